@@ -1,0 +1,56 @@
+"""mnemic gives any agent a memory that checks itself.
+
+    async with mnemic.open_memory("notes") as memory:
+        await memory.remember("Ana moved to Lisbon in May.")
+        result = await memory.recall("Where does Ana live?")
+
+Importing this package is cheap: everything heavy is imported when a memory is opened.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mnemic.bootstrap import Settings as Settings
+    from mnemic.bootstrap import load_settings as load_settings
+    from mnemic.domain.memory import Kind as Kind
+    from mnemic.domain.memory import MemoryRecord as MemoryRecord
+    from mnemic.domain.memory import NewMemory as NewMemory
+    from mnemic.domain.memory import Remembered as Remembered
+    from mnemic.domain.memory import Status as Status
+    from mnemic.domain.provenance import Channel as Channel
+    from mnemic.domain.provenance import Origin as Origin
+    from mnemic.domain.recall import Hit as Hit
+    from mnemic.domain.recall import RecallResult as RecallResult
+    from mnemic.errors import MnemicError as MnemicError
+    from mnemic.memory import Memory as Memory
+    from mnemic.memory import open_memory as open_memory
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "Channel": "mnemic.domain.provenance",
+    "Hit": "mnemic.domain.recall",
+    "Kind": "mnemic.domain.memory",
+    "Memory": "mnemic.memory",
+    "MemoryRecord": "mnemic.domain.memory",
+    "MnemicError": "mnemic.errors",
+    "NewMemory": "mnemic.domain.memory",
+    "Origin": "mnemic.domain.provenance",
+    "RecallResult": "mnemic.domain.recall",
+    "Remembered": "mnemic.domain.memory",
+    "Settings": "mnemic.bootstrap",
+    "Status": "mnemic.domain.memory",
+    "load_settings": "mnemic.bootstrap",
+    "open_memory": "mnemic.memory",
+}
+
+__all__ = [*_EXPORTS, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'mnemic' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)

@@ -1,0 +1,166 @@
+"""From settings to an open memory. The only module of the engine that reads the environment."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mnemic.domain.memory import DEFAULT_NAMESPACE, Namespace
+from mnemic.domain.validation import check_namespace
+from mnemic.errors import InvalidInput, MnemicError
+from mnemic.protocols import Embedder
+
+log = structlog.get_logger(__name__)
+
+APP_NAME = "mnemic"
+
+
+class Settings(BaseModel):
+    """How a memory is opened. Every field can be set by an environment variable ``MNEMIC_<FIELD>``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)))
+    """The folder that holds everything: ``ledger.sqlite3``, ``chroma/`` and ``models/``."""
+
+    namespace: Namespace = DEFAULT_NAMESPACE
+    """Where memories go that name no namespace. In the environment: labels joined by ``/``."""
+
+    embedder: Literal["static", "minilm"] = "static"
+    """``static`` needs no download; ``minilm`` needs ``mnemic models fetch minilm`` once."""
+
+    durable: bool = True
+    """An acknowledged memory survives a power cut. False: it survives ``kill -9`` only, and writing is faster."""
+
+    token_counter: Literal["auto", "tiktoken", "heuristic"] = "auto"
+
+    chroma: Literal["off", "embedded", "server", "cloud"] = "embedded"
+    chroma_from_memories: int = Field(20_000, ge=0)
+    """Chroma is used from this many memories on; below, an exact scan in memory is faster."""
+    chroma_host: str = "127.0.0.1"
+    chroma_port: int = Field(8000, ge=1, le=65_535)
+    chroma_ssl: bool = False
+    chroma_tenant: str | None = None
+    chroma_database: str | None = None
+    chroma_api_key: str | None = Field(None, repr=False)
+    chroma_poll_seconds: float = Field(1.0, gt=0, le=60)
+    """How often a process looks whether it should own or feed Chroma."""
+
+    @field_validator("namespace", mode="before")
+    @classmethod
+    def _split_namespace(cls, value: Any) -> Namespace:
+        return check_namespace(value)
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.home / "ledger.sqlite3"
+
+    @property
+    def models_path(self) -> Path:
+        return self.home / "models"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, with ``overrides`` that are not None on top. Raises `InvalidInput`."""
+    values: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        text = os.environ.get(f"MNEMIC_{name.upper()}")
+        if text is not None and text.strip():
+            values[name] = Path(text).expanduser() if name == "home" else text
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        problems = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_url=False))
+        raise InvalidInput(
+            f"The settings are not valid: {problems}.", hint="Mend the MNEMIC_ environment variables or the arguments."
+        ) from error
+
+
+@dataclass(slots=True)
+class OpenMemory:
+    """Everything that one open memory holds, and how to let go of it."""
+
+    backends: Any
+    settings: Settings
+    follower: Any
+    _stopping: threading.Event
+    _backfill: threading.Thread
+
+    def close(self) -> None:
+        """Release files, threads and locks. Everything acknowledged is durable already."""
+        self._stopping.set()
+        if self.follower is not None:
+            self.follower.stop()
+        self._backfill.join(10.0)
+        self.backends.index.close()
+        self.backends.ledger.close()
+
+
+def open_backends(settings: Settings, *, embedder: Embedder | None = None) -> OpenMemory:
+    """Open the ledger and wire everything to it. Takes about 0.2 s, most of it for imports; never goes to the network."""
+    # Heavy imports happen here and not at the top, so that a server can answer before it opens its memory.
+    from mnemic.services.backends import Backends
+    from mnemic.storage.chroma_follower import ChromaFollower
+    from mnemic.storage.chroma_store import ChromaAddress
+    from mnemic.storage.layered_index import LayeredIndex
+    from mnemic.storage.sqlite_ledger import SqliteLedger
+    from mnemic.storage.system import SystemClock, new_memory_id
+    from mnemic.storage.token_counters import create_token_counter
+
+    embedder = embedder or create_embedder(settings)
+    ledger = SqliteLedger(settings.ledger_path, durable=settings.durable)
+    try:
+        ledger.register_embedder(embedder.id, embedder.dimensions)
+    except BaseException:
+        ledger.close()
+        raise
+    follower = None
+    if settings.chroma != "off":
+        address = ChromaAddress(
+            mode=settings.chroma, folder=settings.home / "chroma", host=settings.chroma_host, port=settings.chroma_port,
+            ssl=settings.chroma_ssl, tenant=settings.chroma_tenant, database=settings.chroma_database,
+            api_key=settings.chroma_api_key,
+        )  # fmt: skip
+        follower = ChromaFollower(
+            ledger, address, embedder_id=embedder.id, lock_path=settings.home / "chroma-owner.lock",
+            from_memories=settings.chroma_from_memories, poll_seconds=settings.chroma_poll_seconds,
+        )  # fmt: skip
+    backends = Backends(
+        ledger=ledger, index=LayeredIndex(embedder.id, embedder.dimensions, follower), embedder=embedder,
+        token_counter=create_token_counter(settings.token_counter), clock=SystemClock(), new_id=new_memory_id,
+    )  # fmt: skip
+    stopping = threading.Event()
+    backfill = threading.Thread(target=_backfill, args=(backends, stopping), daemon=True, name="mnemic-backfill")
+    backfill.start()
+    if follower is not None:
+        follower.start()
+    return OpenMemory(backends, settings, follower, stopping, backfill)
+
+
+def create_embedder(settings: Settings) -> Embedder:
+    """The embedder that the settings name. Raises `ModelFailed` when its files are not there."""
+    if settings.embedder == "minilm":
+        from mnemic.storage.minilm_embedder import MiniLmEmbedder
+
+        return MiniLmEmbedder(settings.models_path / "minilm")
+    from mnemic.storage.static_embedder import StaticEmbedder
+
+    return StaticEmbedder()
+
+
+def _backfill(backends: Any, stopping: threading.Event) -> None:
+    """Embed what another embedder's processes wrote, or what could not be embedded when it was written."""
+    from mnemic.services.health import embed_missing
+
+    try:
+        embed_missing(backends, stopped=stopping.is_set)
+    except MnemicError as error:
+        log.warning("backfill.failed", error=str(error))

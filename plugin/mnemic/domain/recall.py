@@ -1,0 +1,82 @@
+"""What can be asked of a memory, and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mnemic.domain.memory import Kind, MemoryRecord, Namespace, Status
+from mnemic.domain.provenance import Channel
+
+RECALLED_KINDS = (Kind.EPISODIC, Kind.SEMANTIC, Kind.PROCEDURAL)
+"""Kinds that recall returns unless asked otherwise: lessons are consulted before acting, never handed out as examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryFilter:
+    """Which memories of which namespace. Empty tuples and None mean *any*; conditions are joined by AND.
+
+    ``tags``: all of them must be there. ``since``/``until`` bound when it happened (else when it was recorded),
+    ``until`` exclusive. ``as_of``: what was true at that moment; ``known_at``: what the ledger held for true then.
+    With neither, memories that have been superseded or have ceased to be valid are left out.
+    """
+
+    namespace: Namespace
+    subtree: bool = False
+    kinds: tuple[Kind, ...] = ()
+    tags: tuple[str, ...] = ()
+    session: str | None = None
+    speaker: str | None = None
+    channels: tuple[Channel, ...] = ()
+    source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+    statuses: tuple[Status, ...] = (Status.ACTIVE,)
+
+    def is_plain(self) -> bool:
+        """True when only the namespace and the default kinds and status restrict the search."""
+        return self == MemoryFilter(namespace=self.namespace, kinds=self.kinds) and set(self.kinds) in (
+            set(),
+            set(RECALLED_KINDS),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One recalled memory.
+
+    ``score`` in 0..1, higher is better, comparable between queries. ``lexical`` (0..1) is the share of the query's
+    information that the words cover, ``similarity`` (-1..1) the cosine of the embeddings; None when a channel did not
+    see the memory.
+    """
+
+    memory: MemoryRecord
+    score: float
+    lexical: float | None
+    similarity: float | None
+    excerpt: str | None = None
+
+    @property
+    def shown_text(self) -> str:
+        """The text to show: the whole of it, or the part that fitted the budget."""
+        return self.memory.text if self.excerpt is None else self.excerpt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallResult:
+    """What a recall found, best first, inside its token budget.
+
+    ``considered`` counts the candidates that reached the ranking. ``cursor`` asks for the next part and is None at the
+    end. ``reason`` says why ``hits`` is empty, ``notes`` what was left out on the way (a failing embedder).
+    ``tokens`` is counted by ``token_counter``.
+    """
+
+    hits: tuple[Hit, ...]
+    considered: int
+    tokens: int
+    token_counter: str
+    cursor: str | None = None
+    reason: str | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,209 @@
+"""Checks at the engine's edge. Each returns the value in its stored form or raises `InvalidInput` with the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Role
+from mnemic.domain.provenance import Channel
+from mnemic.domain.text import normalise
+from mnemic.errors import InvalidInput
+
+MAX_TEXT_CHARS = 100_000
+MAX_QUERY_CHARS = 10_000
+MAX_LABEL_CHARS = 200
+MAX_TAGS = 64
+MAX_EVIDENCE = 256
+MAX_BATCH = 10_000
+MAX_NAMESPACE_DEPTH = 8
+
+_ID = re.compile(r"m[0-9a-z]{15}")
+_EnumT = TypeVar("_EnumT", bound=StrEnum)
+
+
+def check_text(text: object, *, name: str = "text", limit: int = MAX_TEXT_CHARS) -> str:
+    """A text that is not empty, can be stored as UTF-8 exactly as it is, and has at most ``limit`` characters."""
+    if not isinstance(text, str):
+        raise InvalidInput(f"{name} is {type(text).__name__}, not a string.", hint="Give the words as text.")
+    if len(text) > limit:
+        raise InvalidInput(
+            f"{name} has {len(text):,} characters; at most {limit:,} are allowed.",
+            hint="Split it into passages, or remember where it can be found and what matters in it.",
+        )
+    _check_encodable(text, name)
+    if not normalise(text):
+        raise InvalidInput(f"{name} is empty.", hint="Give at least one visible character.")
+    return text
+
+
+def check_label(value: object, *, name: str) -> str | None:
+    """A short optional text such as a session, speaker, tag or source, stripped of white space around it."""
+    if value is None:
+        return None
+    text = check_text(value, name=name, limit=MAX_LABEL_CHARS).strip()
+    control = next((char for char in text if ord(char) < 32 or ord(char) == 127), None)
+    if control is not None:
+        raise InvalidInput(
+            f"{name} holds the control character U+{ord(control):04X}.", hint="Use visible characters only."
+        )
+    return text
+
+
+def check_namespace(namespace: object) -> Namespace:
+    """A tuple of labels. A string is split at ``/``: ``"team/ana"`` is ``("team", "ana")``."""
+    labels: Sequence[object]
+    if isinstance(namespace, str):
+        labels = namespace.split("/")
+    elif isinstance(namespace, Iterable):
+        labels = tuple(namespace)
+    else:
+        raise InvalidInput(
+            f"The namespace is {type(namespace).__name__}.", hint='Give a path such as "team/ana" or ("team", "ana").'
+        )
+    if not 1 <= len(labels) <= MAX_NAMESPACE_DEPTH:
+        raise InvalidInput(
+            f"The namespace has {len(labels)} labels.", hint=f"Give between 1 and {MAX_NAMESPACE_DEPTH}."
+        )
+    return tuple(_check_namespace_label(label) for label in labels)
+
+
+def _check_namespace_label(label: object) -> str:
+    if not isinstance(label, str) or not label.strip():
+        raise InvalidInput(
+            f"The namespace has the label {label!r}.", hint='Labels are non-empty strings, as in "team/ana".'
+        )
+    text = check_label(label, name="a namespace label") or ""
+    if text != label or "/" in text or text in {".", ".."}:
+        raise InvalidInput(
+            f"The namespace has the label {label!r}.",
+            hint='A label has no "/" in it, no white space around it, and is not "." or "..".',
+        )
+    return text
+
+
+def check_id(value: object) -> MemoryId:
+    """A well-formed memory id. Whether it exists is for the ledger to say."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        shown = repr(value)[:60]
+        raise InvalidInput(
+            f"{shown} is not a memory id.", hint='Ids are "m" and 15 letters or digits, as remember and recall give them.'
+        )
+    return MemoryId(value)
+
+
+def check_ids(values: Iterable[object], *, name: str, limit: int = MAX_EVIDENCE) -> tuple[MemoryId, ...]:
+    """Distinct well-formed ids, in the order given."""
+    if isinstance(values, str):
+        values = (values,)
+    ids = tuple(dict.fromkeys(check_id(value) for value in values))
+    if len(ids) > limit:
+        raise InvalidInput(f"{name} has {len(ids):,} ids; at most {limit:,} are allowed.", hint="Give fewer at once.")
+    return ids
+
+
+def check_moment(value: object, *, name: str) -> datetime | None:
+    """A moment as UTC. Strings are ISO 8601; one without an offset is taken as UTC."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise InvalidInput(
+                f"{name} is {value[:60]!r}, which is not an ISO 8601 date.",
+                hint='Write it as "2026-05-08" or "2026-05-08T13:56:00+02:00".',
+            ) from None
+    if not isinstance(value, datetime):
+        raise InvalidInput(f"{name} is {type(value).__name__}.", hint="Give a datetime or an ISO 8601 string.")
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{name} lies outside the years 1 to 9999.", hint="Give a real date.") from None
+
+
+def check_choice(value: object, choices: type[_EnumT], *, name: str) -> _EnumT | None:
+    """A member of ``choices``, by name or value."""
+    if value is None:
+        return None
+    try:
+        return choices(value)
+    except ValueError:
+        known = ", ".join(member.value for member in choices)
+        raise InvalidInput(f"{name} is {str(value)[:60]!r}.", hint=f"Use one of: {known}.") from None
+
+
+def check_choices(values: Iterable[object], choices: type[_EnumT], *, name: str) -> tuple[_EnumT, ...]:
+    """Distinct members of ``choices``, in the order given."""
+    if isinstance(values, str):
+        values = (values,)
+    return tuple(dict.fromkeys(m for v in values if (m := check_choice(v, choices, name=name)) is not None))
+
+
+def check_tags(tags: Iterable[object]) -> tuple[str, ...]:
+    """Distinct tags, sorted."""
+    if isinstance(tags, str):
+        tags = (tags,)
+    found = {label for tag in tags if (label := check_label(tag, name="a tag")) is not None}
+    if len(found) > MAX_TAGS:
+        raise InvalidInput(f"There are {len(found):,} tags; at most {MAX_TAGS} are allowed.", hint="Keep the telling ones.")
+    return tuple(sorted(found))
+
+
+def check_count(value: object, *, name: str, low: int, high: int) -> int:
+    """A whole number within bounds."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint=f"Give a whole number from {low} to {high:,}.")
+    return value
+
+
+def check_share(value: object, *, name: str) -> float:
+    """A number from 0 to 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint="Give a number from 0 to 1.")
+    return float(value)
+
+
+def check_new_memory(new: NewMemory, default_namespace: Namespace) -> NewMemory:
+    """The same memory with every field checked and in its stored form; ``kind`` and ``namespace`` are set."""
+    role = check_choice(new.role, Role, name="role")
+    speaker = check_label(new.speaker, name="speaker")
+    said_by_somebody = role is not None or speaker is not None
+    kind = check_choice(new.kind, Kind, name="kind") or (Kind.EPISODIC if said_by_somebody else Kind.SEMANTIC)
+    when_to_use = None if new.when_to_use is None else check_text(new.when_to_use, name="when_to_use", limit=2_000)
+    if new.origin is not None:
+        check_choice(new.origin.channel, Channel, name="origin.channel")
+        for part in ("actor", "client", "transport", "connection", "task"):
+            check_label(getattr(new.origin, part), name=f"origin.{part}")
+    return replace(
+        new,
+        text=check_text(new.text),
+        kind=kind,
+        namespace=default_namespace if new.namespace is None else check_namespace(new.namespace),
+        tags=check_tags(new.tags),
+        session=check_label(new.session, name="session"),
+        speaker=speaker,
+        role=role,
+        occurred_at=check_moment(new.occurred_at, name="occurred_at"),
+        valid_from=check_moment(new.valid_from, name="valid_from"),
+        source=check_label(new.source, name="source"),
+        when_to_use=when_to_use,
+        evidence=check_ids(new.evidence, name="evidence"),
+        supersedes=None if new.supersedes is None else check_id(new.supersedes),
+    )
+
+
+def _check_encodable(text: str, name: str) -> None:
+    if "\x00" in text:
+        raise InvalidInput(f"{name} holds U+0000 at position {text.index(chr(0))}.", hint="Remove the NUL character.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"{name} holds half a surrogate pair at position {error.start}, which is not text.",
+            hint="Decode it again from its source, or remove that character.",
+        ) from None

@@ -1,0 +1,305 @@
+"""The public API: an open memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from mnemic.bootstrap import OpenMemory, Settings, load_settings, open_backends
+from mnemic.domain.memory import (
+    EraseReceipt,
+    History,
+    Kind,
+    MemoryId,
+    MemoryRecord,
+    Namespace,
+    NewMemory,
+    Remembered,
+    Status,
+)
+from mnemic.domain.provenance import Channel, Origin
+from mnemic.domain.recall import Hit, MemoryFilter, RecallResult
+from mnemic.domain.validation import (
+    check_choices,
+    check_label,
+    check_moment,
+    check_namespace,
+    check_tags,
+)
+from mnemic.errors import InvalidInput, StoreUnavailable
+from mnemic.protocols import Embedder
+
+_T = TypeVar("_T")
+_WORKERS = 8
+_EXPORT_CHUNK = 500
+
+
+class Memory:
+    """One memory: a folder that any number of processes may have open.
+
+    Use it as ``async with open_memory(folder) as memory:``, or call `open` and `close`. All methods may be called
+    concurrently. Errors are `mnemic.errors.MnemicError`; after a `StoreUnavailable` every call may be repeated.
+
+    Wherever a ``namespace`` can be given, it is a tuple of labels or a string with ``/`` between them, and by default the
+    one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.
+    """
+
+    def __init__(self, settings: Settings, *, embedder: Embedder | None = None, origin: Origin | None = None) -> None:
+        self.settings = settings
+        self._embedder = embedder
+        self._origin = origin or Origin()
+        self._open: OpenMemory | None = None
+        self._limiter = anyio.CapacityLimiter(_WORKERS)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Open the folder, and make it if it is not there. Raises `StoreUnavailable`, `StoreCorrupted`, `ModelFailed`."""
+        if self._open is None:
+            self._open = await anyio.to_thread.run_sync(
+                partial(open_backends, self.settings, embedder=self._embedder), limiter=self._limiter
+            )
+
+    async def close(self) -> None:
+        """Let go of files, threads and locks. Idempotent."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(opened.close, limiter=self._limiter)
+
+    async def remember(
+        self, text: str, *, kind: Kind | str | None = None, namespace: Namespace | str | None = None,
+        tags: Iterable[str] = (), session: str | None = None, speaker: str | None = None, role: str | None = None,
+        occurred_at: Any = None, valid_from: Any = None, source: str | None = None, when_to_use: str | None = None,
+        evidence: Iterable[str] = (), supersedes: str | None = None, origin: Origin | None = None,
+    ) -> Remembered:  # fmt: skip
+        """Store one memory durably. The fields are those of `NewMemory`.
+
+        The same text again is confirmed and counted, not doubled. Raises `InvalidInput`, `UnknownMemory`,
+        `StoreUnavailable`; a retry is safe.
+        """
+        new = NewMemory(
+            text=text, kind=kind, namespace=None if namespace is None else check_namespace(namespace),  # type: ignore[arg-type]  # checked by the service
+            tags=tuple(tags) if not isinstance(tags, str) else (tags,), session=session, speaker=speaker,
+            role=role, occurred_at=occurred_at, valid_from=valid_from, source=source, when_to_use=when_to_use,  # type: ignore[arg-type]
+            evidence=tuple(evidence) if not isinstance(evidence, str) else (evidence,),  # type: ignore[arg-type]
+            supersedes=supersedes, origin=origin,  # type: ignore[arg-type]
+        )  # fmt: skip
+        return (await self.remember_many([new]))[0]
+
+    async def remember_many(self, memories: Sequence[NewMemory], *, origin: Origin | None = None) -> tuple[Remembered, ...]:
+        """Store several memories in one transaction: all of them or none. At most 10,000 at once."""
+        from mnemic.services.remember import remember
+
+        return await self._run(
+            remember, list(memories), namespace=self.settings.namespace, origin=origin or self._origin
+        )
+
+    async def recall(
+        self, query: str, *, k: int = 10, min_score: float | None = None, budget_tokens: int | None = None,
+        cursor: str | None = None, render: Callable[[Hit], str] | None = None, **filters: Any,
+    ) -> RecallResult:  # fmt: skip
+        """The memories that answer ``query``, best first; none when nothing is relevant.
+
+        ``filters`` are those of `make_filter`. ``min_score`` 0..1 (default: what measured as relevant);
+        ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``render`` says
+        how a hit will be shown, so that the budget counts that. Raises `InvalidInput`, `StoreUnavailable`.
+        """
+        from mnemic.services.recall import RecallQuery, recall, show_text
+
+        question = RecallQuery(
+            text=query, filter=self.make_filter(**filters), k=k, min_score=min_score, budget_tokens=budget_tokens,
+            cursor=cursor,
+        )  # fmt: skip
+        return await self._run(recall, question, render=render or show_text)
+
+    async def get(self, id: str, *, namespace: Namespace | str | None = None) -> MemoryRecord:
+        """One memory, whatever its status. Raises `UnknownMemory`, also for one outside ``namespace`` when given."""
+        from mnemic.services.browse import get
+
+        return await self._run(get, id, namespace=_optional_namespace(namespace))
+
+    async def list(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> tuple[MemoryRecord, ...]:
+        """Memories that pass the filters of `make_filter`, newest first; ``before`` an id pages on. At most 1,000."""
+        from mnemic.services.browse import list_memories
+
+        return await self._run(
+            list_memories, self.make_filter(**filters), limit=limit, before=None if before is None else MemoryId(before)
+        )
+
+    async def history(self, id: str, *, namespace: Namespace | str | None = None) -> History:
+        """Every version of a memory, what happened to it, and its links. Raises `UnknownMemory`."""
+        from mnemic.services.browse import history
+
+        return await self._run(history, id, namespace=_optional_namespace(namespace))
+
+    async def supersede(self, id: str, text: str, **fields: Any) -> Remembered:
+        """Put a new version in the place of a memory. Kind, tags and the like are taken over unless given in ``fields``."""
+        old = await self.get(id)
+        kept = {name: getattr(old, name) for name in ("kind", "namespace", "tags", "when_to_use", "source")}
+        return await self.remember(text, **{**kept, **fields, "supersedes": old.id})
+
+    async def archive(
+        self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
+        namespace: Namespace | str | None = None,
+    ) -> tuple[MemoryId, ...]:  # fmt: skip
+        """Take memories out of recall, all or none, until `restore`. The ids that changed."""
+        from mnemic.services.curate import archive
+
+        return await self._run(
+            archive, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+        )
+
+    async def restore(
+        self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
+        namespace: Namespace | str | None = None,
+    ) -> tuple[MemoryId, ...]:  # fmt: skip
+        """Bring archived memories back, all or none. The ids that changed."""
+        from mnemic.services.curate import restore
+
+        return await self._run(
+            restore, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+        )
+
+    async def erase(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> EraseReceipt:
+        """Destroy memories with all their versions for good, in every file. Nothing brings them back."""
+        from mnemic.services.curate import erase
+
+        return await self._run(erase, ids, namespace=_optional_namespace(namespace))
+
+    async def export(self, *, namespace: Namespace | str | None = None) -> AsyncIterator[str]:
+        """The lines of an export (JSON Lines, without line ends) from one consistent snapshot."""
+        from mnemic.services.transfer import export_lines
+
+        lines = export_lines(self._opened().backends, namespace=_optional_namespace(namespace))
+        try:
+            while chunk := await anyio.to_thread.run_sync(_take, lines, limiter=self._limiter):
+                for line in chunk:
+                    yield line
+        finally:
+            lines.close()
+
+    async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> Any:
+        """Take in an export, all of it or nothing; an `ImportReport`. Importing twice adds nothing. Raises `InvalidInput`."""
+        from mnemic.services.transfer import import_lines
+
+        return await self._run(import_lines, lines, progress=progress)
+
+    async def status(self) -> Any:
+        """Counts, sizes and what is in use: a `mnemic.services.health.Status`."""
+        from mnemic.services.health import status
+
+        return await self._run(status)
+
+    async def doctor(self, *, repair: bool = False) -> Any:
+        """Check everything, and mend it if asked to: a `mnemic.services.health.Diagnosis`."""
+        from mnemic.services.health import doctor
+
+        return await self._run(doctor, repair=repair)
+
+    async def reindex(self, *, timeout_seconds: float = 600.0, progress: Callable[[int], None] | None = None) -> int:
+        """Embed what lacks a vector, have Chroma rebuilt from the ledger and wait for it. How many were embedded.
+
+        Raises `StoreUnavailable` when Chroma has not caught up in time; recall is complete all the same.
+        """
+        from mnemic.services.health import embed_missing, reset_index
+
+        opened = self._opened()
+        embedded = await self._run(embed_missing, progress=progress)
+        await self._run(reset_index)
+        if opened.follower is not None:
+            status = await self.status()
+            wanted = status.memories >= self.settings.chroma_from_memories
+            if wanted and not await self._wait_for_index(status.last_seq, timeout_seconds):
+                raise StoreUnavailable(
+                    f"Chroma has not caught up within {timeout_seconds:.0f} s.",
+                    hint="It goes on in the background; `mnemic status` shows how far it is.",
+                )
+        return embedded
+
+    def make_filter(
+        self, *, namespace: Namespace | str | None = None, subtree: bool = False, kinds: Iterable[Kind | str] = (),
+        tags: Iterable[str] = (), session: str | None = None, speaker: str | None = None,
+        channels: Iterable[Channel | str] = (), source: str | None = None, since: Any = None, until: Any = None,
+        as_of: Any = None, known_at: Any = None, statuses: Iterable[Status | str] = (Status.ACTIVE,),
+    ) -> MemoryFilter:  # fmt: skip
+        """A checked `MemoryFilter`. ``subtree`` takes in all namespaces below. Raises `InvalidInput`."""
+        from mnemic.services.browse import check_filter_times
+
+        return check_filter_times(
+            MemoryFilter(
+                namespace=self.settings.namespace if namespace is None else check_namespace(namespace),
+                subtree=subtree,
+                kinds=check_choices(kinds, Kind, name="kinds"),
+                tags=check_tags(tags),
+                session=check_label(session, name="session"),
+                speaker=check_label(speaker, name="speaker"),
+                channels=check_choices(channels, Channel, name="channels"),
+                source=check_label(source, name="source"),
+                since=check_moment(since, name="since"),
+                until=check_moment(until, name="until"),
+                as_of=check_moment(as_of, name="as_of"),
+                known_at=check_moment(known_at, name="known_at"),
+                statuses=check_choices(statuses, Status, name="statuses"),
+            )
+        )
+
+    async def _wait_for_index(self, seq: int, timeout_seconds: float) -> bool:
+        follower = self._opened().follower
+        return await anyio.to_thread.run_sync(
+            partial(follower.wait_until, seq, timeout_seconds=timeout_seconds), limiter=self._limiter
+        )
+
+    async def _run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        return await anyio.to_thread.run_sync(
+            partial(use_case, self._opened().backends, *args, **named), limiter=self._limiter
+        )
+
+    def _opened(self) -> OpenMemory:
+        if self._open is None:
+            raise StoreUnavailable("This memory is not open.", hint='Use it inside "async with", or call open() first.')
+        return self._open
+
+
+def open_memory(home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None, **settings: Any) -> Memory:
+    """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
+
+    ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.
+    ``settings`` are fields of `Settings`; they go before the environment.
+    """
+    embedder_id = settings.pop("embedder_id", None)
+    if isinstance(embedder, str):
+        settings["embedder"], embedder = embedder, None
+    elif embedder is not None and not hasattr(embedder, "embed"):
+        if not embedder_id:
+            raise InvalidInput(
+                "An Embeddings object was given without embedder_id.",
+                hint='Name the model and its version, as in embedder_id="text-embedding-3-small".',
+            )
+        from mnemic.storage.langchain_embedder import LangChainEmbedder
+
+        embedder = LangChainEmbedder(embedder, id=embedder_id)
+    home_path = None if home is None else Path(home).expanduser()
+    return Memory(load_settings(home=home_path, **settings), embedder=embedder, origin=origin)
+
+
+def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:
+    return None if namespace is None else check_namespace(namespace)
+
+
+def _take(lines: Any) -> list[str]:
+    """The next lines, a few hundred at a time: a change of thread for each would cost more than the line."""
+    return [line for _, line in zip(range(_EXPORT_CHUNK), lines, strict=False)]

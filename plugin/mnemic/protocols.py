@@ -1,0 +1,300 @@
+"""The ports: small contracts between the engine and what it stands on.
+
+Every port is synchronous. The public API runs a whole use case in one worker thread, so a use case reads one consistent
+snapshot and pays for one change of thread. `mnemic.testing` ships a contract suite for each port that others implement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemic.domain.memory import Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.domain.provenance import Origin
+from mnemic.domain.recall import MemoryFilter
+
+Vectors = NDArray[np.float32]
+
+
+class Clock(Protocol):
+    """Tells the time. An argument everywhere, so that tests can set it."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts tokens for budgets."""
+
+    @property
+    def name(self) -> str:
+        """What counted, shown with every budgeted result, such as ``o200k_base`` or ``heuristic``."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Number of tokens in ``text``, 0 for an empty one."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. Vectors of two embedders never mix: the ``id`` keeps them apart."""
+
+    @property
+    def id(self) -> str:
+        """Name and version; two embedders with one id give the same vectors."""
+        ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row of length 1 per text, float32, shape (len(texts), dimensions). A text without content gives zeros.
+
+        Raises `mnemic.errors.ModelFailed`; retrying is safe.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """One entry of the ledger's feed. ``vector`` is None when this embedder has not seen the text yet.
+
+    ``recallable``: active, not superseded, and of a kind that recall returns by default. ``erased``: nothing is left.
+    """
+
+    key: RowKey
+    seq: int
+    namespace_key: int
+    recallable: bool
+    erased: bool
+    vector: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LexicalHit:
+    """A memory that shares words with a query; ``bm25`` > 0, higher is better."""
+
+    key: RowKey
+    bm25: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexState:
+    """How far a vector index has followed the feed. ``generation`` names the index's present incarnation."""
+
+    generation: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that `doctor` found. ``repairable`` says whether ``--repair`` can mend it."""
+
+    check: str
+    ok: bool
+    detail: str
+    repairable: bool = False
+
+
+class LedgerSnapshot(Protocol):
+    """A consistent view of the ledger. Everything read through one snapshot belongs together."""
+
+    def last_seq(self) -> int:
+        """The number of the latest change. It grows with every write of any process."""
+        ...
+
+    def namespace_key(self, namespace: Namespace) -> int | None:
+        """The ledger's key of a namespace, None when nothing was ever stored in it."""
+        ...
+
+    def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
+        """All namespaces at or below ``prefix`` that hold memories, with the number of memories, sorted."""
+        ...
+
+    def find(self, ids: Iterable[MemoryId]) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
+        """The memories that exist among ``ids``."""
+        ...
+
+    def records(self, keys: Sequence[RowKey]) -> dict[RowKey, MemoryRecord]:
+        """The memories that exist among ``keys``, whatever their status."""
+        ...
+
+    def select(
+        self, filter: MemoryFilter, *, limit: int, before: RowKey | None = None
+    ) -> list[tuple[RowKey, MemoryRecord]]:
+        """Memories that pass ``filter``, newest first, those older than ``before``."""
+        ...
+
+    def matching_keys(self, filter: MemoryFilter) -> NDArray[np.int64]:
+        """Keys of all memories that pass ``filter``, ascending."""
+        ...
+
+    def lexical(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[LexicalHit]:
+        """The best memories of ``filter`` by stemmed BM25 over ``words``, best first."""
+        ...
+
+    def information(self, words: Sequence[str]) -> float:
+        """The highest BM25 that ``words`` could earn: the sum of their weights. 0 when no memory has any of them."""
+        ...
+
+    def feed(self, embedder_id: str, *, after: int, limit: int) -> list[FeedRow]:
+        """Changes with seq > ``after`` in the order of seq, at most ``limit``."""
+        ...
+
+    def vectors(self, embedder_id: str, keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
+        """The stored vectors of the memories among ``keys`` that have one."""
+        ...
+
+    def count(self, filter: MemoryFilter | None = None) -> int:
+        """How many memories pass ``filter``; all there are, of any status, without one."""
+        ...
+
+    def texts_without_vector(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+        """Memories that ``embedder_id`` has not embedded yet, oldest first."""
+        ...
+
+    def chain(self, id: MemoryId) -> list[MemoryRecord]:
+        """All versions of the memory that ``id`` is a version of, oldest first; empty when it is unknown."""
+        ...
+
+    def events(self, ids: Sequence[MemoryId]) -> list[Event]:
+        """Everything that happened to these memories after they were written, oldest first."""
+        ...
+
+    def links(self, ids: Sequence[MemoryId]) -> list[Link]:
+        """Links that start or end at these memories."""
+        ...
+
+    def twins(self, record: MemoryRecord) -> list[tuple[RowKey, MemoryRecord]]:
+        """Active memories that are the same as ``record`` but for id and times of recording."""
+        ...
+
+    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+        """Active memories of the same namespace and kind whose words may be nearly the same, newest first."""
+        ...
+
+    def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
+        """Every memory of any status in the order of writing, of one namespace and those below it or of all."""
+        ...
+
+    def erasures(self) -> list[Erasure]:
+        """The receipts of everything that was erased, oldest first."""
+        ...
+
+    def index_state(self, index: str) -> IndexState | None: ...
+
+    def ledger_id(self) -> str:
+        """A name that no other ledger has."""
+        ...
+
+
+class LedgerTransaction(LedgerSnapshot, Protocol):
+    """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
+
+    def append(self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None) -> RowKey:
+        """Store a memory exactly as it is given, with its status and times.
+
+        Without a vector it is found by its words until somebody embeds it (`put_vectors`).
+        """
+        ...
+
+    def confirm(self, key: RowKey, *, at: datetime, origin: Origin, detail: dict[str, Any]) -> int:
+        """Count that a memory was said again and return how often that was so far."""
+        ...
+
+    def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None: ...
+
+    def set_archived(
+        self, key: RowKey, *, archived: bool, at: datetime, origin: Origin, detail: dict[str, Any]
+    ) -> None: ...
+
+    def link(self, link: Link) -> None: ...
+
+    def erase(self, ids: Sequence[MemoryId], *, at: datetime) -> None:
+        """Destroy rows, words, vectors, events and links; leave receipts."""
+        ...
+
+    def restore_event(self, event: Event) -> None: ...
+
+    def restore_erasure(self, erasure: Erasure) -> None: ...
+
+    def put_vectors(self, embedder_id: str, vectors: Sequence[tuple[RowKey, bytes]]) -> None:
+        """Store vectors for memories that are there already; they re-enter the feed."""
+        ...
+
+    def set_index_state(self, index: str, state: IndexState | None) -> None: ...
+
+    def forget_index_states(self) -> None:
+        """Have every index outside the ledger start anew."""
+        ...
+
+
+class Ledger(Protocol):
+    """The truth. Any number of processes may have it open."""
+
+    def snapshot(self) -> AbstractContextManager[LedgerSnapshot]: ...
+
+    def transaction(self) -> AbstractContextManager[LedgerTransaction]:
+        """One writer at a time over all processes. Raises `StoreUnavailable` when its turn does not come in time."""
+        ...
+
+    def register_embedder(self, embedder_id: str, dimensions: int) -> None:
+        """Make room for an embedder's vectors. Idempotent."""
+        ...
+
+    def diagnose(self) -> list[Finding]: ...
+
+    def repair(self) -> list[str]:
+        """Mend what can be mended from the ledger itself and say what was done."""
+        ...
+
+    def scrub(self) -> bool:
+        """Leave no trace of erased content in the files: free pages, full-text segments, write-ahead log.
+
+        False when another process was reading all the while, so that the write-ahead log could not be emptied yet.
+        """
+        ...
+
+    def size_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class VectorIndex(Protocol):
+    """Finds the nearest vectors. Never the truth: every hit is read again from the ledger."""
+
+    def search(
+        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, *, limit: int, among: NDArray[np.int64] | None
+    ) -> list[tuple[RowKey, float]]:
+        """The ``limit`` nearest memories by cosine similarity, best first, ties by key.
+
+        ``among`` (ascending keys) restricts the search, whatever the status of the memories; without it, every
+        recallable memory of the namespace takes part, including those that were written a moment ago by another process.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What `status` shows of it."""
+        ...
+
+    def diagnose(self, snapshot: LedgerSnapshot) -> list[Finding]:
+        """Whether it agrees with the ledger."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class LangChainEmbeddings(Protocol):
+    """The part of LangChain's ``Embeddings`` that we use."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]: ...
+
+    def embed_query(self, text: str) -> list[float]: ...

@@ -1,0 +1,68 @@
+"""What every use case stands on, and the few rules that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.domain.text import date_words
+from mnemic.errors import ModelFailed, UnknownMemory
+from mnemic.protocols import Clock, Embedder, Ledger, LedgerSnapshot, TokenCounter, VectorIndex
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """The ports of one open memory."""
+
+    ledger: Ledger
+    index: VectorIndex
+    embedder: Embedder
+    token_counter: TokenCounter
+    clock: Clock
+    new_id: Callable[[], MemoryId]
+
+
+def embedding_text(record: MemoryRecord) -> str:
+    """The text whose vector stands for a memory: what somebody said carries its date, a guide its situation."""
+    parts = []
+    if record.speaker is not None and record.occurred_at is not None:
+        parts.append(f"[{date_words(record.occurred_at)}]")
+    if record.when_to_use is not None:
+        parts.append(record.when_to_use)
+    return " ".join([*parts, record.text])
+
+
+def embed_records(embedder: Embedder, records: Sequence[MemoryRecord]) -> list[bytes | None]:
+    """The vectors to store. When the model fails the memory is kept all the same and embedded later."""
+    if not records:
+        return []
+    try:
+        return [row.tobytes() for row in embedder.embed([embedding_text(record) for record in records])]
+    except ModelFailed as error:
+        log.warning("embedder.failed", error=str(error), texts=len(records))
+        return [None] * len(records)
+
+
+def require(
+    snapshot: LedgerSnapshot, ids: Iterable[MemoryId], *, namespace: Namespace | None = None
+) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
+    """The memories with these ids, all of them, or `UnknownMemory`.
+
+    With ``namespace``, a memory of another namespace is as unknown as one that never existed.
+    """
+    wanted = list(ids)
+    found = snapshot.find(wanted)
+    if namespace is not None:
+        found = {id: entry for id, entry in found.items() if entry[1].namespace == namespace}
+    missing = [id for id in wanted if id not in found]
+    if missing:
+        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise UnknownMemory(
+            f"There is no memory {shown}.", hint="Use an id that recall or list gave; an erased memory is gone for good."
+        )
+    return found

@@ -1,0 +1,113 @@
+"""What state a memory is in, what is wrong with it, and mending it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mnemic.domain.memory import Namespace
+from mnemic.errors import ModelFailed
+from mnemic.protocols import Finding
+from mnemic.services.backends import Backends, embedding_text
+
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A summary for people and programs. Sizes in bytes."""
+
+    memories: int
+    namespaces: tuple[tuple[Namespace, int], ...]
+    last_seq: int
+    ledger_id: str
+    ledger_bytes: int
+    embedder: str
+    dimensions: int
+    token_counter: str
+    index: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What `doctor` found and, when asked to, mended."""
+
+    findings: tuple[Finding, ...]
+    repaired: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        return all(finding.ok for finding in self.findings)
+
+
+def status(backends: Backends) -> Status:
+    """The present state. Raises `StoreUnavailable`."""
+    with backends.ledger.snapshot() as snapshot:
+        return Status(
+            memories=snapshot.count(),
+            namespaces=tuple(snapshot.namespaces()),
+            last_seq=snapshot.last_seq(),
+            ledger_id=snapshot.ledger_id(),
+            ledger_bytes=backends.ledger.size_bytes(),
+            embedder=backends.embedder.id,
+            dimensions=backends.embedder.dimensions,
+            token_counter=backends.token_counter.name,
+            index=backends.index.describe(),
+        )
+
+
+def doctor(backends: Backends, *, repair: bool = False) -> Diagnosis:
+    """Check the ledger, its full text, its vectors and the index; with ``repair``, mend what can be mended and check again."""
+    findings = _diagnose(backends)
+    repaired: list[str] = []
+    if repair and any(finding.repairable for finding in findings):
+        repaired += backends.ledger.repair()
+        embedded = embed_missing(backends)
+        if embedded:
+            repaired.append(f"embedded {embedded} memories")
+        if any(finding.repairable and finding.check == "index" for finding in findings):
+            reset_index(backends)
+            repaired.append("had the index rebuilt")
+        findings = _diagnose(backends)
+    return Diagnosis(findings=tuple(findings), repaired=tuple(repaired))
+
+
+def embed_missing(
+    backends: Backends, *, progress: Callable[[int], None] | None = None, stopped: Callable[[], bool] = lambda: False
+) -> int:
+    """Embed every memory that this embedder has not seen, in small transactions; how many there were.
+
+    Safe to interrupt and to run in several processes at once. Raises `ModelFailed`.
+    """
+    done = 0
+    while not stopped():
+        with backends.ledger.snapshot() as snapshot:
+            entries = snapshot.texts_without_vector(backends.embedder.id, limit=_BATCH)
+        if not entries:
+            break
+        vectors = backends.embedder.embed([embedding_text(record) for _, record in entries])
+        if not len(vectors):
+            raise ModelFailed("The embedder gave no vectors.", hint="Check the model behind it.")
+        with backends.ledger.transaction() as transaction:
+            transaction.put_vectors(
+                backends.embedder.id, [(key, row.tobytes()) for (key, _), row in zip(entries, vectors, strict=True)]
+            )
+        done += len(entries)
+        if progress is not None:
+            progress(done)
+    return done
+
+
+def reset_index(backends: Backends) -> None:
+    """Have every vector index outside the ledger rebuilt from it. Recall goes on meanwhile."""
+    with backends.ledger.transaction() as transaction:
+        transaction.forget_index_states()
+
+
+def _diagnose(backends: Backends) -> list[Finding]:
+    findings = backends.ledger.diagnose()
+    if all(finding.ok or finding.check != "ledger file" for finding in findings):
+        with backends.ledger.snapshot() as snapshot:
+            findings += backends.index.diagnose(snapshot)
+    return findings

@@ -1,0 +1,150 @@
+"""Exact nearest neighbours over the ledger's own vectors: complete at once in every process, whoever wrote them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemic.domain.memory import RowKey
+from mnemic.protocols import FeedRow, Finding, LedgerSnapshot, Vectors
+
+_FEED_CHUNK = 5_000
+# Similarities are rounded so that the order does not depend on where in the matrix a row happens to lie.
+_DECIMALS = 6
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The vectors of one namespace, in the order in which this process saw them."""
+
+    dimensions: int
+    count: int = 0
+    keys: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    recallable: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    matrix: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    rows: dict[int, int] = field(default_factory=dict)
+
+    def put(self, row: FeedRow) -> None:
+        at = self.rows.get(row.key)
+        if at is None:
+            if row.erased or row.vector is None:
+                return
+            at = self._append(row.key)
+        self.recallable[at] = row.recallable
+        if row.erased:
+            self.matrix[at] = 0.0
+        elif row.vector is not None:
+            self.matrix[at] = np.frombuffer(row.vector, np.float32)
+
+    def _append(self, key: int) -> int:
+        if self.count == len(self.keys):
+            capacity = max(256, self.count + self.count // 2)
+            self.keys = _grown(self.keys, (capacity,))
+            self.recallable = _grown(self.recallable, (capacity,))
+            self.matrix = _grown(self.matrix.reshape(len(self.matrix), self.dimensions), (capacity, self.dimensions))
+        at = self.count
+        self.rows[key] = at
+        self.keys[at] = key
+        self.count += 1
+        return at
+
+
+class ExactIndex:
+    """Implements `mnemic.protocols.VectorIndex` by a scan. Memory: 4 bytes per dimension and memory.
+
+    ``start`` is the change after which it begins to follow the feed: 0 for all vectors, later for a tail.
+    """
+
+    def __init__(self, embedder_id: str, dimensions: int, *, start: int = 0) -> None:
+        self._embedder_id = embedder_id
+        self._dimensions = dimensions
+        self._seq = start
+        self._shelves: dict[int, _Shelf] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def seq(self) -> int:
+        """The last change that this index knows."""
+        return self._seq
+
+    def refresh(self, snapshot: LedgerSnapshot) -> None:
+        """Take in every change up to ``snapshot``."""
+        if snapshot.last_seq() <= self._seq:
+            return
+        with self._lock:
+            while rows := snapshot.feed(self._embedder_id, after=self._seq, limit=_FEED_CHUNK):
+                for row in rows:
+                    shelf = self._shelves.get(row.namespace_key)
+                    if shelf is None:
+                        shelf = self._shelves[row.namespace_key] = _Shelf(self._dimensions)
+                    shelf.put(row)
+                self._seq = rows[-1].seq
+            self._seq = max(self._seq, snapshot.last_seq())
+
+    def search(
+        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, *, limit: int, among: NDArray[np.int64] | None
+    ) -> list[tuple[RowKey, float]]:
+        self.refresh(snapshot)
+        with self._lock:
+            shelf = self._shelves.get(namespace_key)
+            if shelf is None or not shelf.count:
+                return []
+            keys = shelf.keys[: shelf.count]
+            matrix = shelf.matrix[: shelf.count]
+            mask = shelf.recallable[: shelf.count].copy()
+        if among is not None:
+            mask = np.isin(keys, among, assume_unique=True)
+        similarities = np.round(matrix @ query, _DECIMALS)
+        similarities[~mask] = -np.inf
+        return best(keys, similarities, limit)
+
+    def states(self, keys: list[RowKey], namespace_key: int) -> dict[RowKey, bool]:
+        """Of the memories among ``keys`` that this index has seen: whether recall may return them."""
+        with self._lock:
+            shelf = self._shelves.get(namespace_key)
+            if shelf is None:
+                return {}
+            return {key: bool(shelf.recallable[at]) for key in keys if (at := shelf.rows.get(key)) is not None}
+
+    def counts(self) -> dict[int, int]:
+        """How many recallable vectors each namespace has, by the namespace's key."""
+        with self._lock:
+            return {key: int(shelf.recallable[: shelf.count].sum()) for key, shelf in self._shelves.items()}
+
+    def describe(self) -> dict[str, Any]:
+        with self._lock:
+            vectors = sum(shelf.count for shelf in self._shelves.values())
+            size = sum(shelf.matrix.nbytes for shelf in self._shelves.values())
+        return {"kind": "exact", "vectors": vectors, "seq": self._seq, "bytes": size}
+
+    def diagnose(self, snapshot: LedgerSnapshot) -> list[Finding]:
+        """An exact index is read from the ledger itself: it cannot drift."""
+        self.refresh(snapshot)
+        return [Finding(check="index", ok=True, detail=f"exact, up to change {self._seq}")]
+
+    def close(self) -> None:
+        with self._lock:
+            self._shelves.clear()
+
+
+def best(keys: NDArray[np.int64], similarities: Vectors, limit: int) -> list[tuple[RowKey, float]]:
+    """The ``limit`` highest similarities, best first, ties by key; minus infinity never counts."""
+    if len(similarities) > limit:
+        # Everything that ties with the last place stays in until the ties are broken by key.
+        threshold = np.partition(similarities, len(similarities) - limit)[len(similarities) - limit]
+        chosen = np.flatnonzero(similarities >= threshold)
+    else:
+        chosen = np.arange(len(similarities))
+    chosen = chosen[np.isfinite(similarities[chosen])]
+    order = np.lexsort((keys[chosen], -similarities[chosen]))[:limit]
+    return [(RowKey(int(keys[at])), float(similarities[at])) for at in chosen[order]]
+
+
+def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    grown = np.zeros(shape, array.dtype)
+    grown[: len(array)] = array
+    return grown

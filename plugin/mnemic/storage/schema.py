@@ -1,0 +1,135 @@
+"""The ledger's tables, and how an older file becomes a newer one.
+
+`MIGRATIONS[n]` takes a file from version n to n + 1 in one transaction. A released migration is never edited: add another.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from mnemic.errors import StoreUnavailable
+
+_VERSION_1 = """
+CREATE TABLE ledger (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+INSERT INTO ledger VALUES (1, lower(hex(randomblob(8))), 0);
+
+CREATE TABLE namespaces (key INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE memories (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    namespace INTEGER NOT NULL REFERENCES namespaces (key),
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    sameness INTEGER NOT NULL,        -- hash of what makes two memories the same
+    dated TEXT NOT NULL,              -- the date in words, searched with the text
+    tags TEXT NOT NULL,               -- JSON list, sorted
+    session TEXT, speaker TEXT, role TEXT, source TEXT, when_to_use TEXT,
+    evidence TEXT NOT NULL,           -- JSON list of ids
+    supersedes TEXT,
+    channel TEXT NOT NULL,
+    origin TEXT NOT NULL,             -- JSON object
+    occurred_at INTEGER,              -- all times: microseconds since 1970 in UTC
+    valid_from INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    held TEXT NOT NULL DEFAULT 'active' CHECK (held IN ('active', 'archived', 'quarantined')),
+    valid_to INTEGER, superseded_by TEXT, superseded_at INTEGER,
+    confirmations INTEGER NOT NULL DEFAULT 0, confirmed_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX memories_by_id ON memories (id);
+CREATE UNIQUE INDEX memories_by_seq ON memories (seq);
+CREATE INDEX memories_by_sameness ON memories (sameness);
+CREATE INDEX memories_by_supersedes ON memories (supersedes) WHERE supersedes IS NOT NULL;
+CREATE INDEX memories_by_session ON memories (namespace, session) WHERE session IS NOT NULL;
+
+CREATE VIEW memories_searched AS
+SELECT key, 'ns' || namespace AS scope,
+       dated || ' ' || text || ' ' || coalesce(when_to_use, '') || ' ' || tags AS body
+FROM memories;
+CREATE VIRTUAL TABLE memories_words USING fts5 (
+    scope, body, content = 'memories_searched', content_rowid = 'key', tokenize = 'porter unicode61'
+);
+CREATE VIRTUAL TABLE memories_terms USING fts5vocab (memories_words, row);
+CREATE TRIGGER memories_appended AFTER INSERT ON memories BEGIN
+    INSERT INTO memories_words (rowid, scope, body)
+    VALUES (new.key, 'ns' || new.namespace,
+            new.dated || ' ' || new.text || ' ' || coalesce(new.when_to_use, '') || ' ' || new.tags);
+END;
+CREATE TRIGGER memories_erased BEFORE DELETE ON memories BEGIN
+    INSERT INTO memories_words (memories_words, rowid, scope, body)
+    SELECT 'delete', key, scope, body FROM memories_searched WHERE key = old.key;
+END;
+
+CREATE TABLE near_keys (
+    near_key INTEGER NOT NULL, key INTEGER NOT NULL REFERENCES memories (key) ON DELETE CASCADE,
+    PRIMARY KEY (near_key, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    key INTEGER PRIMARY KEY, memory TEXT NOT NULL, action TEXT NOT NULL, at INTEGER NOT NULL,
+    origin TEXT NOT NULL, detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_by_memory ON events (memory);
+
+CREATE TABLE links (
+    source TEXT NOT NULL, target TEXT NOT NULL, relation TEXT NOT NULL, score REAL NOT NULL,
+    PRIMARY KEY (source, target, relation)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX links_by_target ON links (target);
+
+CREATE TABLE erasures (
+    seq INTEGER PRIMARY KEY, key INTEGER NOT NULL, id TEXT NOT NULL, namespace INTEGER NOT NULL, erased_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE embedders (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL) STRICT;
+CREATE TABLE index_states (name TEXT PRIMARY KEY, generation TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+"""
+
+MIGRATIONS = (_VERSION_1,)
+VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an open ledger to this version's schema. Safe when several processes do it at once.
+
+    Raises `StoreUnavailable` when the file was written by a newer mnemic; nothing is changed then.
+    """
+    if _version_of(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = _version_of(connection)
+        if found > VERSION:
+            raise StoreUnavailable(
+                f"The ledger has schema version {found}; this mnemic knows versions up to {VERSION}.",
+                hint="Update mnemic, or set MNEMIC_HOME to another folder. The ledger was not touched.",
+            )
+        for script in MIGRATIONS[found:]:
+            for statement in _statements(script):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def vector_table(embedder_key: int) -> str:
+    """Name of the table that holds one embedder's vectors."""
+    return f"vectors_{int(embedder_key)}"
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> list[str]:
+    statements: list[str] = []
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

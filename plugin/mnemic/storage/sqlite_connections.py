@@ -1,0 +1,137 @@
+"""SQLite connections that several threads and processes share, and what SQLite's errors mean to a caller."""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
+from mnemic.storage.schema import migrate
+
+BUSY_TIMEOUT_SECONDS = 30.0
+# Enough for the hot pages of a store of 100,000 memories; negative means KiB.
+_CACHE_KIB = -16_384
+
+
+class SqliteConnections:
+    """One writing connection and as many reading ones as are used at once.
+
+    ``durable``: a commit survives a power cut (``synchronous=FULL``), not only the death of the process.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path
+        self._synchronous = "FULL" if durable else "NORMAL"
+        self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._open: list[sqlite3.Connection] = []
+        self._writer_lock = threading.Lock()
+        self._list_lock = threading.Lock()
+        self._closed = False
+        with translated_errors(path):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise _translate(error, path) from error
+            self._writer = self._connect()
+            migrate(self._writer)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a read transaction."""
+        with translated_errors(self.path):
+            self._check_open()
+            try:
+                connection = self._readers.get_nowait()
+            except queue.Empty:
+                connection = self._connect()
+            try:
+                connection.execute("BEGIN")
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+                self._readers.put(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection inside a write transaction, committed at the end and rolled back on any exception."""
+        with translated_errors(self.path), self._writer_lock:
+            self._check_open()
+            connection = self._writer
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def exclusive(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection outside any transaction, for statements such as VACUUM."""
+        with translated_errors(self.path), self._writer_lock:
+            self._check_open()
+            yield self._writer
+
+    def close(self) -> None:
+        """Close everything. Idempotent."""
+        with self._writer_lock, self._list_lock:
+            self._closed = True
+            while self._open:
+                self._open.pop().close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        with self._list_lock:
+            self._open.append(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA cache_size = {_CACHE_KIB}")
+        return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("This memory has been closed.", hint="Open it again.")
+
+
+@contextmanager
+def translated_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into errors that say what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(error, path) from error
+
+
+def _translate(error: Exception, path: Path) -> BackendError:
+    text = str(error)
+    code = getattr(error, "sqlite_errorname", "") or ""
+    what = f"The ledger {path} "
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreCorrupted(f"{what}is damaged ({text}).", hint="Run `mnemic doctor`; do not delete the file.")
+    if code.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
+        return StoreUnavailable(f"{what}could not grow: the disk is full.", hint="Free some space and try again.")
+    if code.startswith("SQLITE_READONLY") or isinstance(error, OSError) or "unable to open" in text:
+        return StoreUnavailable(
+            f"{what}cannot be written ({text}).",
+            hint=f"Make {path.parent} a folder that this user may write to, or set MNEMIC_HOME to another one.",
+        )
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreUnavailable(
+            f"{what}was locked by another process for more than {BUSY_TIMEOUT_SECONDS:.0f} s.", hint="Try again."
+        )
+    if code.startswith("SQLITE_IOERR") and os.path.exists(path):
+        return StoreUnavailable(f"{what}could not be read or written ({text}).", hint="Check the disk and try again.")
+    return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")

@@ -1,0 +1,65 @@
+"""A `MemoryFilter` as SQL. All of it is parameters; no caller's text ever becomes SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mnemic.domain.memory import Status
+from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
+from mnemic.storage.sqlite_rows import in_clause, path_of, to_microseconds
+
+RECALLABLE = "m.held = 'active' AND m.superseded_by IS NULL AND m.kind IN ({})".format(
+    ",".join(f"'{kind.value}'" for kind in RECALLED_KINDS)
+)
+
+
+def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
+    """The condition over ``m`` (memories) and ``n`` (namespaces), with its parameters."""
+    conditions: list[str] = []
+    values: list[Any] = []
+
+    def add(condition: str, *parameters: Any) -> None:
+        conditions.append(condition)
+        values.extend(parameters)
+
+    path = path_of(filter.namespace)
+    if not filter.subtree:
+        add("n.path = ?", path)
+    elif path:
+        # A range instead of LIKE: labels may hold % and _. "0" is the character after "/".
+        add("(n.path = ? OR (n.path >= ? AND n.path < ?))", path, path + "/", path + "0")
+    if filter.kinds:
+        add(f"m.kind IN {in_clause(filter.kinds)}", *(kind.value for kind in filter.kinds))
+    for tag in filter.tags:
+        add("EXISTS (SELECT 1 FROM json_each(m.tags) WHERE value = ?)", tag)
+    for column, value in (("session", filter.session), ("speaker", filter.speaker), ("source", filter.source)):
+        if value is not None:
+            add(f"m.{column} = ?", value)
+    if filter.channels:
+        add(f"m.channel IN {in_clause(filter.channels)}", *(channel.value for channel in filter.channels))
+    if filter.since is not None:
+        add("coalesce(m.occurred_at, m.recorded_at) >= ?", to_microseconds(filter.since))
+    if filter.until is not None:
+        add("coalesce(m.occurred_at, m.recorded_at) < ?", to_microseconds(filter.until))
+    if filter.as_of is not None:
+        moment = to_microseconds(filter.as_of)
+        add("m.valid_from <= ? AND (m.valid_to IS NULL OR m.valid_to > ?)", moment, moment)
+    if filter.known_at is not None:
+        moment = to_microseconds(filter.known_at)
+        add("m.recorded_at <= ? AND (m.superseded_at IS NULL OR m.superseded_at > ?)", moment, moment)
+    _add_statuses(filter, conditions)
+    return " AND ".join(conditions) or "1", values
+
+
+def _add_statuses(filter: MemoryFilter, conditions: list[str]) -> None:
+    """Looking back in time, what has been superseded since counts as active."""
+    looking_back = filter.as_of is not None or filter.known_at is not None
+    allowed: list[str] = []
+    for status in filter.statuses:
+        if status is Status.SUPERSEDED:
+            allowed.append("(m.held = 'active' AND m.superseded_by IS NOT NULL)")
+        elif status is Status.ACTIVE and not looking_back:
+            allowed.append("(m.held = 'active' AND m.superseded_by IS NULL)")
+        else:
+            allowed.append(f"m.held = '{status.value}'")
+    conditions.append("(" + (" OR ".join(allowed) or "0") + ")")

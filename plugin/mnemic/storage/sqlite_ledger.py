@@ -1,0 +1,156 @@
+"""The ledger on SQLite: the truth that any number of processes on one machine share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mnemic.protocols import Finding
+from mnemic.storage.fts_terms import FtsTerms
+from mnemic.storage.schema import vector_table
+from mnemic.storage.sqlite_connections import SqliteConnections
+from mnemic.storage.sqlite_snapshot import SqliteSnapshot
+from mnemic.storage.sqlite_transaction import SqliteTransaction
+
+
+class SqliteLedger:
+    """Implements `mnemic.protocols.Ledger`: WAL, one writer at a time over all processes, any number of readers.
+
+    With ``durable`` (the default) a commit survives a power cut. Without it, it survives ``kill -9`` but a power cut may
+    take the last moments.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path
+        self._connections = SqliteConnections(path, durable=durable)
+        self._terms = FtsTerms()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        with self._connections.reading() as connection:
+            yield SqliteSnapshot(connection, self._terms)
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqliteTransaction]:
+        with self._connections.writing() as connection:
+            transaction = SqliteTransaction(connection, self._terms)
+            yield transaction
+            transaction.finish()
+
+    def register_embedder(self, embedder_id: str, dimensions: int) -> None:
+        with self._connections.reading() as connection:
+            if connection.execute("SELECT 1 FROM embedders WHERE id = ?", (embedder_id,)).fetchone():
+                return
+        with self._connections.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO embedders (id, dimensions) VALUES (?, ?)", (embedder_id, dimensions)
+            )
+            key = connection.execute("SELECT key FROM embedders WHERE id = ?", (embedder_id,)).fetchone()[0]
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {vector_table(key)} (key INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT"
+            )
+
+    def diagnose(self) -> list[Finding]:
+        with self._connections.exclusive() as connection:
+            return [
+                _integrity(connection),
+                _full_text(connection),
+                _orphans(connection),
+                *_vectors(connection),
+            ]
+
+    def repair(self) -> list[str]:
+        done: list[str] = []
+        with self._connections.writing() as connection:
+            if not _full_text(connection).ok:
+                connection.execute("INSERT INTO memories_words (memories_words) VALUES ('rebuild')")
+                done.append("rebuilt the full text")
+            for name, sql in _ORPHANS.items():
+                removed = connection.execute(f"DELETE {sql}").rowcount
+                if removed:
+                    done.append(f"removed {removed} orphaned {name}")
+            for table, _ in _vector_tables(connection):
+                removed = connection.execute(
+                    f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM memories)"
+                ).rowcount
+                if removed:
+                    done.append(f"removed {removed} orphaned vectors")
+        return done
+
+    def scrub(self) -> bool:
+        with self._connections.exclusive() as connection:
+            # Merging all full-text segments drops the words of deleted rows; VACUUM rewrites every page; the truncating
+            # checkpoint empties the write-ahead log, which may hold older versions of pages.
+            connection.execute("INSERT INTO memories_words (memories_words) VALUES ('optimize')")
+            connection.execute("VACUUM")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
+    def size_bytes(self) -> int:
+        files = (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-shm"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        self._connections.close()
+        self._terms.close()
+
+
+_ORPHANS = {
+    "events": "FROM events WHERE memory NOT IN (SELECT id FROM memories)",
+    "links": "FROM links WHERE source NOT IN (SELECT id FROM memories) OR target NOT IN (SELECT id FROM memories)",
+    "near-duplicate keys": "FROM near_keys WHERE key NOT IN (SELECT key FROM memories)",
+}
+
+
+def _integrity(connection: sqlite3.Connection) -> Finding:
+    try:
+        lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+    except sqlite3.DatabaseError as error:
+        lines = [str(error)]
+    ok = lines == ["ok"]
+    return Finding(check="ledger file", ok=ok, detail="intact" if ok else "; ".join(lines))
+
+
+def _full_text(connection: sqlite3.Connection) -> Finding:
+    """FTS5 compares every word of every memory with its index."""
+    try:
+        connection.execute("INSERT INTO memories_words (memories_words, rank) VALUES ('integrity-check', 1)")
+    except sqlite3.DatabaseError as error:
+        return Finding(check="full text", ok=False, detail=f"differs from the memories: {error}", repairable=True)
+    return Finding(check="full text", ok=True, detail="agrees with the memories")
+
+
+def _orphans(connection: sqlite3.Connection) -> Finding:
+    found = {name: connection.execute(f"SELECT count(*) {sql}").fetchone()[0] for name, sql in _ORPHANS.items()}
+    present = {name: count for name, count in found.items() if count}
+    detail = ", ".join(f"{count} orphaned {name}" for name, count in present.items()) or "none"
+    return Finding(check="orphans", ok=not present, detail=detail, repairable=bool(present))
+
+
+def _vectors(connection: sqlite3.Connection) -> list[Finding]:
+    findings = []
+    for table, embedder_id in _vector_tables(connection):
+        missing, orphaned = connection.execute(
+            f"SELECT (SELECT count(*) FROM memories WHERE key NOT IN (SELECT key FROM {table})), "
+            f"(SELECT count(*) FROM {table} WHERE key NOT IN (SELECT key FROM memories))"
+        ).fetchone()
+        detail = f"{missing} memories without a vector, {orphaned} vectors without a memory"
+        ok = not missing and not orphaned
+        findings.append(
+            Finding(
+                check=f"vectors of {embedder_id}", ok=ok, detail="complete" if ok else detail, repairable=not ok
+            )
+        )
+    return findings
+
+
+def _vector_tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    try:
+        rows = connection.execute("SELECT key, id FROM embedders ORDER BY key").fetchall()
+    except sqlite3.DatabaseError:
+        return []
+    return [(vector_table(key), id) for key, id in rows]
+
+

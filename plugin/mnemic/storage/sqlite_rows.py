@@ -1,0 +1,147 @@
+"""How a memory becomes a row and a row becomes a memory again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, Status
+from mnemic.domain.provenance import Channel, Origin
+from mnemic.domain.text import fingerprint, normalise
+
+RECORD_COLUMNS = (
+    "m.key, m.id, n.path, m.kind, m.text, m.tags, m.session, m.speaker, m.role, m.source, m.when_to_use, m.evidence, "
+    "m.supersedes, m.origin, m.occurred_at, m.valid_from, m.recorded_at, m.held, m.valid_to, m.superseded_by, "
+    "m.superseded_at, m.confirmations, m.confirmed_at"
+)
+RECORD_TABLES = "memories m JOIN namespaces n ON n.key = m.namespace"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ORIGIN_FIELDS = tuple(field.name for field in fields(Origin))
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 in UTC, exact."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(value: int) -> datetime:
+    """The moment, exact."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def path_of(namespace: Namespace) -> str:
+    """A namespace as it is stored. Labels never contain a slash."""
+    return "/".join(namespace)
+
+
+def namespace_of(path: str) -> Namespace:
+    """The inverse of `path_of`."""
+    return tuple(path.split("/"))
+
+
+def sameness_of(record: MemoryRecord) -> int:
+    """Hash of what makes two memories the same: namespace, kind and normalised text.
+
+    Something that happened is also told apart by when, where and by whom it was said: two people who both say "Yes!"
+    are two episodes. A guide for another situation (``when_to_use``) is another memory, too.
+    """
+    occasion: tuple[str, ...] = ()
+    if record.kind is Kind.EPISODIC:
+        when = "" if record.occurred_at is None else str(to_microseconds(record.occurred_at))
+        occasion = (record.session or "", record.speaker or "", record.role or "", when)
+    return fingerprint(
+        path_of(record.namespace), record.kind, normalise(record.text), normalise(record.when_to_use or ""), *occasion
+    )
+
+
+def encode_json(value: Any) -> str:
+    """Compact JSON with sorted keys, so that equal values have equal text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def encode_origin(origin: Origin) -> str:
+    """Only what is set, so that the common origin costs a few bytes."""
+    values = {name: getattr(origin, name) for name in _ORIGIN_FIELDS}
+    return encode_json({name: value for name, value in values.items() if value not in (None, False)})
+
+
+def decode_origin(text: str) -> Origin:
+    """The inverse of `encode_origin`."""
+    values = json.loads(text)
+    return Origin(**{**values, "channel": Channel(values["channel"])})
+
+
+def record_from_row(row: Sequence[Any]) -> MemoryRecord:
+    """A memory from a row of `RECORD_COLUMNS`."""
+    (
+        _, id, path, kind, text, tags, session, speaker, role, source, when_to_use, evidence, supersedes, origin,
+        occurred_at, valid_from, recorded_at, held, valid_to, superseded_by, superseded_at, confirmations, confirmed_at,
+    ) = row  # fmt: skip
+    status = Status(held)
+    if status is Status.ACTIVE and superseded_by is not None:
+        status = Status.SUPERSEDED
+    return MemoryRecord(
+        id=MemoryId(id),
+        namespace=namespace_of(path),
+        kind=Kind(kind),
+        text=text,
+        tags=() if tags == "[]" else tuple(json.loads(tags)),
+        session=session,
+        speaker=speaker,
+        role=None if role is None else Role(role),
+        source=source,
+        when_to_use=when_to_use,
+        evidence=() if evidence == "[]" else tuple(MemoryId(item) for item in json.loads(evidence)),
+        supersedes=None if supersedes is None else MemoryId(supersedes),
+        origin=decode_origin(origin),
+        occurred_at=_moment(occurred_at),
+        valid_from=from_microseconds(valid_from),
+        recorded_at=from_microseconds(recorded_at),
+        status=status,
+        valid_to=_moment(valid_to),
+        superseded_by=None if superseded_by is None else MemoryId(superseded_by),
+        superseded_at=_moment(superseded_at),
+        confirmations=confirmations,
+        confirmed_at=_moment(confirmed_at),
+    )
+
+
+def event_from_row(row: Sequence[Any]) -> Event:
+    """An event from ``memory, action, at, origin, detail``."""
+    memory, action, at, origin, detail = row
+    return Event(
+        memory_id=MemoryId(memory),
+        action=Action(action),
+        at=from_microseconds(at),
+        origin=decode_origin(origin),
+        detail=json.loads(detail),
+    )
+
+
+def optional_microseconds(moment: datetime | None) -> int | None:
+    """`to_microseconds`, or None for None."""
+    return None if moment is None else to_microseconds(moment)
+
+
+def in_clause(values: Sequence[Any]) -> str:
+    """Placeholders for an SQL ``IN``."""
+    return "(" + ",".join("?" * len(values)) + ")"
+
+
+def fetch_in_chunks(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of ``sql``, which holds one ``{in_}``, for any number of values."""
+    rows: list[tuple[Any, ...]] = []
+    for start in range(0, len(values), 500):
+        chunk = values[start : start + 500]
+        rows += connection.execute(sql.format(in_=in_clause(chunk)), chunk).fetchall()
+    return rows
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else from_microseconds(value)

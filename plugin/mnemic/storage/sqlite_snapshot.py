@@ -1,0 +1,256 @@
+"""Reading the ledger."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemic.domain.memory import Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, Relation, RowKey
+from mnemic.domain.recall import MemoryFilter
+from mnemic.domain.text import near_keys, shape_words
+from mnemic.errors import InvalidInput
+from mnemic.protocols import FeedRow, IndexState, LexicalHit
+from mnemic.storage.fts_terms import FtsTerms
+from mnemic.storage.schema import vector_table
+from mnemic.storage.sqlite_filters import RECALLABLE, where_clause
+from mnemic.storage.sqlite_rows import (
+    RECORD_COLUMNS,
+    RECORD_TABLES,
+    event_from_row,
+    fetch_in_chunks,
+    from_microseconds,
+    in_clause,
+    namespace_of,
+    path_of,
+    record_from_row,
+    sameness_of,
+)
+
+_ITERATE_CHUNK = 1_000
+# FTS5's fixed BM25 saturation: a word that occurs often earns at most k1 + 1 times its weight.
+_FTS5_K1 = 1.2
+# When a namespace holds less than this share of the ledger, its words are sought through the full-text index's scope
+# column; above it, filtering the ranked rows is cheaper than intersecting two long lists.
+_SCOPED_SHARE = 0.5
+
+
+class SqliteSnapshot:
+    """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
+        self._connection = connection
+        self._terms = terms
+
+    def last_seq(self) -> int:
+        return int(self._one("SELECT seq FROM ledger")[0])
+
+    def ledger_id(self) -> str:
+        return str(self._one("SELECT id FROM ledger")[0])
+
+    def namespace_key(self, namespace: Namespace) -> int | None:
+        row = self._one("SELECT key FROM namespaces WHERE path = ?", path_of(namespace))
+        return None if row is None else int(row[0])
+
+    def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
+        path = path_of(prefix)
+        rows = self._all(
+            "SELECT n.path, count(*) FROM memories m JOIN namespaces n ON n.key = m.namespace "
+            "WHERE ? = '' OR n.path = ? OR (n.path >= ? AND n.path < ?) GROUP BY n.key",
+            path, path, path + "/", path + "0",
+        )  # fmt: skip
+        return sorted((namespace_of(found), count) for found, count in rows)
+
+    def find(self, ids: Iterable[MemoryId]) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
+        sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.id IN {{in_}}"
+        rows = fetch_in_chunks(self._connection, sql, list(ids))
+        return {MemoryId(row[1]): (RowKey(row[0]), record_from_row(row)) for row in rows}
+
+    def records(self, keys: Sequence[RowKey]) -> dict[RowKey, MemoryRecord]:
+        sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key IN {{in_}}"
+        return {RowKey(row[0]): record_from_row(row) for row in fetch_in_chunks(self._connection, sql, list(keys))}
+
+    def select(
+        self, filter: MemoryFilter, *, limit: int, before: RowKey | None = None
+    ) -> list[tuple[RowKey, MemoryRecord]]:
+        where, values = where_clause(filter)
+        rows = self._all(
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE {where} AND (? IS NULL OR m.key < ?) "
+            "ORDER BY m.key DESC LIMIT ?",
+            *values, before, before, limit,
+        )  # fmt: skip
+        return _keyed(rows)
+
+    def matching_keys(self, filter: MemoryFilter) -> NDArray[np.int64]:
+        where, values = where_clause(filter)
+        rows = self._all(f"SELECT m.key FROM {RECORD_TABLES} WHERE {where} ORDER BY m.key", *values)
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def lexical(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[LexicalHit]:
+        if not words:
+            return []
+        match = "body : (" + " OR ".join(f'"{word}"' for word in words) + ")"
+        if not filter.subtree:
+            key = self.namespace_key(filter.namespace)
+            if key is None:
+                return []
+            if self._share_of(key) < _SCOPED_SHARE:
+                match = f'scope : "ns{key}" AND {match}'
+        where, values = where_clause(filter)
+        rows = self._all(
+            # The scope column weighs nothing: which namespace a memory is in says nothing about its relevance.
+            f"SELECT f.rowid, -f.rank FROM memories_words f CROSS JOIN {RECORD_TABLES} "
+            f"WHERE f.memories_words MATCH ? AND f.rank MATCH 'bm25(0.0, 1.0)' AND m.key = f.rowid AND {where} "
+            "ORDER BY f.rank LIMIT ?",
+            match, *values, limit,
+        )  # fmt: skip
+        return [LexicalHit(key=RowKey(key), bm25=score) for key, score in rows]
+
+    def information(self, words: Sequence[str]) -> float:
+        # The newest key counts the rows: exact but for erased ones, and it costs nothing.
+        rows = int(self._one("SELECT coalesce(max(key), 0) FROM memories")[0])
+        counts = self._terms.document_counts(self._connection, words)
+        # An unknown word still asks for something: it weighs as much as one that occurs once.
+        weights = [math.log((rows - count + 0.5) / (count + 0.5)) for count in (max(count, 1) for count in counts)]
+        return (_FTS5_K1 + 1) * sum(max(weight, 1e-6) for weight in weights) if any(counts) else 0.0
+
+    def feed(self, embedder_id: str, *, after: int, limit: int) -> list[FeedRow]:
+        table = self._vector_table(embedder_id)
+        rows = self._all(
+            f"SELECT m.key, m.seq, m.namespace, {RECALLABLE}, 0, v.vector FROM memories m LEFT JOIN {table} v "
+            "ON v.key = m.key WHERE m.seq > ?1 UNION ALL SELECT key, seq, namespace, 0, 1, NULL FROM erasures "
+            "WHERE seq > ?1 ORDER BY 2 LIMIT ?2",
+            after, limit,
+        )  # fmt: skip
+        return [
+            FeedRow(
+                key=RowKey(key), seq=seq, namespace_key=namespace, recallable=bool(recallable), erased=bool(erased),
+                vector=vector,
+            )
+            for key, seq, namespace, recallable, erased, vector in rows
+        ]  # fmt: skip
+
+    def vectors(self, embedder_id: str, keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
+        sql = f"SELECT key, vector FROM {self._vector_table(embedder_id)} WHERE key IN {{in_}}"
+        return {RowKey(key): vector for key, vector in fetch_in_chunks(self._connection, sql, list(keys))}
+
+    def count(self, filter: MemoryFilter | None = None) -> int:
+        if filter is None:
+            return int(self._one("SELECT count(*) FROM memories")[0])
+        where, values = where_clause(filter)
+        return int(self._one(f"SELECT count(*) FROM {RECORD_TABLES} WHERE {where}", *values)[0])
+
+    def texts_without_vector(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+        table = self._vector_table(embedder_id)
+        rows = self._all(
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key NOT IN (SELECT key FROM {table}) "
+            "ORDER BY m.key LIMIT ?",
+            limit,
+        )
+        return _keyed(rows)
+
+    def chain(self, id: MemoryId) -> list[MemoryRecord]:
+        found = self.find([id])
+        if not found:
+            return []
+        versions = [found[id][1]]
+        while versions[0].supersedes is not None and (earlier := self.find([versions[0].supersedes])):
+            versions.insert(0, next(iter(earlier.values()))[1])
+        while versions[-1].superseded_by is not None and (later := self.find([versions[-1].superseded_by])):
+            versions.append(next(iter(later.values()))[1])
+        return versions
+
+    def events(self, ids: Sequence[MemoryId]) -> list[Event]:
+        sql = "SELECT memory, action, at, origin, detail, key FROM events WHERE memory IN {in_}"
+        rows = fetch_in_chunks(self._connection, sql, list(ids))
+        return [event_from_row(row[:5]) for row in sorted(rows, key=lambda row: int(row[5]))]
+
+    def links(self, ids: Sequence[MemoryId]) -> list[Link]:
+        ends = in_clause(ids)
+        rows = self._all(
+            f"SELECT source, target, relation, score FROM links WHERE source IN {ends} "
+            f"UNION SELECT source, target, relation, score FROM links WHERE target IN {ends} ORDER BY 1, 2, 3",
+            *ids, *ids,
+        )  # fmt: skip
+        return [
+            Link(source=MemoryId(source), target=MemoryId(target), relation=Relation(relation), score=score)
+            for source, target, relation, score in rows
+        ]
+
+    def twins(self, record: MemoryRecord) -> list[tuple[RowKey, MemoryRecord]]:
+        rows = self._all(
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.sameness = ? AND m.held = 'active' "
+            "AND m.superseded_by IS NULL ORDER BY m.key",
+            sameness_of(record),
+        )
+        return [(key, found) for key, found in _keyed(rows) if found.namespace == record.namespace]
+
+    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+        keys = near_keys_of(record)
+        rows = self._all(
+            f"SELECT DISTINCT key FROM near_keys WHERE near_key IN {in_clause(keys)} ORDER BY key DESC LIMIT ?",
+            *keys, limit,
+        )  # fmt: skip
+        if not rows:
+            return []
+        found = self.records([RowKey(row[0]) for row in rows])
+        return sorted(
+            ((key, other) for key, other in found.items() if other.status == "active"), key=lambda item: -item[0]
+        )
+
+    def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
+        path = path_of(namespace or ())
+        after = 0
+        while True:
+            rows = self._all(
+                f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? "
+                "AND (? = '' OR n.path = ? OR (n.path >= ? AND n.path < ?)) ORDER BY m.key LIMIT ?",
+                after, path, path, path + "/", path + "0", _ITERATE_CHUNK,
+            )  # fmt: skip
+            yield from _keyed(rows)
+            if len(rows) < _ITERATE_CHUNK:
+                return
+            after = rows[-1][0]
+
+    def erasures(self) -> list[Erasure]:
+        rows = self._all(
+            "SELECT e.id, n.path, e.erased_at FROM erasures e JOIN namespaces n ON n.key = e.namespace ORDER BY e.seq"
+        )
+        return [
+            Erasure(memory_id=MemoryId(id), namespace=namespace_of(path), erased_at=from_microseconds(at))
+            for id, path, at in rows
+        ]
+
+    def index_state(self, index: str) -> IndexState | None:
+        row = self._one("SELECT generation, seq FROM index_states WHERE name = ?", index)
+        return None if row is None else IndexState(generation=row[0], seq=row[1])
+
+    def _share_of(self, namespace_key: int) -> float:
+        """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""
+        rows = int(self._one("SELECT coalesce(max(key), 0) FROM memories")[0])
+        return self._terms.document_counts(self._connection, [f"ns{namespace_key}"])[0] / rows if rows else 0.0
+
+    def _vector_table(self, embedder_id: str) -> str:
+        row = self._one("SELECT key FROM embedders WHERE id = ?", embedder_id)
+        if row is None:
+            raise InvalidInput(f"The ledger knows no embedder {embedder_id!r}.", hint="Register it first.")
+        return vector_table(row[0])
+
+    def _one(self, sql: str, *values: Any) -> Any:
+        return self._connection.execute(sql, values).fetchone()
+
+    def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, values).fetchall()
+
+
+def near_keys_of(record: MemoryRecord) -> tuple[int, ...]:
+    """Where near duplicates of ``record`` meet: the same namespace and kind, almost the same words."""
+    return near_keys(f"{path_of(record.namespace)}\x1f{record.kind}", shape_words(record.text))
+
+
+def _keyed(rows: Iterable[tuple[Any, ...]]) -> list[tuple[RowKey, MemoryRecord]]:
+    return [(RowKey(row[0]), record_from_row(row)) for row in rows]

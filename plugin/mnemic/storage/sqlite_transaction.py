@@ -1,0 +1,167 @@
+"""Writing the ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mnemic.domain.memory import Action, Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
+from mnemic.domain.provenance import Origin
+from mnemic.domain.text import date_words
+from mnemic.protocols import IndexState
+from mnemic.storage.fts_terms import FtsTerms
+from mnemic.storage.sqlite_rows import (
+    encode_json,
+    encode_origin,
+    fetch_in_chunks,
+    in_clause,
+    optional_microseconds,
+    path_of,
+    sameness_of,
+    to_microseconds,
+)
+from mnemic.storage.sqlite_snapshot import SqliteSnapshot, near_keys_of
+
+_COLUMNS = (
+    "seq", "id", "namespace", "kind", "text", "sameness", "dated", "tags", "session", "speaker", "role", "source",
+    "when_to_use", "evidence", "supersedes", "channel", "origin", "occurred_at", "valid_from", "recorded_at", "held",
+    "valid_to", "superseded_by", "superseded_at", "confirmations", "confirmed_at",
+)  # fmt: skip
+_INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)}"
+
+
+class SqliteTransaction(SqliteSnapshot):
+    """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
+
+    def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
+        super().__init__(connection, terms)
+        self._seq = self._seq_at_start = super().last_seq()
+
+    def last_seq(self) -> int:
+        return self._seq
+
+    def append(self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None) -> RowKey:
+        held = Status.ACTIVE if record.status is Status.SUPERSEDED else record.status
+        cursor = self._connection.execute(
+            _INSERT,
+            (
+                self._next_seq(), record.id, self._make_namespace(record.namespace), record.kind, record.text,
+                sameness_of(record), date_words(record.occurred_at), encode_json(record.tags), record.session,
+                record.speaker, record.role, record.source, record.when_to_use, encode_json(record.evidence),
+                record.supersedes, record.origin.channel, encode_origin(record.origin),
+                optional_microseconds(record.occurred_at), to_microseconds(record.valid_from),
+                to_microseconds(record.recorded_at), held, optional_microseconds(record.valid_to), record.superseded_by,
+                optional_microseconds(record.superseded_at), record.confirmations,
+                optional_microseconds(record.confirmed_at),
+            ),
+        )  # fmt: skip
+        key = RowKey(cursor.lastrowid or 0)
+        if vector is not None:
+            self._connection.execute(f"INSERT INTO {self._vector_table(embedder_id)} VALUES (?, ?)", (key, vector))
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO near_keys VALUES (?, ?)", [(near, key) for near in near_keys_of(record)]
+        )
+        return key
+
+    def confirm(self, key: RowKey, *, at: datetime, origin: Origin, detail: dict[str, Any]) -> int:
+        row = self._one(
+            "UPDATE memories SET confirmations = confirmations + 1, confirmed_at = ?, seq = ? WHERE key = ? "
+            "RETURNING confirmations, id",
+            to_microseconds(at), self._next_seq(), key,
+        )  # fmt: skip
+        self._add_event(row[1], Action.CONFIRMED, at, origin, detail)
+        return int(row[0])
+
+    def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None:
+        row = self._one(
+            "UPDATE memories SET superseded_by = ?, superseded_at = ?, valid_to = ?, seq = ? WHERE key = ? RETURNING id",
+            by, to_microseconds(at), to_microseconds(valid_to), self._next_seq(), key,
+        )  # fmt: skip
+        self._add_event(row[0], Action.SUPERSEDED, at, origin, {"by": by})
+
+    def set_archived(
+        self, key: RowKey, *, archived: bool, at: datetime, origin: Origin, detail: dict[str, Any]
+    ) -> None:
+        held, action = (Status.ARCHIVED, Action.ARCHIVED) if archived else (Status.ACTIVE, Action.RESTORED)
+        row = self._one(
+            "UPDATE memories SET held = ?, seq = ? WHERE key = ? RETURNING id", held, self._next_seq(), key
+        )
+        self._add_event(row[0], action, at, origin, detail)
+
+    def link(self, link: Link) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)", (link.source, link.target, link.relation, link.score)
+        )
+
+    def erase(self, ids: Sequence[MemoryId], *, at: datetime) -> None:
+        rows = fetch_in_chunks(
+            self._connection, "SELECT key, id, namespace FROM memories WHERE id IN {in_} ORDER BY key", list(ids)
+        )
+        tables = [f"vectors_{row[0]}" for row in self._all("SELECT key FROM embedders")]
+        for key, id, namespace in rows:
+            for table in tables:
+                self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+            self._connection.execute("DELETE FROM events WHERE memory = ?", (id,))
+            self._connection.execute("DELETE FROM links WHERE source = ? OR target = ?", (id, id))
+            self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
+            self._connection.execute(
+                "INSERT INTO erasures VALUES (?, ?, ?, ?, ?)", (self._next_seq(), key, id, namespace, to_microseconds(at))
+            )
+
+    def restore_event(self, event: Event) -> None:
+        self._add_event(event.memory_id, event.action, event.at, event.origin, event.detail)
+
+    def restore_erasure(self, erasure: Erasure) -> None:
+        self._connection.execute(
+            "INSERT INTO erasures VALUES (?, 0, ?, ?, ?)",
+            (
+                self._next_seq(),
+                erasure.memory_id,
+                self._make_namespace(erasure.namespace),
+                to_microseconds(erasure.erased_at),
+            ),
+        )
+
+    def put_vectors(self, embedder_id: str, vectors: Sequence[tuple[RowKey, bytes]]) -> None:
+        table = self._vector_table(embedder_id)
+        for key, vector in vectors:
+            # The memory may have been erased since its text was read.
+            if self._connection.execute(
+                "UPDATE memories SET seq = ? WHERE key = ?", (self._next_seq(), key)
+            ).rowcount:
+                self._connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, vector))
+
+    def set_index_state(self, index: str, state: IndexState | None) -> None:
+        if state is None:
+            self._connection.execute("DELETE FROM index_states WHERE name = ?", (index,))
+        else:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO index_states VALUES (?, ?, ?)", (index, state.generation, state.seq)
+            )
+
+    def forget_index_states(self) -> None:
+        self._connection.execute("DELETE FROM index_states")
+
+    def finish(self) -> None:
+        """Make the sequence numbers given out part of the transaction."""
+        if self._seq != self._seq_at_start:
+            self._connection.execute("UPDATE ledger SET seq = ?", (self._seq,))
+
+    def _next_seq(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    def _make_namespace(self, namespace: Namespace) -> int:
+        key = self.namespace_key(namespace)
+        if key is None:
+            cursor = self._connection.execute("INSERT INTO namespaces (path) VALUES (?)", (path_of(namespace),))
+            key = int(cursor.lastrowid or 0)
+        return key
+
+    def _add_event(self, id: MemoryId, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]) -> None:
+        self._connection.execute(
+            "INSERT INTO events (memory, action, at, origin, detail) VALUES (?, ?, ?, ?, ?)",
+            (id, action, to_microseconds(at), encode_origin(origin), encode_json(detail)),
+        )

@@ -1,0 +1,70 @@
+"""The default embedder: static token vectors that come with a wheel, so there is nothing to download.
+
+The vectors are WordLlama's (MIT): 32,000 tokens, 256 dimensions. Only the wheel's two data files are used.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from tokenizers import Tokenizer
+
+from mnemic.errors import ModelFailed
+from mnemic.protocols import Vectors
+
+_CHUNK = 256
+
+
+class StaticEmbedder:
+    """Implements `mnemic.protocols.Embedder`: the mean of the token vectors. About 30 microseconds for a sentence."""
+
+    id = "wordllama-l2-supercat-256"
+    dimensions = 256
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: tuple[Tokenizer, Vectors] | None = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        tokenizer, table = self._load()
+        found = np.zeros((len(texts), self.dimensions), np.float32)
+        for start in range(0, len(texts), _CHUNK):
+            encodings = tokenizer.encode_batch_fast(list(texts[start : start + _CHUNK]), add_special_tokens=False)
+            for at, encoding in enumerate(encodings, start):
+                if encoding.ids:
+                    found[at] = table[encoding.ids].mean(axis=0, dtype=np.float32)
+        norms = np.linalg.norm(found, axis=1, keepdims=True)
+        np.divide(found, norms, out=found, where=norms > 0)
+        return found
+
+    def _load(self) -> tuple[Tokenizer, Vectors]:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _read_files()
+            return self._loaded
+
+
+def _read_files() -> tuple[Tokenizer, Vectors]:
+    spec = find_spec("wordllama")
+    if spec is None or spec.origin is None:
+        raise ModelFailed(
+            "The package wordllama, which carries the default embedder's vectors, is not installed.",
+            hint="Install mnemic again with its dependencies.",
+        )
+    folder = Path(spec.origin).parent
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+        tensors = safetensors.numpy.load_file(folder / "weights" / "l2_supercat_256.safetensors")
+    except Exception as error:
+        raise ModelFailed(
+            f"The default embedder's files in {folder} cannot be read ({error}).", hint="Install mnemic again."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    (table,) = tensors.values()
+    return tokenizer, table

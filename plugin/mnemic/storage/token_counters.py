@@ -1,0 +1,84 @@
+"""Counting tokens for budgets: exactly where the encoding is at hand, else conservatively, and always labelled."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import tempfile
+import threading
+from pathlib import Path
+from typing import Literal
+
+from mnemic.protocols import TokenCounter
+
+TokenCounterChoice = Literal["auto", "tiktoken", "heuristic"]
+
+_ENCODING = "o200k_base"
+# Where tiktoken keeps the encoding: the SHA-1 of the address it would fetch it from.
+_ENCODING_ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
+_LOAD_DEADLINE_SECONDS = 5.0
+_PIECE = re.compile(r"[A-Za-z]+|\d{1,3}|\s+|[^\sA-Za-z\d]")
+
+
+class HeuristicTokenCounter:
+    """About one token for five letters, three digits, or one other sign. Meant to count rather too many than too few."""
+
+    name = "heuristic"
+
+    def count(self, text: str) -> int:
+        total = 0
+        for piece in _PIECE.findall(text):
+            if piece.isspace():
+                # A single space belongs to the word behind it; a longer run or a line break costs a token.
+                total += piece != " "
+            elif piece.isascii():
+                total += math.ceil(len(piece) / 5) if piece.isalpha() else 1
+            else:
+                total += 1 if piece.isalpha() else 2
+        return total
+
+
+class TiktokenCounter:
+    """OpenAI's ``o200k_base`` by tiktoken."""
+
+    name = _ENCODING
+
+    def __init__(self) -> None:
+        import tiktoken
+
+        self._encoding = tiktoken.get_encoding(_ENCODING)
+
+    def count(self, text: str) -> int:
+        return len(self._encoding.encode_ordinary(text))
+
+
+def create_token_counter(choice: TokenCounterChoice = "auto") -> TokenCounter:
+    """The counter to use.
+
+    ``auto`` takes tiktoken when its encoding is on this machine already and never goes to the network. ``tiktoken`` lets
+    it download the encoding, for five seconds at most. Both fall back to the heuristic; the name says which it is.
+    """
+    if choice == "heuristic" or (choice == "auto" and not is_encoding_cached()):
+        return HeuristicTokenCounter()
+    loaded: list[TokenCounter] = []
+
+    def load() -> None:
+        try:
+            loaded.append(TiktokenCounter())
+        except Exception:  # no network, a damaged cache: the heuristic serves
+            return
+
+    # tiktoken downloads without a time-out of its own.
+    thread = threading.Thread(target=load, daemon=True, name="mnemic-tiktoken")
+    thread.start()
+    thread.join(_LOAD_DEADLINE_SECONDS)
+    return loaded[0] if loaded else HeuristicTokenCounter()
+
+
+def is_encoding_cached() -> bool:
+    """Whether tiktoken would find its encoding without the network."""
+    default = str(Path(tempfile.gettempdir()) / "data-gym-cache")
+    cache = Path(os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR", default)))
+    return (cache / hashlib.sha1(_ENCODING_ADDRESS.encode(), usedforsecurity=False).hexdigest()).is_file()
