@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-import structlog
+from mnemic.logs import get_logger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mnemic.domain.memory import DEFAULT_NAMESPACE, Namespace
@@ -17,7 +17,7 @@ from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput, MnemicError
 from mnemic.protocols import Embedder
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 APP_NAME = "mnemic"
 

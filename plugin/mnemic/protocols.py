@@ -144,6 +144,14 @@ class LedgerSnapshot(Protocol):
         """The highest BM25 that ``words`` could earn: the sum of their weights. 0 when no memory has any of them."""
         ...
 
+    def speakers(self, namespace: Namespace, *, subtree: bool = False) -> list[str]:
+        """Everybody whose words a namespace holds, sorted."""
+        ...
+
+    def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
+        """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself."""
+        ...
+
     def feed(self, embedder_id: str, *, after: int, limit: int) -> list[FeedRow]:
         """Changes with seq > ``after`` in the order of seq, at most ``limit``."""
         ...

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import structlog
+from mnemic.logs import get_logger
 
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import date_words
 from mnemic.errors import ModelFailed, UnknownMemory
 from mnemic.protocols import Clock, Embedder, Ledger, LedgerSnapshot, TokenCounter, VectorIndex
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,14 @@ import numpy as np
 
 from mnemic.domain.memory import RowKey
 from mnemic.domain.recall import RECALLED_KINDS, Hit, MemoryFilter, RecallResult
-from mnemic.domain.text import fingerprint, search_words
+from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, check_text
 from mnemic.errors import ModelFailed
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval.fusion import Candidate, rank
 from mnemic.retrieval.packing import Render, decode_cursor, encode_cursor, pack
-from mnemic.services.backends import Backends, log
+from mnemic.retrieval.question import parse_question
+from mnemic.services.backends import Backends
 
 CANDIDATES_PER_CHANNEL = 100
 MAX_K = 100
@@ -59,8 +60,7 @@ def recall(backends: Backends, query: RecallQuery, *, render: Render = show_text
     min_score = RELEVANT_SCORE if query.min_score is None else query.min_score
     notes: list[str] = []
     with backends.ledger.snapshot() as snapshot:
-        vector = _embed(backends, query.text, notes)
-        candidates = _candidates(backends, snapshot, query, vector)
+        candidates = _candidates(backends, snapshot, query, notes)
         relevant = [candidate for candidate in candidates if candidate.score >= min_score]
         page = relevant[skip : skip + query.k]
         records = snapshot.records([candidate.key for candidate in page])
@@ -107,16 +107,21 @@ def _embed(backends: Backends, text: str, notes: list[str]) -> Vectors | None:
 
 
 def _candidates(
-    backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, vector: Vectors | None
+    backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, notes: list[str]
 ) -> list[Candidate]:
-    words = search_words(query.text)
-    found = snapshot.lexical(words, query.filter, limit=CANDIDATES_PER_CHANNEL)
-    most = snapshot.information(words) if found else 0.0
+    question = parse_question(
+        query.text, snapshot.speakers(query.filter.namespace, subtree=query.filter.subtree)
+    )
+    vector = _embed(backends, question.text, notes)
+    found = snapshot.lexical(question.words, query.filter, limit=CANDIDATES_PER_CHANNEL)
+    most = snapshot.information(question.words) if found else 0.0
     lexical = {hit.key: min(hit.bm25 / most, 1.0) if most else 0.0 for hit in found}
     similarity = {} if vector is None else _similar(backends, snapshot, query.filter, vector)
     if vector is not None:
         similarity |= _similarities(backends, snapshot, [key for key in lexical if key not in similarity], vector)
-    return rank(lexical, similarity)
+    if question.about is None:
+        return rank(lexical, similarity)
+    return rank(lexical, similarity, snapshot.about(question.about, list(lexical.keys() | similarity.keys())))
 
 
 def _similar(

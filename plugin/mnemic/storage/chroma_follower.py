@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import structlog
+from mnemic.logs import get_logger
 from filelock import FileLock, Timeout
 
 from mnemic.domain.memory import RowKey
@@ -26,7 +26,7 @@ from mnemic.storage.chroma_store import (
 _FEED_CHUNK = 2_000
 _MAX_PAUSE_SECONDS = 60.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ChromaFollower:

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import numpy as np
-import structlog
+from mnemic.logs import get_logger
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
@@ -18,7 +18,7 @@ from mnemic.storage.exact_index import ExactIndex, best
 # A longer tail than this is scanned as slowly as everything: leave Chroma aside until it has caught up.
 _MAX_TAIL = 20_000
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class LayeredIndex:

@@ -61,6 +61,11 @@ CREATE TRIGGER memories_erased BEFORE DELETE ON memories BEGIN
     SELECT 'delete', key, scope, body FROM memories_searched WHERE key = old.key;
 END;
 
+-- Who speaks in a namespace: a name in a question says who said it, and is no word to search for.
+CREATE TABLE speakers (
+    namespace INTEGER NOT NULL, speaker TEXT NOT NULL, PRIMARY KEY (namespace, speaker)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE near_keys (
     near_key INTEGER NOT NULL, key INTEGER NOT NULL REFERENCES memories (key) ON DELETE CASCADE,
     PRIMARY KEY (near_key, key)

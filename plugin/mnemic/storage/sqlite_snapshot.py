@@ -118,6 +118,28 @@ class SqliteSnapshot:
         weights = [math.log((rows - count + 0.5) / (count + 0.5)) for count in (max(count, 1) for count in counts)]
         return (_FTS5_K1 + 1) * sum(max(weight, 1e-6) for weight in weights) if any(counts) else 0.0
 
+    def speakers(self, namespace: Namespace, *, subtree: bool = False) -> list[str]:
+        path = path_of(namespace)
+        rows = self._all(
+            "SELECT DISTINCT s.speaker FROM speakers s JOIN namespaces n ON n.key = s.namespace "
+            "WHERE n.path = ? OR (? AND n.path >= ? AND n.path < ?) ORDER BY 1",
+            path, subtree, path + "/", path + "0",
+        )  # fmt: skip
+        return [row[0] for row in rows]
+
+    def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
+        sql = (
+            "SELECT key FROM memories WHERE key IN {in_} AND (speaker = ? "
+            "OR (speaker IS NULL AND instr(lower(text), lower(?)) > 0))"
+        )
+        return {
+            RowKey(row[0])
+            for start in range(0, len(keys), 500)
+            for row in self._all(
+                sql.format(in_=in_clause(keys[start : start + 500])), *keys[start : start + 500], speaker, speaker
+            )
+        }
+
     def feed(self, embedder_id: str, *, after: int, limit: int) -> list[FeedRow]:
         table = self._vector_table(embedder_id)
         rows = self._all(

@@ -58,6 +58,10 @@ class SqliteTransaction(SqliteSnapshot):
             ),
         )  # fmt: skip
         key = RowKey(cursor.lastrowid or 0)
+        if record.speaker is not None:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO speakers SELECT namespace, speaker FROM memories WHERE key = ?", (key,)
+            )
         if vector is not None:
             self._connection.execute(f"INSERT INTO {self._vector_table(embedder_id)} VALUES (?, ?)", (key, vector))
         self._connection.executemany(
@@ -106,6 +110,11 @@ class SqliteTransaction(SqliteSnapshot):
             self._connection.execute("DELETE FROM events WHERE memory = ?", (id,))
             self._connection.execute("DELETE FROM links WHERE source = ? OR target = ?", (id, id))
             self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
+            self._connection.execute(
+                "DELETE FROM speakers WHERE namespace = ?1 AND speaker NOT IN "
+                "(SELECT speaker FROM memories WHERE namespace = ?1 AND speaker IS NOT NULL)",
+                (namespace,),
+            )
             self._connection.execute(
                 "INSERT INTO erasures VALUES (?, ?, ?, ?, ?)", (self._next_seq(), key, id, namespace, to_microseconds(at))
             )

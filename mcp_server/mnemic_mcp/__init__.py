@@ -1,0 +1,1 @@
+"""The MCP server and the ``mnemic`` command: thin adapters over the engine that hold no rules of their own."""

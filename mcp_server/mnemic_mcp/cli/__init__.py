@@ -1,0 +1,1 @@
+"""The ``mnemic`` command line: tables for people, ``--json`` for programs."""

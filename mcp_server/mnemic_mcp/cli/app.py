@@ -1,0 +1,50 @@
+"""The commands, put together. Everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mnemic import __version__
+from mnemic_mcp.cli import memories, models, serve, upkeep
+from mnemic_mcp.cli.common import configure_logs
+
+app = typer.Typer(
+    name="mnemic",
+    help="A memory for AI agents that checks itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mnemic {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    configure_logs(verbose)
+
+
+app.command("serve")(serve.serve)
+app.command("demo")(serve.demo)
+app.command("remember")(memories.remember)
+app.command("recall")(memories.recall)
+app.command("list")(memories.list_memories)
+app.command("show")(memories.show)
+app.command("history")(memories.history)
+app.command("forget")(memories.forget)
+app.command("export")(upkeep.export)
+app.command("import")(upkeep.import_)
+app.command("status")(upkeep.status)
+app.command("doctor")(upkeep.doctor)
+app.command("reindex")(upkeep.reindex)
+app.add_typer(models.app, name="models")

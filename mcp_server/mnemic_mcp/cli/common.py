@@ -1,0 +1,112 @@
+"""What every command shares: opening the memory, telling errors, and speaking to people or to programs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from mnemic import Memory, MnemicError, Origin, Settings, load_settings
+from mnemic.domain.provenance import Channel
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+
+Home = Annotated[Path | None, typer.Option("--home", help="Folder of the memory (else MNEMIC_HOME, else the platform's).")]
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help='Path such as "team/ana".')]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def settings_for(home: Path | None, **overrides: Any) -> Settings:
+    """Settings, or the end of the command with a message."""
+    try:
+        return load_settings(home=home, **overrides)
+    except MnemicError as error:
+        fail(error)
+
+
+def with_memory(home: Path | None, use: Callable[[Memory], Awaitable[T]], **overrides: Any) -> T:
+    """Open the memory, use it, close it. An error ends the command with its text on stderr and exit code 1."""
+    import anyio
+
+    settings = settings_for(home, **overrides)
+
+    async def run() -> T:
+        async with Memory(settings, origin=Origin(channel=Channel.USER, client="mnemic", transport="cli")) as memory:
+            return await use(memory)
+
+    try:
+        return anyio.run(run)
+    except MnemicError as error:
+        fail(error)
+
+
+def fail(error: MnemicError) -> NoReturn:
+    """End the command: what happened, then what to do."""
+    typer.secho(f"{type(error).__name__}: {error.message}", fg=typer.colors.RED, err=True)
+    if error.hint:
+        typer.secho(f"→ {error.hint}", err=True)
+    raise typer.Exit(1)
+
+
+def console() -> Console:
+    """The console for people: colour and width of the terminal, plain when piped."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=to_plain))
+
+
+def to_plain(value: Any) -> Any:
+    """JSON values for what the API returns."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: item for name, item in asdict(value).items() if item not in (None, (), {})}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    return str(value)
+
+
+def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[int], None]]:
+    """A bar on stderr as a context manager, and a function that sets how far it is."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    task = bar.add_task(title, total=total)
+    return bar, lambda done: bar.update(task, completed=done)
+
+
+def configure_logs(verbose: bool) -> None:
+    """Logs go to stderr: warnings, or everything."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s %(message)s"
+    )
+    for noisy in ("httpx", "httpcore", "chromadb", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+async def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """Run blocking work beside the event loop."""
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(partial(work, *args))

@@ -1,0 +1,223 @@
+"""Commands that work with single memories."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from mnemic import Memory, MemoryRecord, NewMemory
+from mnemic.errors import InvalidInput
+from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, with_memory
+
+Ids = Annotated[list[str], typer.Argument(help="Ids of memories.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", help="A tag; may be given several times.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", "-k", help="episodic, semantic, procedural or lesson.")]
+
+
+def remember(
+    text: Annotated[str, typer.Argument(help='What to remember; "-" reads one memory per line from stdin.')],
+    home: Home = None,
+    namespace: Namespace = None,
+    kind: Annotated[str | None, typer.Option(help="episodic, semantic, procedural or lesson.")] = None,
+    tag: Tags = None,
+    session: Annotated[str | None, typer.Option(help="Conversation it belongs to.")] = None,
+    speaker: Annotated[str | None, typer.Option(help="Whose words these are.")] = None,
+    occurred_at: Annotated[str | None, typer.Option("--at", help="When it happened, ISO 8601.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where it was taken from.")] = None,
+    when_to_use: Annotated[str | None, typer.Option(help="The situation in which a procedure helps.")] = None,
+    supersedes: Annotated[str | None, typer.Option(help="Id of the memory whose place it takes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store a memory durably."""
+    texts = [line.rstrip("\n") for line in sys.stdin if line.strip()] if text == "-" else [text]
+    values: dict[str, Any] = {
+        "kind": kind, "tags": tuple(tag or ()), "session": session, "speaker": speaker, "occurred_at": occurred_at,
+        "source": source, "when_to_use": when_to_use, "supersedes": supersedes,
+    }  # fmt: skip
+
+    async def run(memory: Memory) -> Any:
+        return await memory.remember_many([NewMemory(text=line, **values) for line in texts])
+
+    receipts = with_memory(home, run, namespace=namespace)
+    if as_json:
+        print_json(list(receipts))
+        return
+    out = console()
+    for receipt in receipts:
+        out.print(f"{receipt.outcome.value} {receipt.id}", markup=False)
+        for near in receipt.near_duplicates:
+            out.print(f"  almost the same as {near.id}: {_printable(near.text)}", markup=False)
+
+
+def recall(
+    query: Annotated[str, typer.Argument(help="A question or topic in plain words.")],
+    home: Home = None,
+    namespace: Namespace = None,
+    k: Annotated[int, typer.Option("--limit", "-l", help="At most this many.")] = 10,
+    kind: Kinds = None,
+    tag: Tags = None,
+    session: Annotated[str | None, typer.Option(help="Only from this conversation.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from this moment on, ISO 8601.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only before this moment.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="What was true then.")] = None,
+    min_score: Annotated[float | None, typer.Option(help="Leave out hits below this, 0 to 1.")] = None,
+    subtree: Annotated[bool, typer.Option(help="Look in the namespaces below as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find memories by meaning and words."""
+
+    async def run(memory: Memory) -> Any:
+        return await memory.recall(
+            query, k=k, kinds=kind or (), tags=tag or (), session=session, since=since, until=until, as_of=as_of,
+            min_score=min_score, subtree=subtree,
+        )  # fmt: skip
+
+    result = with_memory(home, run, namespace=namespace)
+    if as_json:
+        print_json(result)
+        return
+    out = console()
+    for note in result.notes:
+        out.print(note, style="yellow", markup=False)
+    if not result.hits:
+        out.print(result.reason or "Nothing found.", markup=False)
+        return
+    rows = [(f"{hit.score:.2f}", *_row(hit.memory)) for hit in result.hits]
+    _print_table(("score", "id", "when", "kind", "text", "origin"), rows)
+
+
+def list_memories(
+    home: Home = None,
+    namespace: Namespace = None,
+    limit: Annotated[int, typer.Option("--limit", "-l")] = 20,
+    before: Annotated[str | None, typer.Option(help="Only memories older than this id, to page on.")] = None,
+    kind: Kinds = None,
+    tag: Tags = None,
+    status: Annotated[list[str] | None, typer.Option(help="active, superseded, archived or quarantined.")] = None,
+    subtree: Annotated[bool, typer.Option(help="Look in the namespaces below as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List memories, newest first."""
+
+    async def run(memory: Memory) -> Any:
+        return await memory.list(
+            limit=limit, before=before, kinds=kind or (), tags=tag or (), statuses=status or ("active",), subtree=subtree
+        )
+
+    found = with_memory(home, run, namespace=namespace)
+    if as_json:
+        print_json(list(found))
+        return
+    _print_table(("id", "when", "kind", "text", "origin"), [_row(memory) for memory in found])
+
+
+def show(id: Annotated[str, typer.Argument(help="Id of a memory.")], home: Home = None, as_json: AsJson = False) -> None:
+    """Show one memory in full."""
+
+    async def run(memory: Memory) -> MemoryRecord:
+        return await memory.get(id)
+
+    found = with_memory(home, run)
+    if as_json:
+        print_json(found)
+        return
+    from mnemic_mcp.views import record_view
+
+    out = console()
+    for name, value in record_view(found).items():
+        if name != "text":
+            shown = ", ".join(value) if isinstance(value, list) else str(value)
+            out.print(f"{name:>12}  {_printable(shown)}", markup=False)
+    out.print()
+    out.print(_printable(found.text), markup=False)
+
+
+def history(
+    id: Annotated[str, typer.Argument(help="Id of any version of a memory.")], home: Home = None, as_json: AsJson = False
+) -> None:
+    """Show every version of a memory and what happened to it."""
+
+    async def run(memory: Memory) -> Any:
+        return await memory.history(id)
+
+    found = with_memory(home, run)
+    if as_json:
+        print_json(found)
+        return
+    out = console()
+    _print_table(
+        ("id", "status", "valid from", "valid to", "text"),
+        [
+            (
+                version.id,
+                version.status.value,
+                version.valid_from.strftime("%Y-%m-%d %H:%M"),
+                "" if version.valid_to is None else version.valid_to.strftime("%Y-%m-%d %H:%M"),
+                _printable(version.text),
+            )
+            for version in found.versions
+        ],
+    )
+    for event in found.events:
+        detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
+        line = f"{event.at:%Y-%m-%d %H:%M:%S}  {event.memory_id} {event.action.value} by {event.origin.label()} {detail}"
+        out.print(_printable(line.rstrip()), markup=False)
+
+
+def forget(
+    ids: Ids,
+    home: Home = None,
+    restore: Annotated[bool, typer.Option("--restore", help="Bring archived memories back.")] = False,
+    erase: Annotated[bool, typer.Option("--erase", help="Destroy them for good, with all versions.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before erasing.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Kept in the history.")] = None,
+) -> None:
+    """Take memories out of recall (archive them), bring them back, or destroy them."""
+    if restore and erase:
+        fail(InvalidInput("--restore and --erase exclude each other.", hint="Choose one."))
+    if erase and not yes:
+        typer.confirm(f"Destroy {len(ids)} memories with all their versions for good?", abort=True, err=True)
+
+    async def run(memory: Memory) -> str:
+        if erase:
+            receipt = await memory.erase(ids)
+            derived = f"; still cited by {', '.join(receipt.derived)}" if receipt.derived else ""
+            return f"erased {', '.join(receipt.erased)}{derived}"
+        changed = await (memory.restore if restore else memory.archive)(ids, reason=reason)
+        return f"{'restored' if restore else 'archived'} {', '.join(changed) or 'nothing: it was so already'}"
+
+    typer.echo(with_memory(home, run))
+
+
+def _row(memory: MemoryRecord) -> tuple[str, str, str, str, str]:
+    when = (memory.occurred_at or memory.recorded_at).strftime("%Y-%m-%d")
+    text = f"{memory.speaker}: {memory.text}" if memory.speaker else memory.text
+    return memory.id, when, memory.kind.value, _printable(text), _printable(memory.origin.label())
+
+
+def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """A table in a terminal; lines with tabs between the cells when piped."""
+    out = console()
+    if not out.is_terminal:
+        for row in rows:
+            typer.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "score"))
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out.print(table)
+
+
+def _printable(text: str) -> str:
+    """Text that cannot move the cursor or hide itself in a terminal."""
+    from mnemic_mcp.views import visible
+
+    return visible(text)

@@ -1,0 +1,148 @@
+"""Commands that look after the whole memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mnemic import Memory
+from mnemic.errors import InvalidInput
+from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, in_thread, print_json, progress_bar, with_memory
+
+
+def export(
+    path: Annotated[str, typer.Argument(help='File to write (JSON Lines); "-" is stdout.')] = "-",
+    home: Home = None,
+    namespace: Namespace = None,
+) -> None:
+    """Write every memory with its origin, versions and history. Importing it gives the same memory again."""
+
+    async def run(memory: Memory) -> int:
+        total = (await memory.status()).memories
+        bar, advance = progress_bar("exporting", total)
+        written = 0
+        # A file appears when it is complete, so that a broken export is never taken for a whole one.
+        partial = None if path == "-" else Path(f"{path}.partial")
+        with bar, contextlib.ExitStack() as stack:
+            file = sys.stdout if partial is None else stack.enter_context(partial.open("w", encoding="utf-8", newline="\n"))
+            async for line in memory.export(namespace=namespace):
+                file.write(line + "\n")
+                written += 1
+                if written % 500 == 0:
+                    advance(written)
+        if partial is not None:
+            await in_thread(os.replace, partial, path)
+        return written
+
+    try:
+        count = with_memory(home, run)
+    except OSError as error:
+        fail(InvalidInput(f"{path} cannot be written ({error}).", hint="Choose another file."))
+    typer.echo(f"exported {count} lines", err=True)
+
+
+def import_(
+    path: Annotated[str, typer.Argument(help='An export to read; "-" is stdin.')], home: Home = None, as_json: AsJson = False
+) -> None:
+    """Take in an export: all of it, or nothing and a list of what is wrong. Importing twice adds nothing."""
+
+    async def run(memory: Memory) -> Any:
+        with contextlib.ExitStack() as stack:
+            if path == "-":
+                lines = sys.stdin.readlines()
+            else:
+                lines = stack.enter_context(Path(path).open(encoding="utf-8")).readlines()
+            bar, advance = progress_bar("importing", len(lines))
+            with bar:
+                return await memory.import_(lines, progress=advance)
+
+    try:
+        report = with_memory(home, run)
+    except (OSError, UnicodeDecodeError) as error:
+        fail(InvalidInput(f"{path} cannot be read ({error}).", hint="Give a file that `mnemic export` wrote."))
+    if as_json:
+        print_json(report)
+    else:
+        typer.echo(f"imported {report.imported} memories; {report.present} were there already")
+
+
+def status(home: Home = None, as_json: AsJson = False) -> None:
+    """Show how many memories there are and what serves them."""
+
+    async def run(memory: Memory) -> Any:
+        return memory.settings, await memory.status()
+
+    settings, found = with_memory(home, run)
+    if as_json:
+        print_json({"home": str(settings.home), **_status_values(found)})
+        return
+    out = console()
+    out.print(f"{found.memories:,} memories in {settings.home}", markup=False)
+    for path, count in found.namespaces:
+        out.print(f"  {count:>9,}  {'/'.join(path)}", markup=False)
+    out.print(f"ledger      {found.ledger_bytes / 1e6:,.1f} MB, {found.last_seq:,} changes", markup=False)
+    out.print(f"embedder    {found.embedder}, {found.dimensions} dimensions", markup=False)
+    out.print(f"tokens      {found.token_counter}", markup=False)
+    chroma = found.index.get("chroma")
+    if chroma:
+        use = "this process feeds it" if chroma["owner"] else "not in use by this process"
+        out.print(f"chroma      {chroma['index']}: {use}", markup=False)
+
+
+def doctor(
+    home: Home = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended from the ledger.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the ledger, its full text, its vectors and the index. Exit code 1 when something is wrong."""
+
+    async def run(memory: Memory) -> Any:
+        return await memory.doctor(repair=repair)
+
+    diagnosis = with_memory(home, run)
+    if as_json:
+        print_json(diagnosis)
+    else:
+        out = console()
+        for line in diagnosis.repaired:
+            out.print(f"repaired: {line}", style="yellow", markup=False)
+        for finding in diagnosis.findings:
+            mark = "ok   " if finding.ok else "WRONG"
+            out.print(f"{mark} {finding.check}: {finding.detail}", style=None if finding.ok else "red", markup=False)
+        if not diagnosis.healthy:
+            mendable = any(finding.repairable for finding in diagnosis.findings)
+            hint = "mnemic doctor --repair" if mendable else "restore the folder from a backup or import an export"
+            out.print(f"→ {hint}", markup=False)
+    if not diagnosis.healthy:
+        raise typer.Exit(1)
+
+
+def reindex(home: Home = None) -> None:
+    """Embed what lacks a vector and rebuild Chroma from the ledger. Recall goes on meanwhile."""
+
+    async def run(memory: Memory) -> int:
+        bar, advance = progress_bar("embedding", (await memory.status()).memories)
+        with bar:
+            return await memory.reindex(progress=advance)
+
+    embedded = with_memory(home, run)
+    typer.echo(f"embedded {embedded} memories; the index agrees with the ledger")
+
+
+def _status_values(found: Any) -> dict[str, Any]:
+    return {
+        "memories": found.memories,
+        "namespaces": {"/".join(path): count for path, count in found.namespaces},
+        "last_seq": found.last_seq,
+        "ledger_id": found.ledger_id,
+        "ledger_bytes": found.ledger_bytes,
+        "embedder": found.embedder,
+        "dimensions": found.dimensions,
+        "token_counter": found.token_counter,
+        "index": found.index,
+    }

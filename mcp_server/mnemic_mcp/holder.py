@@ -1,0 +1,47 @@
+"""One memory for a server, opened when it is first needed and not before the handshake."""
+
+from __future__ import annotations
+
+import uuid
+
+import anyio
+from mnemic.logs import get_logger
+
+from mnemic import Memory, MnemicError, Settings
+
+log = get_logger(__name__)
+
+
+class MemoryHolder:
+    """Opens the memory once, on demand; every tool asks here. ``connection`` names this process in origins."""
+
+    def __init__(self, settings: Settings, *, transport: str) -> None:
+        self.settings = settings
+        self.transport = transport
+        self.connection = uuid.uuid4().hex[:12]
+        self._memory: Memory | None = None
+        self._lock = anyio.Lock()
+
+    async def get(self) -> Memory:
+        """The open memory. Raises `MnemicError` when it cannot be opened; the next call tries again."""
+        if self._memory is None:
+            async with self._lock:
+                if self._memory is None:
+                    memory = Memory(self.settings)
+                    await memory.open()
+                    self._memory = memory
+        return self._memory
+
+    async def warm_up(self) -> None:
+        """Open and touch everything that the first recall needs, so that it does not have to wait."""
+        try:
+            memory = await self.get()
+            await memory.recall("warm up", k=1)
+        except MnemicError as error:
+            log.warning("memory.not_ready", error=str(error))
+
+    async def close(self) -> None:
+        """Close the memory if it is open."""
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            await memory.close()

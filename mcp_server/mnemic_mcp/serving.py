@@ -1,0 +1,148 @@
+"""Running the server: stdio or HTTP, and ending in every way a host may end it."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from mnemic.logs import get_logger
+
+from mnemic import MnemicError, Settings
+from mnemic.errors import InvalidInput
+from mnemic_mcp.holder import MemoryHolder
+from mnemic_mcp.server import create_server
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = get_logger(__name__)
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PARENT_POLL_SECONDS = 1.0
+_CLOSE_SECONDS = 3.0
+# Long enough for a client to have sent its first requests: opening the memory must not delay their answers.
+_WARM_UP_DELAY_SECONDS = 0.5
+
+
+def serve_stdio(settings: Settings) -> None:
+    """Serve one client on stdin and stdout until it goes away. Never returns."""
+    holder = MemoryHolder(settings, transport="stdio")
+    server = create_server(holder)
+
+    async def run() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_end_on_signal, holder)
+            tasks.start_soon(_end_without_parent, holder)
+            tasks.start_soon(_warm_up_later, holder)
+            await server.run_stdio_async()
+            await _end(holder, 0)
+
+    anyio.run(run)
+
+
+def serve_http(
+    settings: Settings, *, host: str, port: int, token: str | None, allowed_hosts: Sequence[str] = ()
+) -> None:
+    """Serve streamable HTTP at ``/mcp`` until a signal ends it.
+
+    Without a token only loopback addresses are served. Raises `InvalidInput` otherwise.
+    """
+    import uvicorn
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    if host not in LOOPBACK and not token:
+        raise InvalidInput(
+            f"Serving on {host} without a token would open this memory to the network.",
+            hint="Set MNEMIC_TOKEN to a long random value, or serve on 127.0.0.1.",
+        )
+    holder = MemoryHolder(settings, transport="http")
+    server = create_server(holder)
+    names = [*("127.0.0.1", "localhost", "[::1]"), *([] if host in LOOPBACK or host in ("0.0.0.0", "::") else [host])]
+    names += allowed_hosts
+    security = TransportSecuritySettings(
+        enable_dns_rebinding_protection=True,
+        allowed_hosts=[entry for name in names for entry in (name, f"{name}:*")],
+        allowed_origins=[f"{scheme}://{name}{rest}" for name in names for scheme in ("http", "https") for rest in ("", ":*")],
+    )
+    app: ASGIApp = server.streamable_http_app(host=host, transport_security=security)
+    if token:
+        app = RequireToken(app, token)
+    # h11 strips the white space around header values, as HTTP demands; httptools hands it on to the SDK, which refuses it.
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", http="h11", timeout_graceful_shutdown=5)
+
+    async def run() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_warm_up_later, holder)
+            await uvicorn.Server(config).serve()
+            await _end(holder, 0)
+
+    print(f"mnemic serves http://{host}:{port}/mcp", file=sys.stderr, flush=True)  # noqa: T201  # for people, on stderr
+    anyio.run(run)
+
+
+class RequireToken:
+    """ASGI middleware: a bearer token, compared in constant time, or 401."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
+            if not hmac.compare_digest(given, self._expected):
+                await _refuse(send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _refuse(send: Send) -> None:
+    body = b'{"error":"invalid_token","error_description":"A valid bearer token is required."}'
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"www-authenticate", b'Bearer error="invalid_token"'),
+    ]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _warm_up_later(holder: MemoryHolder) -> None:
+    await anyio.sleep(_WARM_UP_DELAY_SECONDS)
+    await holder.warm_up()
+
+
+async def _end_on_signal(holder: MemoryHolder) -> None:
+    names = ("SIGTERM", "SIGHUP", "SIGINT")
+    wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    try:
+        with anyio.open_signal_receiver(*wanted) as signals:
+            async for received in signals:
+                log.info("server.ending", signal=received.name)
+                await _end(holder, 0)
+    except NotImplementedError:  # Windows: the client closes stdin instead
+        return
+
+
+async def _end_without_parent(holder: MemoryHolder) -> None:
+    """A host that dies may leave its end of the pipe open in another child; its death shows as a new parent."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await anyio.sleep(_PARENT_POLL_SECONDS)
+    log.info("server.ending", reason="parent is gone")
+    await _end(holder, 0)
+
+
+async def _end(holder: MemoryHolder, code: int) -> Any:
+    """Let go of the memory and leave at once: a thread that waits for stdin cannot be interrupted otherwise."""
+    with suppress(MnemicError), anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+        await holder.close()
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
