@@ -102,7 +102,7 @@ def recall_view(result: RecallResult) -> RecallView:
     view = RecallView(
         memories=[hit_view(hit) for hit in result.hits],
         notice=NOTICE,
-        tokens=result.tokens,
+        tokens=result.tokens or 0,
         token_counter=result.token_counter,
     )
     if result.cursor:

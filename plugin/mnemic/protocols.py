@@ -136,6 +136,10 @@ class LedgerSnapshot(Protocol):
         """Keys of all memories that pass ``filter``, ascending."""
         ...
 
+    def telling(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Those of ``words`` that are worth a search: in a large ledger not the ones that occur nearly everywhere."""
+        ...
+
     def lexical(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[LexicalHit]:
         """The best memories of ``filter`` by stemmed BM25 over ``words``, best first."""
         ...
@@ -184,8 +188,8 @@ class LedgerSnapshot(Protocol):
         """Active memories that are the same as ``record`` but for id and times of recording."""
         ...
 
-    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
-        """Active memories of the same namespace and kind whose words may be nearly the same, newest first."""
+    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[MemoryId, str]]:
+        """Id and text of current memories of the same namespace and kind whose words may be nearly the same, newest first."""
         ...
 
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
@@ -286,6 +290,12 @@ class VectorIndex(Protocol):
         ``among`` (ascending keys) restricts the search, whatever the status of the memories; without it, every
         recallable memory of the namespace takes part, including those that were written a moment ago by another process.
         """
+        ...
+
+    def similarities(
+        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, keys: Sequence[RowKey]
+    ) -> dict[RowKey, float]:
+        """The cosine similarities of ``keys`` that have a vector in this namespace."""
         ...
 
     def describe(self) -> dict[str, Any]:

@@ -70,12 +70,12 @@ class RecallResult:
 
     ``considered`` counts the candidates that reached the ranking. ``cursor`` asks for the next part and is None at the
     end. ``reason`` says why ``hits`` is empty, ``notes`` what was left out on the way (a failing embedder).
-    ``tokens`` is counted by ``token_counter``.
+    ``tokens`` is counted by ``token_counter``, None when there was no budget.
     """
 
     hits: tuple[Hit, ...]
     considered: int
-    tokens: int
+    tokens: int | None
     token_counter: str
     cursor: str | None = None
     reason: str | None = None

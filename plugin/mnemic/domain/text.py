@@ -43,25 +43,29 @@ def search_words(query: str) -> list[str]:
 
 def fingerprint(*parts: str) -> int:
     """A 63-bit hash of several strings, the same in every process."""
-    joined = "\x1f".join(parts).encode("utf-8")
-    return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "big") >> 1
+    return _hash63("\x1f".join(parts).encode())
+
+
+def _hash63(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 1
 
 
 def shape_words(text: str) -> frozenset[str]:
     """The content words of a text with every number masked: "at 3 pm" and "at 4 pm" have the same shape."""
-    words = {_NUMBER.sub("#", word) for word in words_of(text)}
-    return frozenset(words - STOP_WORDS) or frozenset(words)
+    words = frozenset(_WORD.findall(_NUMBER.sub("0", text.lower())))
+    return words - STOP_WORDS or words
 
 
 def near_keys(scope: str, words: frozenset[str]) -> tuple[int, ...]:
     """Keys under which near duplicates meet (MinHash, Broder 1997): texts that share a key may be near duplicates."""
     if not words:
         return ()
+    # One 64-byte digest a word serves as eight hash functions of it.
     digests = [hashlib.blake2b(word.encode(), digest_size=8 * _BANDS * _ROWS).digest() for word in words]
-    minima = [min(d[8 * i : 8 * i + 8] for d in digests) for i in range(_BANDS * _ROWS)]
+    minima = [min([digest[at : at + 8] for digest in digests]) for at in range(0, 8 * _BANDS * _ROWS, 8)]
+    seed = scope.encode()
     return tuple(
-        fingerprint(scope, str(band), (b"".join(minima[band * _ROWS : (band + 1) * _ROWS])).hex())
-        for band in range(_BANDS)
+        _hash63(seed + bytes([band]) + b"".join(minima[band * _ROWS : (band + 1) * _ROWS])) for band in range(_BANDS)
     )
 
 

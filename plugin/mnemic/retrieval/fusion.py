@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mnemic.domain.memory import RowKey
 
@@ -12,8 +12,7 @@ DENSE_WEIGHT = 0.6
 SPEAKER_WEIGHT = 0.15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A memory that at least one channel proposed, with its score in 0..1."""
 
     key: RowKey
@@ -32,13 +31,11 @@ def rank(
     score depends on another's, so scores compare across questions and a threshold means the same everywhere.
     """
     weight = 1.0 + DENSE_WEIGHT + (0.0 if spoken is None else SPEAKER_WEIGHT)
-
-    def score(key: RowKey) -> float:
-        said = SPEAKER_WEIGHT if spoken and key in spoken else 0.0
-        return (lexical.get(key, 0.0) + DENSE_WEIGHT * max(similarity.get(key, 0.0), 0.0) + said) / weight
-
-    candidates = [
-        Candidate(key=key, lexical=lexical.get(key), similarity=similarity.get(key), score=score(key))
-        for key in lexical.keys() | similarity.keys()
-    ]
+    spoken = spoken or set()
+    candidates = []
+    for key in lexical.keys() | similarity.keys():
+        words, meaning = lexical.get(key), similarity.get(key)
+        said = SPEAKER_WEIGHT if key in spoken else 0.0
+        score = ((words or 0.0) + DENSE_WEIGHT * max(meaning or 0.0, 0.0) + said) / weight
+        candidates.append(Candidate(key, words, meaning, score))
     return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.key))

@@ -16,16 +16,18 @@ Render = Callable[[Hit], str]
 """The form in which an adapter will show a hit; what is counted is what is delivered."""
 
 
-def pack(hits: Sequence[Hit], budget_tokens: int | None, render: Render, counter: TokenCounter) -> tuple[list[Hit], int]:
-    """The first hits that fit together, in order, and their tokens.
+def pack(hits: Sequence[Hit], budget_tokens: int | None, render: Render, counter: TokenCounter) -> tuple[list[Hit], int | None]:
+    """The first hits that fit together, in order, and their tokens; without a budget all of them, uncounted.
 
     The first hit is always delivered: if it alone is too long, as much of its beginning as fits.
     """
+    if budget_tokens is None:
+        return list(hits), None
     packed: list[Hit] = []
     used = 0
     for hit in hits:
         cost = counter.count(render(hit))
-        if budget_tokens is not None and used + cost > budget_tokens:
+        if used + cost > budget_tokens:
             if packed:
                 break
             hit = _cut(hit, budget_tokens, render, counter)

@@ -26,7 +26,7 @@ from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, embed_records, require
 
 _MAX_NEAR_DUPLICATES = 3
-_NEIGHBOURS_READ = 32
+_NEIGHBOURS_READ = 16
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
 _MIN_SHAPE_WORDS = 3
 
@@ -144,9 +144,8 @@ def _near_duplicates(transaction: LedgerTransaction, draft: MemoryRecord) -> tup
     if len(words) < _MIN_SHAPE_WORDS:
         return ()
     near = [
-        NearDuplicate(id=other.id, text=other.text, similarity=similarity)
-        for _, other in transaction.neighbours(draft, limit=_NEIGHBOURS_READ)
-        if other.id != draft.supersedes
-        and (similarity := jaccard(words, shape_words(other.text))) >= NEAR_DUPLICATE_JACCARD
+        NearDuplicate(id=id, text=text, similarity=similarity)
+        for id, text in transaction.neighbours(draft, limit=_NEIGHBOURS_READ)
+        if id != draft.supersedes and (similarity := jaccard(words, shape_words(text))) >= NEAR_DUPLICATE_JACCARD
     ]
     return tuple(sorted(near, key=lambda other: -other.similarity)[:_MAX_NEAR_DUPLICATES])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mnemic.logs import get_logger
 from filelock import FileLock, Timeout
 
-from mnemic.domain.memory import RowKey
 from mnemic.errors import MnemicError
 from mnemic.protocols import FeedRow, IndexState, Ledger
 from mnemic.storage.chroma_store import (
@@ -202,9 +200,3 @@ class ChromaFollower:
         if self._lock.is_locked:
             self._lock.release()
 
-
-def vectors_as_matrix(found: dict[RowKey, bytes], dimensions: int) -> tuple[list[RowKey], np.ndarray[Any, np.dtype[np.float32]]]:
-    """Keys and their vectors as rows."""
-    keys = sorted(found)
-    matrix = np.frombuffer(b"".join(found[key] for key in keys), np.float32).reshape(len(keys), dimensions)
-    return keys, matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,9 +99,21 @@ class ExactIndex:
             mask = shelf.recallable[: shelf.count].copy()
         if among is not None:
             mask = np.isin(keys, among, assume_unique=True)
-        similarities = np.round(matrix @ query, _DECIMALS)
+        similarities = matrix @ query
         similarities[~mask] = -np.inf
         return best(keys, similarities, limit)
+
+    def similarities(
+        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, keys: Sequence[RowKey]
+    ) -> dict[RowKey, float]:
+        self.refresh(snapshot)
+        with self._lock:
+            shelf = self._shelves.get(namespace_key)
+            if shelf is None:
+                return {}
+            rows = {key: at for key in keys if (at := shelf.rows.get(key)) is not None}
+            matrix = shelf.matrix[list(rows.values())]
+        return rounded(rows, matrix, query)
 
     def states(self, keys: list[RowKey], namespace_key: int) -> dict[RowKey, bool]:
         """Of the memories among ``keys`` that this index has seen: whether recall may return them."""
@@ -132,16 +145,23 @@ class ExactIndex:
 
 
 def best(keys: NDArray[np.int64], similarities: Vectors, limit: int) -> list[tuple[RowKey, float]]:
-    """The ``limit`` highest similarities, best first, ties by key; minus infinity never counts."""
+    """The ``limit`` highest similarities, rounded, best first, ties by key; minus infinity never counts."""
     if len(similarities) > limit:
-        # Everything that ties with the last place stays in until the ties are broken by key.
+        # Everything that may tie with the last place stays in until ties are broken by key.
         threshold = np.partition(similarities, len(similarities) - limit)[len(similarities) - limit]
-        chosen = np.flatnonzero(similarities >= threshold)
+        chosen = np.flatnonzero(similarities >= threshold - 10.0**-_DECIMALS)
     else:
         chosen = np.arange(len(similarities))
     chosen = chosen[np.isfinite(similarities[chosen])]
-    order = np.lexsort((keys[chosen], -similarities[chosen]))[:limit]
-    return [(RowKey(int(keys[at])), float(similarities[at])) for at in chosen[order]]
+    values = np.round(similarities[chosen].astype(np.float64), _DECIMALS)
+    order = np.lexsort((keys[chosen], -values))[:limit]
+    return list(zip(map(RowKey, keys[chosen[order]].tolist()), values[order].tolist(), strict=True))
+
+
+def rounded(keys: Iterable[RowKey], matrix: Vectors, query: Vectors) -> dict[RowKey, float]:
+    """The similarities of the rows of ``matrix``, which belong to ``keys``, rounded like those of `best`."""
+    values = np.round((matrix @ query).astype(np.float64), _DECIMALS).tolist()
+    return dict(zip(keys, values, strict=True))
 
 
 def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
 from mnemic.protocols import Finding, IndexState, LedgerSnapshot, Vectors
-from mnemic.storage.chroma_follower import ChromaFollower, vectors_as_matrix
+from mnemic.storage.chroma_follower import ChromaFollower
 from mnemic.storage.chroma_store import ChromaStore
-from mnemic.storage.exact_index import ExactIndex, best
+from mnemic.storage.exact_index import ExactIndex, best, rounded
 
 # A longer tail than this is scanned as slowly as everything: leave Chroma aside until it has caught up.
 _MAX_TAIL = 20_000
@@ -40,26 +41,23 @@ class LayeredIndex:
     def search(
         self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, *, limit: int, among: NDArray[np.int64] | None
     ) -> list[tuple[RowKey, float]]:
-        if among is None and self._follower is not None:
-            self._follower.nudge()
-            store = self._follower.store
-            state = snapshot.index_state(self._follower.index_name)
-            if (
-                store is not None
-                and state is not None
-                and state.generation == self._follower.generation
-                and snapshot.last_seq() - state.seq <= _MAX_TAIL
-            ):
-                try:
-                    found = self._search_chroma(store, state, snapshot, query, namespace_key, limit)
-                except Exception as error:  # whatever Chroma raises: the exact layer has everything
-                    log.warning("chroma.query_failed", error=f"{type(error).__name__}: {error}")
-                    self._follower.nudge()
-                else:
-                    self._last_served_by = "chroma"
-                    return found
+        if among is None and (live := self._live_chroma(snapshot)) is not None:
+            try:
+                found = self._search_chroma(*live, snapshot, query, namespace_key, limit)
+            except Exception as error:  # whatever Chroma raises: the exact layer has everything
+                log.warning("chroma.query_failed", error=f"{type(error).__name__}: {error}")
+            else:
+                self._last_served_by = "chroma"
+                return found
         self._last_served_by = "exact"
         return self._exact.search(snapshot, query, namespace_key, limit=limit, among=among)
+
+    def similarities(
+        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, keys: Sequence[RowKey]
+    ) -> dict[RowKey, float]:
+        if self._last_served_by == "exact":
+            return self._exact.similarities(snapshot, query, namespace_key, keys)
+        return self._stored_similarities(snapshot, query, keys)
 
     def describe(self) -> dict[str, Any]:
         described: dict[str, Any] = {"served_by": self._last_served_by, "exact": self._exact.describe()}
@@ -105,11 +103,31 @@ class LayeredIndex:
         bulk = store.nearest(namespace_key, query, limit=limit)
         known = tail.states(bulk, namespace_key)
         keys = [key for key in bulk if key not in fresh and known.get(key, True)]
-        found, matrix = vectors_as_matrix(snapshot.vectors(self._embedder_id, keys), self._dimensions)
-        similarities = np.round(matrix @ query, 6)
-        merged = fresh | {key: float(value) for key, value in zip(found, similarities, strict=True)}
+        merged = fresh | self._stored_similarities(snapshot, query, keys)
         ordered = np.fromiter(merged, np.int64, len(merged))
         return best(ordered, np.fromiter(merged.values(), np.float32, len(merged)), limit)
+
+    def _live_chroma(self, snapshot: LedgerSnapshot) -> tuple[ChromaStore, IndexState] | None:
+        """Chroma, if this process has the current generation open and it has nearly caught up."""
+        if self._follower is None:
+            return None
+        store = self._follower.store
+        if store is None:
+            return None
+        state = snapshot.index_state(self._follower.index_name)
+        if state is None or state.generation != self._follower.generation:
+            return None
+        behind = snapshot.last_seq() - state.seq
+        if behind:
+            self._follower.nudge()
+        return (store, state) if behind <= _MAX_TAIL else None
+
+    def _stored_similarities(
+        self, snapshot: LedgerSnapshot, query: Vectors, keys: Sequence[RowKey]
+    ) -> dict[RowKey, float]:
+        stored = snapshot.vectors(self._embedder_id, keys)
+        matrix = np.frombuffer(b"".join(stored.values()), np.float32).reshape(len(stored), self._dimensions)
+        return rounded(stored, matrix, query)
 
     def _tail_after(self, state: IndexState) -> ExactIndex:
         """The index over what came after ``state``. It is replaced when Chroma has moved far enough."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,13 @@ _FTS5_K1 = 1.2
 # When a namespace holds less than this share of the ledger, its words are sought through the full-text index's scope
 # column; above it, filtering the ranked rows is cheaper than intersecting two long lists.
 _SCOPED_SHARE = 0.5
+# Words that occur in a large share of a large ledger cost most of a full-text query and decide nothing
+# (measured in a lab at 10k and 100k memories: no loss of recall); a few of the rarest are always sought.
+_PRUNE_FROM_ROWS = 5_000
+_LARGE_ROWS = 30_000
+_COMMON_SHARE = 0.05
+_COMMON_SHARE_LARGE = 0.02
+_ALWAYS_KEPT = 3
 
 
 class SqliteSnapshot:
@@ -90,6 +98,15 @@ class SqliteSnapshot:
         rows = self._all(f"SELECT m.key FROM {RECORD_TABLES} WHERE {where} ORDER BY m.key", *values)
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
+    def telling(self, words: Sequence[str]) -> tuple[str, ...]:
+        rows = self._rows()
+        if rows < _PRUNE_FROM_ROWS or len(words) <= _ALWAYS_KEPT:
+            return tuple(words)
+        counts = dict(zip(words, self._terms.document_counts(self._connection, words), strict=True))
+        most = rows * (_COMMON_SHARE if rows < _LARGE_ROWS else _COMMON_SHARE_LARGE)
+        rarest = set(sorted(words, key=lambda word: counts[word])[:_ALWAYS_KEPT])
+        return tuple(word for word in words if counts[word] <= most or (word in rarest and counts[word] <= rows / 2))
+
     def lexical(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[LexicalHit]:
         if not words:
             return []
@@ -111,8 +128,7 @@ class SqliteSnapshot:
         return [LexicalHit(key=RowKey(key), bm25=score) for key, score in rows]
 
     def information(self, words: Sequence[str]) -> float:
-        # The newest key counts the rows: exact but for erased ones, and it costs nothing.
-        rows = int(self._one("SELECT coalesce(max(key), 0) FROM memories")[0])
+        rows = self._rows()
         counts = self._terms.document_counts(self._connection, words)
         # An unknown word still asks for something: it weighs as much as one that occurs once.
         weights = [math.log((rows - count + 0.5) / (count + 0.5)) for count in (max(count, 1) for count in counts)]
@@ -211,18 +227,15 @@ class SqliteSnapshot:
         )
         return [(key, found) for key, found in _keyed(rows) if found.namespace == record.namespace]
 
-    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[MemoryId, str]]:
         keys = near_keys_of(record)
         rows = self._all(
-            f"SELECT DISTINCT key FROM near_keys WHERE near_key IN {in_clause(keys)} ORDER BY key DESC LIMIT ?",
+            "SELECT id, text FROM memories WHERE key IN (SELECT key FROM near_keys "
+            f"WHERE near_key IN {in_clause(keys)} ORDER BY key DESC LIMIT ?) "
+            "AND held = 'active' AND superseded_by IS NULL ORDER BY key DESC",
             *keys, limit,
         )  # fmt: skip
-        if not rows:
-            return []
-        found = self.records([RowKey(row[0]) for row in rows])
-        return sorted(
-            ((key, other) for key, other in found.items() if other.status == "active"), key=lambda item: -item[0]
-        )
+        return [(MemoryId(id), text) for id, text in rows]
 
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
         path = path_of(namespace or ())
@@ -251,9 +264,13 @@ class SqliteSnapshot:
         row = self._one("SELECT generation, seq FROM index_states WHERE name = ?", index)
         return None if row is None else IndexState(generation=row[0], seq=row[1])
 
+    def _rows(self) -> int:
+        """How many memories there are. The newest key counts them: exact but for erased ones, and it costs nothing."""
+        return int(self._one("SELECT coalesce(max(key), 0) FROM memories")[0])
+
     def _share_of(self, namespace_key: int) -> float:
         """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""
-        rows = int(self._one("SELECT coalesce(max(key), 0) FROM memories")[0])
+        rows = self._rows()
         return self._terms.document_counts(self._connection, [f"ns{namespace_key}"])[0] / rows if rows else 0.0
 
     def _vector_table(self, embedder_id: str) -> str:
@@ -271,7 +288,13 @@ class SqliteSnapshot:
 
 def near_keys_of(record: MemoryRecord) -> tuple[int, ...]:
     """Where near duplicates of ``record`` meet: the same namespace and kind, almost the same words."""
-    return near_keys(f"{path_of(record.namespace)}\x1f{record.kind}", shape_words(record.text))
+    return _near_keys(f"{path_of(record.namespace)}\x1f{record.kind}", record.text)
+
+
+# A memory's keys are needed twice, to look for its neighbours and to store it.
+@lru_cache(maxsize=16)
+def _near_keys(scope: str, text: str) -> tuple[int, ...]:
+    return near_keys(scope, shape_words(text))
 
 
 def _keyed(rows: Iterable[tuple[Any, ...]]) -> list[tuple[RowKey, MemoryRecord]]:
