@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 
 import anyio
-from mnemic.logs import get_logger
 
 from mnemic import Memory, MnemicError, Settings
+from mnemic.logs import get_logger
 
 log = get_logger(__name__)
 

@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from mnemic.logs import get_logger
 
 from mnemic import MnemicError, Settings
 from mnemic.errors import InvalidInput
+from mnemic.logs import get_logger
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.server import create_server
 
@@ -63,17 +63,18 @@ def serve_http(
         )
     holder = MemoryHolder(settings, transport="http")
     server = create_server(holder)
-    names = [*("127.0.0.1", "localhost", "[::1]"), *([] if host in LOOPBACK or host in ("0.0.0.0", "::") else [host])]
-    names += allowed_hosts
+    names = list(dict.fromkeys(["127.0.0.1", "localhost", "[::1]", host, *allowed_hosts]))
     security = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=[entry for name in names for entry in (name, f"{name}:*")],
-        allowed_origins=[f"{scheme}://{name}{rest}" for name in names for scheme in ("http", "https") for rest in ("", ":*")],
+        allowed_origins=[
+            f"{scheme}://{name}{rest}" for name in names for scheme in ("http", "https") for rest in ("", ":*")
+        ],
     )
     app: ASGIApp = server.streamable_http_app(host=host, transport_security=security)
     if token:
         app = RequireToken(app, token)
-    # h11 strips the white space around header values, as HTTP demands; httptools hands it on to the SDK, which refuses it.
+    # h11 strips the white space around header values, as HTTP demands; httptools hands it on, and the SDK refuses it.
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", http="h11", timeout_graceful_shutdown=5)
 
     async def run() -> None:
@@ -133,7 +134,7 @@ async def _end_on_signal(holder: MemoryHolder) -> None:
 async def _end_without_parent(holder: MemoryHolder) -> None:
     """A host that dies may leave its end of the pipe open in another child; its death shows as a new parent."""
     parent = os.getppid()
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110  # the system sends no event for it
         await anyio.sleep(_PARENT_POLL_SECONDS)
     log.info("server.ending", reason="parent is gone")
     await _end(holder, 0)

@@ -10,6 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
@@ -42,24 +43,36 @@ def create_tools(holder: MemoryHolder) -> list[Tool]:
 def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
     async def remember(
         ctx: Context,
-        text: Annotated[str, Field(description="What to remember: one fact, event or procedure, understandable alone.")],
+        text: Annotated[
+            str, Field(description="What to remember: one fact, event or procedure, understandable alone.")
+        ],
         kind: Annotated[
             Kind | None,
-            Field(description="episodic: happened or was said; semantic: is true; procedural: how to; lesson: went wrong."),
+            Field(
+                description="episodic: happened or was said; semantic: is true; procedural: how to; lesson: went wrong."
+            ),
         ] = None,
-        namespace: Annotated[str | None, Field(description='Path such as "team/ana"; nothing crosses namespaces.')] = None,
+        namespace: Annotated[
+            str | None, Field(description='Path such as "team/ana"; nothing crosses namespaces.')
+        ] = None,
         tags: Annotated[list[str] | None, Field(description="Labels to filter by.")] = None,
         session: Annotated[str | None, Field(description="Conversation it belongs to.")] = None,
         speaker: Annotated[str | None, Field(description="Person whose words these are.")] = None,
-        role: Annotated[Literal["user", "assistant", "system", "tool"] | None, Field(description="Role of the speaker.")] = None,
+        role: Annotated[
+            Literal["user", "assistant", "system", "tool"] | None, Field(description="Role of the speaker.")
+        ] = None,
         occurred_at: Annotated[str | None, Field(description="When it happened, ISO 8601.")] = None,
         channel: Annotated[
             ChannelName | None, Field(description="Where the words come from, if not from you (agent).")
         ] = None,
         source: Annotated[str | None, Field(description="URL, file or message it was taken from.")] = None,
-        when_to_use: Annotated[str | None, Field(description="For procedures: the situation in which it helps.")] = None,
+        when_to_use: Annotated[
+            str | None, Field(description="For procedures: the situation in which it helps.")
+        ] = None,
         evidence: Annotated[list[str] | None, Field(description="Ids of memories this was concluded from.")] = None,
-        supersedes: Annotated[str | None, Field(description="Id of the memory that is no longer true because of this.")] = None,
+        supersedes: Annotated[
+            str | None, Field(description="Id of the memory that is no longer true because of this.")
+        ] = None,
         more: Annotated[
             list[dict[str, Any]] | None,
             Field(description="Further memories to store in the same transaction: objects with the fields above."),
@@ -79,7 +92,9 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
             items = [first, *(more or [])]
             if len(items) > _MAX_BATCH:
                 raise ToolError(f"There are {len(items)} memories at once. Give at most {_MAX_BATCH}.")
-            receipts = await memory.remember_many([_new_memory(item, set(first), _origin(holder, ctx)) for item in items])
+            receipts = await memory.remember_many(
+                [_new_memory(item, set(first), _origin(holder, ctx)) for item in items]
+            )
         return _result(views.remember_text(receipts), views.remember_view(receipts))
 
     return remember
@@ -96,9 +111,13 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         channels: Annotated[list[ChannelName] | None, Field(description="Only from these origins.")] = None,
         since: Annotated[str | None, Field(description="Only from this moment on, ISO 8601.")] = None,
         until: Annotated[str | None, Field(description="Only before this moment.")] = None,
-        as_of: Annotated[str | None, Field(description="What was true at that moment, even if superseded since.")] = None,
+        as_of: Annotated[
+            str | None, Field(description="What was true at that moment, even if superseded since.")
+        ] = None,
         min_score: Annotated[float | None, Field(description="Leave out hits below this, 0-1.")] = None,
-        budget_tokens: Annotated[int, Field(description="Size limit of the answer, 100-100000.")] = DEFAULT_BUDGET_TOKENS,
+        budget_tokens: Annotated[
+            int, Field(description="Size limit of the answer, 100-100000.")
+        ] = DEFAULT_BUDGET_TOKENS,
         cursor: Annotated[str | None, Field(description="next_cursor of the answer before, to go on.")] = None,
     ) -> Annotated[CallToolResult, views.RecallView]:
         """Find what was remembered, best first, by meaning and words. Use it before answering about anything earlier.
@@ -142,7 +161,9 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
             Field(description="archive: take out of recall, can be undone by restore. erase: destroy for good."),
         ] = "archive",
         reason: Annotated[str | None, Field(description="Kept in the memory's history.")] = None,
-        confirm: Annotated[bool, Field(description="For erase only: true after the user has agreed.")] = False,
+        confirm: Annotated[  # noqa: ARG001  # read by ask_before_erasing
+            bool, Field(description="For erase only: true after the user has agreed.")
+        ] = False,
     ) -> Annotated[CallToolResult, views.ForgetView]:
         """Take memories out of recall (archive), bring them back (restore), or destroy them at the user's wish (erase)."""
         async with _memory(holder) as memory:
@@ -175,9 +196,13 @@ def _tool(function: Callable[..., Any], title: str, *, read_only: bool, destruct
         title=title, read_only_hint=read_only, destructive_hint=destructive, idempotent_hint=idempotent,
         open_world_hint=False,
     )  # fmt: skip
-    tool = Tool.from_function(function, title=title, description=_one_paragraph(function.__doc__), annotations=annotations)
+    tool = Tool.from_function(
+        function, title=title, description=_one_paragraph(function.__doc__), annotations=annotations
+    )
     loose = tool.fn_metadata.arg_model
-    strict = type(loose.__name__, (loose,), {"model_config": {**loose.model_config, "extra": "forbid"}})
+    strict: type[ArgModelBase] = type(
+        loose.__name__, (loose,), {"model_config": {**loose.model_config, "extra": "forbid"}}
+    )
     tool.fn_metadata.arg_model = strict
     tool.parameters = _compact(strict.model_json_schema(by_alias=True))
     if tool.fn_metadata.output_schema is not None:
@@ -197,7 +222,7 @@ def _compact(schema: Any) -> Any:
             compacted[name] = {field: _compact(inner) for field, inner in value.items()}
         elif not (name == "title" or (name == "default" and value is None)):
             compacted[name] = _compact(value)
-    options = compacted.get("anyOf", [])
+    options: Any = compacted.get("anyOf", [])
     if len(options) == 2 and {"type": "null"} in options:
         (kept,) = (option for option in options if option != {"type": "null"})
         compacted = {**kept, **{name: value for name, value in compacted.items() if name != "anyOf"}}
@@ -213,15 +238,12 @@ def _new_memory(item: dict[str, Any], known: set[str], origin: Origin) -> NewMem
     channel = values.pop("channel", None)
     if channel is not None:
         origin = Origin(
-            channel=channel, client=origin.client, transport=origin.transport, connection=origin.connection, claimed=True
+            channel=channel,
+            client=origin.client,
+            transport=origin.transport,
+            connection=origin.connection,
+            claimed=True,
         )
-    if "namespace" in values:
-        from mnemic.domain.validation import check_namespace
-
-        values["namespace"] = check_namespace(values["namespace"])
-    for name in ("tags", "evidence"):
-        if name in values:
-            values[name] = (values[name],) if isinstance(values[name], str) else tuple(values[name])
     return NewMemory(**{"text": "", **values}, origin=origin)
 
 

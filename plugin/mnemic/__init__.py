@@ -47,7 +47,23 @@ _EXPORTS = {
     "open_memory": "mnemic.memory",
 }
 
-__all__ = [*_EXPORTS, "__version__"]
+__all__ = [
+    "Channel",
+    "Hit",
+    "Kind",
+    "Memory",
+    "MemoryRecord",
+    "MnemicError",
+    "NewMemory",
+    "Origin",
+    "RecallResult",
+    "Remembered",
+    "Settings",
+    "Status",
+    "__version__",
+    "load_settings",
+    "open_memory",
+]
 
 
 def __getattr__(name: str) -> Any:

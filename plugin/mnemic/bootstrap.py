@@ -6,16 +6,20 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import platformdirs
-from mnemic.logs import get_logger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mnemic.domain.memory import DEFAULT_NAMESPACE, Namespace
 from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput, MnemicError
-from mnemic.protocols import Embedder
+from mnemic.logs import get_logger
+
+if TYPE_CHECKING:
+    from mnemic.protocols import Embedder
+    from mnemic.services.backends import Backends
+    from mnemic.storage.chroma_follower import ChromaFollower
 
 log = get_logger(__name__)
 
@@ -39,7 +43,7 @@ class Settings(BaseModel):
     durable: bool = True
     """An acknowledged memory survives a power cut. False: it survives ``kill -9`` only, and writing is faster."""
 
-    token_counter: Literal["auto", "tiktoken", "heuristic"] = "auto"
+    token_counter: Literal["auto", "tiktoken", "heuristic"] = "auto"  # noqa: S105  # not that kind of token
 
     chroma: Literal["off", "embedded", "server", "cloud"] = "embedded"
     chroma_from_memories: int = Field(20_000, ge=0)
@@ -88,9 +92,9 @@ def load_settings(**overrides: Any) -> Settings:
 class OpenMemory:
     """Everything that one open memory holds, and how to let go of it."""
 
-    backends: Any
+    backends: Backends
     settings: Settings
-    follower: Any
+    follower: ChromaFollower | None
     _stopping: threading.Event
     _backfill: threading.Thread
 
@@ -156,7 +160,7 @@ def create_embedder(settings: Settings) -> Embedder:
     return StaticEmbedder()
 
 
-def _backfill(backends: Any, stopping: threading.Event) -> None:
+def _backfill(backends: Backends, stopping: threading.Event) -> None:
     """Embed what another embedder's processes wrote, or what could not be embedded when it was written."""
     from mnemic.services.health import embed_missing
 

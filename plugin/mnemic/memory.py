@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -33,7 +33,13 @@ from mnemic.domain.validation import (
     check_tags,
 )
 from mnemic.errors import InvalidInput, StoreUnavailable
-from mnemic.protocols import Embedder
+
+if TYPE_CHECKING:
+    # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
+    from mnemic.protocols import Embedder
+    from mnemic.services.health import Diagnosis
+    from mnemic.services.health import Status as HealthStatus
+    from mnemic.services.transfer import ImportReport
 
 _T = TypeVar("_T")
 _WORKERS = 8
@@ -92,15 +98,15 @@ class Memory:
         `StoreUnavailable`; a retry is safe.
         """
         new = NewMemory(
-            text=text, kind=kind, namespace=None if namespace is None else check_namespace(namespace),  # type: ignore[arg-type]  # checked by the service
-            tags=tuple(tags) if not isinstance(tags, str) else (tags,), session=session, speaker=speaker,
-            role=role, occurred_at=occurred_at, valid_from=valid_from, source=source, when_to_use=when_to_use,  # type: ignore[arg-type]
-            evidence=tuple(evidence) if not isinstance(evidence, str) else (evidence,),  # type: ignore[arg-type]
-            supersedes=supersedes, origin=origin,  # type: ignore[arg-type]
+            text=text, kind=kind, namespace=namespace, tags=tags, session=session, speaker=speaker, role=role,
+            occurred_at=occurred_at, valid_from=valid_from, source=source, when_to_use=when_to_use, evidence=evidence,
+            supersedes=supersedes, origin=origin,
         )  # fmt: skip
         return (await self.remember_many([new]))[0]
 
-    async def remember_many(self, memories: Sequence[NewMemory], *, origin: Origin | None = None) -> tuple[Remembered, ...]:
+    async def remember_many(
+        self, memories: Sequence[NewMemory], *, origin: Origin | None = None
+    ) -> tuple[Remembered, ...]:
         """Store several memories in one transaction: all of them or none. At most 10,000 at once."""
         from mnemic.services.remember import remember
 
@@ -192,20 +198,20 @@ class Memory:
         finally:
             lines.close()
 
-    async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> Any:
-        """Take in an export, all of it or nothing; an `ImportReport`. Importing twice adds nothing. Raises `InvalidInput`."""
+    async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> ImportReport:
+        """Take in an export, all of it or nothing. Importing twice adds nothing. Raises `InvalidInput`."""
         from mnemic.services.transfer import import_lines
 
         return await self._run(import_lines, lines, progress=progress)
 
-    async def status(self) -> Any:
-        """Counts, sizes and what is in use: a `mnemic.services.health.Status`."""
+    async def status(self) -> HealthStatus:
+        """Counts, sizes and what is in use."""
         from mnemic.services.health import status
 
         return await self._run(status)
 
-    async def doctor(self, *, repair: bool = False) -> Any:
-        """Check everything, and mend it if asked to: a `mnemic.services.health.Diagnosis`."""
+    async def doctor(self, *, repair: bool = False) -> Diagnosis:
+        """Check everything, and mend it if asked to."""
         from mnemic.services.health import doctor
 
         return await self._run(doctor, repair=repair)
@@ -220,10 +226,10 @@ class Memory:
         opened = self._opened()
         embedded = await self._run(embed_missing, progress=progress)
         await self._run(reset_index)
-        if opened.follower is not None:
-            status = await self.status()
-            wanted = status.memories >= self.settings.chroma_from_memories
-            if wanted and not await self._wait_for_index(status.last_seq, timeout_seconds):
+        status = await self.status()
+        if opened.follower is not None and status.memories >= self.settings.chroma_from_memories:
+            wait = partial(opened.follower.wait_until, status.last_seq, timeout_seconds=timeout_seconds)
+            if not await anyio.to_thread.run_sync(wait, limiter=self._limiter):
                 raise StoreUnavailable(
                     f"Chroma has not caught up within {timeout_seconds:.0f} s.",
                     hint="It goes on in the background; `mnemic status` shows how far it is.",
@@ -257,12 +263,6 @@ class Memory:
             )
         )
 
-    async def _wait_for_index(self, seq: int, timeout_seconds: float) -> bool:
-        follower = self._opened().follower
-        return await anyio.to_thread.run_sync(
-            partial(follower.wait_until, seq, timeout_seconds=timeout_seconds), limiter=self._limiter
-        )
-
     async def _run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
         return await anyio.to_thread.run_sync(
             partial(use_case, self._opened().backends, *args, **named), limiter=self._limiter
@@ -274,7 +274,9 @@ class Memory:
         return self._open
 
 
-def open_memory(home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None, **settings: Any) -> Memory:
+def open_memory(
+    home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None, **settings: Any
+) -> Memory:
     """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
 
     ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.

@@ -189,7 +189,10 @@ class LedgerSnapshot(Protocol):
         ...
 
     def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[MemoryId, str]]:
-        """Id and text of current memories of the same namespace and kind whose words may be nearly the same, newest first."""
+        """Id and text of current memories of the same namespace and kind with nearly the same words, newest first.
+
+        They are candidates: the caller compares the words.
+        """
         ...
 
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
@@ -283,7 +286,13 @@ class VectorIndex(Protocol):
     """Finds the nearest vectors. Never the truth: every hit is read again from the ledger."""
 
     def search(
-        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, *, limit: int, among: NDArray[np.int64] | None
+        self,
+        snapshot: LedgerSnapshot,
+        query: Vectors,
+        namespace_key: int,
+        *,
+        limit: int,
+        among: NDArray[np.int64] | None,
     ) -> list[tuple[RowKey, float]]:
         """The ``limit`` nearest memories by cosine similarity, best first, ties by key.
 

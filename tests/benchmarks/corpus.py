@@ -7,8 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from mnemic import NewMemory
 
-_SYLLABLES = "ba be bi bo ca ce da de di do fa fe ga ge ha he ja ka ke la le li lo ma me mi na ne no pa pe ra re ri sa se ta te va ve".split()
-_GLUE = "the a of and to in was is for with on at by from that had".split()
+_SYLLABLES = """
+    ba be bi bo ca ce da de di do fa fe ga ge ha he ja ka ke la le li lo ma me mi na ne no pa pe ra re ri sa
+    se ta te va ve
+""".split()
+_GLUE = """
+    the a of and to in was is for with on at by from that had
+""".split()
 
 
 class Corpus:
@@ -27,13 +32,18 @@ class Corpus:
     def text(self) -> str:
         """One text."""
         content = self._random.choices(self._words, cum_weights=self._cumulative, k=self._random.randint(5, 25))
-        return " ".join(word for item in content for word in ([item, self._random.choice(_GLUE)] if self._random.random() < 0.4 else [item]))
+        return " ".join(
+            word
+            for item in content
+            for word in ([item, self._random.choice(_GLUE)] if self._random.random() < 0.4 else [item])
+        )
 
     def memories(self, count: int, *, namespace: tuple[str, ...] = ("bench",)) -> list[NewMemory]:
         """Memories a minute apart."""
         start = datetime(2025, 1, 1, tzinfo=UTC)
         return [
-            NewMemory(text=self.text(), namespace=namespace, occurred_at=start + timedelta(minutes=at)) for at in range(count)
+            NewMemory(text=self.text(), namespace=namespace, occurred_at=start + timedelta(minutes=at))
+            for at in range(count)
         ]
 
     def question(self, text: str) -> str:

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,10 @@ BATCH = 1_000
 
 def quantiles(seconds: list[float]) -> dict[str, float]:
     """p50 and p95 in milliseconds."""
-    return {"p50_ms": round(float(np.median(seconds)) * 1e3, 3), "p95_ms": round(float(np.quantile(seconds, 0.95)) * 1e3, 3)}
+    return {
+        "p50_ms": round(float(np.median(seconds)) * 1e3, 3),
+        "p95_ms": round(float(np.quantile(seconds, 0.95)) * 1e3, 3),
+    }
 
 
 def timed(action: Callable[[], Any]) -> float:
@@ -75,9 +79,9 @@ async def measure(size: int) -> dict[str, Any]:
                     started = time.perf_counter()
                     await memory.remember(new.text)
                     remembers.append(time.perf_counter() - started)
-                    bare.append(timed(lambda text=new.text: ledger.commit(text)))
+                    bare.append(timed(partial(ledger.commit, new.text)))
             resident = psutil.Process().memory_info().rss
-    result = {
+    result: dict[str, Any] = {
         "memories": size,
         "recall": quantiles(recalls),
         "recall_floor": quantiles(floor),
@@ -127,7 +131,7 @@ def recall_floor(path: Path, questions: list[str]) -> list[float]:
         connection.execute(sql, (" OR ".join(f'"{word}"' for word in search_words(question)),)).fetchall()
         np.argpartition(matrix @ vector, -100)[-100:]
 
-    times = [timed(lambda question=question: floor(question)) for question in questions]
+    times = [timed(partial(floor, question)) for question in questions]
     connection.close()
     return times
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Home = Annotated[Path | None, typer.Option("--home", help="Folder of the memory (else MNEMIC_HOME, else the platform's).")]
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder of the memory (else MNEMIC_HOME, else the platform's).")
+]
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help='Path such as "team/ana".')]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -99,7 +101,9 @@ def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[i
 def configure_logs(verbose: bool) -> None:
     """Logs go to stderr: warnings, or everything."""
     logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s %(message)s"
+        stream=sys.stderr,
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s %(message)s",
     )
     for noisy in ("httpx", "httpcore", "chromadb", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -16,11 +16,17 @@ from rich.panel import Panel
 
 from mnemic_mcp.cli.common import console
 
-_FACTS = (
-    ("Ana moved from Porto to Lisbon in May 2026 because of her new job at the aquarium.", {"occurred_at": "2026-05-08"}),
+_FACTS: tuple[tuple[str, dict[str, str]], ...] = (
+    (
+        "Ana moved from Porto to Lisbon in May 2026 because of her new job at the aquarium.",
+        {"occurred_at": "2026-05-08"},
+    ),
     ("The staging database is restored from last night's backup every morning at six.", {}),
     ("Ben is allergic to peanuts and carries an adrenaline pen.", {"channel": "user"}),
-    ("Release 4.2 was rolled back: the migration locked the orders table for eleven minutes.", {"occurred_at": "2026-09-14"}),
+    (
+        "Release 4.2 was rolled back: the migration locked the orders table for eleven minutes.",
+        {"occurred_at": "2026-09-14"},
+    ),
     ("The team's stand-up is at 9:30 in the small meeting room.", {"occurred_at": "2026-01-12"}),
 )
 _QUESTIONS = ("Which city does Ana live in?", "What must Ben not eat?", "Why did the last deployment fail?")
@@ -37,18 +43,20 @@ def run_demo() -> None:
 
 async def _demo(folder: str, out: Console) -> None:
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "mnemic_mcp.main", "serve", "--home", folder], env={"MNEMIC_NAMESPACE": "demo"}
+        command=sys.executable,
+        args=["-m", "mnemic_mcp.main", "serve", "--home", folder],
+        env={"MNEMIC_NAMESPACE": "demo"},
     )
     async with Client(server) as first:
         tools = ", ".join(tool.name for tool in (await first.list_tools()).tools)
         out.print(Panel.fit(f"A server process is running and offers: [bold]{tools}[/]", title="mnemic demo"))
 
         _title(out, "1. Remember five things")
+        ids = []
         for text, fields in _FACTS:
             receipt = (await _call(first, "remember", text=text, **fields))["results"][0]
             out.print(f"  [dim]{receipt['id']}[/] {escape(text)}")
-            if text.startswith("The team's stand-up"):
-                stand_up = receipt["id"]
+            ids.append(receipt["id"])
 
         _title(out, "2. Recall by meaning")
         for question in _QUESTIONS:
@@ -57,7 +65,7 @@ async def _demo(folder: str, out: Console) -> None:
 
         _title(out, "3. Facts change: supersede, and ask for then and now")
         await _call(
-            first, "remember", text="The team's stand-up is at 10:15 in the kitchen.", supersedes=stand_up,
+            first, "remember", text="The team's stand-up is at 10:15 in the kitchen.", supersedes=ids[-1],
             occurred_at="2026-10-01",
         )  # fmt: skip
         await _ask(out, first, "When is the stand-up?")
@@ -82,7 +90,9 @@ async def _ask(out: Console, client: Client, question: str, **arguments: Any) ->
     out.print(f"  [yellow]?[/] {escape(question)}{extra} [dim]({milliseconds:.0f} ms)[/]")
     if found["memories"]:
         best = found["memories"][0]
-        out.print(f"    → {escape(best['text'])} [dim]score {best['score']}, {best['when']}, {escape(best['origin'])}[/]")
+        out.print(
+            f"    → {escape(best['text'])} [dim]score {best['score']}, {best['when']}, {escape(best['origin'])}[/]"
+        )
     else:
         out.print(f"    → [dim]{escape(found['reason'])}[/]")
 

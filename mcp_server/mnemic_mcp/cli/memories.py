@@ -104,7 +104,12 @@ def list_memories(
 
     async def run(memory: Memory) -> Any:
         return await memory.list(
-            limit=limit, before=before, kinds=kind or (), tags=tag or (), statuses=status or ("active",), subtree=subtree
+            limit=limit,
+            before=before,
+            kinds=kind or (),
+            tags=tag or (),
+            statuses=status or ("active",),
+            subtree=subtree,
         )
 
     found = with_memory(home, run, namespace=namespace)
@@ -114,7 +119,9 @@ def list_memories(
     _print_table(("id", "when", "kind", "text", "origin"), [_row(memory) for memory in found])
 
 
-def show(id: Annotated[str, typer.Argument(help="Id of a memory.")], home: Home = None, as_json: AsJson = False) -> None:
+def show(
+    id: Annotated[str, typer.Argument(help="Id of a memory.")], home: Home = None, as_json: AsJson = False
+) -> None:
     """Show one memory in full."""
 
     async def run(memory: Memory) -> MemoryRecord:
@@ -136,7 +143,9 @@ def show(id: Annotated[str, typer.Argument(help="Id of a memory.")], home: Home 
 
 
 def history(
-    id: Annotated[str, typer.Argument(help="Id of any version of a memory.")], home: Home = None, as_json: AsJson = False
+    id: Annotated[str, typer.Argument(help="Id of any version of a memory.")],
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show every version of a memory and what happened to it."""
 
@@ -163,7 +172,9 @@ def history(
     )
     for event in found.events:
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
-        line = f"{event.at:%Y-%m-%d %H:%M:%S}  {event.memory_id} {event.action.value} by {event.origin.label()} {detail}"
+        line = (
+            f"{event.at:%Y-%m-%d %H:%M:%S}  {event.memory_id} {event.action.value} by {event.origin.label()} {detail}"
+        )
         out.print(_printable(line.rstrip()), markup=False)
 
 

@@ -46,7 +46,9 @@ DOWNLOADS = {
 def list_models(home: Home = None, as_json: AsJson = False) -> None:
     """List the embedders and whether they are here."""
     folder = settings_for(home).models_path
-    rows = [{"name": "static", "present": True, "purpose": "the default: comes with the installation, nothing to fetch"}]
+    rows = [
+        {"name": "static", "present": True, "purpose": "the default: comes with the installation, nothing to fetch"}
+    ]
     rows += [
         {"name": item.name, "present": _is_present(folder / item.name, item), "purpose": item.purpose}
         for item in DOWNLOADS.values()
@@ -79,7 +81,9 @@ def fetch(
             install(item, source, folder)
     except ModelFailed as error:
         fail(error)
-    typer.echo(f"{item.name} is ready: {folder}\nUse it with MNEMIC_EMBEDDER={item.name}; memories are embedded anew then.")
+    typer.echo(
+        f"{item.name} is ready: {folder}\nUse it with MNEMIC_EMBEDDER={item.name}; memories are embedded anew then."
+    )
 
 
 def install(item: Download, archive: Path, folder: Path) -> None:
@@ -117,7 +121,11 @@ def _download(item: Download, target: Path) -> Path:
     bar, advance = progress_bar(f"fetching {item.name} ({item.megabytes} MB)")
     done = 0
     try:
-        with bar, httpx.stream("GET", item.address, follow_redirects=True, timeout=30) as response, target.open("wb") as file:
+        with (
+            bar,
+            httpx.stream("GET", item.address, follow_redirects=True, timeout=30) as response,
+            target.open("wb") as file,
+        ):
             response.raise_for_status()
             for block in response.iter_bytes(1 << 16):
                 done += len(block)
@@ -125,7 +133,8 @@ def _download(item: Download, target: Path) -> Path:
                 advance(done)
     except (httpx.HTTPError, OSError) as error:
         raise ModelFailed(
-            f"{item.address} cannot be fetched ({error}).", hint="Try again, or fetch it elsewhere and use --archive FILE."
+            f"{item.address} cannot be fetched ({error}).",
+            hint="Try again, or fetch it elsewhere and use --archive FILE.",
         ) from error
     return target
 

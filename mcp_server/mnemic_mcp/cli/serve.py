@@ -15,7 +15,9 @@ def serve(
     home: Home = None,
     namespace: Namespace = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
-    host: Annotated[str, typer.Option(help="Address to serve on; any other than loopback needs MNEMIC_TOKEN.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to serve on; any other than loopback needs MNEMIC_TOKEN.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 8765,
     allow_host: Annotated[list[str] | None, typer.Option(help="Further host name that clients may use.")] = None,
 ) -> None:

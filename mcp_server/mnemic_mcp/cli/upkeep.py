@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,17 @@ import typer
 
 from mnemic import Memory
 from mnemic.errors import InvalidInput
-from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, in_thread, print_json, progress_bar, with_memory
+from mnemic_mcp.cli.common import (
+    AsJson,
+    Home,
+    Namespace,
+    console,
+    fail,
+    in_thread,
+    print_json,
+    progress_bar,
+    with_memory,
+)
 
 
 def export(
@@ -29,7 +40,11 @@ def export(
         # A file appears when it is complete, so that a broken export is never taken for a whole one.
         partial = None if path == "-" else Path(f"{path}.partial")
         with bar, contextlib.ExitStack() as stack:
-            file = sys.stdout if partial is None else stack.enter_context(partial.open("w", encoding="utf-8", newline="\n"))
+            file = (
+                sys.stdout
+                if partial is None
+                else stack.enter_context(partial.open("w", encoding="utf-8", newline="\n"))
+            )
             async for line in memory.export(namespace=namespace):
                 file.write(line + "\n")
                 written += 1
@@ -47,19 +62,19 @@ def export(
 
 
 def import_(
-    path: Annotated[str, typer.Argument(help='An export to read; "-" is stdin.')], home: Home = None, as_json: AsJson = False
+    path: Annotated[str, typer.Argument(help='An export to read; "-" is stdin.')],
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take in an export: all of it, or nothing and a list of what is wrong. Importing twice adds nothing."""
 
     async def run(memory: Memory) -> Any:
-        with contextlib.ExitStack() as stack:
-            if path == "-":
-                lines = sys.stdin.readlines()
-            else:
-                lines = stack.enter_context(Path(path).open(encoding="utf-8")).readlines()
-            bar, advance = progress_bar("importing", len(lines))
-            with bar:
-                return await memory.import_(lines, progress=advance)
+        text = sys.stdin.read() if path == "-" else await in_thread(partial(Path(path).read_text, encoding="utf-8"))
+        # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
+        lines = text.split("\n")
+        bar, advance = progress_bar("importing", len(lines))
+        with bar:
+            return await memory.import_(lines, progress=advance)
 
     try:
         report = with_memory(home, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -66,27 +67,28 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMemory:
-    """What a caller asks to have remembered. Checked by `mnemic.domain.validation.check_new_memory`.
+    """What a caller asks to have remembered; `mnemic.domain.drafting.draft_memory` checks it.
 
     ``kind`` defaults to *episodic* for something that somebody said (``speaker`` or ``role`` given), else *semantic*.
-    ``occurred_at`` is when it happened; ``valid_from`` is since when it has been true (default: ``occurred_at``, else now).
+    ``namespace`` is a tuple of labels or a string with ``/`` between them. ``occurred_at`` is when it happened;
+    ``valid_from`` is since when it has been true (default: ``occurred_at``, else now); both may be ISO 8601 strings.
     ``when_to_use`` says in which situation a procedure helps. ``evidence`` names the memories this one was drawn from.
     ``supersedes`` names the memory whose place this one takes.
     """
 
     text: str
-    kind: Kind | None = None
-    namespace: Namespace | None = None
-    tags: tuple[str, ...] = ()
+    kind: Kind | str | None = None
+    namespace: Namespace | str | None = None
+    tags: Iterable[str] = ()
     session: str | None = None
     speaker: str | None = None
-    role: Role | None = None
-    occurred_at: datetime | None = None
-    valid_from: datetime | None = None
+    role: Role | str | None = None
+    occurred_at: datetime | str | None = None
+    valid_from: datetime | str | None = None
     source: str | None = None
     when_to_use: str | None = None
-    evidence: tuple[MemoryId, ...] = ()
-    supersedes: MemoryId | None = None
+    evidence: Iterable[str] = ()
+    supersedes: str | None = None
     origin: Origin | None = None
 
 

@@ -13,10 +13,10 @@ _NUMBER = re.compile(r"\d+")
 
 # Function words of English: they carry no information about which memory is meant.
 STOP_WORDS = frozenset(
-    """a about am an and any are as at be been being but by can could did do does doing for from had has have having he her
-    hers him his how i if in into is it its me my no nor not of off on or our out over own s she should so some such t than
-    that the their them then there these they this those to too up very was we were what when where which while who whom
-    whose why will with would you your yours""".split()
+    """a about am an and any are as at be been being but by can could did do does doing for from had has have having
+    he her hers him his how i if in into is it its me my no nor not of off on or our out over own s she should
+    so some such t than that the their them then there these they this those to too up very was we were what
+    when where which while who whom whose why will with would you your yours""".split()
 )
 
 # MinHash in four bands of two: two texts that share 70 % of their words meet in a band with probability 0.93.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Role
-from mnemic.domain.provenance import Channel
+from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.text import normalise
 from mnemic.errors import InvalidInput
 
@@ -91,7 +89,8 @@ def check_id(value: object) -> MemoryId:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         shown = repr(value)[:60]
         raise InvalidInput(
-            f"{shown} is not a memory id.", hint='Ids are "m" and 15 letters or digits, as remember and recall give them.'
+            f"{shown} is not a memory id.",
+            hint='Ids are "m" and 15 letters or digits, as remember and recall give them.',
         )
     return MemoryId(value)
 
@@ -111,11 +110,12 @@ def check_moment(value: object, *, name: str) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, str):
+        text = value.strip()
         try:
-            value = datetime.fromisoformat(value.strip())
+            value = datetime.fromisoformat(text)
         except ValueError:
             raise InvalidInput(
-                f"{name} is {value[:60]!r}, which is not an ISO 8601 date.",
+                f"{name} is {text[:60]!r}, which is not an ISO 8601 date.",
                 hint='Write it as "2026-05-08" or "2026-05-08T13:56:00+02:00".',
             ) from None
     if not isinstance(value, datetime):
@@ -131,7 +131,7 @@ def check_choice(value: object, choices: type[_EnumT], *, name: str) -> _EnumT |
     if value is None:
         return None
     try:
-        return choices(value)
+        return choices(str(value))
     except ValueError:
         known = ", ".join(member.value for member in choices)
         raise InvalidInput(f"{name} is {str(value)[:60]!r}.", hint=f"Use one of: {known}.") from None
@@ -150,7 +150,9 @@ def check_tags(tags: Iterable[object]) -> tuple[str, ...]:
         tags = (tags,)
     found = {label for tag in tags if (label := check_label(tag, name="a tag")) is not None}
     if len(found) > MAX_TAGS:
-        raise InvalidInput(f"There are {len(found):,} tags; at most {MAX_TAGS} are allowed.", hint="Keep the telling ones.")
+        raise InvalidInput(
+            f"There are {len(found):,} tags; at most {MAX_TAGS} are allowed.", hint="Keep the telling ones."
+        )
     return tuple(sorted(found))
 
 
@@ -166,35 +168,6 @@ def check_share(value: object, *, name: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint="Give a number from 0 to 1.")
     return float(value)
-
-
-def check_new_memory(new: NewMemory, default_namespace: Namespace) -> NewMemory:
-    """The same memory with every field checked and in its stored form; ``kind`` and ``namespace`` are set."""
-    role = check_choice(new.role, Role, name="role")
-    speaker = check_label(new.speaker, name="speaker")
-    said_by_somebody = role is not None or speaker is not None
-    kind = check_choice(new.kind, Kind, name="kind") or (Kind.EPISODIC if said_by_somebody else Kind.SEMANTIC)
-    when_to_use = None if new.when_to_use is None else check_text(new.when_to_use, name="when_to_use", limit=2_000)
-    if new.origin is not None:
-        check_choice(new.origin.channel, Channel, name="origin.channel")
-        for part in ("actor", "client", "transport", "connection", "task"):
-            check_label(getattr(new.origin, part), name=f"origin.{part}")
-    return replace(
-        new,
-        text=check_text(new.text),
-        kind=kind,
-        namespace=default_namespace if new.namespace is None else check_namespace(new.namespace),
-        tags=check_tags(new.tags),
-        session=check_label(new.session, name="session"),
-        speaker=speaker,
-        role=role,
-        occurred_at=check_moment(new.occurred_at, name="occurred_at"),
-        valid_from=check_moment(new.valid_from, name="valid_from"),
-        source=check_label(new.source, name="source"),
-        when_to_use=when_to_use,
-        evidence=check_ids(new.evidence, name="evidence"),
-        supersedes=None if new.supersedes is None else check_id(new.supersedes),
-    )
 
 
 def _check_encodable(text: str, name: str) -> None:

@@ -16,7 +16,9 @@ Render = Callable[[Hit], str]
 """The form in which an adapter will show a hit; what is counted is what is delivered."""
 
 
-def pack(hits: Sequence[Hit], budget_tokens: int | None, render: Render, counter: TokenCounter) -> tuple[list[Hit], int | None]:
+def pack(
+    hits: Sequence[Hit], budget_tokens: int | None, render: Render, counter: TokenCounter
+) -> tuple[list[Hit], int | None]:
     """The first hits that fit together, in order, and their tokens; without a budget all of them, uncounted.
 
     The first hit is always delivered: if it alone is too long, as much of its beginning as fits.
@@ -58,12 +60,11 @@ def decode_cursor(cursor: str, question: int) -> int:
     """How many hits to skip. Raises `InvalidInput` for a cursor of another question."""
     try:
         asked, skip = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        valid = asked == question and isinstance(skip, int) and skip >= 0
     except (ValueError, TypeError, binascii.Error):
-        valid = False
-    if not valid:
+        asked, skip = None, None
+    if asked != question or not isinstance(skip, int) or skip < 0:
         raise InvalidInput(
             f"The cursor {cursor[:40]!r} does not belong to this question.",
             hint="Repeat the question with all its filters exactly, or leave the cursor out to start again.",
         )
-    return int(skip)
+    return skip

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mnemic.logs import get_logger
-
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import date_words
 from mnemic.errors import ModelFailed, UnknownMemory
+from mnemic.logs import get_logger
 from mnemic.protocols import Clock, Embedder, Ledger, LedgerSnapshot, TokenCounter, VectorIndex
 
 log = get_logger(__name__)
@@ -63,6 +62,7 @@ def require(
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise UnknownMemory(
-            f"There is no memory {shown}.", hint="Use an id that recall or list gave; an erased memory is gone for good."
+            f"There is no memory {shown}.",
+            hint="Use an id that recall or list gave; an erased memory is gone for good.",
         )
     return found

@@ -38,9 +38,7 @@ def history(backends: Backends, id: object, *, namespace: Namespace | None = Non
         require(snapshot, [checked], namespace=namespace)
         versions = snapshot.chain(checked)
         ids = [version.id for version in versions]
-        return History(
-            versions=tuple(versions), events=tuple(snapshot.events(ids)), links=tuple(snapshot.links(ids))
-        )
+        return History(versions=tuple(versions), events=tuple(snapshot.events(ids)), links=tuple(snapshot.links(ids)))
 
 
 def check_filter_times(filter: MemoryFilter) -> MemoryFilter:

@@ -65,7 +65,11 @@ def _set_archived(
                 raise InvalidInput(f"{record.id} is quarantined.", hint="Release or reject it by review.")
             if (record.status is Status.ARCHIVED) is not archived:
                 transaction.set_archived(
-                    key, archived=archived, at=backends.clock.now(), origin=origin, detail={"reason": why} if why else {}
+                    key,
+                    archived=archived,
+                    at=backends.clock.now(),
+                    origin=origin,
+                    detail={"reason": why} if why else {},
                 )
                 changed.append(record.id)
     return tuple(changed)

@@ -58,7 +58,7 @@ def status(backends: Backends) -> Status:
 
 
 def doctor(backends: Backends, *, repair: bool = False) -> Diagnosis:
-    """Check the ledger, its full text, its vectors and the index; with ``repair``, mend what can be mended and check again."""
+    """Check the ledger, its full text, its vectors and the index; with ``repair``, mend what can be and check again."""
     findings = _diagnose(backends)
     repaired: list[str] = []
     if repair and any(finding.repairable for finding in findings):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mnemic.domain.memory import RowKey
@@ -105,12 +104,8 @@ def _embed(backends: Backends, text: str, notes: list[str]) -> Vectors | None:
     return vector if vector.any() else None
 
 
-def _candidates(
-    backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, notes: list[str]
-) -> list[Candidate]:
-    question = parse_question(
-        query.text, snapshot.speakers(query.filter.namespace, subtree=query.filter.subtree)
-    )
+def _candidates(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, notes: list[str]) -> list[Candidate]:
+    question = parse_question(query.text, snapshot.speakers(query.filter.namespace, subtree=query.filter.subtree))
     vector = _embed(backends, question.text, notes)
     words = snapshot.telling(question.words)
     found = snapshot.lexical(words, query.filter, limit=CANDIDATES_PER_CHANNEL)
@@ -143,6 +138,5 @@ def _why_nothing(candidates: list[Candidate], min_score: float, skip: int) -> st
         return "There is nothing more."
     if not candidates:
         return "Nothing relevant: no memory here shares a word or a meaning with the question, or passes the filters."
-    return f"Nothing relevant: the best of {len(candidates)} candidates scores {candidates[0].score:.2f}, below {min_score:.2f}."
-
-
+    best = candidates[0].score
+    return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.2f}, below {min_score:.2f}."

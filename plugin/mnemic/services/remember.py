@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
+from mnemic.domain.drafting import draft_memory
 from mnemic.domain.memory import (
     Link,
+    MemoryId,
     MemoryRecord,
     Namespace,
     NearDuplicate,
@@ -20,7 +21,7 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, jaccard, normalise, shape_words
-from mnemic.domain.validation import MAX_BATCH, check_new_memory
+from mnemic.domain.validation import MAX_BATCH
 from mnemic.errors import InvalidInput
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, embed_records, require
@@ -47,37 +48,16 @@ def remember(
             f"There are {len(memories):,} memories at once; at most {MAX_BATCH:,} are allowed.",
             hint="Remember them in several calls.",
         )
-    checked = [check_new_memory(new, namespace) for new in memories]
     now = backends.clock.now()
-    drafts = [_draft(backends, new, origin, now) for new in checked]
+    drafts = [
+        draft_memory(new, id=backends.new_id(), namespace=namespace, origin=origin, recorded_at=now) for new in memories
+    ]
     vectors = embed_records(backends.embedder, drafts)
     with backends.ledger.transaction() as transaction:
         return tuple(
             _store(transaction, draft, vector, backends.embedder.id)
             for draft, vector in zip(drafts, vectors, strict=True)
         )
-
-
-def _draft(backends: Backends, new: NewMemory, origin: Origin, now: datetime) -> MemoryRecord:
-    assert new.namespace is not None and new.kind is not None
-    return MemoryRecord(
-        id=backends.new_id(),
-        namespace=new.namespace,
-        kind=new.kind,
-        text=new.text,
-        tags=new.tags,
-        session=new.session,
-        speaker=new.speaker,
-        role=new.role,
-        source=new.source,
-        when_to_use=new.when_to_use,
-        evidence=new.evidence,
-        supersedes=new.supersedes,
-        origin=new.origin or origin,
-        occurred_at=new.occurred_at,
-        valid_from=new.valid_from or new.occurred_at or now,
-        recorded_at=now,
-    )
 
 
 def _store(transaction: LedgerTransaction, draft: MemoryRecord, vector: bytes | None, embedder_id: str) -> Remembered:
@@ -88,7 +68,7 @@ def _store(transaction: LedgerTransaction, draft: MemoryRecord, vector: bytes | 
     near = _near_duplicates(transaction, draft)
     transaction.append(draft, embedder_id=embedder_id, vector=vector)
     if draft.supersedes is not None:
-        _supersede(transaction, draft)
+        _supersede(transaction, draft.supersedes, draft)
     for other in near:
         transaction.link(
             Link(source=draft.id, target=other.id, relation=Relation.NEAR_DUPLICATE, score=round(other.similarity, 4))
@@ -124,10 +104,8 @@ def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, dr
     return Remembered(id=twin.id, outcome=Outcome.CONFIRMED, confirmations=confirmations)
 
 
-def _supersede(transaction: LedgerTransaction, draft: MemoryRecord) -> None:
-    assert draft.supersedes is not None
-    found = require(transaction, [draft.supersedes], namespace=draft.namespace)
-    key, old = found[draft.supersedes]
+def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRecord) -> None:
+    key, old = require(transaction, [old_id], namespace=draft.namespace)[old_id]
     if old.status is Status.SUPERSEDED:
         raise InvalidInput(
             f"{old.id} has been superseded by {old.superseded_by}.", hint=f"Supersede {old.superseded_by} instead."

@@ -7,13 +7,14 @@ One object a line, told apart by ``type``: a *header*, then every *memory* in th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mnemic.domain.drafting import draft_memory
 from mnemic.domain.memory import (
     Action,
     Erasure,
@@ -29,7 +30,7 @@ from mnemic.domain.memory import (
     Status,
 )
 from mnemic.domain.provenance import Channel, Origin
-from mnemic.domain.validation import check_id, check_new_memory
+from mnemic.domain.validation import check_id
 from mnemic.errors import InvalidInput, MnemicError
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends, embed_records
@@ -125,7 +126,7 @@ class ImportReport:
     present: int
 
 
-def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> Iterator[str]:
+def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> Generator[str, None, None]:
     """The lines of an export, without line ends, from one consistent snapshot; of one namespace and below, or of all."""
     with backends.ledger.snapshot() as snapshot:
         yield _encode({"type": "header", "format": FORMAT, "version": FORMAT_VERSION})
@@ -217,31 +218,31 @@ def _parse(lines: Iterable[str], progress: Progress | None) -> tuple[list[Memory
 
 
 def _record(line: _MemoryLine) -> MemoryRecord:
-    new = check_new_memory(
+    origin = Origin(**line.origin.model_dump())
+    drafted = draft_memory(
         NewMemory(
-            text=line.text, kind=line.kind, namespace=tuple(line.namespace), tags=tuple(line.tags), session=line.session,
+            text=line.text, kind=line.kind, namespace=tuple(line.namespace), tags=line.tags, session=line.session,
             speaker=line.speaker, role=line.role, source=line.source, when_to_use=line.when_to_use,
-            occurred_at=line.occurred_at, valid_from=line.valid_from,
-            evidence=tuple(check_id(id) for id in line.evidence), supersedes=_optional_id(line.supersedes),
-            origin=Origin(**line.origin.model_dump()),
+            occurred_at=line.occurred_at, valid_from=line.valid_from, evidence=line.evidence,
+            supersedes=line.supersedes, origin=origin,
         ),
-        (),
+        id=check_id(line.id), namespace=(), origin=origin, recorded_at=line.recorded_at.astimezone(UTC),
     )  # fmt: skip
-    assert new.namespace is not None and new.kind is not None and new.origin is not None and new.valid_from is not None
-    return MemoryRecord(
-        id=check_id(line.id), namespace=new.namespace, kind=new.kind, text=new.text, tags=new.tags, session=new.session,
-        speaker=new.speaker, role=new.role, source=new.source, when_to_use=new.when_to_use, evidence=new.evidence,
-        supersedes=new.supersedes, origin=new.origin, occurred_at=new.occurred_at, valid_from=new.valid_from,
-        recorded_at=_utc(line.recorded_at), status=line.status, valid_to=_optional_utc(line.valid_to),
-        superseded_by=_optional_id(line.superseded_by), superseded_at=_optional_utc(line.superseded_at),
-        confirmations=line.confirmations, confirmed_at=_optional_utc(line.confirmed_at),
-    )  # fmt: skip
+    return replace(
+        drafted,
+        status=line.status,
+        valid_to=_optional_utc(line.valid_to),
+        superseded_by=_optional_id(line.superseded_by),
+        superseded_at=_optional_utc(line.superseded_at),
+        confirmations=line.confirmations,
+        confirmed_at=_optional_utc(line.confirmed_at),
+    )
 
 
 def _other(line: _EventLine | _LinkLine | _ErasureLine) -> Event | Link | Erasure:
     if isinstance(line, _EventLine):
         return Event(
-            memory_id=check_id(line.memory_id), action=line.action, at=_utc(line.at),
+            memory_id=check_id(line.memory_id), action=line.action, at=line.at.astimezone(UTC),
             origin=Origin(**line.origin.model_dump()), detail=line.detail,
         )  # fmt: skip
     if isinstance(line, _LinkLine):
@@ -249,7 +250,7 @@ def _other(line: _EventLine | _LinkLine | _ErasureLine) -> Event | Link | Erasur
             source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score
         )
     return Erasure(
-        memory_id=check_id(line.memory_id), namespace=tuple(line.namespace), erased_at=_utc(line.erased_at)
+        memory_id=check_id(line.memory_id), namespace=tuple(line.namespace), erased_at=line.erased_at.astimezone(UTC)
     )
 
 
@@ -294,12 +295,8 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
 def _optional_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else _utc(moment)
+    return None if moment is None else moment.astimezone(UTC)
 
 
 def _optional_id(id: str | None) -> MemoryId | None:

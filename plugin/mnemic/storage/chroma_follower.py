@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 
 import numpy as np
-from mnemic.logs import get_logger
 from filelock import FileLock, Timeout
 
 from mnemic.errors import MnemicError
+from mnemic.logs import get_logger
 from mnemic.protocols import FeedRow, IndexState, Ledger
 from mnemic.storage.chroma_store import (
     ChromaAddress,
@@ -199,4 +199,3 @@ class ChromaFollower:
         self._abandon(lost=False)
         if self._lock.is_locked:
             self._lock.release()
-

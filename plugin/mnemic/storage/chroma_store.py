@@ -118,9 +118,7 @@ class ChromaStore:
         if collection is None:
             name = f"{self._prefix}-{namespace_key}"
             if create:
-                collection = self._client.get_or_create_collection(
-                    name, embedding_function=None, configuration=_HNSW
-                )
+                collection = self._client.get_or_create_collection(name, embedding_function=None, configuration=_HNSW)
             else:
                 from chromadb.errors import NotFoundError
 
@@ -165,7 +163,9 @@ def open_generation(address: ChromaAddress, *, ledger_id: str, generation: str, 
     return ChromaStore(_open_folder(folder), prefix=prefix, mark=mark)
 
 
-def remove_other_generations(address: ChromaAddress, ledger_id: str, store: ChromaStore | None, keep: str | None) -> None:
+def remove_other_generations(
+    address: ChromaAddress, ledger_id: str, store: ChromaStore | None, keep: str | None
+) -> None:
     """Delete every generation but ``keep``. For the owner only."""
     if address.mode == "embedded":
         for folder in generation_folders(address):
@@ -217,7 +217,7 @@ def _connect(address: ChromaAddress) -> Any:
 
 def _opens_in_another_process(folder: Path) -> bool:
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603  # our own interpreter, our own module
             [sys.executable, "-m", "mnemic.storage.chroma_store", str(folder)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             timeout=_PROBE_SECONDS, check=False,

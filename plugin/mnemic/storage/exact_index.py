@@ -87,7 +87,13 @@ class ExactIndex:
             self._seq = max(self._seq, snapshot.last_seq())
 
     def search(
-        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, *, limit: int, among: NDArray[np.int64] | None
+        self,
+        snapshot: LedgerSnapshot,
+        query: Vectors,
+        namespace_key: int,
+        *,
+        limit: int,
+        among: NDArray[np.int64] | None,
     ) -> list[tuple[RowKey, float]]:
         self.refresh(snapshot)
         with self._lock:

@@ -32,10 +32,13 @@ class LangChainEmbedder:
                 hint="Check the model behind it.",
             )
         norms = np.linalg.norm(found, axis=1, keepdims=True)
-        return np.divide(found, norms, out=np.zeros_like(found), where=norms > 0)
+        np.divide(found, norms, out=found, where=norms > 0)
+        return found
 
     def _call(self, texts: list[str]) -> Vectors:
         try:
             return np.asarray(self._embeddings.embed_documents(texts), np.float32).reshape(len(texts), -1)
         except Exception as error:
-            raise ModelFailed(f"The embedder {self.id} failed ({type(error).__name__}: {error}).", hint="Try again.") from error
+            raise ModelFailed(
+                f"The embedder {self.id} failed ({type(error).__name__}: {error}).", hint="Try again."
+            ) from error

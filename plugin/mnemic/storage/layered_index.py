@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mnemic.logs import get_logger
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
+from mnemic.logs import get_logger
 from mnemic.protocols import Finding, IndexState, LedgerSnapshot, Vectors
 from mnemic.storage.chroma_follower import ChromaFollower
 from mnemic.storage.chroma_store import ChromaStore
@@ -39,7 +39,13 @@ class LayeredIndex:
         self._last_served_by = "exact"
 
     def search(
-        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, *, limit: int, among: NDArray[np.int64] | None
+        self,
+        snapshot: LedgerSnapshot,
+        query: Vectors,
+        namespace_key: int,
+        *,
+        limit: int,
+        among: NDArray[np.int64] | None,
     ) -> list[tuple[RowKey, float]]:
         if among is None and (live := self._live_chroma(snapshot)) is not None:
             try:

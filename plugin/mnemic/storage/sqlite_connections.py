@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import queue
 import sqlite3
 import threading
@@ -89,7 +88,11 @@ class SqliteConnections:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            self.path,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         with self._list_lock:
             self._open.append(connection)
@@ -132,6 +135,6 @@ def _translate(error: Exception, path: Path) -> BackendError:
         return StoreUnavailable(
             f"{what}was locked by another process for more than {BUSY_TIMEOUT_SECONDS:.0f} s.", hint="Try again."
         )
-    if code.startswith("SQLITE_IOERR") and os.path.exists(path):
+    if code.startswith("SQLITE_IOERR"):
         return StoreUnavailable(f"{what}could not be read or written ({text}).", hint="Check the disk and try again.")
     return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")

@@ -139,9 +139,7 @@ def _vectors(connection: sqlite3.Connection) -> list[Finding]:
         detail = f"{missing} memories without a vector, {orphaned} vectors without a memory"
         ok = not missing and not orphaned
         findings.append(
-            Finding(
-                check=f"vectors of {embedder_id}", ok=ok, detail="complete" if ok else detail, repairable=not ok
-            )
+            Finding(check=f"vectors of {embedder_id}", ok=ok, detail="complete" if ok else detail, repairable=not ok)
         )
     return findings
 
@@ -152,5 +150,3 @@ def _vector_tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     except sqlite3.DatabaseError:
         return []
     return [(vector_table(key), id) for key, id in rows]
-
-

@@ -89,9 +89,7 @@ class SqliteTransaction(SqliteSnapshot):
         self, key: RowKey, *, archived: bool, at: datetime, origin: Origin, detail: dict[str, Any]
     ) -> None:
         held, action = (Status.ARCHIVED, Action.ARCHIVED) if archived else (Status.ACTIVE, Action.RESTORED)
-        row = self._one(
-            "UPDATE memories SET held = ?, seq = ? WHERE key = ? RETURNING id", held, self._next_seq(), key
-        )
+        row = self._one("UPDATE memories SET held = ?, seq = ? WHERE key = ? RETURNING id", held, self._next_seq(), key)
         self._add_event(row[0], action, at, origin, detail)
 
     def link(self, link: Link) -> None:
@@ -116,7 +114,8 @@ class SqliteTransaction(SqliteSnapshot):
                 (namespace,),
             )
             self._connection.execute(
-                "INSERT INTO erasures VALUES (?, ?, ?, ?, ?)", (self._next_seq(), key, id, namespace, to_microseconds(at))
+                "INSERT INTO erasures VALUES (?, ?, ?, ?, ?)",
+                (self._next_seq(), key, id, namespace, to_microseconds(at)),
             )
 
     def restore_event(self, event: Event) -> None:
@@ -137,9 +136,7 @@ class SqliteTransaction(SqliteSnapshot):
         table = self._vector_table(embedder_id)
         for key, vector in vectors:
             # The memory may have been erased since its text was read.
-            if self._connection.execute(
-                "UPDATE memories SET seq = ? WHERE key = ?", (self._next_seq(), key)
-            ).rowcount:
+            if self._connection.execute("UPDATE memories SET seq = ? WHERE key = ?", (self._next_seq(), key)).rowcount:
                 self._connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, vector))
 
     def set_index_state(self, index: str, state: IndexState | None) -> None:

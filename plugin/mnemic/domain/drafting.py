@@ -1,0 +1,68 @@
+"""From what a caller asks to a memory in its stored form."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, NewMemory, Role
+from mnemic.domain.provenance import Channel, Origin
+from mnemic.domain.validation import (
+    check_choice,
+    check_id,
+    check_ids,
+    check_label,
+    check_moment,
+    check_namespace,
+    check_tags,
+    check_text,
+)
+
+MAX_WHEN_TO_USE_CHARS = 2_000
+
+
+def draft_memory(
+    new: NewMemory, *, id: MemoryId, namespace: Namespace, origin: Origin, recorded_at: datetime
+) -> MemoryRecord:
+    """The memory that ``new`` asks for, with every field checked. ``namespace`` and ``origin`` stand in for missing ones.
+
+    Raises `InvalidInput`.
+    """
+    role = check_choice(new.role, Role, name="role")
+    speaker = check_label(new.speaker, name="speaker")
+    spoken = role is not None or speaker is not None
+    occurred_at = check_moment(new.occurred_at, name="occurred_at")
+    valid_from = check_moment(new.valid_from, name="valid_from")
+    return MemoryRecord(
+        id=id,
+        namespace=namespace if new.namespace is None else check_namespace(new.namespace),
+        kind=check_choice(new.kind, Kind, name="kind") or (Kind.EPISODIC if spoken else Kind.SEMANTIC),
+        text=check_text(new.text),
+        tags=check_tags(new.tags),
+        session=check_label(new.session, name="session"),
+        speaker=speaker,
+        role=role,
+        source=check_label(new.source, name="source"),
+        when_to_use=(
+            None
+            if new.when_to_use is None
+            else check_text(new.when_to_use, name="when_to_use", limit=MAX_WHEN_TO_USE_CHARS)
+        ),
+        evidence=check_ids(new.evidence, name="evidence"),
+        supersedes=None if new.supersedes is None else check_id(new.supersedes),
+        origin=origin if new.origin is None else _check_origin(new.origin),
+        occurred_at=occurred_at,
+        valid_from=valid_from or occurred_at or recorded_at,
+        recorded_at=recorded_at,
+    )
+
+
+def _check_origin(origin: Origin) -> Origin:
+    return Origin(
+        channel=check_choice(origin.channel, Channel, name="origin.channel") or Channel.AGENT,
+        actor=check_label(origin.actor, name="origin.actor"),
+        client=check_label(origin.client, name="origin.client"),
+        transport=check_label(origin.transport, name="origin.transport"),
+        connection=check_label(origin.connection, name="origin.connection"),
+        task=check_label(origin.task, name="origin.task"),
+        claimed=bool(origin.claimed),
+    )
