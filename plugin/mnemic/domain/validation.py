@@ -97,9 +97,7 @@ def check_id(value: object) -> MemoryId:
 
 def check_ids(values: Iterable[object], *, name: str, limit: int = MAX_EVIDENCE) -> tuple[MemoryId, ...]:
     """Distinct well-formed ids, in the order given."""
-    if isinstance(values, str):
-        values = (values,)
-    ids = tuple(dict.fromkeys(check_id(value) for value in values))
+    ids = tuple(dict.fromkeys(check_id(value) for value in _items(values, name)))
     if len(ids) > limit:
         raise InvalidInput(f"{name} has {len(ids):,} ids; at most {limit:,} are allowed.", hint="Give fewer at once.")
     return ids
@@ -139,16 +137,14 @@ def check_choice(value: object, choices: type[_EnumT], *, name: str) -> _EnumT |
 
 def check_choices(values: Iterable[object], choices: type[_EnumT], *, name: str) -> tuple[_EnumT, ...]:
     """Distinct members of ``choices``, in the order given."""
-    if isinstance(values, str):
-        values = (values,)
-    return tuple(dict.fromkeys(m for v in values if (m := check_choice(v, choices, name=name)) is not None))
+    return tuple(
+        dict.fromkeys(m for v in _items(values, name) if (m := check_choice(v, choices, name=name)) is not None)
+    )
 
 
 def check_tags(tags: Iterable[object]) -> tuple[str, ...]:
     """Distinct tags, sorted."""
-    if isinstance(tags, str):
-        tags = (tags,)
-    found = {label for tag in tags if (label := check_label(tag, name="a tag")) is not None}
+    found = {label for tag in _items(tags, "tags") if (label := check_label(tag, name="a tag")) is not None}
     if len(found) > MAX_TAGS:
         raise InvalidInput(
             f"There are {len(found):,} tags; at most {MAX_TAGS} are allowed.", hint="Keep the telling ones."
@@ -168,6 +164,15 @@ def check_share(value: object, *, name: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint="Give a number from 0 to 1.")
     return float(value)
+
+
+def _items(values: object, name: str) -> Iterable[object]:
+    """What to go through: a single string counts as a list of one."""
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, Iterable):
+        raise InvalidInput(f"{name} is {type(values).__name__}, not a list.", hint="Give a list of strings.")
+    return values
 
 
 def _check_encodable(text: str, name: str) -> None:

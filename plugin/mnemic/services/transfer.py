@@ -30,7 +30,7 @@ from mnemic.domain.memory import (
     Status,
 )
 from mnemic.domain.provenance import Channel, Origin
-from mnemic.domain.validation import check_id
+from mnemic.domain.validation import check_id, check_namespace
 from mnemic.errors import InvalidInput, MnemicError
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends, embed_records
@@ -250,7 +250,9 @@ def _other(line: _EventLine | _LinkLine | _ErasureLine) -> Event | Link | Erasur
             source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score
         )
     return Erasure(
-        memory_id=check_id(line.memory_id), namespace=tuple(line.namespace), erased_at=line.erased_at.astimezone(UTC)
+        memory_id=check_id(line.memory_id),
+        namespace=check_namespace(line.namespace),
+        erased_at=line.erased_at.astimezone(UTC),
     )
 
 
