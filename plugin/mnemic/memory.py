@@ -26,6 +26,7 @@ from mnemic.domain.memory import (
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import Hit, MemoryFilter, RecallResult
 from mnemic.domain.validation import (
+    MAX_SOURCE_CHARS,
     check_choices,
     check_label,
     check_moment,
@@ -254,7 +255,7 @@ class Memory:
                 session=check_label(session, name="session"),
                 speaker=check_label(speaker, name="speaker"),
                 channels=check_choices(channels, Channel, name="channels"),
-                source=check_label(source, name="source"),
+                source=check_label(source, name="source", limit=MAX_SOURCE_CHARS),
                 since=check_moment(since, name="since"),
                 until=check_moment(until, name="until"),
                 as_of=check_moment(as_of, name="as_of"),

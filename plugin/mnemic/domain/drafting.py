@@ -7,6 +7,7 @@ from datetime import datetime
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, NewMemory, Role
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.validation import (
+    MAX_SOURCE_CHARS,
     check_choice,
     check_id,
     check_ids,
@@ -41,7 +42,7 @@ def draft_memory(
         session=check_label(new.session, name="session"),
         speaker=speaker,
         role=role,
-        source=check_label(new.source, name="source"),
+        source=check_label(new.source, name="source", limit=MAX_SOURCE_CHARS),
         when_to_use=(
             None
             if new.when_to_use is None

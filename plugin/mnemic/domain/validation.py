@@ -15,6 +15,7 @@ from mnemic.errors import InvalidInput
 MAX_TEXT_CHARS = 100_000
 MAX_QUERY_CHARS = 10_000
 MAX_LABEL_CHARS = 200
+MAX_SOURCE_CHARS = 2_000
 MAX_TAGS = 64
 MAX_EVIDENCE = 256
 MAX_BATCH = 10_000
@@ -39,11 +40,11 @@ def check_text(text: object, *, name: str = "text", limit: int = MAX_TEXT_CHARS)
     return text
 
 
-def check_label(value: object, *, name: str) -> str | None:
-    """A short optional text such as a session, speaker, tag or source, stripped of white space around it."""
+def check_label(value: object, *, name: str, limit: int = MAX_LABEL_CHARS) -> str | None:
+    """A short optional text such as a session, speaker or tag, stripped of white space around it."""
     if value is None:
         return None
-    text = check_text(value, name=name, limit=MAX_LABEL_CHARS).strip()
+    text = check_text(value, name=name, limit=limit).strip()
     control = next((char for char in text if ord(char) < 32 or ord(char) == 127), None)
     if control is not None:
         raise InvalidInput(

@@ -206,7 +206,7 @@ def _parse(lines: Iterable[str], progress: Progress | None) -> tuple[list[Memory
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"][1:])
             problems.append(f"line {number}: {where + ': ' if where else ''}{first['msg']}")
-        except MnemicError as error:
+        except (MnemicError, OverflowError) as error:
             problems.append(f"line {number}: {error}")
         if len(problems) == _MAX_PROBLEMS:
             break

@@ -1,0 +1,324 @@
+"""What every implementation of a port must do. Tests, not documentation, are the definition."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnemic.domain.memory import Action, Erasure, Link, MemoryRecord, Relation, RowKey, Status
+from mnemic.domain.provenance import Channel, Origin
+from mnemic.domain.recall import MemoryFilter
+from mnemic.protocols import Embedder, IndexState, Ledger, VectorIndex
+from mnemic.testing.fakes import WordEmbedder, make_record
+
+_HERE = MemoryFilter(namespace=("test",))
+_LATER = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+class EmbedderContract:
+    """Implement ``make_embedder``."""
+
+    def make_embedder(self, folder: Path) -> Embedder:
+        raise NotImplementedError
+
+    def test_vectors_have_length_one_and_the_promised_shape(self, tmp_path: Path) -> None:
+        embedder = self.make_embedder(tmp_path)
+        found = embedder.embed(["a cat sat", "Straße, 東京 and 😀", "x" * 5_000])
+        assert found.shape == (3, embedder.dimensions)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
+
+    def test_a_text_has_the_same_vector_alone_and_in_a_batch(self, tmp_path: Path) -> None:
+        embedder = self.make_embedder(tmp_path)
+        texts = ["one", "a much longer text about two cats and a dog", "three words here"]
+        together = embedder.embed(texts)
+        for row, text in enumerate(texts):
+            np.testing.assert_allclose(embedder.embed([text])[0], together[row], atol=1e-4)
+
+    def test_no_texts_give_no_vectors(self, tmp_path: Path) -> None:
+        embedder = self.make_embedder(tmp_path)
+        assert embedder.embed([]).shape == (0, embedder.dimensions)
+
+
+class LedgerContract:
+    """Implement ``make_ledger``; called again with the same folder, it must open the same ledger."""
+
+    embedder = WordEmbedder()
+
+    def make_ledger(self, folder: Path) -> Ledger:
+        raise NotImplementedError
+
+    def open(self, folder: Path) -> Ledger:
+        ledger = self.make_ledger(folder)
+        ledger.register_embedder(self.embedder.id, self.embedder.dimensions)
+        return ledger
+
+    def add(self, ledger: Ledger, *records: MemoryRecord) -> list[RowKey]:
+        vectors = self.embedder.embed([record.text for record in records])
+        with ledger.transaction() as transaction:
+            return [
+                transaction.append(record, embedder_id=self.embedder.id, vector=vector.tobytes())
+                for record, vector in zip(records, vectors, strict=True)
+            ]
+
+    def test_a_memory_comes_back_exactly_as_it_was_written(self, tmp_path: Path) -> None:
+        record = make_record(
+            "Zażółć 東京 😀\nline\ttab", tags=("a", "b"), session="s", speaker="Ana", source="mail 7",
+            when_to_use="when lost", occurred_at=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+            origin=Origin(channel=Channel.WEB, actor="x", client="c", transport="t", connection="1", task="k", claimed=True),
+        )  # fmt: skip
+        ledger = self.open(tmp_path)
+        (key,) = self.add(ledger, record)
+        ledger.close()
+        again = self.open(tmp_path)
+        with again.snapshot() as snapshot:
+            assert snapshot.find([record.id]) == {record.id: (key, record)}
+        again.close()
+
+    def test_a_failed_transaction_leaves_nothing(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        record = make_record("never")
+        try:
+            with ledger.transaction() as transaction:
+                transaction.append(record, embedder_id=self.embedder.id, vector=None)
+                raise RuntimeError("stop")
+        except RuntimeError:
+            pass
+        with ledger.snapshot() as snapshot:
+            assert snapshot.count() == 0
+            assert snapshot.last_seq() == 0
+            assert snapshot.lexical(["never"], _HERE, limit=5) == []
+        ledger.close()
+
+    def test_every_change_enters_the_feed_once_with_a_higher_number(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        first, second = make_record("one"), make_record("two")
+        keys = self.add(ledger, first, second)
+        with ledger.snapshot() as snapshot:
+            rows = snapshot.feed(self.embedder.id, after=0, limit=10)
+            seen = snapshot.last_seq()
+        assert [row.key for row in rows] == keys
+        assert [row.seq for row in rows] == sorted({row.seq for row in rows})
+        with ledger.transaction() as transaction:
+            transaction.set_archived(keys[0], archived=True, at=_LATER, origin=Origin(), detail={})
+        with ledger.snapshot() as snapshot:
+            (row,) = snapshot.feed(self.embedder.id, after=seen, limit=10)
+        assert (row.key, row.recallable) == (keys[0], False)
+        ledger.close()
+
+    def test_words_are_found_stemmed_and_only_in_their_namespace(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        running, other = make_record("She was running home"), make_record("running", namespace=("test", "deeper"))
+        key, other_key = self.add(ledger, running, other)
+        with ledger.snapshot() as snapshot:
+            assert [hit.key for hit in snapshot.lexical(["runs"], _HERE, limit=5)] == [key]
+            below = MemoryFilter(namespace=("test",), subtree=True)
+            assert {hit.key for hit in snapshot.lexical(["runs"], below, limit=5)} == {key, other_key}
+            assert snapshot.information(["runs"]) > 0
+            assert snapshot.information(["unheard"]) == 0
+        ledger.close()
+
+    def test_superseding_bounds_the_old_version_in_time(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        old = make_record("the code is 1")
+        (key,) = self.add(ledger, old)
+        new = make_record("the code is 2", supersedes=old.id, recorded_at=_LATER, valid_from=_LATER)
+        self.add(ledger, new)
+        with ledger.transaction() as transaction:
+            transaction.supersede(key, by=new.id, at=_LATER, valid_to=_LATER, origin=Origin())
+        with ledger.snapshot() as snapshot:
+            assert [record.id for record in snapshot.chain(new.id)] == [old.id, new.id]
+            assert snapshot.chain(old.id) == snapshot.chain(new.id)
+            assert snapshot.find([old.id])[old.id][1].status is Status.SUPERSEDED
+            assert [record.id for _, record in snapshot.select(_HERE, limit=5)] == [new.id]
+            before = MemoryFilter(namespace=("test",), as_of=_LATER - timedelta(days=1))
+            assert [record.id for _, record in snapshot.select(before, limit=5)] == [old.id]
+            known = MemoryFilter(namespace=("test",), known_at=_LATER - timedelta(days=1))
+            assert [record.id for _, record in snapshot.select(known, limit=5)] == [old.id]
+            (event,) = snapshot.events([old.id])
+            assert event.action is Action.SUPERSEDED
+        ledger.close()
+
+    def test_erasing_destroys_all_but_a_receipt(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        doomed, kept = make_record("the secret word is swordfish"), make_record("kept")
+        key, _ = self.add(ledger, doomed, kept)
+        with ledger.transaction() as transaction:
+            transaction.confirm(key, at=_LATER, origin=Origin(), detail={})
+            transaction.link(Link(source=kept.id, target=doomed.id, relation=Relation.EVIDENCE))
+            transaction.erase([doomed.id], at=_LATER)
+        with ledger.snapshot() as snapshot:
+            assert snapshot.find([doomed.id]) == {}
+            assert snapshot.lexical(["swordfish"], _HERE, limit=5) == []
+            assert snapshot.vectors(self.embedder.id, [key]) == {}
+            assert snapshot.events([doomed.id]) == []
+            assert snapshot.links([kept.id]) == []
+            assert snapshot.erasures() == [Erasure(memory_id=doomed.id, namespace=("test",), erased_at=_LATER)]
+            assert [row.erased for row in snapshot.feed(self.embedder.id, after=0, limit=9) if row.key == key] == [True]
+        assert all(finding.ok for finding in ledger.diagnose()), ledger.diagnose()
+        ledger.close()
+
+    def test_filters_join_by_and(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        web = Origin(channel=Channel.WEB)
+        records = [
+            make_record("a", tags=("x", "y"), session="s1", source="here", origin=web),
+            make_record("b", tags=("x",), session="s1"),
+            make_record("c", tags=("x_y",), occurred_at=_LATER),
+        ]
+        self.add(ledger, *records)
+
+        def texts(**conditions: Any) -> set[str]:
+            with ledger.snapshot() as snapshot:
+                found = snapshot.select(MemoryFilter(namespace=("test",), **conditions), limit=9)
+                keys = snapshot.matching_keys(MemoryFilter(namespace=("test",), **conditions))
+            assert sorted(key for key, _ in found) == keys.tolist()
+            return {record.text for _, record in found}
+
+        assert texts(tags=("x",)) == {"a", "b"}
+        assert texts(tags=("x", "y")) == {"a"}
+        assert texts(session="s1", channels=(Channel.WEB,)) == {"a"}
+        assert texts(source="here") == {"a"}
+        assert texts(since=_LATER) == {"c"}
+        assert texts(until=_LATER) == {"a", "b"}
+        assert texts(kinds=(records[0].kind,), tags=("none",)) == set()
+        ledger.close()
+
+    def test_vectors_that_come_later_re_enter_the_feed(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        record = make_record("later")
+        with ledger.transaction() as transaction:
+            key = transaction.append(record, embedder_id=self.embedder.id, vector=None)
+        with ledger.snapshot() as snapshot:
+            seen = snapshot.last_seq()
+            assert [row.vector for row in snapshot.feed(self.embedder.id, after=0, limit=9)] == [None]
+            assert snapshot.texts_without_vector(self.embedder.id, limit=9) == [(key, record)]
+        vector = self.embedder.embed([record.text])[0].tobytes()
+        with ledger.transaction() as transaction:
+            transaction.put_vectors(self.embedder.id, [(key, vector), (RowKey(999), vector)])
+        with ledger.snapshot() as snapshot:
+            assert [row.vector for row in snapshot.feed(self.embedder.id, after=seen, limit=9)] == [vector]
+            assert snapshot.texts_without_vector(self.embedder.id, limit=9) == []
+        assert all(finding.ok for finding in ledger.diagnose())
+        ledger.close()
+
+    def test_index_states_are_kept_until_they_are_forgotten(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        state = IndexState(generation="g1", seq=7)
+        with ledger.transaction() as transaction:
+            transaction.set_index_state("chroma", state)
+        with ledger.snapshot() as snapshot:
+            assert snapshot.index_state("chroma") == state
+        with ledger.transaction() as transaction:
+            transaction.forget_index_states()
+        with ledger.snapshot() as snapshot:
+            assert snapshot.index_state("chroma") is None
+        ledger.close()
+
+    def test_a_snapshot_does_not_see_what_is_written_after_it(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        other = self.open(tmp_path)
+        self.add(ledger, make_record("before"))
+        with ledger.snapshot() as snapshot:
+            assert snapshot.count() == 1
+            self.add(other, make_record("after"))
+            assert snapshot.count() == 1
+        with ledger.snapshot() as snapshot:
+            assert snapshot.count() == 2
+        ledger.close()
+        other.close()
+
+
+class VectorIndexContract:
+    """Implement ``make_ledger`` and ``make_index``. ``settle`` may wait until an index in the background has caught up."""
+
+    embedder = WordEmbedder()
+
+    def make_ledger(self, folder: Path) -> Ledger:
+        raise NotImplementedError
+
+    def make_index(self, ledger: Ledger, folder: Path) -> VectorIndex:
+        raise NotImplementedError
+
+    def settle(self, index: VectorIndex, ledger: Ledger) -> None:
+        """Nothing to wait for by default."""
+
+    def _prepare(self, folder: Path, texts: list[str]) -> tuple[Ledger, VectorIndex, list[RowKey]]:
+        ledger = self.make_ledger(folder)
+        ledger.register_embedder(self.embedder.id, self.embedder.dimensions)
+        keys = [self._write(ledger, text) for text in texts]
+        index = self.make_index(ledger, folder)
+        self.settle(index, ledger)
+        return ledger, index, keys
+
+    def _write(self, ledger: Ledger, text: str) -> RowKey:
+        with ledger.transaction() as transaction:
+            vector = self.embedder.embed([text])[0].tobytes()
+            return transaction.append(make_record(text), embedder_id=self.embedder.id, vector=vector)
+
+    def _search(self, ledger: Ledger, index: VectorIndex, text: str, **options: Any) -> list[tuple[RowKey, float]]:
+        with ledger.snapshot() as snapshot:
+            namespace = snapshot.namespace_key(("test",))
+            assert namespace is not None
+            arguments: dict[str, Any] = {"limit": 3, "among": None, **options}
+            return index.search(snapshot, self.embedder.embed([text])[0], namespace, **arguments)
+
+    def test_the_nearest_come_first_with_their_cosine(self, tmp_path: Path) -> None:
+        ledger, index, keys = self._prepare(tmp_path, ["red apple", "green apple", "blue whale"])
+        found = self._search(ledger, index, "red apple")
+        assert found[0] == (keys[0], 1.0)
+        assert [key for key, _ in found[:2]] == keys[:2]
+        index.close()
+        ledger.close()
+
+    def test_what_was_written_a_moment_ago_is_found(self, tmp_path: Path) -> None:
+        ledger, index, _ = self._prepare(tmp_path, ["red apple", "green apple"])
+        fresh = self._write(ledger, "purple plum")
+        assert self._search(ledger, index, "purple plum")[0] == (fresh, 1.0)
+        index.close()
+        ledger.close()
+
+    def test_archived_and_erased_memories_are_not_found(self, tmp_path: Path) -> None:
+        ledger, index, keys = self._prepare(tmp_path, ["red apple", "green apple", "blue whale"])
+        with ledger.snapshot() as snapshot:
+            erased = snapshot.records([keys[1]])[keys[1]].id
+        with ledger.transaction() as transaction:
+            transaction.set_archived(keys[0], archived=True, at=_LATER, origin=Origin(), detail={})
+            transaction.erase([erased], at=_LATER)
+        assert {key for key, _ in self._search(ledger, index, "red green apple")} <= {keys[2]}
+        self.settle(index, ledger)
+        assert {key for key, _ in self._search(ledger, index, "red green apple")} <= {keys[2]}
+        index.close()
+        ledger.close()
+
+    def test_a_search_among_keys_sees_only_them_whatever_their_status(self, tmp_path: Path) -> None:
+        ledger, index, keys = self._prepare(tmp_path, ["red apple", "green apple", "blue whale"])
+        with ledger.transaction() as transaction:
+            transaction.set_archived(keys[1], archived=True, at=_LATER, origin=Origin(), detail={})
+        found = self._search(ledger, index, "red apple", among=np.array(sorted(keys[1:])))
+        assert {key for key, _ in found} == set(keys[1:])
+        index.close()
+        ledger.close()
+
+    def test_similarities_are_those_of_the_search(self, tmp_path: Path) -> None:
+        ledger, index, keys = self._prepare(tmp_path, ["red apple", "green apple", "blue whale"])
+        found = dict(self._search(ledger, index, "green apple pie"))
+        with ledger.snapshot() as snapshot:
+            namespace = snapshot.namespace_key(("test",))
+            assert namespace is not None
+            query = self.embedder.embed(["green apple pie"])[0]
+            again = index.similarities(snapshot, query, namespace, [*keys, RowKey(999)])
+        assert again.keys() == set(keys)
+        assert all(abs(again[key] - value) < 1e-5 for key, value in found.items())
+        index.close()
+        ledger.close()
+
+    def test_it_agrees_with_the_ledger(self, tmp_path: Path) -> None:
+        ledger, index, _ = self._prepare(tmp_path, ["red apple", "green apple"])
+        with ledger.snapshot() as snapshot:
+            assert all(finding.ok for finding in index.diagnose(snapshot))
+        index.close()
+        ledger.close()
