@@ -1,0 +1,181 @@
+"""Chroma may die, vanish or rot at any moment: recall goes on, and the index is rebuilt from the ledger."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mnemic
+from mnemic import Memory, NewMemory
+from mnemic.storage.chroma_store import _OPEN_MARK
+from tests.conftest import ROOT
+
+COUNT = 300
+OPTIONS: dict[str, Any] = {"namespace": ("box",), "chroma_from_memories": 100, "chroma_poll_seconds": 0.05}
+
+
+def _text(at: int) -> str:
+    return f"parcel {at} lies in aisle {at % 17} beside crate {at * 13 % 101}"
+
+
+async def _fill(memory: Memory, start: int = 0) -> None:
+    await memory.remember_many([NewMemory(text=_text(at)) for at in range(start, start + COUNT)])
+
+
+async def _settled(memory: Memory) -> Any:
+    follower = memory._opened().follower
+    assert follower is not None
+    seq = (await memory.status()).last_seq
+    assert await memory._run(lambda _: follower.wait_until(seq, timeout_seconds=60))
+    return follower
+
+
+async def _served_by(memory: Memory) -> str:
+    assert (await memory.recall(_text(42), k=1)).hits[0].memory.text == _text(42)
+    return str((await memory.status()).index["served_by"])
+
+
+def _generation_folder(home: Path) -> Path:
+    (folder,) = [path for path in (home / "chroma").iterdir() if path.is_dir()]
+    return folder
+
+
+async def test_chroma_follows_from_a_certain_size_on_and_not_before(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await memory.remember_many([NewMemory(text=_text(42))])
+        assert await _served_by(memory) == "exact"
+        assert not (tmp_path / "chroma").exists()
+        await _fill(memory)
+        await _settled(memory)
+        assert await _served_by(memory) == "chroma"
+
+
+async def test_when_the_owner_is_killed_another_process_takes_chroma_over(tmp_path: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", _OWNER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == "owner\n"
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        assert await _served_by(memory) == "exact"
+        assert not memory._opened().follower.is_owner  # type: ignore[union-attr]
+        owner.send_signal(signal.SIGKILL)
+        owner.wait()
+        owner.stdout.close()
+        await _fill(memory, COUNT)
+        follower = await _settled(memory)
+        assert follower.is_owner
+        assert await _served_by(memory) == "chroma"
+        assert (await memory.doctor()).healthy
+
+
+_OWNER = """
+import asyncio, sys, mnemic
+from tests.faults.test_chroma_faults import OPTIONS, _fill, _settled
+async def main():
+    async with mnemic.open_memory(sys.argv[1], **OPTIONS) as memory:
+        await _fill(memory)
+        assert (await _settled(memory)).is_owner
+        print("owner", flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+async def test_a_folder_deleted_while_in_use_is_rebuilt(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await _fill(memory)
+        follower = await _settled(memory)
+        lost = follower.generation
+        shutil.rmtree(tmp_path / "chroma")
+        await _fill(memory, COUNT)
+        assert (await memory.recall(_text(42), k=1)).hits[0].memory.text == _text(42)
+        await _until_generation_changes(memory, lost)
+        assert await _served_by(memory) == "chroma"
+        assert (await memory.doctor()).healthy
+
+
+@pytest.mark.parametrize("victim", ["chroma.sqlite3", "data_level0.bin"])
+async def test_files_that_rot_while_in_use_do_not_stop_recall(tmp_path: Path, victim: str) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        for start in range(0, 5 * COUNT, COUNT):
+            await _fill(memory, start)
+        await _settled(memory)
+        for path in (tmp_path / "chroma").rglob(victim):
+            path.write_bytes(os.urandom(path.stat().st_size))
+        await _fill(memory, 5 * COUNT)
+        for at in (3, COUNT + 3, 5 * COUNT + 3):
+            assert (await memory.recall(_text(at), k=1)).hits[0].memory.text == _text(at)
+        assert all(finding.ok for finding in (await memory.doctor()).findings if finding.check != "index")
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await memory.reindex(timeout_seconds=60)
+        assert await _served_by(memory) == "chroma"
+        assert (await memory.doctor()).healthy
+
+
+@pytest.mark.parametrize("victim", ["chroma.sqlite3", "data_level0.bin"])
+async def test_a_folder_that_rotted_under_a_killed_owner_is_rebuilt(tmp_path: Path, victim: str) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        for start in range(0, 5 * COUNT, COUNT):
+            await _fill(memory, start)
+        lost = (await _settled(memory)).generation
+    folder = _generation_folder(tmp_path)
+    (folder / _OPEN_MARK).touch()
+    damaged = [path for path in folder.rglob(victim)]
+    for path in damaged:
+        path.write_bytes(os.urandom(path.stat().st_size))
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await _fill(memory, 5 * COUNT)
+        follower = await _settled(memory)
+        assert (follower.generation != lost) is bool(damaged) or victim != "chroma.sqlite3"
+        assert await _served_by(memory) == "chroma"
+        assert (await memory.doctor()).healthy
+
+
+async def test_doctor_finds_vectors_that_chroma_lost_and_repairs_them(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await _fill(memory)
+        follower = await _settled(memory)
+        collection = follower.store._collection(1, create=False)
+        collection.delete(ids=collection.get(limit=5)["ids"])
+        lost = follower.generation
+        diagnosis = await memory.doctor()
+        assert not diagnosis.healthy
+        assert any("295 of 300" in finding.detail for finding in diagnosis.findings)
+        await memory.doctor(repair=True)
+        await _until_generation_changes(memory, lost)
+        assert (await memory.doctor()).healthy
+
+
+async def test_an_unfinished_rebuild_never_hides_a_memory(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await _fill(memory)
+        await _settled(memory)
+        await memory._run(_forget_index)
+        for at in range(0, COUNT, 29):
+            assert (await memory.recall(_text(at), k=1)).hits[0].memory.text == _text(at)
+
+
+def _forget_index(backends: Any) -> None:
+    with backends.ledger.transaction() as transaction:
+        transaction.forget_index_states()
+
+
+async def _until_generation_changes(memory: Memory, old: str) -> None:
+    follower = memory._opened().follower
+    assert follower is not None
+
+    def wait(_: Any) -> bool:
+        with follower._caught_up:
+            return follower._caught_up.wait_for(lambda: follower.generation not in (None, old), 60)
+
+    follower.nudge()
+    assert await memory._run(wait)
+    await _settled(memory)
