@@ -26,8 +26,11 @@ class _Shelf:
     count: int = 0
     keys: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     recallable: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    matrix: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    matrix: Vectors = field(init=False)
     rows: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.matrix = np.zeros((0, self.dimensions), np.float32)
 
     def put(self, row: FeedRow) -> None:
         at = self.rows.get(row.key)
@@ -46,7 +49,7 @@ class _Shelf:
             capacity = max(256, self.count + self.count // 2)
             self.keys = _grown(self.keys, (capacity,))
             self.recallable = _grown(self.recallable, (capacity,))
-            self.matrix = _grown(self.matrix.reshape(len(self.matrix), self.dimensions), (capacity, self.dimensions))
+            self.matrix = _grown(self.matrix, (capacity, self.dimensions))
         at = self.count
         self.rows[key] = at
         self.keys[at] = key
