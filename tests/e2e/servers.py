@@ -1,0 +1,66 @@
+"""Starting the real server, and speaking to it byte by byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from mcp.client.stdio import StdioServerParameters
+
+SERVE = (sys.executable, "-m", "mnemic_mcp.main", "serve")
+INITIALIZE = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
+}  # fmt: skip
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+def parameters(home: Path, **env: str) -> StdioServerParameters:
+    """How an MCP client starts the server on ``home``."""
+    return StdioServerParameters(command=SERVE[0], args=[*SERVE[1:], "--home", str(home)], env=env)
+
+
+class RawServer:
+    """A server process under byte-level control."""
+
+    def __init__(self, home: Path, *, command: tuple[str, ...] | None = None, **env: str) -> None:
+        self.process = subprocess.Popen(
+            [*(command or (*SERVE, "--home", str(home)))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **env},
+        )  # fmt: skip
+        self.received: list[bytes] = []
+
+    def send(self, *messages: dict[str, Any] | bytes) -> None:
+        assert self.process.stdin is not None
+        for message in messages:
+            data = message if isinstance(message, bytes) else json.dumps(message).encode()
+            self.process.stdin.write(data + b"\n")
+        self.process.stdin.flush()
+
+    def answer(self, id: int) -> dict[str, Any]:
+        """The response to request ``id``; everything read on the way is kept in ``received``."""
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline():
+            self.received.append(line)
+            message: dict[str, Any] = json.loads(line)
+            if message.get("id") == id:
+                return message
+        raise AssertionError(f"the server ended: {self.finish()[1].decode()[-2_000:]}")
+
+    def call(self, id: int, tool: str, **arguments: Any) -> dict[str, Any]:
+        self.send({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+        result: dict[str, Any] = self.answer(id)["result"]
+        return result
+
+    def handshake(self) -> None:
+        self.send(INITIALIZE, INITIALIZED)
+        assert self.answer(1)["result"]["serverInfo"]["name"] == "mnemic"
+
+    def finish(self, timeout: float = 20) -> tuple[bytes, bytes]:
+        """Close stdin, wait for the end, and return all of stdout and stderr."""
+        out, err = self.process.communicate(timeout=timeout)
+        return b"".join(self.received) + out, err
