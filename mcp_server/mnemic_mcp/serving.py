@@ -6,8 +6,9 @@ import hmac
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -37,7 +38,7 @@ def serve_stdio(settings: Settings) -> None:
 
     async def run() -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_end_on_signal, holder)
+            tasks.start_soon(_on_signal, partial(_end, holder, 0))
             tasks.start_soon(_end_without_parent, holder)
             tasks.start_soon(_warm_up_later, holder)
             await server.run_stdio_async()
@@ -77,10 +78,23 @@ def serve_http(
     # h11 strips the white space around header values, as HTTP demands; httptools hands it on, and the SDK refuses it.
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", http="h11", timeout_graceful_shutdown=5)
 
+    class Server(uvicorn.Server):
+        """Leaves signals to us: uvicorn's own handling would end the process before the memory is closed."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
     async def run() -> None:
+        http = Server(config)
+
+        async def drain() -> None:
+            http.should_exit = True
+
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_on_signal, drain)
             tasks.start_soon(_warm_up_later, holder)
-            await uvicorn.Server(config).serve()
+            await http.serve()
             await _end(holder, 0)
 
     print(f"mnemic serves http://{host}:{port}/mcp", file=sys.stderr, flush=True)  # noqa: T201  # for people, on stderr
@@ -119,14 +133,14 @@ async def _warm_up_later(holder: MemoryHolder) -> None:
     await holder.warm_up()
 
 
-async def _end_on_signal(holder: MemoryHolder) -> None:
+async def _on_signal(act: Callable[[], Awaitable[Any]]) -> None:
     names = ("SIGTERM", "SIGHUP", "SIGINT")
     wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
     try:
         with anyio.open_signal_receiver(*wanted) as signals:
             async for received in signals:
                 log.info("server.ending", signal=received.name)
-                await _end(holder, 0)
+                await act()
     except NotImplementedError:  # Windows: the client closes stdin instead
         return
 

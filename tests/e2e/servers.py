@@ -52,7 +52,9 @@ class RawServer:
         raise AssertionError(f"the server ended: {self.finish()[1].decode()[-2_000:]}")
 
     def call(self, id: int, tool: str, **arguments: Any) -> dict[str, Any]:
-        self.send({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+        self.send(
+            {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+        )
         result: dict[str, Any] = self.answer(id)["result"]
         return result
 

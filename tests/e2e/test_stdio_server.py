@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from mcp_types import ElicitResult
+from mcp.client.session import ClientRequestContext
+from mcp_types import ElicitRequestParams, ElicitResult, ErrorData
 
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from tests.benchmarks.locomo import load
@@ -44,7 +45,7 @@ async def test_a_real_conversation_is_stored_and_the_right_turns_come_back(
 ) -> None:
     conversation = load(shared_data("locomo_dev.json.gz"))[0]
     async with Client(parameters(tmp_path), mode=era) as client:
-        turns = {}
+        turns: dict[str, Any] = {}
         for start in range(0, len(conversation.turns), 100):
             items = [
                 {
@@ -126,7 +127,7 @@ async def test_erasing_asks_a_person_where_the_client_can(tmp_path: Path) -> Non
     asked: list[str] = []
     answers = [ElicitResult(action="decline"), ElicitResult(action="accept", content={"erase": True})]
 
-    async def ask(_: Any, params: Any) -> ElicitResult:
+    async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
         asked.append(params.message)
         return answers[len(asked) - 1]
 
@@ -153,7 +154,9 @@ async def test_erasing_needs_an_explicit_word_where_nobody_can_be_asked(tmp_path
 async def test_errors_tell_the_model_what_to_do(tmp_path: Path) -> None:
     async with Client(parameters(tmp_path)) as client:
         assert "is empty" in await refused(client, "remember", text="  ")
-        assert "Use one of: episodic" in await refused(client, "remember", text="x", more=[{"text": "y", "kind": "odd"}])
+        assert "Use one of: episodic" in await refused(
+            client, "remember", text="x", more=[{"text": "y", "kind": "odd"}]
+        )
         assert "unknown fields colour" in await refused(client, "remember", text="x", more=[{"text": "y", "colour": 1}])
         assert "Extra inputs are not permitted" in await refused(client, "remember", text="x", colour="red")
         assert "is not a memory id" in await refused(client, "forget", ids=["../../etc"])
@@ -327,7 +330,12 @@ def _is_running(pid: int) -> bool:
 def test_the_demo_shows_everything_in_under_twenty_seconds() -> None:
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "mnemic_mcp.main", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "mnemic_mcp.main", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 20

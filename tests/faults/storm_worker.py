@@ -1,6 +1,6 @@
 """One process of the storm: remembers texts one after the other and says on stdout which were acknowledged.
 
-    python -m tests.faults.storm_worker FOLDER NAME COUNT
+python -m tests.faults.storm_worker FOLDER NAME COUNT
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def _words(name: str, at: int) -> str:
     """Some words, different for every note."""
     syllables = ("ba", "ke", "lo", "mu", "ni", "po", "ra", "si", "tu", "ve")
     number = hash_of(name) * 100_003 + at * 7_919
-    return " ".join("".join(syllables[(number // 10**place) % 10] for place in range(at, at + 3)) for at in range(0, 12, 3))
+    return " ".join(
+        "".join(syllables[(number // 10**place) % 10] for place in range(at, at + 3)) for at in range(0, 12, 3)
+    )
 
 
 def hash_of(name: str) -> int:

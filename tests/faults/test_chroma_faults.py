@@ -58,9 +58,7 @@ async def test_chroma_follows_from_a_certain_size_on_and_not_before(tmp_path: Pa
 
 
 async def test_when_the_owner_is_killed_another_process_takes_chroma_over(tmp_path: Path) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", _OWNER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    owner = subprocess.Popen([sys.executable, "-c", _OWNER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     assert owner.stdout.readline() == "owner\n"
     async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
@@ -128,7 +126,7 @@ async def test_a_folder_that_rotted_under_a_killed_owner_is_rebuilt(tmp_path: Pa
         lost = (await _settled(memory)).generation
     folder = _generation_folder(tmp_path)
     (folder / _OPEN_MARK).touch()
-    damaged = [path for path in folder.rglob(victim)]
+    damaged = list(folder.rglob(victim))
     for path in damaged:
         path.write_bytes(os.urandom(path.stat().st_size))
     async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:

@@ -22,9 +22,12 @@ from tests.conftest import ROOT
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """A file system of its own with little room; skips where none can be mounted."""
     folder.mkdir()
-    mounted = sys.platform == "linux" and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
-    ).returncode
+    mounted = (
+        sys.platform == "linux"
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
+        ).returncode
+    )
     if not mounted:
         pytest.skip("this machine does not let the tests mount a small file system")
     try:

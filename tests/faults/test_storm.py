@@ -6,11 +6,15 @@ import random
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 import mnemic
+from mnemic import Memory, MemoryRecord
+from mnemic.domain.memory import MemoryId
+from mnemic.services.backends import Backends
 from tests.conftest import ROOT
 
 SURVIVORS = 4
@@ -23,7 +27,7 @@ class Worker:
 
     def __init__(self, folder: Path, name: str, count: int) -> None:
         self.name = name
-        self.acknowledged: dict[str, str] = {}
+        self.acknowledged: dict[MemoryId, str] = {}
         self.lines = 0
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.storm_worker", str(folder), name, str(count)],
@@ -40,7 +44,7 @@ class Worker:
                 # A line without its end was cut off by the kill: nobody could have taken it for an acknowledgement.
                 if "\t" in line and line.endswith("\n"):
                     id, text = line.rstrip("\n").split("\t")
-                    self.acknowledged[id] = text
+                    self.acknowledged[MemoryId(id)] = text
                 self.lines += 1
                 self.progress.notify_all()
         with self.progress:
@@ -63,12 +67,12 @@ class Worker:
 
 
 @pytest.fixture(scope="module")
-def storm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def storm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[MemoryId, str]]:
     """Four processes remember 1,000 notes each while five siblings are killed at random moments."""
     folder = tmp_path_factory.mktemp("storm")
     moments = random.Random(11)
     survivors = [Worker(folder, f"survivor {at}", NOTES) for at in range(SURVIVORS)]
-    acknowledged: dict[str, str] = {}
+    acknowledged: dict[MemoryId, str] = {}
     for at in range(VICTIMS):
         victim = Worker(folder, f"victim {at}", 100_000)
         victim.wait_for(moments.randint(20, 200))
@@ -82,7 +86,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     return folder, acknowledged
 
 
-async def test_no_acknowledged_memory_is_lost_and_no_ghost_is_there(storm: tuple[Path, dict[str, str]]) -> None:
+async def test_no_acknowledged_memory_is_lost_and_no_ghost_is_there(storm: tuple[Path, dict[MemoryId, str]]) -> None:
     folder, acknowledged = storm
     async with mnemic.open_memory(folder, namespace=("storm",), chroma="off") as memory:
         texts = {record.id: record.text async for record in _all(memory)}
@@ -91,7 +95,7 @@ async def test_no_acknowledged_memory_is_lost_and_no_ghost_is_there(storm: tuple
     assert len(texts) - len(acknowledged) <= VICTIMS
 
 
-async def test_the_ledger_and_its_full_text_are_intact(storm: tuple[Path, dict[str, str]]) -> None:
+async def test_the_ledger_and_its_full_text_are_intact(storm: tuple[Path, dict[MemoryId, str]]) -> None:
     folder, _ = storm
     async with mnemic.open_memory(folder, namespace=("storm",), chroma="off") as memory:
         diagnosis = await memory.doctor()
@@ -100,7 +104,7 @@ async def test_the_ledger_and_its_full_text_are_intact(storm: tuple[Path, dict[s
 
 @pytest.mark.parametrize("served_by", ["exact", "chroma"])
 async def test_every_acknowledged_memory_is_found_by_its_own_vector(
-    storm: tuple[Path, dict[str, str]], served_by: str
+    storm: tuple[Path, dict[MemoryId, str]], served_by: str
 ) -> None:
     folder, acknowledged = storm
     chroma = "off" if served_by == "exact" else "embedded"
@@ -117,11 +121,12 @@ async def test_every_acknowledged_memory_is_found_by_its_own_vector(
         assert (await memory.doctor()).healthy
 
 
-def _missing_by_vector(backends, ids, texts):  # type: ignore[no-untyped-def]
+def _missing_by_vector(backends: Backends, ids: list[MemoryId], texts: dict[MemoryId, str]) -> list[MemoryId]:
     """Those whose own vector does not bring them back among the ten nearest."""
     missing = []
     with backends.ledger.snapshot() as snapshot:
         namespace = snapshot.namespace_key(("storm",))
+        assert namespace is not None
         keys = {id: key for id, (key, _) in snapshot.find(ids).items()}
         for id in ids:
             vector = backends.embedder.embed([texts[id]])[0]
@@ -131,7 +136,7 @@ def _missing_by_vector(backends, ids, texts):  # type: ignore[no-untyped-def]
     return missing
 
 
-async def _all(memory):  # type: ignore[no-untyped-def]
+async def _all(memory: Memory) -> AsyncIterator[MemoryRecord]:
     before = None
     while page := await memory.list(limit=1_000, before=before):
         for record in page:

@@ -109,7 +109,11 @@ def test_a_namespace_that_is_accepted_is_kept_label_by_label(labels: list[str]) 
 
 
 @FUZZ
-@given(names=st.lists(st.tuples(st.sampled_from(["a", "b", "a_", "a%", "A", "aa", "é"])), min_size=2, max_size=2, unique=True))
+@given(
+    names=st.lists(
+        st.tuples(st.sampled_from(["a", "b", "a_", "a%", "A", "aa", "é"])), min_size=2, max_size=2, unique=True
+    )
+)
 def test_nothing_crosses_from_one_namespace_to_another(names: list[tuple[str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = open_backends(Path(folder), SetClock())
@@ -137,10 +141,14 @@ def test_a_foreign_cursor_is_refused(cursor: str) -> None:
 
 @FUZZ
 @given(data=st.data())
-def test_a_damaged_export_is_refused_with_its_lines_and_imports_nothing(backends: Backends, data: st.DataObject) -> None:
+def test_a_damaged_export_is_refused_with_its_lines_and_imports_nothing(
+    backends: Backends, data: st.DataObject
+) -> None:
     lines = list(export_lines(backends))
     at = data.draw(st.integers(1, len(lines) - 1))
-    damage = data.draw(st.sampled_from(["{", "[]", "null", '{"type":"memory"}', '{"type":"spy","x":1}', '{"type":"event"}']))
+    damage = data.draw(
+        st.sampled_from(["{", "[]", "null", '{"type":"memory"}', '{"type":"spy","x":1}', '{"type":"event"}'])
+    )
     lines[at] = damage
     with tempfile.TemporaryDirectory() as folder:
         other = open_backends(Path(folder), SetClock())
@@ -153,7 +161,9 @@ def test_a_damaged_export_is_refused_with_its_lines_and_imports_nothing(backends
 @pytest.mark.parametrize("count", [65, 10_000])
 def test_too_many_tags_are_refused(backends: Backends, count: int) -> None:
     with pytest.raises(InvalidInput, match="tags"):
-        remember(backends, [NewMemory(text="x", tags=[f"t{n}" for n in range(count)])], namespace=("f",), origin=Origin())
+        remember(
+            backends, [NewMemory(text="x", tags=[f"t{n}" for n in range(count)])], namespace=("f",), origin=Origin()
+        )
 
 
 def test_an_event_in_the_future_is_kept_as_such(backends: Backends) -> None:

@@ -27,15 +27,16 @@ def rank(
     """All candidates, best first; ties by key, so that the order never depends on chance.
 
     ``lexical`` holds shares 0..1 of the question's information, ``similarity`` cosines. ``spoken`` are the memories of the
-    person whom the question names, None when it names nobody. The score is the weighted mean of the three. No candidate's
-    score depends on another's, so scores compare across questions and a threshold means the same everywhere.
+    person whom the question names, None when it names nobody. The score is the weighted mean of words and meaning, and
+    something on top for the right person. No candidate's score depends on another's, so scores compare across questions
+    and a threshold means the same everywhere.
     """
-    weight = 1.0 + DENSE_WEIGHT + (0.0 if spoken is None else SPEAKER_WEIGHT)
+    weight = 1.0 + DENSE_WEIGHT
     spoken = spoken or set()
     candidates = []
     for key in lexical.keys() | similarity.keys():
         words, meaning = lexical.get(key), similarity.get(key)
         said = SPEAKER_WEIGHT if key in spoken else 0.0
-        score = ((words or 0.0) + DENSE_WEIGHT * max(meaning or 0.0, 0.0) + said) / weight
+        score = min(((words or 0.0) + DENSE_WEIGHT * max(meaning or 0.0, 0.0) + said) / weight, 1.0)
         candidates.append(Candidate(key, words, meaning, score))
     return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.key))

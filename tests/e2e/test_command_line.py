@@ -1,0 +1,171 @@
+"""The ``mnemic`` command as people and programs use it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mnemic_mcp.cli import models
+from mnemic_mcp.cli.app import app
+from tests.conftest import ROOT
+
+runner = CliRunner()
+
+
+def run(*arguments: str, fails: bool = False, stdin: str | None = None) -> str:
+    result = runner.invoke(app, list(arguments), input=stdin)
+    assert (result.exit_code != 0) is fails, result.output + result.stderr
+    return result.stderr if fails else result.stdout
+
+
+def remember(text: str, *arguments: str) -> str:
+    (receipt,) = json.loads(run("remember", text, "--json", *arguments))
+    return str(receipt["id"])
+
+
+def test_remember_recall_show_and_list() -> None:
+    id = remember("Ana moved to Lisbon.", "--tag", "people", "--at", "2026-05-08", "--source", "mail")
+    assert run("remember", "Ana moved to Lisbon.").startswith("confirmed")
+    assert id in run("recall", "Where does Ana live?")
+    assert "Ana moved to Lisbon." in run("list", "--tag", "people")
+    shown = run("show", id)
+    assert "2026-05-08" in shown
+    assert "user via mnemic" in shown
+    assert json.loads(run("show", id, "--json"))["source"] == "mail"
+    assert "Nothing relevant" in run("recall", "quantum chromodynamics")
+    assert json.loads(run("recall", "Where does Ana live?", "--json"))["hits"][0]["memory"]["id"] == id
+
+
+def test_many_lines_from_stdin_are_one_transaction() -> None:
+    assert run("remember", "-", stdin="one thing\n\nanother thing\n").count("stored") == 2
+    assert run("remember", "-", stdin="third thing\n   \x00\n", fails=True)
+    assert "third" not in run("list")
+
+
+def test_history_forget_and_restore() -> None:
+    old = remember("The door code is 1234.")
+    new = remember("The door code is 9876.", "--supersedes", old)
+    history = run("history", new)
+    assert "1234" in history
+    assert "superseded" in history
+    assert run("forget", new, "--reason", "leaked").startswith("archived")
+    assert "9876" not in run("list")
+    assert run("forget", new, "--restore").startswith("restored")
+    assert "9876" in run("list")
+    run("forget", new, "--erase", stdin="n\n", fails=True)
+    assert run("forget", new, "--erase", "--yes").count("m") >= 2
+    assert "There is no memory" in run("show", old, fails=True)
+    assert "exclude each other" in run("forget", new, "--erase", "--restore", fails=True)
+
+
+def test_export_and_import_give_the_same_memory(tmp_path: Path) -> None:
+    remember("Ana moved to Lisbon.\u2028Her flat has a view.")
+    remember("Ben likes tea.", "--namespace", "team/ben")
+    file = str(tmp_path / "export.jsonl")
+    run("export", file)
+    other = str(tmp_path / "other")
+    assert run("import", file, "--home", other) == "imported 2 memories; 0 were there already\n"
+    assert run("import", file, "--home", other) == "imported 0 memories; 2 were there already\n"
+    assert run("export", "-", "--home", other) == Path(file).read_text(encoding="utf-8")
+    Path(file).write_text("not JSON\n")
+    assert "line 1" in run("import", file, "--home", other, fails=True)
+    assert "cannot be read" in run("import", str(tmp_path / "nowhere"), fails=True)
+
+
+def test_status_doctor_and_reindex() -> None:
+    remember("Ana moved to Lisbon.")
+    assert "1 memories in" in run("status")
+    assert json.loads(run("status", "--json"))["memories"] == 1
+    assert "WRONG" not in run("doctor")
+    assert json.loads(run("doctor", "--json"))["findings"][0]["ok"] is True
+    assert "agrees with the ledger" in run("reindex")
+
+
+def test_doctor_finds_and_repairs_what_can_be_mended(tmp_path: Path) -> None:
+    import sqlite3
+
+    remember("Ana moved to Lisbon.")
+    remember("Ben likes tea.")
+    connection = sqlite3.connect(tmp_path / "home" / "ledger.sqlite3")
+    connection.execute("DELETE FROM vectors_1 WHERE key = 1")
+    connection.execute("INSERT INTO memories_words (memories_words) VALUES ('delete-all')")
+    connection.execute("INSERT INTO links VALUES ('m0', 'm1', 'evidence', 1.0)")
+    connection.commit()
+    connection.close()
+    broken = runner.invoke(app, ["doctor"])
+    assert broken.exit_code == 1
+    assert "WRONG full text" in broken.stdout
+    assert "mnemic doctor --repair" in broken.stdout
+    assert "repaired: rebuilt the full text" in run("doctor", "--repair")
+    assert "WRONG" not in run("doctor")
+    assert "Lisbon" in run("recall", "Lisbon")
+
+
+def test_errors_say_what_happened_and_what_to_do() -> None:
+    message = run("recall", "x", "--since", "last week", fails=True)
+    assert "InvalidInput" in message
+    assert "→ Write it as" in message
+    assert "is not a memory id" in run("show", "nonsense", fails=True)
+
+
+def test_settings_that_are_not_valid_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMIC_CHROMA_PORT", "a lot")
+    assert "chroma_port" in run("status", fails=True)
+
+
+def test_text_cannot_move_the_cursor_of_a_terminal() -> None:
+    remember("safe \x1b[2J\x1b[31mred\u202e end")
+    for command in (["list"], ["recall", "safe red end"]):
+        out = run(*command)
+        assert "\x1b" not in out
+        assert "\u202e" not in out
+        assert "\\u001b[2J" in out
+
+
+def test_output_is_plain_when_piped(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mnemic_mcp.main"]
+    subprocess.run([*command, "remember", "Ana moved to Lisbon. " * 20, "--home", str(tmp_path)], cwd=ROOT, check=True)
+    out = subprocess.run(
+        [*command, "list", "--home", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    (line,) = out.stdout.splitlines()
+    assert line.count("\t") == 4
+    assert "\x1b" not in out.stdout
+
+
+def _archive(path: Path, **files: bytes) -> str:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"onnx/{name.replace('__', '.')}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_model_is_installed_only_with_the_right_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "onnx.tar.gz"
+    digest = _archive(archive, model__onnx=b"model", tokenizer__json=b"{}", evil=b"x")
+    assert "absent  minilm" in run("models", "list")
+    assert "not 913d73" in run("models", "fetch", "minilm", "--archive", str(archive), fails=True)
+    right = models.Download(**{**vars(models.DOWNLOADS["minilm"]), "sha256": digest})
+    monkeypatch.setitem(models.DOWNLOADS, "minilm", right)
+    assert "minilm is ready" in run("models", "fetch", "minilm", "--archive", str(archive))
+    folder = tmp_path / "home" / "models" / "minilm"
+    assert sorted(path.name for path in folder.iterdir()) == ["model.onnx", "tokenizer.json"]
+    assert "here    minilm" in run("models", "list")
+    assert "is here already" in run("models", "fetch", "minilm")
+    assert "There is no model" in run("models", "fetch", "nonsense", fails=True)
+
+
+def test_fetching_without_a_network_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    unreachable = models.Download(**{**vars(models.DOWNLOADS["minilm"]), "address": "http://127.0.0.1:9/onnx.tar.gz"})
+    monkeypatch.setitem(models.DOWNLOADS, "minilm", unreachable)
+    assert "cannot be fetched" in run("models", "fetch", "minilm", fails=True)

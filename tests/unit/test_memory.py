@@ -1,0 +1,275 @@
+"""The public API, one promise a test, on a real ledger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+import mnemic
+from mnemic import Channel, Kind, Memory, NewMemory, Origin, Status
+from mnemic.domain.memory import Outcome
+from mnemic.errors import InvalidInput, StoreUnavailable, UnknownMemory
+from mnemic.testing import FailingEmbedder, WordEmbedder
+
+
+@pytest.fixture
+async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
+    async with mnemic.open_memory(tmp_path / "memory", chroma="off") as opened:
+        yield opened
+
+
+async def texts(memory: Memory, query: str, **options: Any) -> list[str]:
+    return [hit.memory.text for hit in (await memory.recall(query, **options)).hits]
+
+
+async def test_five_lines_are_enough(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path / "notes") as memory:
+        await memory.remember("Ana moved to Lisbon in May.")
+        result = await memory.recall("Where does Ana live?")
+    assert result.hits[0].memory.text == "Ana moved to Lisbon in May."
+
+
+async def test_the_same_text_is_confirmed_and_counted_with_its_origin(memory: Memory) -> None:
+    first = await memory.remember("Ben likes tea.", origin=Origin(channel=Channel.USER, actor="Ben"))
+    again = await memory.remember("  Ben   likes tea. ", tags=["drinks"], origin=Origin(channel=Channel.WEB))
+    assert (again.id, again.outcome, again.confirmations) == (first.id, Outcome.CONFIRMED, 1)
+    assert (await memory.get(first.id)).origin.channel is Channel.USER
+    (event,) = (await memory.history(first.id)).events
+    assert event.origin.channel is Channel.WEB
+    assert event.detail == {"tags": ["drinks"], "text": "  Ben   likes tea. "}
+
+
+async def test_another_kind_or_namespace_is_another_memory(memory: Memory) -> None:
+    ids = {
+        (await memory.remember("Ben likes tea.", kind=kind, namespace=namespace)).id
+        for kind in ("semantic", "procedural")
+        for namespace in ("one", "one/two")
+    }
+    assert len(ids) == 4
+
+
+async def test_the_same_words_on_another_occasion_are_another_episode(memory: Memory) -> None:
+    said = [
+        NewMemory(text="Yes!", speaker=speaker, session=session, occurred_at=when)
+        for speaker, session, when in (
+            ("Ana", "1", "2026-01-01"),
+            ("Ben", "1", "2026-01-01"),
+            ("Ana", "2", "2026-01-02"),
+        )
+    ]
+    receipts = await memory.remember_many([*said, said[0]])
+    assert len({receipt.id for receipt in receipts}) == 3
+    assert receipts[3].outcome is Outcome.CONFIRMED
+
+
+async def test_a_near_duplicate_is_stored_and_linked_and_never_dropped(memory: Memory) -> None:
+    first = await memory.remember("The meeting is at 3 pm on Friday.")
+    second = await memory.remember("The meeting is at 4 pm on Friday.")
+    assert second.outcome is Outcome.STORED
+    assert [near.id for near in second.near_duplicates] == [first.id]
+    (link,) = (await memory.history(second.id)).links
+    assert (link.source, link.target, link.relation) == (second.id, first.id, "near_duplicate")
+    unlike = await memory.remember("The aquarium opens on Sunday.")
+    assert unlike.near_duplicates == ()
+
+
+async def test_one_bad_memory_stores_none_of_its_batch(memory: Memory) -> None:
+    with pytest.raises(InvalidInput):
+        await memory.remember_many([NewMemory(text="good"), NewMemory(text="")])
+    with pytest.raises(UnknownMemory):
+        await memory.remember_many([NewMemory(text="good"), NewMemory(text="bad", evidence=["m" + "0" * 15])])
+    assert (await memory.status()).memories == 0
+
+
+async def test_who_said_it_makes_it_an_episode(memory: Memory) -> None:
+    assert (await memory.get((await memory.remember("a fact here")).id)).kind is Kind.SEMANTIC
+    assert (await memory.get((await memory.remember("a word here", speaker="Ana")).id)).kind is Kind.EPISODIC
+    assert (await memory.get((await memory.remember("a turn here", role="user")).id)).kind is Kind.EPISODIC
+
+
+async def test_a_superseded_fact_is_answered_only_as_of_its_time(memory: Memory) -> None:
+    old = await memory.remember("The stand-up is at 9:30.", valid_from="2026-01-12", tags=["team"])
+    new = await memory.supersede(old.id, "The stand-up is at 10:15.", valid_from="2026-10-01")
+    assert await texts(memory, "When is the stand-up?") == ["The stand-up is at 10:15."]
+    assert await texts(memory, "When is the stand-up?", as_of="2026-03-01") == ["The stand-up is at 9:30."]
+    assert await texts(memory, "When is the stand-up?", as_of="2025-03-01") == []
+    assert (await memory.get(new.id)).tags == ("team",)
+    history = await memory.history(old.id)
+    assert [version.status for version in history.versions] == [Status.SUPERSEDED, Status.ACTIVE]
+    assert history.versions[0].valid_to == datetime(2026, 10, 1, tzinfo=UTC)
+    with pytest.raises(InvalidInput, match=f"Supersede {new.id} instead"):
+        await memory.supersede(old.id, "The stand-up is at noon.")
+
+
+async def test_what_the_ledger_knew_then_can_be_asked(memory: Memory) -> None:
+    old = await memory.remember("The code is 1234.")
+    before = datetime.now(UTC)
+    await memory.supersede(old.id, "The code is 9876.")
+    assert await texts(memory, "the code", known_at=before) == ["The code is 1234."]
+
+
+async def test_archived_memories_come_back_when_restored(memory: Memory) -> None:
+    id = (await memory.remember("Ben likes tea.")).id
+    assert await memory.archive([id], reason="wrong") == (id,)
+    assert await memory.archive([id]) == ()
+    assert await texts(memory, "What does Ben like?") == []
+    assert [record.id for record in await memory.list(statuses=["archived"])] == [id]
+    assert await memory.restore([id]) == (id,)
+    assert await texts(memory, "What does Ben like?") == ["Ben likes tea."]
+    assert [event.action for event in (await memory.history(id)).events] == ["archived", "restored"]
+
+
+async def test_an_erased_memory_leaves_a_receipt_and_names_what_was_drawn_from_it(memory: Memory) -> None:
+    seen = (await memory.remember("Ben ordered tea three times.")).id
+    drawn = (await memory.remember("Ben likes tea.", evidence=[seen])).id
+    receipt = await memory.erase([seen])
+    assert (receipt.erased, receipt.derived) == ((seen,), (drawn,))
+    with pytest.raises(UnknownMemory):
+        await memory.get(seen)
+    assert (await memory.get(drawn)).evidence == (seen,)
+
+
+async def test_lessons_come_only_when_they_are_asked_for(memory: Memory) -> None:
+    await memory.remember("Never deploy on a Friday.", kind="lesson")
+    assert await texts(memory, "deploy on Friday") == []
+    assert await texts(memory, "deploy on Friday", kinds=["lesson"]) == ["Never deploy on a Friday."]
+
+
+async def test_filters_restrict_words_and_vectors_alike(memory: Memory) -> None:
+    await memory.remember("Ana paints boats.", tags=["art"], session="s1", occurred_at="2026-01-01")
+    await memory.remember("Ana paints houses.", tags=["work"], session="s2", occurred_at="2026-02-01")
+    assert await texts(memory, "What does Ana paint?", tags=["art"]) == ["Ana paints boats."]
+    assert await texts(memory, "What does Ana paint?", session="s2") == ["Ana paints houses."]
+    assert await texts(memory, "What does Ana paint?", since="2026-01-15") == ["Ana paints houses."]
+    assert await texts(memory, "What does Ana paint?", until="2026-01-15") == ["Ana paints boats."]
+    assert await texts(memory, "What does Ana paint?", channels=["web"]) == []
+    with pytest.raises(InvalidInput, match="Exchange them"):
+        await memory.recall("x", since="2026-02-01", until="2026-01-01")
+
+
+async def test_a_subtree_takes_in_the_namespaces_below(memory: Memory) -> None:
+    for namespace in ("team", "team/ana", "teamwork"):
+        await memory.remember(f"The budget of {namespace} is final.", namespace=namespace)
+    assert len(await texts(memory, "budget", namespace="team")) == 1
+    assert len(await texts(memory, "budget", namespace="team", subtree=True)) == 2
+
+
+async def test_a_name_in_the_question_prefers_what_that_person_said(memory: Memory) -> None:
+    await memory.remember("Hi Ana! I bought a red bicycle yesterday.", speaker="Ben")
+    await memory.remember("I bought a red kayak yesterday.", speaker="Ana")
+    assert (await texts(memory, "What did Ana buy?"))[0] == "I bought a red kayak yesterday."
+    assert (await texts(memory, "What did ben's friend buy?"))[0] == "Hi Ana! I bought a red bicycle yesterday."
+
+
+async def test_nothing_relevant_is_an_answer(memory: Memory) -> None:
+    assert (await memory.recall("anything")).reason
+    await memory.remember("Ben is allergic to peanuts.")
+    nothing = await memory.recall("How do volcanoes erupt?")
+    assert nothing.hits == ()
+    assert nothing.reason is not None
+    assert "Nothing relevant" in nothing.reason
+    assert await texts(memory, "Ben peanuts", min_score=1.0) == []
+
+
+async def test_listing_pages_from_new_to_old(memory: Memory) -> None:
+    ids = [(await memory.remember(f"number {at} of the list")).id for at in range(7)]
+    first = await memory.list(limit=4)
+    second = await memory.list(limit=4, before=first[-1].id)
+    assert [record.id for record in (*first, *second)] == ids[::-1]
+
+
+async def test_a_failing_embedder_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:
+    embedder = FailingEmbedder()
+    async with mnemic.open_memory(tmp_path, embedder=embedder, chroma="off") as memory:
+        await memory.remember("Ben likes tea.")
+        result = await memory.recall("tea")
+        assert [hit.memory.text for hit in result.hits] == ["Ben likes tea."]
+        assert "words only" in result.notes[0]
+        embedder.failing = False
+        assert not (await memory.doctor()).healthy
+        assert (await memory.doctor(repair=True)).healthy
+        assert (await memory.recall("tea")).hits[0].similarity is not None
+
+
+async def test_vectors_of_two_embedders_never_mix(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(16, id="one"), chroma="off") as memory:
+        await memory.remember("Ben likes tea.")
+    async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(32, id="two"), chroma="off") as memory:
+        await memory.remember("Ana likes milk.")
+        await memory.reindex()
+        hits = (await memory.recall("likes tea", min_score=0)).hits
+        assert all(hit.similarity is not None for hit in hits)
+        assert len(hits) == 2
+    async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(16, id="one"), chroma="off") as memory:
+        await memory.reindex()
+        assert (await memory.doctor()).healthy
+
+
+async def test_an_embeddings_object_needs_a_name(tmp_path: Path) -> None:
+    class Embeddings:
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return [[1.0, 0.0] for _ in texts]
+
+        def embed_query(self, text: str) -> list[float]:
+            return [1.0, 0.0]
+
+    with pytest.raises(InvalidInput, match="embedder_id"):
+        mnemic.open_memory(tmp_path, embedder=Embeddings())
+    async with mnemic.open_memory(tmp_path, embedder=Embeddings(), embedder_id="unit-v1") as memory:
+        await memory.remember("Ben likes tea.")
+        assert (await memory.status()).embedder == "unit-v1"
+
+
+async def test_many_calls_at_once_are_all_done(memory: Memory) -> None:
+    async def work(at: int) -> None:
+        await memory.remember(f"Task {at} belongs to column {at % 5}.")
+        assert (await memory.recall(f"task {at}", k=1)).hits
+
+    async with anyio.create_task_group() as tasks:
+        for at in range(60):
+            tasks.start_soon(work, at)
+    assert (await memory.status()).memories == 60
+
+
+async def test_a_closed_memory_says_so(tmp_path: Path) -> None:
+    memory = mnemic.open_memory(tmp_path)
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await memory.recall("x")
+    await memory.open()
+    await memory.close()
+    await memory.close()
+    with pytest.raises(StoreUnavailable):
+        await memory.remember("x")
+
+
+async def test_two_memories_in_one_process_share_a_folder(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path) as one, mnemic.open_memory(tmp_path) as two:
+        id = (await one.remember("Ben likes tea.")).id
+        assert (await two.recall("tea")).hits[0].memory.id == id
+        await two.archive([id])
+        assert (await one.recall("tea")).hits == ()
+
+
+def test_settings_come_from_the_environment_and_arguments_go_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MNEMIC_NAMESPACE", "team/ana")
+    monkeypatch.setenv("MNEMIC_DURABLE", "false")
+    monkeypatch.setenv("MNEMIC_CHROMA_API_KEY", "hush")
+    settings = mnemic.load_settings(durable=True)
+    assert settings.namespace == ("team", "ana")
+    assert settings.durable is True
+    assert "hush" not in repr(settings)
+    with pytest.raises(InvalidInput, match="chroma_mode"):
+        mnemic.load_settings(chroma_mode="x")
+
+
+async def test_a_quality_embedder_that_is_not_there_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(mnemic.MnemicError, match="mnemic models fetch minilm"):
+        async with mnemic.open_memory(tmp_path, embedder="minilm"):
+            pass

@@ -1,0 +1,167 @@
+"""Small parts on their own."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from mnemic.domain.memory import RowKey
+from mnemic.domain.recall import Hit, MemoryFilter
+from mnemic.domain.text import jaccard, near_keys, normalise, search_words, shape_words
+from mnemic.retrieval.fusion import rank
+from mnemic.retrieval.packing import pack
+from mnemic.retrieval.question import parse_question
+from mnemic.storage.fts_terms import FtsTerms
+from mnemic.storage.sqlite_ledger import SqliteLedger
+from mnemic.storage.token_counters import HeuristicTokenCounter, create_token_counter, is_encoding_cached
+from mnemic.testing import LedgerContract, make_record
+from mnemic_mcp.views import hit_text, quote, visible
+
+
+def test_normalising_folds_space_and_composes_but_keeps_case() -> None:
+    assert normalise(" Cafe\u0301\n\tau  lait ") == "Café au lait"
+    assert normalise("US") != normalise("us")
+
+
+def test_texts_that_differ_in_a_number_have_the_same_shape() -> None:
+    three, four = shape_words("The meeting is at 3 pm"), shape_words("The meeting is at 4 pm")
+    assert three == four
+    assert set(near_keys("x", three)) == set(near_keys("x", four))
+    assert not set(near_keys("x", three)) & set(near_keys("y", three))
+    assert jaccard(three, shape_words("the meeting is at noon")) < 1
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("What did she paint?", ["paint"]),
+        ("who are you", ["who", "are", "you"]),
+        ('" OR * NEAR(x', ["near", "x"]),
+        ("snake_case and kebab-case", ["snake", "case", "kebab"]),
+        ("???", []),
+    ],
+)
+def test_search_words_are_the_telling_ones(query: str, words: list[str]) -> None:
+    assert search_words(query) == words
+
+
+@pytest.mark.parametrize(
+    ("query", "about", "words"),
+    [
+        ("What did Ana Silva paint?", "Ana Silva", ("paint",)),
+        ("What did ana's friend paint?", "Ana Silva", ("friend", "paint")),
+        ("Did Ana meet Ben?", None, ("meet",)),
+        ("Ana", None, ("ana",)),
+        ("banana bread", None, ("banana", "bread")),
+    ],
+)
+def test_a_question_names_a_speaker(query: str, about: str | None, words: tuple[str, ...]) -> None:
+    question = parse_question(query, ["Ana Silva", "Ben"])
+    assert (question.about, question.words) == (about, words)
+
+
+def test_scores_lie_between_nothing_and_one_and_ties_go_by_key() -> None:
+    ranked = rank({RowKey(1): 1.0, RowKey(2): 0.5}, {RowKey(1): 1.0, RowKey(3): -0.4}, {RowKey(1)})
+    assert [candidate.key for candidate in ranked] == [1, 2, 3]
+    assert ranked[0].score == pytest.approx(1.0)
+    assert ranked[2].score == 0.0
+    assert [candidate.key for candidate in rank({RowKey(9): 0.5, RowKey(4): 0.5}, {})] == [4, 9]
+
+
+def _hit(text: str) -> Hit:
+    return Hit(memory=make_record(text), score=0.5, lexical=0.5, similarity=0.5)
+
+
+def test_packing_keeps_order_and_stops_at_the_first_that_does_not_fit() -> None:
+    counter = HeuristicTokenCounter()
+    hits = [_hit("short one"), _hit("long " * 100), _hit("short two")]
+    packed, tokens = pack(hits, 50, lambda hit: hit.shown_text, counter)
+    assert packed == hits[:1]
+    assert tokens == counter.count("short one")
+    assert pack(hits, None, lambda hit: hit.shown_text, counter) == (hits, None)
+
+
+def test_a_first_hit_that_is_too_long_is_cut_to_fit_exactly() -> None:
+    counter = HeuristicTokenCounter()
+    (hit,), tokens = pack([_hit("word " * 1_000)], 40, lambda hit: hit.shown_text, counter)
+    assert tokens is not None
+    assert 35 <= tokens <= 40
+    assert hit.excerpt is not None
+    assert hit.memory.text.startswith(hit.excerpt)
+
+
+def test_stems_are_those_of_the_full_text_index() -> None:
+    terms = FtsTerms()
+    assert terms.stems(["running", "runs", "Zürich"]) == ["run", "run", "zurich"]
+    terms.close()
+
+
+def test_document_counts_follow_the_ledger_as_it_grows(tmp_path: Path) -> None:
+    class Contract(LedgerContract):
+        def make_ledger(self, folder: Path) -> SqliteLedger:
+            return SqliteLedger(folder / "ledger.sqlite3")
+
+    contract = Contract()
+    ledger = contract.open(tmp_path)
+    for count in (1, 2, 3, 40):
+        contract.add(ledger, *(make_record(f"apple number {count} {at}") for at in range(count)))
+        with ledger.snapshot() as snapshot:
+            key = snapshot.lexical(["apple"], MemoryFilter(namespace=("test",)), limit=1)[0].key
+            assert key
+            assert snapshot.information(["apple"]) > 0
+    ledger.close()
+
+
+def test_the_heuristic_counts_words_numbers_signs_and_other_scripts() -> None:
+    count = HeuristicTokenCounter().count
+    assert count("") == 0
+    assert count("a small cat") == 3
+    assert count("internationalization") == 4
+    assert count("1234567") == 3
+    assert count("東京") == 2
+    assert count("a\n\nb") == 3
+
+
+def test_no_counter_ever_waits_for_the_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    assert not is_encoding_cached()
+    assert create_token_counter("auto").name == "heuristic"
+    monkeypatch.setattr("mnemic.storage.token_counters._LOAD_DEADLINE_SECONDS", 0.05)
+    blocked = threading.Event()
+
+    class Hanging:
+        def __init__(self) -> None:
+            blocked.wait(20)
+
+    monkeypatch.setattr("mnemic.storage.token_counters.TiktokenCounter", Hanging)
+    assert create_token_counter("tiktoken").name == "heuristic"
+    blocked.set()
+
+
+def test_quotations_hide_nothing() -> None:
+    assert quote("one\ntwo\u202e\x1b[2J") == "> one\n> two\\u202e\\u001b[2J"
+    assert visible("tab\tstays") == "tab\tstays"
+    assert hit_text(_hit("x\u2028y")).endswith("> x\\u2028y")
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, mnemic, mnemic.memory, mnemic_mcp.cli.app\n"
+        "heavy = {'chromadb', 'numpy', 'tokenizers', 'onnxruntime', 'sqlite3', 'tiktoken', 'structlog', 'mcp'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_exported_name_is_there() -> None:
+    package = importlib.import_module("mnemic")
+    for name in package.__all__:
+        assert getattr(package, name)
+    with pytest.raises(AttributeError):
+        _ = package.nonsense
