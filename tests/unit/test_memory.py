@@ -163,7 +163,7 @@ async def test_a_name_in_the_question_prefers_what_that_person_said(memory: Memo
     await memory.remember("Hi Ana! I bought a red bicycle yesterday.", speaker="Ben")
     await memory.remember("I bought a red kayak yesterday.", speaker="Ana")
     assert (await texts(memory, "What did Ana buy?"))[0] == "I bought a red kayak yesterday."
-    assert (await texts(memory, "What did ben's friend buy?"))[0] == "Hi Ana! I bought a red bicycle yesterday."
+    assert (await texts(memory, "What did ben buy yesterday?"))[0] == "Hi Ana! I bought a red bicycle yesterday."
 
 
 async def test_nothing_relevant_is_an_answer(memory: Memory) -> None:

@@ -32,9 +32,9 @@ _FACTS: tuple[tuple[str, dict[str, str]], ...] = (
 _QUESTIONS = ("Which city does Ana live in?", "What must Ben not eat?", "Why did the last deployment fail?")
 
 
-def run_demo() -> None:
+def run_demo(out: Console | None = None) -> None:
     """Run it. Ends in an error when a server does not do what it should."""
-    out = console()
+    out = out or console()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="mnemic-demo-") as folder:
         anyio.run(_demo, folder, out)

@@ -1,0 +1,73 @@
+# The two commands: `make demo` and `make test`. Both make the environment they need: with uv if it is there, else with
+# Python's own venv and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCOMO ?= ../shared/data/locomo_dev.json.gz
+RESULTS := tests/benchmarks/results
+
+.PHONY: demo test lint bench bench-recall bench-cost bench-start conformance picture wheel clean
+
+demo: $(VENV)/installed
+	$(BIN)/mnemic demo
+
+test: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest
+
+# pyright is a Node program; it is fetched on its first run.
+lint: $(VENV)/installed-dev
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: bench-recall bench-cost bench-start
+
+bench-recall: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.locomo $(LOCOMO) --json $(RESULTS)/locomo.json
+
+bench-cost: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.cost --sizes 10000 100000 --json $(RESULTS)/cost.json
+
+bench-start: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.start --json $(RESULTS)/start.json
+
+# MCP's own conformance suite and inspector; needs npm, brings its own Node.
+conformance: $(VENV)/installed-dev tests/conformance/node_modules
+	$(BIN)/python tests/conformance/run.py
+
+tests/conformance/node_modules: tests/conformance/package.json tests/conformance/package-lock.json
+	cd tests/conformance && npm ci --no-audit --no-fund
+	touch $@
+
+picture: $(VENV)/installed
+	$(BIN)/python -m tests.docs.picture docs/demo.svg
+
+wheel: $(VENV)/installed-dev
+	$(BIN)/python -m hatchling build -t wheel -d dist
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mnemic needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	if command -v uv >/dev/null; then \
+	    uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV) && \
+	    uv pip install --quiet --python $(BIN)/python -e . ; \
+	else \
+	    $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --upgrade pip && \
+	    $(BIN)/python -m pip install --quiet -e . ; \
+	fi
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	if command -v uv >/dev/null; then \
+	    uv pip install --quiet --python $(BIN)/python -e . --group dev ; \
+	else \
+	    $(BIN)/python -m pip install --quiet -e . --group dev ; \
+	fi
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist tests/conformance/node_modules
