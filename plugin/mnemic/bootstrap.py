@@ -31,31 +31,42 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)))
-    """The folder that holds everything: ``ledger.sqlite3``, ``chroma/`` and ``models/``."""
-
-    namespace: Namespace = DEFAULT_NAMESPACE
-    """Where memories go that name no namespace. In the environment: labels joined by ``/``."""
-
-    embedder: Literal["static", "minilm"] = "static"
-    """``static`` needs no download; ``minilm`` needs ``mnemic models fetch minilm`` once."""
-
-    durable: bool = True
-    """An acknowledged memory survives a power cut. False: it survives ``kill -9`` only, and writing is faster."""
-
-    token_counter: Literal["auto", "tiktoken", "heuristic"] = "auto"  # noqa: S105  # not that kind of token
-
-    chroma: Literal["off", "embedded", "server", "cloud"] = "embedded"
-    chroma_from_memories: int = Field(20_000, ge=0)
-    """Chroma is used from this many memories on; below, an exact scan in memory is faster."""
-    chroma_host: str = "127.0.0.1"
-    chroma_port: int = Field(8000, ge=1, le=65_535)
-    chroma_ssl: bool = False
-    chroma_tenant: str | None = None
-    chroma_database: str | None = None
-    chroma_api_key: str | None = Field(None, repr=False)
-    chroma_poll_seconds: float = Field(1.0, gt=0, le=60)
-    """How often a process looks whether it should own or feed Chroma."""
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)),
+        description="The folder that holds everything: `ledger.sqlite3`, `chroma/` and `models/`.",
+    )
+    namespace: Namespace = Field(
+        DEFAULT_NAMESPACE,
+        description="Where memories go that name no namespace. In the environment: labels joined by `/`.",
+    )
+    embedder: Literal["static", "minilm"] = Field(
+        "static", description="`static` needs no download; `minilm` needs `mnemic models fetch minilm` once."
+    )
+    durable: bool = Field(
+        True,
+        description="An acknowledged memory survives a power cut. False: it survives `kill -9` only, and writing is faster.",
+    )
+    token_counter: Literal["auto", "tiktoken", "heuristic"] = Field(
+        "auto", description="`auto` and `heuristic` never use the network; `tiktoken` may download its encoding once."
+    )
+    chroma: Literal["off", "embedded", "server", "cloud"] = Field(
+        "embedded",
+        description="Which Chroma serves as the vector index: `off`, `embedded` in the folder, a `server`, or the `cloud`.",
+    )
+    chroma_from_memories: int = Field(
+        20_000, ge=0, description="Chroma is used from this many memories on; below, an exact scan in memory is faster."
+    )
+    chroma_host: str = Field("127.0.0.1", description="Address of the Chroma server.")
+    chroma_port: int = Field(8000, ge=1, le=65_535, description="Port of the Chroma server.")
+    chroma_ssl: bool = Field(False, description="Whether the Chroma server speaks TLS.")
+    chroma_tenant: str | None = Field(None, description="Tenant in Chroma Cloud.")
+    chroma_database: str | None = Field(None, description="Database in Chroma Cloud.")
+    chroma_api_key: str | None = Field(
+        None, repr=False, description="Key for Chroma Cloud, or bearer token for a Chroma server."
+    )
+    chroma_poll_seconds: float = Field(
+        1.0, gt=0, le=60, description="How often a process looks whether it should own or feed Chroma."
+    )
 
     @field_validator("namespace", mode="before")
     @classmethod

@@ -64,7 +64,8 @@ def conformance(python: str, scratch: Path, env: dict[str, str]) -> list[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [python, "-m", "mnemic_mcp.main", "serve", "--http", "--port", str(port), "--home", str(scratch / "http")], env=env
+        [python, "-m", "mnemic_mcp.main", "serve", "--http", "--port", str(port), "--home", str(scratch / "http")],
+        env=env,
     )
     failures = []
     try:

@@ -1,0 +1,94 @@
+"""The documentation runs: every snippet, command, link and generated figure."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.docs.figures import README, with_generated_parts
+
+PAGES = sorted(ROOT.glob("*.md"))
+
+
+def blocks(language: str, path: Path = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "MNEMIC_HOME": str(tmp_path / "h"),
+    }
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_every_python_snippet_runs(code: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Lisbon" in done.stdout or "10:15" in done.stdout
+
+
+@pytest.mark.parametrize("commands", [block for block in blocks("bash") if "make " not in block])
+def test_every_shell_snippet_runs(commands: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=environment(tmp_path), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "peanuts" in done.stdout
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    named = {
+        target for page in PAGES for target in re.findall(r"\bmake ([a-z-]+)\b(?!:)", page.read_text(encoding="utf-8"))
+    }
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"demo", "test", "bench"} <= named & targets
+    assert {name for name in named if name in targets or f"`make {name}" in README.read_text()} <= targets
+
+
+def test_the_host_configuration_starts_the_server(tmp_path: Path) -> None:
+    (block,) = blocks("json")
+    for entry in json.loads(block)["mcpServers"].values():
+        command = shutil.which(entry["command"], path=str(Path(sys.executable).parent))
+        assert command
+        done = subprocess.run(
+            [command, *entry["args"]], input="", env=environment(tmp_path), capture_output=True, text=True, check=False,
+            timeout=30,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_generated_parts_are_up_to_date() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert with_generated_parts(text) == text, "run: python -m tests.docs.figures"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        if target == "LICENSE" and not (ROOT / "plugin").exists():
+            continue
+        assert (ROOT / target).exists(), target
+
+
+def test_every_tool_is_in_the_readme() -> None:
+    from mnemic import load_settings
+    from mnemic_mcp.holder import MemoryHolder
+    from mnemic_mcp.tools import create_tools
+
+    text = README.read_text(encoding="utf-8")
+    for tool in create_tools(MemoryHolder(load_settings(), transport="test")):
+        assert f"| `{tool.name}` |" in text
