@@ -204,7 +204,8 @@ import mnemic.memory
 real = mnemic.memory.Memory.recall
 async def noisy(self, query, **options):
     if query == "crash":
-        print("noise by print")
+        print("noise by print", flush=True)
+        print("noise that stays in a buffer")
         os.write(1, b"noise by descriptor\\n")
         os.system("echo noise by child")
         warnings.warn("noise by warning")

@@ -29,7 +29,7 @@ _FACTS: tuple[tuple[str, dict[str, str]], ...] = (
     ),
     ("The team's stand-up is at 9:30 in the small meeting room.", {"occurred_at": "2026-01-12"}),
 )
-_QUESTIONS = ("Which city does Ana live in?", "What must Ben not eat?", "Why did the last deployment fail?")
+_QUESTIONS = ("Which city does Ana live in?", "What must Ben not eat?", "What went wrong with the last release?")
 
 
 def run_demo(out: Console | None = None) -> None:
@@ -90,9 +90,7 @@ async def _ask(out: Console, client: Client, question: str, **arguments: Any) ->
     out.print(f"  [yellow]?[/] {escape(question)}{extra} [dim]({milliseconds:.0f} ms)[/]")
     if found["memories"]:
         best = found["memories"][0]
-        out.print(
-            f"    → {escape(best['text'])} [dim]score {best['score']}, {best['when']}, {escape(best['origin'])}[/]"
-        )
+        out.print(f"    → {escape(best['text'])} [dim]({best['when']}, score {best['score']})[/]")
     else:
         out.print(f"    → [dim]{escape(found['reason'])}[/]")
 

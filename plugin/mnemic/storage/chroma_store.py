@@ -27,6 +27,7 @@ ChromaMode = Literal["off", "embedded", "server", "cloud"]
 _BATCH = 5_000
 _HNSW = {"hnsw": {"space": "cosine", "ef_construction": 128, "ef_search": 128}}
 _PROBE_SECONDS = 60.0
+_HTTP_TIMEOUT_SECONDS = 10.0
 _OPEN_MARK = "opened-by-mnemic"
 
 
@@ -206,13 +207,19 @@ def _connect(address: ChromaAddress) -> Any:
 
     settings = Settings(anonymized_telemetry=False)
     if address.mode == "cloud":
-        return chromadb.CloudClient(
+        client: Any = chromadb.CloudClient(
             tenant=address.tenant, database=address.database, api_key=address.api_key, settings=settings
         )
-    headers = {"Authorization": f"Bearer {address.api_key}"} if address.api_key else None
-    return chromadb.HttpClient(
-        host=address.host, port=address.port, ssl=address.ssl, headers=headers, settings=settings
-    )
+    else:
+        headers = {"Authorization": f"Bearer {address.api_key}"} if address.api_key else None
+        client = chromadb.HttpClient(
+            host=address.host, port=address.port, ssl=address.ssl, headers=headers, settings=settings
+        )
+    # Chroma's client waits for ever and has no setting for it; a recall must not.
+    session = getattr(getattr(client, "_server", None), "_session", None)
+    if session is not None:
+        session.timeout = _HTTP_TIMEOUT_SECONDS
+    return client
 
 
 def _opens_in_another_process(folder: Path) -> bool:
