@@ -159,6 +159,15 @@ class Memory:
         kept = {name: getattr(old, name) for name in ("kind", "namespace", "tags", "when_to_use", "source")}
         return await self.remember(text, **{**kept, **fields, "supersedes": old.id})
 
+    async def forget(
+        self, ids: Iterable[str], *, erase: bool = False, reason: str | None = None,
+        namespace: Namespace | str | None = None,
+    ) -> tuple[MemoryId, ...]:  # fmt: skip
+        """`archive` memories, or with ``erase`` destroy them and their versions for good (`erase`). The ids it concerned."""
+        if erase:
+            return (await self.erase(ids, namespace=namespace)).erased
+        return await self.archive(ids, reason=reason, namespace=namespace)
+
     async def archive(
         self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
         namespace: Namespace | str | None = None,

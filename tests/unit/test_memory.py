@@ -124,6 +124,15 @@ async def test_archived_memories_come_back_when_restored(memory: Memory) -> None
     assert [event.action for event in (await memory.history(id)).events] == ["archived", "restored"]
 
 
+async def test_forgetting_archives_and_erases_only_on_demand(memory: Memory) -> None:
+    id = (await memory.remember("Ben likes tea.")).id
+    assert await memory.forget([id]) == (id,)
+    assert (await memory.get(id)).status is Status.ARCHIVED
+    assert await memory.forget([id], erase=True) == (id,)
+    with pytest.raises(UnknownMemory):
+        await memory.get(id)
+
+
 async def test_an_erased_memory_leaves_a_receipt_and_names_what_was_drawn_from_it(memory: Memory) -> None:
     seen = (await memory.remember("Ben ordered tea three times.")).id
     drawn = (await memory.remember("Ben likes tea.", evidence=[seen])).id

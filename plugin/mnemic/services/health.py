@@ -110,4 +110,6 @@ def _diagnose(backends: Backends) -> list[Finding]:
     if all(finding.ok or finding.check != "ledger file" for finding in findings):
         with backends.ledger.snapshot() as snapshot:
             findings += backends.index.diagnose(snapshot)
+            size = f"{snapshot.count():,} memories in {backends.ledger.size_bytes() / 1e6:,.1f} MB"
+        findings.append(Finding(check="size", ok=True, detail=size))
     return findings
