@@ -33,6 +33,7 @@ import mnemic
 from mnemic.domain.text import search_words
 from mnemic.storage.static_embedder import StaticEmbedder
 from tests.benchmarks.corpus import Corpus
+from tests.e2e.servers import RawServer
 
 QUESTIONS = 300
 SINGLE_REMEMBERS = 500
@@ -80,7 +81,7 @@ async def measure(size: int) -> dict[str, Any]:
                     await memory.remember(new.text)
                     remembers.append(time.perf_counter() - started)
                     bare.append(timed(partial(ledger.commit, new.text)))
-            resident = psutil.Process().memory_info().rss
+        resident = server_resident_bytes(Path(folder), questions)
     result: dict[str, Any] = {
         "memories": size,
         "recall": quantiles(recalls),
@@ -94,6 +95,17 @@ async def measure(size: int) -> dict[str, Any]:
     result["recall_ratio"] = round(result["recall"]["p50_ms"] / result["recall_floor"]["p50_ms"], 2)
     result["remember_ratio"] = round(result["remember"]["p50_ms"] / result["remember_floor"]["p50_ms"], 2)
     return result
+
+
+def server_resident_bytes(folder: Path, questions: list[str]) -> int:
+    """Resident memory of a served process that has answered questions about the ledger in ``folder``."""
+    server = RawServer(folder, MNEMIC_NAMESPACE="bench", MNEMIC_CHROMA="off")
+    server.handshake()
+    for number, question in enumerate(questions[:50], 2):
+        server.call(number, "recall", query=question)
+    resident = psutil.Process(server.process.pid).memory_info().rss
+    server.finish()
+    return int(resident)
 
 
 class BareLedger:

@@ -43,6 +43,11 @@ class StaticEmbedder:
         np.divide(found, norms, out=found, where=norms > 0)
         return found
 
+    def words(self) -> list[str]:
+        """The words that are one token each, sorted."""
+        tokenizer, _ = self._load()
+        return sorted(token[1:] for token in tokenizer.get_vocab() if token.startswith("▁") and token[1:].isalpha())
+
     def _load(self) -> tuple[Tokenizer, Vectors]:
         with self._lock:
             if self._loaded is None:
