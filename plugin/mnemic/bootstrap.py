@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mnemic.domain.memory import DEFAULT_NAMESPACE, Namespace
 from mnemic.domain.validation import check_namespace
-from mnemic.errors import InvalidInput, MnemicError
+from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 APP_NAME = "mnemic"
+CHROMA_LOCK = "chroma-owner.lock"
+_CLOSE_SECONDS = 30.0
+_HOUSEKEEPING_SECONDS = 2.0
 
 
 class Settings(BaseModel):
@@ -88,8 +93,11 @@ def load_settings(**overrides: Any) -> Settings:
     for name in Settings.model_fields:
         text = os.environ.get(f"MNEMIC_{name.upper()}")
         if text is not None and text.strip():
-            values[name] = Path(text).expanduser() if name == "home" else text
+            values[name] = text
     values |= {name: value for name, value in overrides.items() if value is not None}
+    if "home" in values:
+        # Hosts start servers without a shell that would have done it.
+        values["home"] = Path(values["home"]).expanduser()
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -97,6 +105,35 @@ def load_settings(**overrides: Any) -> Settings:
         raise InvalidInput(
             f"The settings are not valid: {problems}.", hint="Mend the MNEMIC_ environment variables or the arguments."
         ) from error
+
+
+class Calls:
+    """Counts the calls in flight, in the threads that run them: an abandoned call still runs to its end."""
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._closing = False
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A call. Raises `StoreUnavailable` once closing has begun."""
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailable("This memory has been closed.", hint="Open it again.")
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def finish(self, timeout_seconds: float) -> None:
+        """Let no further call begin and wait for those that run."""
+        with self._changed:
+            self._closing = True
+            self._changed.wait_for(lambda: not self._running, timeout_seconds)
 
 
 @dataclass(slots=True)
@@ -107,14 +144,16 @@ class OpenMemory:
     settings: Settings
     follower: ChromaFollower | None
     _stopping: threading.Event
-    _backfill: threading.Thread
+    _housekeeper: threading.Thread
+    calls: Calls = field(default_factory=Calls)
 
     def close(self) -> None:
-        """Release files, threads and locks. Everything acknowledged is durable already."""
+        """Wait for running calls, then release files, threads and locks. Everything acknowledged is durable already."""
+        self.calls.finish(_CLOSE_SECONDS)
         self._stopping.set()
         if self.follower is not None:
             self.follower.stop()
-        self._backfill.join(10.0)
+        self._housekeeper.join(_CLOSE_SECONDS)
         self.backends.index.close()
         self.backends.ledger.close()
 
@@ -145,7 +184,7 @@ def open_backends(settings: Settings, *, embedder: Embedder | None = None) -> Op
             api_key=settings.chroma_api_key,
         )  # fmt: skip
         follower = ChromaFollower(
-            ledger, address, embedder_id=embedder.id, lock_path=settings.home / "chroma-owner.lock",
+            ledger, address, embedder_id=embedder.id, lock_path=settings.home / CHROMA_LOCK,
             from_memories=settings.chroma_from_memories, poll_seconds=settings.chroma_poll_seconds,
         )  # fmt: skip
     backends = Backends(
@@ -153,11 +192,13 @@ def open_backends(settings: Settings, *, embedder: Embedder | None = None) -> Op
         token_counter=create_token_counter(settings.token_counter), clock=SystemClock(), new_id=new_memory_id,
     )  # fmt: skip
     stopping = threading.Event()
-    backfill = threading.Thread(target=_backfill, args=(backends, stopping), daemon=True, name="mnemic-backfill")
-    backfill.start()
+    housekeeper = threading.Thread(
+        target=_keep_house, args=(backends, settings, stopping), daemon=True, name="mnemic-housekeeper"
+    )
+    housekeeper.start()
     if follower is not None:
         follower.start()
-    return OpenMemory(backends, settings, follower, stopping, backfill)
+    return OpenMemory(backends, settings, follower, stopping, housekeeper)
 
 
 def create_embedder(settings: Settings) -> Embedder:
@@ -171,11 +212,25 @@ def create_embedder(settings: Settings) -> Embedder:
     return StaticEmbedder()
 
 
-def _backfill(backends: Backends, stopping: threading.Event) -> None:
-    """Embed what another embedder's processes wrote, or what could not be embedded when it was written."""
-    from mnemic.services.health import embed_missing
+def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
+    """What may be done later: embed what another embedder's processes wrote or what could not be embedded when it was
+    written, finish erasures that other processes held up, and clear an embedded Chroma that this process does not use.
+    """
+    from mnemic.services.health import embed_missing, scrub_if_needed
+    from mnemic.storage.chroma_store import forget_unused_folder
 
-    try:
-        embed_missing(backends, stopped=stopping.is_set)
-    except MnemicError as error:
-        log.warning("backfill.failed", error=str(error))
+    seen = -1
+    while True:
+        try:
+            with backends.ledger.snapshot() as snapshot:
+                last_seq = snapshot.last_seq()
+            if last_seq != seen:
+                embed_missing(backends, stopped=stopping.is_set)
+                seen = last_seq
+            scrub_if_needed(backends)
+            if settings.chroma != "embedded":
+                forget_unused_folder(backends.ledger, settings.home / "chroma", settings.home / CHROMA_LOCK)
+        except MnemicError as error:
+            log.warning("housekeeping.failed", error=str(error))
+        if stopping.wait(_HOUSEKEEPING_SECONDS):
+            return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import anyio
 import anyio.to_thread
@@ -25,14 +26,7 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import Hit, MemoryFilter, RecallResult
-from mnemic.domain.validation import (
-    MAX_SOURCE_CHARS,
-    check_choices,
-    check_label,
-    check_moment,
-    check_namespace,
-    check_tags,
-)
+from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -45,6 +39,33 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _WORKERS = 8
 _EXPORT_CHUNK = 500
+
+
+Moment = datetime | date | str
+"""A datetime, a date (its first moment), or an ISO 8601 string; without an offset it is UTC."""
+
+
+class Filters(TypedDict, total=False):
+    """What `Memory.recall` and `Memory.list` may be narrowed to. All conditions must hold; those left out do not matter.
+
+    ``subtree`` takes in all namespaces below. ``tags``: all of them must be there. ``since``/``until`` bound when it
+    happened (else when it was recorded), ``until`` exclusive. ``as_of``: what was true then; ``known_at``: what the ledger
+    held for true then. ``kinds``: without it, all but lessons; ``statuses``: without it, active.
+    """
+
+    namespace: Namespace | str
+    subtree: bool
+    kinds: Iterable[Kind | str]
+    tags: Iterable[str]
+    session: str | None
+    speaker: str | None
+    channels: Iterable[Channel | str]
+    source: str | None
+    since: Moment | None
+    until: Moment | None
+    as_of: Moment | None
+    known_at: Moment | None
+    statuses: Iterable[Status | str]
 
 
 class Memory:
@@ -90,7 +111,7 @@ class Memory:
     async def remember(
         self, text: str, *, kind: Kind | str | None = None, namespace: Namespace | str | None = None,
         tags: Iterable[str] = (), session: str | None = None, speaker: str | None = None, role: str | None = None,
-        occurred_at: Any = None, valid_from: Any = None, source: str | None = None, when_to_use: str | None = None,
+        occurred_at: Moment | None = None, valid_from: Moment | None = None, source: str | None = None, when_to_use: str | None = None,
         evidence: Iterable[str] = (), supersedes: str | None = None, origin: Origin | None = None,
     ) -> Remembered:  # fmt: skip
         """Store one memory durably. The fields are those of `NewMemory`.
@@ -106,9 +127,9 @@ class Memory:
         return (await self.remember_many([new]))[0]
 
     async def remember_many(
-        self, memories: Sequence[NewMemory], *, origin: Origin | None = None
+        self, memories: Sequence[NewMemory | str], *, origin: Origin | None = None
     ) -> tuple[Remembered, ...]:
-        """Store several memories in one transaction: all of them or none. At most 10,000 at once."""
+        """Store several memories, or texts, in one transaction: all of them or none. At most 10,000 at once."""
         from mnemic.services.remember import remember
 
         return await self._run(
@@ -116,10 +137,11 @@ class Memory:
         )
 
     async def recall(
-        self, query: str, *, k: int = 10, min_score: float | None = None, budget_tokens: int | None = None,
-        cursor: str | None = None, render: Callable[[Hit], str] | None = None, **filters: Any,
+        self, query: str | None = None, *, k: int = 10, min_score: float | None = None,
+        budget_tokens: int | None = None, cursor: str | None = None, render: Callable[[Hit], str] | None = None,
+        **filters: Unpack[Filters],
     ) -> RecallResult:  # fmt: skip
-        """The memories that answer ``query``, best first; none when nothing is relevant.
+        """The memories that answer ``query``, best first; none when nothing is relevant. Without a query, the newest.
 
         ``filters`` are those of `make_filter`. ``min_score`` 0..1 (default: what measured as relevant);
         ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``render`` says
@@ -128,7 +150,7 @@ class Memory:
         from mnemic.services.recall import RecallQuery, recall, show_text
 
         question = RecallQuery(
-            text=query, filter=self.make_filter(**filters), k=k, min_score=min_score, budget_tokens=budget_tokens,
+            text="" if query is None else query, filter=self.make_filter(**filters), k=k, min_score=min_score, budget_tokens=budget_tokens,
             cursor=cursor,
         )  # fmt: skip
         return await self._run(recall, question, render=render or show_text)
@@ -139,7 +161,9 @@ class Memory:
 
         return await self._run(get, id, namespace=_optional_namespace(namespace))
 
-    async def list(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> tuple[MemoryRecord, ...]:
+    async def list(
+        self, *, limit: int = 50, before: str | None = None, **filters: Unpack[Filters]
+    ) -> tuple[MemoryRecord, ...]:
         """Memories that pass the filters of `make_filter`, newest first; ``before`` an id pages on. At most 1,000."""
         from mnemic.services.browse import list_memories
 
@@ -246,37 +270,24 @@ class Memory:
                 )
         return embedded
 
-    def make_filter(
-        self, *, namespace: Namespace | str | None = None, subtree: bool = False, kinds: Iterable[Kind | str] = (),
-        tags: Iterable[str] = (), session: str | None = None, speaker: str | None = None,
-        channels: Iterable[Channel | str] = (), source: str | None = None, since: Any = None, until: Any = None,
-        as_of: Any = None, known_at: Any = None, statuses: Iterable[Status | str] = (Status.ACTIVE,),
-    ) -> MemoryFilter:  # fmt: skip
-        """A checked `MemoryFilter`. ``subtree`` takes in all namespaces below. Raises `InvalidInput`."""
-        from mnemic.services.browse import check_filter_times
+    def make_filter(self, **filters: Unpack[Filters]) -> MemoryFilter:
+        """A checked `MemoryFilter`. Raises `InvalidInput`."""
+        from mnemic.services.browse import check_filter
 
-        return check_filter_times(
-            MemoryFilter(
-                namespace=self.settings.namespace if namespace is None else check_namespace(namespace),
-                subtree=subtree,
-                kinds=check_choices(kinds, Kind, name="kinds"),
-                tags=check_tags(tags),
-                session=check_label(session, name="session"),
-                speaker=check_label(speaker, name="speaker"),
-                channels=check_choices(channels, Channel, name="channels"),
-                source=check_label(source, name="source", limit=MAX_SOURCE_CHARS),
-                since=check_moment(since, name="since"),
-                until=check_moment(until, name="until"),
-                as_of=check_moment(as_of, name="as_of"),
-                known_at=check_moment(known_at, name="known_at"),
-                statuses=check_choices(statuses, Status, name="statuses"),
-            )
-        )
+        unknown = sorted(filters.keys() - Filters.__annotations__.keys())
+        if unknown:
+            known = ", ".join(sorted(Filters.__annotations__))
+            raise InvalidInput(f"There is no filter {', '.join(unknown)}.", hint=f"The filters are: {known}.")
+        return check_filter({"namespace": self.settings.namespace, **filters})
 
     async def _run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        return await anyio.to_thread.run_sync(
-            partial(use_case, self._opened().backends, *args, **named), limiter=self._limiter
-        )
+        opened = self._opened()
+
+        def call() -> _T:
+            with opened.calls.one():
+                return use_case(opened.backends, *args, **named)
+
+        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
 
     def _opened(self) -> OpenMemory:
         if self._open is None:

@@ -71,7 +71,6 @@ class FeedRow:
 
     key: RowKey
     seq: int
-    namespace_key: int
     recallable: bool
     erased: bool
     vector: bytes | None
@@ -87,10 +86,17 @@ class LexicalHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexState:
-    """How far a vector index has followed the feed. ``generation`` names the index's present incarnation."""
+    """How far an index outside the ledger has followed a namespace. ``generation`` names its present incarnation."""
 
     generation: str
     seq: int
+
+
+WHOLE_INDEX = 0
+"""Stands for no namespace: the state of an index as such."""
+
+FORGOTTEN = ""
+"""The generation of an index that must forget everything it has: something in it was erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +150,12 @@ class LedgerSnapshot(Protocol):
         """The best memories of ``filter`` by stemmed BM25 over ``words``, best first."""
         ...
 
+    def holding_all(self, words: Sequence[str], keys: Sequence[RowKey]) -> list[RowKey]:
+        """Of ``keys``, the memories in which every one of ``words`` occurs."""
+        ...
+
     def information(self, words: Sequence[str]) -> float:
-        """The highest BM25 that ``words`` could earn: the sum of their weights. 0 when no memory has any of them."""
+        """The highest BM25 that ``words`` could earn: the sum of their weights, that of an unknown word included."""
         ...
 
     def speakers(self, namespace: Namespace, *, subtree: bool = False) -> list[str]:
@@ -156,8 +166,16 @@ class LedgerSnapshot(Protocol):
         """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself."""
         ...
 
-    def feed(self, embedder_id: str, *, after: int, limit: int) -> list[FeedRow]:
-        """Changes with seq > ``after`` in the order of seq, at most ``limit``."""
+    def feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:
+        """Changes in a namespace with seq > ``after`` in the order of seq, at most ``limit``."""
+        ...
+
+    def namespace_seq(self, namespace_key: int) -> int:
+        """The number of the latest change in a namespace, 0 when there was none."""
+        ...
+
+    def large_namespaces(self, minimum: int) -> list[int]:
+        """Keys of the namespaces that hold at least ``minimum`` memories."""
         ...
 
     def vectors(self, embedder_id: str, keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
@@ -203,7 +221,19 @@ class LedgerSnapshot(Protocol):
         """The receipts of everything that was erased, oldest first."""
         ...
 
-    def index_state(self, index: str) -> IndexState | None: ...
+    def erased(self, ids: Iterable[MemoryId]) -> set[MemoryId]:
+        """Those of ``ids`` that were erased here."""
+        ...
+
+    def is_unscrubbed(self) -> bool:
+        """Whether erased content may still be in the files (`Ledger.scrub`)."""
+        ...
+
+    def index_state(self, index: str, namespace_key: int) -> IndexState | None: ...
+
+    def index_names(self) -> list[str]:
+        """All indexes outside the ledger that have a state."""
+        ...
 
     def ledger_id(self) -> str:
         """A name that no other ledger has."""
@@ -222,6 +252,10 @@ class LedgerTransaction(LedgerSnapshot, Protocol):
 
     def confirm(self, key: RowKey, *, at: datetime, origin: Origin, detail: dict[str, Any]) -> int:
         """Count that a memory was said again and return how often that was so far."""
+        ...
+
+    def set_tags(self, key: RowKey, tags: Sequence[str]) -> None:
+        """Replace a memory's tags."""
         ...
 
     def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None: ...
@@ -244,10 +278,21 @@ class LedgerTransaction(LedgerSnapshot, Protocol):
         """Store vectors for memories that are there already; they re-enter the feed."""
         ...
 
-    def set_index_state(self, index: str, state: IndexState | None) -> None: ...
+    def set_index_state(
+        self, index: str, namespace_key: int, state: IndexState, *, instead_of: str | None = None
+    ) -> bool:
+        """Note how far an index is; with ``instead_of``, only while the whole index is in that generation.
+
+        False when it was not: somebody has had the index start anew meanwhile.
+        """
+        ...
+
+    def drop_index_states(self, index: str) -> None:
+        """Forget all about an index that is empty."""
+        ...
 
     def forget_index_states(self) -> None:
-        """Have every index outside the ledger start anew."""
+        """Have every index outside the ledger forget what it has and start anew."""
         ...
 
 
@@ -264,7 +309,9 @@ class Ledger(Protocol):
         """Make room for an embedder's vectors. Idempotent."""
         ...
 
-    def diagnose(self) -> list[Finding]: ...
+    def diagnose(self, embedder_id: str) -> list[Finding]:
+        """What is wrong with the ledger's files; missing vectors count for ``embedder_id`` alone."""
+        ...
 
     def repair(self) -> list[str]:
         """Mend what can be mended from the ledger itself and say what was done."""

@@ -17,6 +17,7 @@ from mnemic.domain.validation import (
     check_tags,
     check_text,
 )
+from mnemic.errors import InvalidInput
 
 MAX_WHEN_TO_USE_CHARS = 2_000
 
@@ -28,6 +29,8 @@ def draft_memory(
 
     Raises `InvalidInput`.
     """
+    if not isinstance(new, NewMemory):
+        raise InvalidInput(f"A memory is {type(new).__name__}.", hint="Give a text or a mnemic.NewMemory.")
     role = check_choice(new.role, Role, name="role")
     speaker = check_label(new.speaker, name="speaker")
     spoken = role is not None or speaker is not None
@@ -50,14 +53,17 @@ def draft_memory(
         ),
         evidence=check_ids(new.evidence, name="evidence"),
         supersedes=None if new.supersedes is None else check_id(new.supersedes),
-        origin=origin if new.origin is None else _check_origin(new.origin),
+        origin=origin if new.origin is None else check_origin(new.origin),
         occurred_at=occurred_at,
         valid_from=valid_from or occurred_at or recorded_at,
         recorded_at=recorded_at,
     )
 
 
-def _check_origin(origin: Origin) -> Origin:
+def check_origin(origin: Origin) -> Origin:
+    """The same origin with every field checked. Raises `InvalidInput`."""
+    if not isinstance(origin, Origin):
+        raise InvalidInput(f"The origin is {type(origin).__name__}.", hint="Give a mnemic.Origin.")
     return Origin(
         channel=check_choice(origin.channel, Channel, name="origin.channel") or Channel.AGENT,
         actor=check_label(origin.actor, name="origin.actor"),

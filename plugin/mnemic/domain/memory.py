@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -83,8 +83,8 @@ class NewMemory:
     session: str | None = None
     speaker: str | None = None
     role: Role | str | None = None
-    occurred_at: datetime | str | None = None
-    valid_from: datetime | str | None = None
+    occurred_at: datetime | date | str | None = None
+    valid_from: datetime | date | str | None = None
     source: str | None = None
     when_to_use: str | None = None
     evidence: Iterable[str] = ()
@@ -94,7 +94,7 @@ class NewMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryRecord:
-    """One stored memory. Text, origin and times never change; only the last group of fields does.
+    """One stored memory. Text, origin and times never change; only the last group of fields and the tags may.
 
     All times are UTC. ``valid_from``/``valid_to`` bound when it was true in the world (``valid_to`` exclusive);
     ``recorded_at``/``superseded_at`` bound when the ledger held it for true.
@@ -196,8 +196,9 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseReceipt:
-    """What an erase destroyed, and which memories still cite what is gone."""
+    """What an erase destroyed, which memories still cite what is gone, and whether no trace is left in the files yet."""
 
     erased: tuple[MemoryId, ...]
     derived: tuple[MemoryId, ...]
     erased_at: datetime
+    scrubbed: bool

@@ -18,7 +18,8 @@ class MemoryFilter:
 
     ``tags``: all of them must be there. ``since``/``until`` bound when it happened (else when it was recorded),
     ``until`` exclusive. ``as_of``: what was true at that moment; ``known_at``: what the ledger held for true then.
-    With neither, memories that have been superseded or have ceased to be valid are left out.
+    With neither, superseded memories are left out, but for those that are still true at ``now`` because their successor
+    is not true yet.
     """
 
     namespace: Namespace
@@ -34,29 +35,34 @@ class MemoryFilter:
     as_of: datetime | None = None
     known_at: datetime | None = None
     statuses: tuple[Status, ...] = (Status.ACTIVE,)
+    now: datetime | None = None
 
     def is_plain(self) -> bool:
         """True when only the namespace and the default kinds and status restrict the search."""
-        return self == MemoryFilter(namespace=self.namespace, kinds=self.kinds) and set(self.kinds) in (
-            set(),
-            set(RECALLED_KINDS),
-        )
+        plain = MemoryFilter(namespace=self.namespace, kinds=self.kinds, now=self.now)
+        return self == plain and set(self.kinds) in (set(), set(RECALLED_KINDS))
+
+    def looks_back(self) -> bool:
+        """True when it asks for another moment than the present."""
+        return self.as_of is not None or self.known_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One recalled memory.
 
-    ``score`` in 0..1, higher is better, comparable between queries. ``lexical`` (0..1) is the share of the query's
-    information that the words cover, ``similarity`` (-1..1) the cosine of the embeddings; None when a channel did not
-    see the memory.
+    ``score`` in 0..1, higher is better, comparable between queries; None when there was no question and the newest
+    were taken. ``lexical`` (0..1) is the share of the query's information that the words cover, ``similarity`` (-1..1) the
+    cosine of the embeddings; None when a channel did not see the memory.
+    ``excerpt`` is the part of the text that fitted the budget, ``brief`` asks to leave out all but the necessary.
     """
 
     memory: MemoryRecord
-    score: float
+    score: float | None
     lexical: float | None
     similarity: float | None
     excerpt: str | None = None
+    brief: bool = False
 
     @property
     def shown_text(self) -> str:

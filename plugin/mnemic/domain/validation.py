@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -117,6 +117,8 @@ def check_moment(value: object, *, name: str) -> datetime | None:
                 f"{name} is {text[:60]!r}, which is not an ISO 8601 date.",
                 hint='Write it as "2026-05-08" or "2026-05-08T13:56:00+02:00".',
             ) from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
     if not isinstance(value, datetime):
         raise InvalidInput(f"{name} is {type(value).__name__}.", hint="Give a datetime or an ISO 8601 string.")
     try:
@@ -156,7 +158,8 @@ def check_tags(tags: Iterable[object]) -> tuple[str, ...]:
 def check_count(value: object, *, name: str, low: int, high: int) -> int:
     """A whole number within bounds."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint=f"Give a whole number from {low} to {high:,}.")
+        shown = "a very large number" if isinstance(value, int) and abs(value) > 10**30 else repr(value)[:40]
+        raise InvalidInput(f"{name} is {shown}.", hint=f"Give a whole number from {low} to {high:,}.")
     return value
 
 

@@ -40,7 +40,9 @@ def pack(
 
 
 def _cut(hit: Hit, budget_tokens: int, render: Render, counter: TokenCounter) -> Hit:
-    """The longest beginning that fits, by bisection over characters."""
+    """The longest beginning that fits, by bisection over characters; without its particulars where these take the room."""
+    if counter.count(render(replace(hit, excerpt=""))) > budget_tokens // 2:
+        hit = replace(hit, brief=True)
     low, high = 0, len(hit.memory.text)
     while low < high:
         middle = (low + high + 1) // 2
@@ -48,7 +50,7 @@ def _cut(hit: Hit, budget_tokens: int, render: Render, counter: TokenCounter) ->
             low = middle
         else:
             high = middle - 1
-    return replace(hit, excerpt=hit.memory.text[:low])
+    return hit if low == len(hit.memory.text) else replace(hit, excerpt=hit.memory.text[:low])
 
 
 def encode_cursor(question: int, skip: int) -> str:
@@ -60,11 +62,11 @@ def decode_cursor(cursor: str, question: int) -> int:
     """How many hits to skip. Raises `InvalidInput` for a cursor of another question."""
     try:
         asked, skip = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         asked, skip = None, None
     if asked != question or not isinstance(skip, int) or skip < 0:
         raise InvalidInput(
-            f"The cursor {cursor[:40]!r} does not belong to this question.",
+            f"The cursor {str(cursor)[:40]!r} does not belong to this question.",
             hint="Repeat the question with all its filters exactly, or leave the cursor out to start again.",
         )
     return skip

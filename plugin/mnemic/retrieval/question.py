@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mnemic.domain.text import search_words
+from mnemic.domain.text import STOP_WORDS, search_words, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,18 @@ class Question:
 
 def parse_question(text: str, speakers: Iterable[str]) -> Question:
     """Take ``text`` apart, given who speaks in the namespace. A speaker is named by the full name or its first word."""
+    present = set(words_of(text))
     named: list[str] = []
     rest = text
     for speaker in speakers:
-        names = "|".join(re.escape(name) for name in dict.fromkeys((speaker, speaker.split()[0])))
-        without = re.sub(rf"(?<!\w)(?:{names})(?:['\u2019]s)?(?!\w)", " ", rest, flags=re.IGNORECASE)
+        first = words_of(speaker)[:1]
+        if not first or first[0] not in present:
+            continue
+        names = [speaker]
+        if first[0] not in STOP_WORDS:
+            names.append(speaker.split()[0])
+        pattern = "|".join(re.escape(name) for name in names)
+        without = re.sub(rf"(?<!\w)(?:{pattern})(?:['\u2019]s)?(?!\w)", " ", rest, flags=re.IGNORECASE)
         if without != rest:
             named.append(speaker)
             rest = without

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from mnemic.domain.memory import History, MemoryId, MemoryRecord, Namespace, RowKey
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mnemic.domain.memory import History, Kind, MemoryId, MemoryRecord, Namespace, RowKey, Status
+from mnemic.domain.provenance import Channel
 from mnemic.domain.recall import MemoryFilter
-from mnemic.domain.validation import check_count, check_id
+from mnemic.domain.validation import (
+    MAX_SOURCE_CHARS,
+    check_choices,
+    check_count,
+    check_id,
+    check_label,
+    check_moment,
+    check_namespace,
+    check_tags,
+)
 from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends, require
 
@@ -28,7 +42,8 @@ def list_memories(
         if before is not None:
             checked = check_id(before)
             key = require(snapshot, [checked])[checked][0]
-        return tuple(record for _, record in snapshot.select(filter, limit=limit, before=key))
+        current = replace(filter, now=backends.clock.now())
+        return tuple(record for _, record in snapshot.select(current, limit=limit, before=key))
 
 
 def history(backends: Backends, id: object, *, namespace: Namespace | None = None) -> History:
@@ -41,8 +56,23 @@ def history(backends: Backends, id: object, *, namespace: Namespace | None = Non
         return History(versions=tuple(versions), events=tuple(snapshot.events(ids)), links=tuple(snapshot.links(ids)))
 
 
-def check_filter_times(filter: MemoryFilter) -> MemoryFilter:
-    """A filter whose bounds are in order."""
+def check_filter(given: Mapping[str, Any]) -> MemoryFilter:
+    """A filter from loose values, with ``namespace`` set. Raises `InvalidInput`."""
+    filter = MemoryFilter(
+        namespace=check_namespace(given["namespace"]),
+        subtree=bool(given.get("subtree", False)),
+        kinds=check_choices(given.get("kinds", ()), Kind, name="kinds"),
+        tags=check_tags(given.get("tags", ())),
+        session=check_label(given.get("session"), name="session"),
+        speaker=check_label(given.get("speaker"), name="speaker"),
+        channels=check_choices(given.get("channels", ()), Channel, name="channels"),
+        source=check_label(given.get("source"), name="source", limit=MAX_SOURCE_CHARS),
+        since=check_moment(given.get("since"), name="since"),
+        until=check_moment(given.get("until"), name="until"),
+        as_of=check_moment(given.get("as_of"), name="as_of"),
+        known_at=check_moment(given.get("known_at"), name="known_at"),
+        statuses=check_choices(given.get("statuses", (Status.ACTIVE,)), Status, name="statuses"),
+    )
     if filter.since is not None and filter.until is not None and filter.since >= filter.until:
         raise InvalidInput(
             f"since ({filter.since.isoformat()}) is not before until ({filter.until.isoformat()}).",

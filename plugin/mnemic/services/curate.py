@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mnemic.domain.drafting import check_origin
 from mnemic.domain.memory import EraseReceipt, MemoryId, Namespace, Relation, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label
-from mnemic.errors import InvalidInput
+from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.services.backends import Backends, log, require
 
 
@@ -31,25 +32,30 @@ def restore(
 
 
 def erase(backends: Backends, ids: Iterable[object], *, namespace: Namespace | None = None) -> EraseReceipt:
-    """Destroy memories with all their versions, words, vectors, events and links. This cannot be undone.
+    """Destroy memories with all their versions, older and newer: words, vectors, events and links. It cannot be undone.
 
     Only a receipt without content is left. ``derived`` names memories that cite what is gone: they are kept, and it is for
-    the caller to decide about them. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; after an error a retry is
-    safe.
+    the caller to decide about them. ``scrubbed`` is false when another process kept traces from being overwritten just
+    now; that is done as soon as it can be. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; a retry is safe.
     """
     wanted = _ids(ids)
     with backends.ledger.transaction() as transaction:
-        require(transaction, wanted, namespace=namespace)
+        gone = transaction.erased(wanted)
+        require(transaction, [id for id in wanted if id not in gone], namespace=namespace)
         doomed = tuple(dict.fromkeys(version.id for id in wanted for version in transaction.chain(id)))
         citing = [link.source for link in transaction.links(doomed) if link.relation is Relation.EVIDENCE]
         at = backends.clock.now()
-        transaction.erase(doomed, at=at)
-        # A vector tells about its text, and Chroma keeps deleted ones in its files: let every generation be rebuilt.
-        transaction.forget_index_states()
-    if not backends.ledger.scrub():
-        log.warning("erase.log_busy", hint="Another process is reading; the log is overwritten as it moves on.")
+        if doomed:
+            transaction.erase(doomed, at=at)
+            # A vector tells about its text, and Chroma keeps deleted ones in its files: let it be built anew.
+            transaction.forget_index_states()
     derived = tuple(dict.fromkeys(id for id in citing if id not in doomed))
-    return EraseReceipt(erased=doomed, derived=derived, erased_at=at)
+    try:
+        scrubbed = backends.ledger.scrub()
+    except StoreUnavailable as error:
+        log.warning("erase.not_scrubbed", error=str(error))
+        scrubbed = False
+    return EraseReceipt(erased=doomed or tuple(sorted(gone)), derived=derived, erased_at=at, scrubbed=scrubbed)
 
 
 def _set_archived(
@@ -58,6 +64,7 @@ def _set_archived(
 ) -> tuple[MemoryId, ...]:  # fmt: skip
     wanted = _ids(ids)
     why = check_label(reason, name="reason")
+    origin = check_origin(origin)
     changed: list[MemoryId] = []
     with backends.ledger.transaction() as transaction:
         for key, record in require(transaction, wanted, namespace=namespace).values():

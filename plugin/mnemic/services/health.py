@@ -63,6 +63,7 @@ def doctor(backends: Backends, *, repair: bool = False) -> Diagnosis:
     repaired: list[str] = []
     if repair and any(finding.repairable for finding in findings):
         repaired += backends.ledger.repair()
+        scrub_if_needed(backends)
         embedded = embed_missing(backends)
         if embedded:
             repaired.append(f"embedded {embedded} memories")
@@ -99,6 +100,13 @@ def embed_missing(
     return done
 
 
+def scrub_if_needed(backends: Backends) -> bool:
+    """Finish an erasure whose content may still be in the files. False when that must be tried again later."""
+    with backends.ledger.snapshot() as snapshot:
+        unscrubbed = snapshot.is_unscrubbed()
+    return not unscrubbed or backends.ledger.scrub()
+
+
 def reset_index(backends: Backends) -> None:
     """Have every vector index outside the ledger rebuilt from it. Recall goes on meanwhile."""
     with backends.ledger.transaction() as transaction:
@@ -106,10 +114,13 @@ def reset_index(backends: Backends) -> None:
 
 
 def _diagnose(backends: Backends) -> list[Finding]:
-    findings = backends.ledger.diagnose()
+    findings = backends.ledger.diagnose(backends.embedder.id)
     if all(finding.ok or finding.check != "ledger file" for finding in findings):
         with backends.ledger.snapshot() as snapshot:
             findings += backends.index.diagnose(snapshot)
+            scrubbed = not snapshot.is_unscrubbed()
             size = f"{snapshot.count():,} memories in {backends.ledger.size_bytes() / 1e6:,.1f} MB"
         findings.append(Finding(check="size", ok=True, detail=size))
+        detail = "nothing is left of what was erased" if scrubbed else "erased content may still be in the files"
+        findings.append(Finding(check="erasures", ok=scrubbed, detail=detail, repairable=not scrubbed))
     return findings

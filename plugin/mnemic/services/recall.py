@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from mnemic.domain.memory import RowKey
+from mnemic.domain.memory import MemoryRecord, RowKey, Status
 from mnemic.domain.recall import RECALLED_KINDS, Hit, MemoryFilter, RecallResult
 from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, check_text
@@ -12,7 +13,7 @@ from mnemic.errors import ModelFailed
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval.fusion import Candidate, rank
 from mnemic.retrieval.packing import Render, decode_cursor, encode_cursor, pack
-from mnemic.retrieval.question import parse_question
+from mnemic.retrieval.question import Question, parse_question
 from mnemic.services.backends import Backends
 
 CANDIDATES_PER_CHANNEL = 100
@@ -24,11 +25,15 @@ MAX_BUDGET_TOKENS = 100_000
 # ten asked of another conversation does (tests/benchmarks/locomo.py --abstain), and so do about eight in ten questions
 # about something else altogether. Hiding a memory that would have helped is worse than showing one that does not.
 RELEVANT_SCORE = 0.1
+_WEAK_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallQuery:
-    """A question and its limits. ``min_score`` None means `RELEVANT_SCORE`; ``budget_tokens`` None means no limit."""
+    """A question and its limits. An empty ``text`` asks for the newest memories that pass the filter.
+
+    ``min_score`` None means `RELEVANT_SCORE`; ``budget_tokens`` None means no limit.
+    """
 
     text: str
     filter: MemoryFilter
@@ -39,7 +44,24 @@ class RecallQuery:
 
     def identity(self) -> int:
         """The same for the same question with the same filters, whatever the page."""
-        return fingerprint(self.text, repr(self.filter), repr(self.min_score))
+        return fingerprint(self.text, repr(replace(self.filter, now=None)), repr(self.min_score))
+
+
+class _Asked(NamedTuple):
+    """A question understood; ``vector`` is None when it has no content or its embedder failed."""
+
+    question: Question
+    vector: Vectors | None
+
+
+class _Page(NamedTuple):
+    """Hits of one page, each with the place in the ranking after it; ``end`` is whether the ranking ends here."""
+
+    hits: list[Hit]
+    places: list[int]
+    end: bool
+    considered: int
+    reason: str
 
 
 def show_text(hit: Hit) -> str:
@@ -53,46 +75,108 @@ def recall(backends: Backends, query: RecallQuery, *, render: Render = show_text
     Raises `InvalidInput`, `StoreUnavailable`. A failing embedder does not stop it: words still find memories, and
     ``notes`` says so.
     """
-    query = _checked(query)
+    query = _checked(query, backends)
     skip = 0 if query.cursor is None else decode_cursor(query.cursor, query.identity())
-    min_score = RELEVANT_SCORE if query.min_score is None else query.min_score
     notes: list[str] = []
+    asked = _understand(backends, query, notes) if query.text else None
     with backends.ledger.snapshot() as snapshot:
-        candidates = _candidates(backends, snapshot, query, notes)
-        relevant = [candidate for candidate in candidates if candidate.score >= min_score]
-        page = relevant[skip : skip + query.k]
-        records = snapshot.records([candidate.key for candidate in page])
-    hits = [
-        Hit(
-            memory=records[candidate.key],
-            score=round(candidate.score, 4),
-            lexical=candidate.lexical,
-            similarity=candidate.similarity,
-        )
-        for candidate in page
-    ]
-    packed, tokens = pack(hits, query.budget_tokens, render, backends.token_counter)
-    more = skip + len(packed) < len(relevant)
+        if asked is None:
+            page = _newest_page(snapshot, query, skip)
+        else:
+            page = _ranked_page(backends, snapshot, query, asked, skip)
+    packed, tokens = pack(page.hits, query.budget_tokens, render, backends.token_counter)
+    more = packed and not (page.end and len(packed) == len(page.hits))
     return RecallResult(
         hits=tuple(packed),
-        considered=len(candidates),
+        considered=page.considered,
         tokens=tokens,
         token_counter=backends.token_counter.name,
-        cursor=encode_cursor(query.identity(), skip + len(packed)) if more and packed else None,
-        reason=None if packed else _why_nothing(candidates, min_score, skip),
+        cursor=encode_cursor(query.identity(), page.places[len(packed) - 1]) if more else None,
+        reason=None if packed else page.reason,
         notes=tuple(notes),
     )
 
 
-def _checked(query: RecallQuery) -> RecallQuery:
-    check_text(query.text, name="query", limit=MAX_QUERY_CHARS)
+def _checked(query: RecallQuery, backends: Backends) -> RecallQuery:
+    if query.text != "":
+        check_text(query.text, name="query", limit=MAX_QUERY_CHARS)
     check_count(query.k, name="k", low=1, high=MAX_K)
     if query.min_score is not None:
         check_share(query.min_score, name="min_score")
     if query.budget_tokens is not None:
         check_count(query.budget_tokens, name="budget_tokens", low=MIN_BUDGET_TOKENS, high=MAX_BUDGET_TOKENS)
-    filter = query.filter if query.filter.kinds else replace(query.filter, kinds=RECALLED_KINDS)
+    filter = replace(query.filter, kinds=query.filter.kinds or RECALLED_KINDS, now=backends.clock.now())
     return replace(query, filter=filter)
+
+
+def _understand(backends: Backends, query: RecallQuery, notes: list[str]) -> _Asked:
+    """Take the question apart and embed it, before the snapshot is taken: a model may take its time."""
+    with backends.ledger.snapshot() as snapshot:
+        speakers = snapshot.speakers(query.filter.namespace, subtree=query.filter.subtree)
+    question = parse_question(query.text, speakers)
+    return _Asked(question, _embed(backends, question.text, notes))
+
+
+def _ranked_page(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: _Asked, skip: int) -> _Page:
+    candidates, complete = _candidates(backends, snapshot, query.filter, asked)
+    min_score = RELEVANT_SCORE if query.min_score is None else query.min_score
+    exempt = complete if query.min_score is None else set()
+    relevant = [entry for entry in candidates if entry.score >= min_score or entry.key in exempt]
+    hits: list[Hit] = []
+    places: list[int] = []
+    place = skip
+    while place < len(relevant) and len(hits) < query.k:
+        chunk = relevant[place : place + query.k]
+        records = snapshot.records([entry.key for entry in chunk])
+        for entry in chunk:
+            place += 1
+            record = records.get(entry.key)
+            # An index may know more, or less, than this snapshot: only what the ledger says now leaves.
+            if record is not None and _may_leave(record, query.filter) and len(hits) < query.k:
+                hits.append(
+                    Hit(memory=record, score=round(entry.score, 4), lexical=entry.lexical, similarity=entry.similarity)
+                )
+                places.append(place)
+    return _Page(
+        hits, places, place >= len(relevant), len(candidates), _why_nothing(candidates, min_score, skip, snapshot)
+    )
+
+
+def _newest_page(snapshot: LedgerSnapshot, query: RecallQuery, skip: int) -> _Page:
+    found = snapshot.select(query.filter, limit=skip + query.k + 1)[skip:]
+    hits = [Hit(memory=record, score=None, lexical=None, similarity=None) for _, record in found[: query.k]]
+    places = list(range(skip + 1, skip + len(hits) + 1))
+    return _Page(hits, places, len(found) <= query.k, len(found), _why_nothing([], 0.0, skip, snapshot))
+
+
+def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
+    """Whether a hit of a plain search is still what it was taken for. Other searches chose their keys in this snapshot."""
+    if not filter.is_plain():
+        return True
+    still_true = record.valid_to is not None and filter.now is not None and record.valid_to > filter.now
+    return (
+        record.namespace == filter.namespace
+        and record.kind in filter.kinds
+        and (record.status is Status.ACTIVE or (record.status is Status.SUPERSEDED and still_true))
+    )
+
+
+def _candidates(
+    backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, asked: _Asked
+) -> tuple[list[Candidate], set[RowKey]]:
+    """All candidates, best first, and those that hold every telling word of the question."""
+    question, vector = asked
+    words = snapshot.telling(question.words)
+    found = snapshot.lexical(words, filter, limit=CANDIDATES_PER_CHANNEL)
+    most = snapshot.information(words) if found else 0.0
+    lexical = {hit.key: min(hit.bm25 / most, 1.0) if most else 0.0 for hit in found}
+    similarity = {} if vector is None else _similar(backends, snapshot, filter, vector, list(lexical))
+    spoken = None
+    if question.about is not None:
+        spoken = snapshot.about(question.about, list(lexical.keys() | similarity.keys()))
+    # In a long text the few words that were asked for weigh little, though all of them are there.
+    complete = set(snapshot.holding_all(words, [key for key, share in lexical.items() if share < _WEAK_SHARE]))
+    return rank(lexical, similarity, spoken), complete
 
 
 def _embed(backends: Backends, text: str, notes: list[str]) -> Vectors | None:
@@ -102,19 +186,6 @@ def _embed(backends: Backends, text: str, notes: list[str]) -> Vectors | None:
         notes.append(f"Searched by words only: {error.message}")
         return None
     return vector if vector.any() else None
-
-
-def _candidates(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, notes: list[str]) -> list[Candidate]:
-    question = parse_question(query.text, snapshot.speakers(query.filter.namespace, subtree=query.filter.subtree))
-    vector = _embed(backends, question.text, notes)
-    words = snapshot.telling(question.words)
-    found = snapshot.lexical(words, query.filter, limit=CANDIDATES_PER_CHANNEL)
-    most = snapshot.information(words) if found else 0.0
-    lexical = {hit.key: min(hit.bm25 / most, 1.0) if most else 0.0 for hit in found}
-    similarity = {} if vector is None else _similar(backends, snapshot, query.filter, vector, list(lexical))
-    if question.about is None:
-        return rank(lexical, similarity)
-    return rank(lexical, similarity, snapshot.about(question.about, list(lexical.keys() | similarity.keys())))
 
 
 def _similar(
@@ -133,10 +204,12 @@ def _similar(
     return similarity
 
 
-def _why_nothing(candidates: list[Candidate], min_score: float, skip: int) -> str:
+def _why_nothing(candidates: list[Candidate], min_score: float, skip: int, snapshot: LedgerSnapshot) -> str:
     if skip:
         return "There is nothing more."
-    if not candidates:
-        return "Nothing relevant: no memory here shares a word or a meaning with the question, or passes the filters."
-    best = candidates[0].score
-    return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.2f}, below {min_score:.2f}."
+    if candidates:
+        best = candidates[0].score
+        return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.3f}, below {min_score:.3f}."
+    if not snapshot.count():
+        return "Nothing relevant: this memory is empty."
+    return "Nothing relevant: no memory here passes the filters and shares a word or a meaning with the question."

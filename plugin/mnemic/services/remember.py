@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mnemic.domain.drafting import draft_memory
+from mnemic.domain.drafting import check_origin, draft_memory
 from mnemic.domain.memory import (
     Link,
     MemoryId,
@@ -33,7 +33,7 @@ _MIN_SHAPE_WORDS = 3
 
 
 def remember(
-    backends: Backends, memories: Sequence[NewMemory], *, namespace: Namespace, origin: Origin
+    backends: Backends, memories: Sequence[NewMemory | str], *, namespace: Namespace, origin: Origin
 ) -> tuple[Remembered, ...]:
     """Store all of ``memories`` in one transaction, or none. Receipts come in the same order.
 
@@ -49,8 +49,16 @@ def remember(
             hint="Remember them in several calls.",
         )
     now = backends.clock.now()
+    origin = check_origin(origin)
     drafts = [
-        draft_memory(new, id=backends.new_id(), namespace=namespace, origin=origin, recorded_at=now) for new in memories
+        draft_memory(
+            NewMemory(text=new) if isinstance(new, str) else new,
+            id=backends.new_id(),
+            namespace=namespace,
+            origin=origin,
+            recorded_at=now,
+        )
+        for new in memories
     ]
     vectors = embed_records(backends.embedder, drafts)
     with backends.ledger.transaction() as transaction:
@@ -79,10 +87,10 @@ def _store(transaction: LedgerTransaction, draft: MemoryRecord, vector: bytes | 
 
 
 def _twin_of(transaction: LedgerTransaction, draft: MemoryRecord) -> tuple[RowKey, MemoryRecord] | None:
-    """The active memory that is the same. Something that supersedes is new, unless it repeats what it supersedes."""
+    """The active memory that is the same. What supersedes another is new, unless it repeats that, or is a retry."""
     for key, other in transaction.twins(draft):
         same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
-        if same_text and draft.supersedes in (None, other.id):
+        if same_text and draft.supersedes in (None, other.id, other.supersedes):
             return key, other
     return None
 
@@ -92,14 +100,22 @@ def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, dr
     detail: dict[str, Any] = {}
     if draft.text != twin.text:
         detail["text"] = draft.text
-    for name in ("tags", "session", "speaker", "source", "evidence"):
+    for name in ("session", "speaker", "source", "evidence"):
         value = getattr(draft, name)
         if value and value != getattr(twin, name):
             detail[name] = list(value) if isinstance(value, tuple) else value
-    if draft.occurred_at is not None and draft.occurred_at != twin.occurred_at:
-        detail["occurred_at"] = draft.occurred_at.isoformat()
+    for name in ("occurred_at", "valid_from"):
+        moment = getattr(draft, name)
+        if moment not in (None, getattr(twin, name), draft.recorded_at):
+            detail[name] = moment.isoformat()
+    new_tags = sorted({*draft.tags} - {*twin.tags})
+    if new_tags:
+        detail["tags"] = new_tags
+        transaction.set_tags(key, sorted({*draft.tags, *twin.tags}))
     confirmations = transaction.confirm(key, at=draft.recorded_at, origin=draft.origin, detail=detail)
     for id in draft.evidence:
+        if id == twin.id:
+            continue
         transaction.link(Link(source=twin.id, target=id, relation=Relation.EVIDENCE))
     return Remembered(id=twin.id, outcome=Outcome.CONFIRMED, confirmations=confirmations)
 

@@ -188,16 +188,18 @@ def _parse(lines: Iterable[str], progress: Progress | None) -> tuple[list[Memory
     records: list[MemoryRecord] = []
     rest: list[Event | Link | Erasure] = []
     problems: list[str] = []
-    number = 0
+    headed = False
     for number, line in enumerate(lines, 1):
         if progress is not None and number % _BATCH == 0:
             progress(number)
         if not line.strip():
             continue
+        if not headed:
+            _check_header(line)
+            headed = True
+            continue
         try:
             parsed = _LINE.validate_json(line)
-            if number == 1 and not isinstance(parsed, _HeaderLine):
-                raise InvalidInput("the first line is not the header of a mnemic export")
             if isinstance(parsed, _MemoryLine):
                 records.append(_record(parsed))
             elif not isinstance(parsed, _HeaderLine):
@@ -212,9 +214,25 @@ def _parse(lines: Iterable[str], progress: Progress | None) -> tuple[list[Memory
             break
     if problems:
         raise InvalidInput("Nothing was imported. " + "; ".join(problems), hint="Mend these lines and import again.")
-    if not number:
+    if not headed:
         raise InvalidInput("The import is empty.", hint="Give a file that `mnemic export` wrote.")
     return records, rest
+
+
+def _check_header(line: str) -> None:
+    """The first line says what the file is."""
+    try:
+        header = json.loads(line)
+        version = header["version"] if header["format"] == FORMAT else None
+    except (ValueError, TypeError, KeyError):
+        version = None
+    if version is None:
+        raise InvalidInput("This is not a mnemic export.", hint="Give a file that `mnemic export` wrote.")
+    if version != FORMAT_VERSION:
+        raise InvalidInput(
+            f"The export has format version {str(version)[:20]}; this mnemic reads version {FORMAT_VERSION}.",
+            hint="Update mnemic.",
+        )
 
 
 def _record(line: _MemoryLine) -> MemoryRecord:

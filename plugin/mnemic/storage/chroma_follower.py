@@ -10,11 +10,12 @@ from filelock import FileLock, Timeout
 
 from mnemic.errors import MnemicError
 from mnemic.logs import get_logger
-from mnemic.protocols import FeedRow, IndexState, Ledger
+from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState, Ledger
 from mnemic.storage.chroma_store import (
     ChromaAddress,
     ChromaStore,
-    generation_folders,
+    GenerationLost,
+    forget_everything,
     is_lost,
     new_generation,
     open_generation,
@@ -30,8 +31,9 @@ log = get_logger(__name__)
 class ChromaFollower:
     """A thread that competes for the owner lock, follows the ledger's feed and rebuilds what breaks.
 
-    It starts to feed Chroma when the ledger holds ``from_memories`` memories: below that an exact scan is faster, and
-    Chroma costs 120 MB and more than a second to open. ``store`` is the open generation while this process is the owner.
+    It feeds Chroma with the namespaces that hold at least ``from_memories`` memories: below that an exact scan is faster,
+    while Chroma takes 120 MB and more than a second to open, and memory and file handles for each collection. ``store``
+    is the open generation: in the owner's process, and with a server in every process.
     """
 
     def __init__(
@@ -52,6 +54,9 @@ class ChromaFollower:
         self._failures = 0
         self._store: ChromaStore | None = None
         self._generation: str | None = None
+        self._looked_at = -1
+        self._namespaces: list[int] = []
+        self._lost = False
 
     @property
     def store(self) -> ChromaStore | None:
@@ -73,23 +78,33 @@ class ChromaFollower:
         """There is something new to follow."""
         self._wake.set()
 
-    def stop(self, *, timeout_seconds: float = 10.0) -> None:
-        """End the thread, close Chroma and release the lock. Idempotent."""
+    def report(self, error: Exception) -> None:
+        """A query has failed. If that means that the generation is lost, it is built anew."""
+        if is_lost(error, self._address.mode):
+            self._lost = True
+        self.nudge()
+
+    def stop(self, *, timeout_seconds: float = 2.0) -> None:
+        """End the thread, close Chroma and release the lock. A thread that waits for a stalled server is left behind."""
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout_seconds)
 
     def wait_until(self, seq: int, *, timeout_seconds: float) -> bool:
-        """Wait until some process has fed Chroma up to ``seq``."""
+        """Wait until some process has fed Chroma with every large namespace up to ``seq``."""
         self.nudge()
         with self._caught_up:
-            return self._caught_up.wait_for(lambda: self._applied() >= seq or self._stop.is_set(), timeout_seconds)
+            return self._caught_up.wait_for(lambda: self._has_fed(seq) or self._stop.is_set(), timeout_seconds)
 
-    def _applied(self) -> int:
+    def _has_fed(self, seq: int) -> bool:
         with self._ledger.snapshot() as snapshot:
-            state = snapshot.index_state(self.index_name)
-        return -1 if state is None else state.seq
+            for namespace in snapshot.large_namespaces(self._from_memories):
+                state = snapshot.index_state(self.index_name, namespace)
+                if state is None or state.seq < min(seq, snapshot.namespace_seq(namespace)):
+                    return False
+            whole = snapshot.index_state(self.index_name, WHOLE_INDEX)
+        return whole is None or whole.generation != FORGOTTEN
 
     def _run(self) -> None:
         try:
@@ -103,30 +118,41 @@ class ChromaFollower:
                     self._abandon(lost=is_lost(error, self._address.mode))
                 with self._caught_up:
                     self._caught_up.notify_all()
-                self._wake.wait(min(self._poll_seconds * 2**self._failures, _MAX_PAUSE_SECONDS))
+                self._wake.wait(min(self._poll_seconds * 2 ** min(self._failures, 6), _MAX_PAUSE_SECONDS))
                 self._wake.clear()
         finally:
             self._release()
 
     def _step(self) -> None:
         with self._ledger.snapshot() as snapshot:
-            state = snapshot.index_state(self.index_name)
+            whole = snapshot.index_state(self.index_name, WHOLE_INDEX)
             last_seq = snapshot.last_seq()
-            wanted = state is not None or snapshot.count() >= self._from_memories
+            if last_seq != self._looked_at:
+                self._namespaces = snapshot.large_namespaces(self._from_memories)
+                self._looked_at = last_seq
             ledger_id = snapshot.ledger_id()
+        if self._lost:
+            self._lost = False
+            raise GenerationLost("a query failed")
         if self._store is not None:
             self._store.check()
-            if state is None or state.generation != self._generation:
+            if whole is None or whole.generation != self._generation:
                 self._abandon(lost=False)
-        if not wanted:
-            if generation_folders(self._address) and self._own():
-                remove_other_generations(self._address, ledger_id, None, keep=None)
+        if whole is not None and whole.generation == FORGOTTEN:
+            if not self._own():
+                return
+            forget_everything(self._address, ledger_id)
+            with self._ledger.transaction() as transaction:
+                transaction.drop_index_states(self.index_name)
+            whole = None
+        if not self._namespaces:
             return
         owns = self._own()
         if self._store is None and (owns or self._address.mode != "embedded"):
-            state = self._open(state, ledger_id, owns=owns)
-        while owns and state is not None and state.seq < last_seq and not self._stop.is_set():
-            state = self._follow(state, last_seq)
+            self._open(whole, ledger_id, owns=owns)
+        if owns and self._store is not None:
+            for namespace in self._namespaces:
+                self._follow(self._store, namespace)
 
     def _own(self) -> bool:
         if not self._lock.is_locked:
@@ -137,48 +163,50 @@ class ChromaFollower:
             log.info("chroma.owned", index=self.index_name)
         return True
 
-    def _open(self, state: IndexState | None, ledger_id: str, *, owns: bool) -> IndexState | None:
+    def _open(self, whole: IndexState | None, ledger_id: str, *, owns: bool) -> None:
         store = None
-        if state is not None:
+        generation = None if whole is None else whole.generation
+        if generation is not None:
             try:
-                store = open_generation(self._address, ledger_id=ledger_id, generation=state.generation, create=False)
+                store = open_generation(self._address, ledger_id=ledger_id, generation=generation, create=False)
             except Exception as error:
                 if not is_lost(error, self._address.mode):
                     raise
                 log.warning("chroma.unreadable", error=f"{type(error).__name__}: {error}")
         if store is None and owns:
-            state = IndexState(generation=new_generation(), seq=0)
-            log.info("chroma.rebuilding", generation=state.generation)
-            store = open_generation(self._address, ledger_id=ledger_id, generation=state.generation, create=True)
-            self._save(state)
-        if owns and state is not None:
-            remove_other_generations(self._address, ledger_id, store, keep=state.generation)
+            generation = new_generation()
+            log.info("chroma.rebuilding", generation=generation)
+            store = open_generation(self._address, ledger_id=ledger_id, generation=generation, create=True)
+            with self._ledger.transaction() as transaction:
+                transaction.drop_index_states(self.index_name)
+                transaction.set_index_state(self.index_name, WHOLE_INDEX, IndexState(generation=generation, seq=0))
+        if owns and store is not None and generation is not None:
+            remove_other_generations(self._address, ledger_id, store, keep=generation)
+        self._generation = generation if store is not None else None
         self._store = store
-        self._generation = state.generation if store is not None and state is not None else None
-        return state
 
-    def _follow(self, state: IndexState, last_seq: int) -> IndexState:
-        with self._ledger.snapshot() as snapshot:
-            rows = snapshot.feed(self._embedder_id, after=state.seq, limit=_FEED_CHUNK)
-        by_namespace: dict[int, list[FeedRow]] = {}
-        for row in rows:
-            by_namespace.setdefault(row.namespace_key, []).append(row)
-        assert self._store is not None
-        for namespace_key, changed in by_namespace.items():
-            put = [row for row in changed if row.recallable and row.vector is not None]
-            gone = [row.key for row in changed if not row.recallable]
+    def _follow(self, store: ChromaStore, namespace: int) -> None:
+        """Bring one namespace up to the present."""
+        assert self._generation is not None
+        while not self._stop.is_set():
+            with self._ledger.snapshot() as snapshot:
+                state = snapshot.index_state(self.index_name, namespace)
+                after = 0 if state is None else state.seq
+                if snapshot.namespace_seq(namespace) <= after:
+                    return
+                rows = snapshot.feed(self._embedder_id, namespace, after=after, limit=_FEED_CHUNK)
+            put = [row for row in rows if row.recallable and row.vector is not None]
+            gone = [row.key for row in rows if not row.recallable]
             if put:
                 vectors = np.frombuffer(b"".join(row.vector or b"" for row in put), np.float32)
-                self._store.put(namespace_key, [row.key for row in put], vectors.reshape(len(put), -1))
+                store.put(namespace, [row.key for row in put], vectors.reshape(len(put), -1))
             if gone:
-                self._store.remove(namespace_key, gone)
-        followed = IndexState(generation=state.generation, seq=rows[-1].seq if rows else last_seq)
-        self._save(followed)
-        return followed
-
-    def _save(self, state: IndexState) -> None:
-        with self._ledger.transaction() as transaction:
-            transaction.set_index_state(self.index_name, state)
+                store.remove(namespace, gone)
+            followed = IndexState(generation=self._generation, seq=rows[-1].seq)
+            with self._ledger.transaction() as transaction:
+                # Whoever erased something meanwhile has had the index start anew; this generation must not come back.
+                if not transaction.set_index_state(self.index_name, namespace, followed, instead_of=self._generation):
+                    return
 
     def _abandon(self, *, lost: bool) -> None:
         """Close the present generation; a lost one is never opened again."""
@@ -191,7 +219,7 @@ class ChromaFollower:
         if lost and self._lock.is_locked:
             try:
                 with self._ledger.transaction() as transaction:
-                    transaction.set_index_state(self.index_name, None)
+                    transaction.drop_index_states(self.index_name)
             except MnemicError as error:
                 log.warning("chroma.state_not_reset", error=str(error))
 

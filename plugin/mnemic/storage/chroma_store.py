@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from mnemic.domain.memory import RowKey
 from mnemic.errors import MnemicError
-from mnemic.protocols import Vectors
+from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, Ledger, Vectors
 
 ChromaMode = Literal["off", "embedded", "server", "cloud"]
 
@@ -27,7 +28,7 @@ ChromaMode = Literal["off", "embedded", "server", "cloud"]
 _BATCH = 5_000
 _HNSW = {"hnsw": {"space": "cosine", "ef_construction": 128, "ef_search": 128}}
 _PROBE_SECONDS = 60.0
-_HTTP_TIMEOUT_SECONDS = 10.0
+_HTTP_TIMEOUT_SECONDS = 2.0
 _OPEN_MARK = "opened-by-mnemic"
 
 
@@ -84,15 +85,13 @@ class ChromaStore:
 
     def nearest(self, namespace_key: int, query: Vectors, *, limit: int) -> list[RowKey]:
         """Keys of about the nearest vectors. Order and completeness are Chroma's: approximate."""
-        collection = self._collection(namespace_key, create=False)
-        if collection is None:
-            return []
-        found = collection.query(query_embeddings=[query], n_results=limit, include=["distances"])
+        found = self._collection(namespace_key, create=False).query(
+            query_embeddings=[query], n_results=limit, include=["distances"]
+        )
         return [RowKey(int(id)) for id in found["ids"][0]]
 
     def count(self, namespace_key: int) -> int:
-        collection = self._collection(namespace_key, create=False)
-        return 0 if collection is None else int(collection.count())
+        return int(self._collection(namespace_key, create=False).count())
 
     def check(self) -> None:
         """Raise when the index is no longer there."""
@@ -121,12 +120,7 @@ class ChromaStore:
             if create:
                 collection = self._client.get_or_create_collection(name, embedding_function=None, configuration=_HNSW)
             else:
-                from chromadb.errors import NotFoundError
-
-                try:
-                    collection = self._client.get_collection(name, embedding_function=None)
-                except NotFoundError:
-                    return None
+                collection = self._client.get_collection(name, embedding_function=None)
             self._collections[namespace_key] = collection
         return collection
 
@@ -169,18 +163,41 @@ def remove_other_generations(
 ) -> None:
     """Delete every generation but ``keep``. For the owner only."""
     if address.mode == "embedded":
-        for folder in generation_folders(address):
-            if folder.name != keep:
-                shutil.rmtree(folder, ignore_errors=True)
+        if address.folder is not None and address.folder.is_dir():
+            for folder in address.folder.iterdir():
+                if folder.is_dir() and folder.name != keep:
+                    shutil.rmtree(folder, ignore_errors=True)
     elif store is not None:
         store.drop_older(f"mnemic-{ledger_id}")
 
 
-def generation_folders(address: ChromaAddress) -> list[Path]:
-    """The folders of all generations of an embedded index."""
-    if address.mode != "embedded" or address.folder is None or not address.folder.is_dir():
-        return []
-    return [folder for folder in address.folder.iterdir() if folder.is_dir()]
+def forget_everything(address: ChromaAddress, ledger_id: str) -> None:
+    """Leave nothing of this ledger in Chroma. For the owner only; no generation may be open."""
+    if address.mode == "embedded":
+        if address.folder is not None and address.folder.is_dir():
+            shutil.rmtree(address.folder)
+        return
+    store = ChromaStore(_connect(address), prefix="mnemic-nothing")
+    store.drop_older(f"mnemic-{ledger_id}")
+    store.close()
+
+
+def forget_unused_folder(ledger: Ledger, folder: Path, lock_path: Path) -> None:
+    """Clear an embedded index from which something was erased, on behalf of processes that do not use it."""
+    with ledger.snapshot() as snapshot:
+        names = [name for name in snapshot.index_names() if name.startswith("chroma:embedded:")]
+        states = {name: snapshot.index_state(name, WHOLE_INDEX) for name in names}
+    forgotten = [name for name, state in states.items() if state is not None and state.generation == FORGOTTEN]
+    if not forgotten:
+        return
+    try:
+        with FileLock(lock_path, timeout=0, thread_local=False):
+            forget_everything(ChromaAddress(folder=folder), "")
+            with ledger.transaction() as transaction:
+                for name in forgotten:
+                    transaction.drop_index_states(name)
+    except Timeout:
+        return  # its owner is at work and does it
 
 
 def is_lost(error: Exception, mode: ChromaMode) -> bool:
@@ -206,6 +223,8 @@ def _connect(address: ChromaAddress) -> Any:
     from chromadb.config import Settings
 
     settings = Settings(anonymized_telemetry=False)
+    if address.mode == "server":
+        _check_answers(address)
     if address.mode == "cloud":
         client: Any = chromadb.CloudClient(
             tenant=address.tenant, database=address.database, api_key=address.api_key, settings=settings
@@ -220,6 +239,14 @@ def _connect(address: ChromaAddress) -> Any:
     if session is not None:
         session.timeout = _HTTP_TIMEOUT_SECONDS
     return client
+
+
+def _check_answers(address: ChromaAddress) -> None:
+    """Raise when nothing answers. Chroma's own client would wait for ever while it connects."""
+    import httpx
+
+    scheme = "https" if address.ssl else "http"
+    httpx.get(f"{scheme}://{address.host}:{address.port}/api/v2/heartbeat", timeout=_HTTP_TIMEOUT_SECONDS)
 
 
 def _opens_in_another_process(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,10 @@ _DECIMALS = 6
 
 @dataclass(slots=True)
 class _Shelf:
-    """The vectors of one namespace, in the order in which this process saw them."""
+    """The vectors of one namespace, in the order in which this process saw them. ``seq`` is the last change taken in."""
 
     dimensions: int
+    seq: int
     count: int = 0
     keys: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     recallable: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -58,36 +59,32 @@ class _Shelf:
 
 
 class ExactIndex:
-    """Implements `mnemic.protocols.VectorIndex` by a scan. Memory: 4 bytes per dimension and memory.
+    """Implements `mnemic.protocols.VectorIndex` by a scan. Memory: 4 bytes per dimension and memory of namespaces in use.
 
-    ``start`` is the change after which it begins to follow the feed: 0 for all vectors, later for a tail.
+    ``starts`` names the change after which it begins to follow a namespace: 0 for all vectors, later for a tail.
     """
 
-    def __init__(self, embedder_id: str, dimensions: int, *, start: int = 0) -> None:
+    def __init__(self, embedder_id: str, dimensions: int, *, starts: Mapping[int, int] | None = None) -> None:
         self._embedder_id = embedder_id
         self._dimensions = dimensions
-        self._seq = start
+        self._starts = starts or {}
         self._shelves: dict[int, _Shelf] = {}
         self._lock = threading.Lock()
 
-    @property
-    def seq(self) -> int:
-        """The last change that this index knows."""
-        return self._seq
-
-    def refresh(self, snapshot: LedgerSnapshot) -> None:
-        """Take in every change up to ``snapshot``."""
-        if snapshot.last_seq() <= self._seq:
-            return
+    def refresh(self, snapshot: LedgerSnapshot, namespace_key: int) -> _Shelf:
+        """Take in every change of a namespace up to ``snapshot``. Another thread may have taken in later ones already."""
         with self._lock:
-            while rows := snapshot.feed(self._embedder_id, after=self._seq, limit=_FEED_CHUNK):
-                for row in rows:
-                    shelf = self._shelves.get(row.namespace_key)
-                    if shelf is None:
-                        shelf = self._shelves[row.namespace_key] = _Shelf(self._dimensions)
-                    shelf.put(row)
-                self._seq = rows[-1].seq
-            self._seq = max(self._seq, snapshot.last_seq())
+            shelf = self._shelves.get(namespace_key)
+            if shelf is None:
+                start = self._starts.get(namespace_key, 0)
+                shelf = self._shelves[namespace_key] = _Shelf(self._dimensions, seq=start)
+            if shelf.seq < snapshot.last_seq():
+                while rows := snapshot.feed(self._embedder_id, namespace_key, after=shelf.seq, limit=_FEED_CHUNK):
+                    for row in rows:
+                        shelf.put(row)
+                    shelf.seq = rows[-1].seq
+                shelf.seq = max(shelf.seq, snapshot.last_seq())
+            return shelf
 
     def search(
         self,
@@ -98,10 +95,9 @@ class ExactIndex:
         limit: int,
         among: NDArray[np.int64] | None,
     ) -> list[tuple[RowKey, float]]:
-        self.refresh(snapshot)
+        shelf = self.refresh(snapshot, namespace_key)
         with self._lock:
-            shelf = self._shelves.get(namespace_key)
-            if shelf is None or not shelf.count:
+            if not shelf.count:
                 return []
             keys = shelf.keys[: shelf.count]
             matrix = shelf.matrix[: shelf.count]
@@ -115,11 +111,8 @@ class ExactIndex:
     def similarities(
         self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, keys: Sequence[RowKey]
     ) -> dict[RowKey, float]:
-        self.refresh(snapshot)
+        shelf = self.refresh(snapshot, namespace_key)
         with self._lock:
-            shelf = self._shelves.get(namespace_key)
-            if shelf is None:
-                return {}
             rows = {key: at for key in keys if (at := shelf.rows.get(key)) is not None}
             matrix = shelf.matrix[list(rows.values())]
         return rounded(rows, matrix, query)
@@ -132,21 +125,27 @@ class ExactIndex:
                 return {}
             return {key: bool(shelf.recallable[at]) for key in keys if (at := shelf.rows.get(key)) is not None}
 
-    def counts(self) -> dict[int, int]:
-        """How many recallable vectors each namespace has, by the namespace's key."""
+    def hidden(self, namespace_key: int) -> int:
+        """How many memories that this index has seen recall must not return."""
         with self._lock:
-            return {key: int(shelf.recallable[: shelf.count].sum()) for key, shelf in self._shelves.items()}
+            shelf = self._shelves.get(namespace_key)
+            return 0 if shelf is None else shelf.count - int(shelf.recallable[: shelf.count].sum())
+
+    def recallable(self, snapshot: LedgerSnapshot, namespace_key: int) -> int:
+        """How many vectors recall may return."""
+        shelf = self.refresh(snapshot, namespace_key)
+        with self._lock:
+            return int(shelf.recallable[: shelf.count].sum())
 
     def describe(self) -> dict[str, Any]:
         with self._lock:
             vectors = sum(shelf.count for shelf in self._shelves.values())
             size = sum(shelf.matrix.nbytes for shelf in self._shelves.values())
-        return {"kind": "exact", "vectors": vectors, "seq": self._seq, "bytes": size}
+        return {"vectors": vectors, "bytes": size}
 
     def diagnose(self, snapshot: LedgerSnapshot) -> list[Finding]:
         """An exact index is read from the ledger itself: it cannot drift."""
-        self.refresh(snapshot)
-        return [Finding(check="index", ok=True, detail=f"exact, up to change {self._seq}")]
+        return [Finding(check="index", ok=True, detail=f"exact scan of the ledger, up to change {snapshot.last_seq()}")]
 
     def close(self) -> None:
         with self._lock:

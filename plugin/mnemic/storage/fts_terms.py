@@ -12,6 +12,7 @@ from mnemic.storage.sqlite_rows import in_clause
 # document counts enter scores through a logarithm, so 5 % more rows change a weight by less than 0.05.
 _STALE_AFTER_GROWTH = 1.05
 _MAX_REMEMBERED = 50_000
+_RARE = 100
 
 
 class FtsTerms:
@@ -39,7 +40,7 @@ class FtsTerms:
     def document_counts(self, connection: sqlite3.Connection, words: Sequence[str]) -> list[int]:
         """In how many memories each word occurs, exact or as of when the ledger was at most 5 % smaller."""
         stems = self.stems(words)
-        rows = int(connection.execute("SELECT coalesce(max(key), 0) FROM memories").fetchone()[0])
+        rows = int(connection.execute("SELECT memories FROM ledger").fetchone()[0])
         with self._lock:
             fresh = {stem: count for stem in stems if (count := self._fresh(stem, rows)) is not None}
         missing = [stem for stem in dict.fromkeys(stems) if stem not in fresh]
@@ -49,7 +50,8 @@ class FtsTerms:
             with self._lock:
                 if len(self._counts) > _MAX_REMEMBERED:
                     self._counts.clear()
-                self._counts.update({stem: (count, rows) for stem, count in counted.items()})
+                # A rare word is counted in no time, and a stale count of a rare word would be badly wrong.
+                self._counts.update({stem: (count, rows) for stem, count in counted.items() if count >= _RARE})
             fresh.update(counted)
         return [fresh[stem] for stem in stems]
 

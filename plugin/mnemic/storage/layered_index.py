@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
 from mnemic.logs import get_logger
-from mnemic.protocols import Finding, IndexState, LedgerSnapshot, Vectors
+from mnemic.protocols import WHOLE_INDEX, Finding, IndexState, LedgerSnapshot, Vectors
 from mnemic.storage.chroma_follower import ChromaFollower
 from mnemic.storage.chroma_store import ChromaStore
 from mnemic.storage.exact_index import ExactIndex, best, rounded
 
 # A longer tail than this is scanned as slowly as everything: leave Chroma aside until it has caught up.
 _MAX_TAIL = 20_000
+# Chroma is asked for so many more hits as may have to be left out; past this, an exact scan is as fast.
+_MAX_HIDDEN = 1_000
+_SUSPECT_SECONDS = 5.0
 
 log = get_logger(__name__)
 
@@ -34,9 +38,10 @@ class LayeredIndex:
         self._dimensions = dimensions
         self._follower = follower
         self._exact = ExactIndex(embedder_id, dimensions)
-        self._tail: tuple[IndexState, ExactIndex] | None = None
+        self._tails: dict[int, tuple[IndexState, ExactIndex]] = {}
         self._lock = threading.Lock()
-        self._last_served_by = "exact"
+        self._served_by: dict[int, str] = {}
+        self._suspected_until = 0.0
 
     def search(
         self,
@@ -47,26 +52,30 @@ class LayeredIndex:
         limit: int,
         among: NDArray[np.int64] | None,
     ) -> list[tuple[RowKey, float]]:
-        if among is None and (live := self._live_chroma(snapshot)) is not None:
+        live = self._live_chroma(snapshot, namespace_key) if among is None else None
+        if live is not None:
             try:
                 found = self._search_chroma(*live, snapshot, query, namespace_key, limit)
             except Exception as error:  # whatever Chroma raises: the exact layer has everything
                 log.warning("chroma.query_failed", error=f"{type(error).__name__}: {error}")
+                self._suspect(error)
             else:
-                self._last_served_by = "chroma"
-                return found
-        self._last_served_by = "exact"
+                if found is not None:
+                    self._served_by[namespace_key] = "chroma"
+                    return found
+        self._served_by[namespace_key] = "exact"
         return self._exact.search(snapshot, query, namespace_key, limit=limit, among=among)
 
     def similarities(
         self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, keys: Sequence[RowKey]
     ) -> dict[RowKey, float]:
-        if self._last_served_by == "exact":
+        if self._served_by.get(namespace_key) != "chroma":
             return self._exact.similarities(snapshot, query, namespace_key, keys)
         return self._stored_similarities(snapshot, query, keys)
 
     def describe(self) -> dict[str, Any]:
-        described: dict[str, Any] = {"served_by": self._last_served_by, "exact": self._exact.describe()}
+        served = sorted(set(self._served_by.values())) or ["exact"]
+        described: dict[str, Any] = {"served_by": "+".join(served), "exact": self._exact.describe()}
         if self._follower is not None:
             described["chroma"] = {
                 "index": self._follower.index_name,
@@ -79,54 +88,74 @@ class LayeredIndex:
         findings = self._exact.diagnose(snapshot)
         if self._follower is None:
             return findings
-        store = self._follower.store
-        state = snapshot.index_state(self._follower.index_name)
-        if state is None:
+        whole = snapshot.index_state(self._follower.index_name, WHOLE_INDEX)
+        if whole is None:
             return [*findings, Finding(check="index", ok=True, detail="Chroma: not in use at this size")]
-        if store is None or state.generation != self._follower.generation:
-            return [*findings, Finding(check="index", ok=True, detail="Chroma: another process owns it")]
-        if state.seq < snapshot.last_seq():
-            behind = snapshot.last_seq() - state.seq
-            return [*findings, Finding(check="index", ok=True, detail=f"Chroma: {behind} changes behind, catching up")]
-        expected = self._exact.counts()
-        drifted = {key: (store.count(key), count) for key, count in expected.items() if store.count(key) != count}
-        detail = "; ".join(f"namespace {key}: {found} of {count} vectors" for key, (found, count) in drifted.items())
-        ok = not drifted
-        return [
-            *findings,
-            Finding(check="index", ok=ok, detail=f"Chroma: {detail or 'agrees with the ledger'}", repairable=not ok),
-        ]
+        store = self._follower.store
+        if store is None or whole.generation != self._follower.generation:
+            return [*findings, Finding(check="index", ok=True, detail="Chroma: not open in this process")]
+        try:
+            return [*findings, self._compare(store, snapshot)]
+        except Exception as error:
+            detail = f"Chroma: out of reach ({type(error).__name__}: {error}); exact scans answer"
+            return [*findings, Finding(check="index", ok=False, detail=detail, repairable=True)]
 
     def close(self) -> None:
         self._exact.close()
 
+    def _compare(self, store: ChromaStore, snapshot: LedgerSnapshot) -> Finding:
+        """Whether Chroma holds as many vectors as the ledger, in every namespace that it has caught up with."""
+        assert self._follower is not None
+        drifted = []
+        compared = 0
+        for namespace in snapshot.large_namespaces(0):
+            state = snapshot.index_state(self._follower.index_name, namespace)
+            if state is None or state.seq < snapshot.namespace_seq(namespace):
+                continue
+            compared += 1
+            found, expected = store.count(namespace), self._exact.recallable(snapshot, namespace)
+            if found != expected:
+                drifted.append(f"namespace {namespace}: {found} of {expected} vectors")
+        detail = "; ".join(drifted) or f"agrees with the ledger in {compared} namespaces"
+        return Finding(check="index", ok=not drifted, detail=f"Chroma: {detail}", repairable=bool(drifted))
+
+    def _live_chroma(self, snapshot: LedgerSnapshot, namespace_key: int) -> tuple[ChromaStore, IndexState] | None:
+        """Chroma, if this process has the current generation open and it has nearly caught up with the namespace."""
+        if self._follower is None:
+            return None
+        store = self._follower.store
+        if store is None or time.monotonic() < self._suspected_until:
+            return None
+        state = snapshot.index_state(self._follower.index_name, namespace_key)
+        if state is None or state.generation != self._follower.generation:
+            return None
+        behind = snapshot.namespace_seq(namespace_key) - state.seq
+        if behind > 0:
+            self._follower.nudge()
+        return (store, state) if behind <= _MAX_TAIL else None
+
+    def _suspect(self, error: Exception) -> None:
+        """Leave Chroma alone for a while: a server that stalls must not stall every recall."""
+        self._suspected_until = time.monotonic() + _SUSPECT_SECONDS
+        if self._follower is not None:
+            self._follower.report(error)
+
     def _search_chroma(
         self, store: ChromaStore, state: IndexState, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int,
         limit: int,
-    ) -> list[tuple[RowKey, float]]:  # fmt: skip
-        tail = self._tail_after(state)
+    ) -> list[tuple[RowKey, float]] | None:  # fmt: skip
+        """The nearest in Chroma and in the tail; None when so much has changed that Chroma's answer may be incomplete."""
+        tail = self._tail_after(state, namespace_key)
         fresh = dict(tail.search(snapshot, query, namespace_key, limit=limit, among=None))
-        bulk = store.nearest(namespace_key, query, limit=limit)
+        hidden = tail.hidden(namespace_key)
+        if hidden > _MAX_HIDDEN:
+            return None
+        bulk = store.nearest(namespace_key, query, limit=limit + hidden)
         known = tail.states(bulk, namespace_key)
         keys = [key for key in bulk if key not in fresh and known.get(key, True)]
         merged = fresh | self._stored_similarities(snapshot, query, keys)
         ordered = np.fromiter(merged, np.int64, len(merged))
         return best(ordered, np.fromiter(merged.values(), np.float32, len(merged)), limit)
-
-    def _live_chroma(self, snapshot: LedgerSnapshot) -> tuple[ChromaStore, IndexState] | None:
-        """Chroma, if this process has the current generation open and it has nearly caught up."""
-        if self._follower is None:
-            return None
-        store = self._follower.store
-        if store is None:
-            return None
-        state = snapshot.index_state(self._follower.index_name)
-        if state is None or state.generation != self._follower.generation:
-            return None
-        behind = snapshot.last_seq() - state.seq
-        if behind:
-            self._follower.nudge()
-        return (store, state) if behind <= _MAX_TAIL else None
 
     def _stored_similarities(
         self, snapshot: LedgerSnapshot, query: Vectors, keys: Sequence[RowKey]
@@ -135,13 +164,13 @@ class LayeredIndex:
         matrix = np.frombuffer(b"".join(stored.values()), np.float32).reshape(len(stored), self._dimensions)
         return rounded(stored, matrix, query)
 
-    def _tail_after(self, state: IndexState) -> ExactIndex:
+    def _tail_after(self, state: IndexState, namespace_key: int) -> ExactIndex:
         """The index over what came after ``state``. It is replaced when Chroma has moved far enough."""
         with self._lock:
-            if self._tail is not None:
-                followed, tail = self._tail
+            if namespace_key in self._tails:
+                followed, tail = self._tails[namespace_key]
                 if followed.generation == state.generation and followed.seq <= state.seq <= followed.seq + _MAX_TAIL:
                     return tail
-            tail = ExactIndex(self._embedder_id, self._dimensions, start=state.seq)
-            self._tail = (state, tail)
+            tail = ExactIndex(self._embedder_id, self._dimensions, starts={namespace_key: state.seq})
+            self._tails[namespace_key] = (state, tail)
             return tail

@@ -10,8 +10,11 @@ import sqlite3
 from mnemic.errors import StoreUnavailable
 
 _VERSION_1 = """
-CREATE TABLE ledger (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
-INSERT INTO ledger VALUES (1, lower(hex(randomblob(8))), 0);
+CREATE TABLE ledger (
+    only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, seq INTEGER NOT NULL, memories INTEGER NOT NULL,
+    unscrubbed INTEGER NOT NULL       -- 1 while erased content may still be in the files
+) STRICT;
+INSERT INTO ledger VALUES (1, lower(hex(randomblob(8))), 0, 0, 0);
 
 CREATE TABLE namespaces (key INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT;
 
@@ -38,10 +41,11 @@ CREATE TABLE memories (
     confirmations INTEGER NOT NULL DEFAULT 0, confirmed_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX memories_by_id ON memories (id);
-CREATE UNIQUE INDEX memories_by_seq ON memories (seq);
+CREATE UNIQUE INDEX memories_by_seq ON memories (namespace, seq);
 CREATE INDEX memories_by_sameness ON memories (sameness);
 CREATE INDEX memories_by_supersedes ON memories (supersedes) WHERE supersedes IS NOT NULL;
 CREATE INDEX memories_by_session ON memories (namespace, session) WHERE session IS NOT NULL;
+CREATE INDEX memories_by_speaker ON memories (namespace, speaker) WHERE speaker IS NOT NULL;
 
 CREATE VIEW memories_searched AS
 SELECT key, 'ns' || namespace AS scope,
@@ -67,8 +71,7 @@ CREATE TABLE speakers (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE near_keys (
-    near_key INTEGER NOT NULL, key INTEGER NOT NULL REFERENCES memories (key) ON DELETE CASCADE,
-    PRIMARY KEY (near_key, key)
+    near_key INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (near_key, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE events (
@@ -86,9 +89,15 @@ CREATE INDEX links_by_target ON links (target);
 CREATE TABLE erasures (
     seq INTEGER PRIMARY KEY, key INTEGER NOT NULL, id TEXT NOT NULL, namespace INTEGER NOT NULL, erased_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX erasures_by_seq ON erasures (namespace, seq);
+CREATE INDEX erasures_by_id ON erasures (id);
 
 CREATE TABLE embedders (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL) STRICT;
-CREATE TABLE index_states (name TEXT PRIMARY KEY, generation TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+-- How far an index outside the ledger has followed a namespace; namespace 0 stands for the index itself.
+CREATE TABLE index_states (
+    name TEXT NOT NULL, namespace INTEGER NOT NULL, generation TEXT NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (name, namespace)
+) STRICT, WITHOUT ROWID;
 """
 
 MIGRATIONS = (_VERSION_1,)

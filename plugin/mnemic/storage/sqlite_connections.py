@@ -7,7 +7,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
@@ -28,9 +28,8 @@ class SqliteConnections:
         self.path = path
         self._synchronous = "FULL" if durable else "NORMAL"
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
-        self._open: list[sqlite3.Connection] = []
         self._writer_lock = threading.Lock()
-        self._list_lock = threading.Lock()
+        self._state_lock = threading.Lock()
         self._closed = False
         with translated_errors(path):
             try:
@@ -55,7 +54,7 @@ class SqliteConnections:
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
-                self._readers.put(connection)
+                self._give_back(connection)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -80,13 +79,26 @@ class SqliteConnections:
             yield self._writer
 
     def close(self) -> None:
-        """Close everything. Idempotent."""
-        with self._writer_lock, self._list_lock:
+        """Close everything that is not in use now, and what is as soon as it is given back. Idempotent."""
+        with self._writer_lock, self._state_lock:
+            if self._closed:
+                return
             self._closed = True
-            while self._open:
-                self._open.pop().close()
+            self._writer.close()
+            with suppress(queue.Empty):
+                while True:
+                    self._readers.get_nowait().close()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        # Closing a connection under a running statement would crash the process.
+        with self._state_lock:
+            if self._closed:
+                connection.close()
+            else:
+                self._readers.put(connection)
 
     def _connect(self) -> sqlite3.Connection:
+        is_new = not self.path.exists()
         connection = sqlite3.connect(
             self.path,
             timeout=BUSY_TIMEOUT_SECONDS,
@@ -94,8 +106,10 @@ class SqliteConnections:
             check_same_thread=False,
             cached_statements=256,
         )
-        with self._list_lock:
-            self._open.append(connection)
+        if is_new:
+            # Memories are private. The files that SQLite makes beside this one take over its mode. (Opening and closing the
+            # file ourselves instead would release the locks of this process's other connections to it.)
+            self.path.chmod(0o600)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -123,7 +137,10 @@ def _translate(error: Exception, path: Path) -> BackendError:
     code = getattr(error, "sqlite_errorname", "") or ""
     what = f"The ledger {path} "
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StoreCorrupted(f"{what}is damaged ({text}).", hint="Run `mnemic doctor`; do not delete the file.")
+        return StoreCorrupted(
+            f"{what}is damaged ({text}).",
+            hint="Keep the file, move it away, and import your last export or restore the folder from a backup.",
+        )
     if code.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
         return StoreUnavailable(f"{what}could not grow: the disk is full.", hint="Free some space and try again.")
     if code.startswith("SQLITE_READONLY") or isinstance(error, OSError) or "unable to open" in text:

@@ -8,9 +8,12 @@ from mnemic.domain.memory import Status
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.storage.sqlite_rows import in_clause, path_of, to_microseconds
 
-RECALLABLE = "m.held = 'active' AND m.superseded_by IS NULL AND m.kind IN ({})".format(
-    ",".join(f"'{kind.value}'" for kind in RECALLED_KINDS)
-)
+# For indexes that follow the feed. What has been superseded from a later moment on stays in until then; the time at which
+# an index reads the feed may be long before a question, so every hit is checked again (`mnemic.services.recall`).
+RECALLABLE = (
+    "m.held = 'active' AND (m.superseded_by IS NULL OR m.valid_to > (julianday('now') - 2440587.5) * 86400e6) "
+    "AND m.kind IN ({})"
+).format(",".join(f"'{kind.value}'" for kind in RECALLED_KINDS))
 
 
 def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
@@ -43,23 +46,34 @@ def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
         add("coalesce(m.occurred_at, m.recorded_at) < ?", to_microseconds(filter.until))
     if filter.as_of is not None:
         moment = to_microseconds(filter.as_of)
-        add("m.valid_from <= ? AND (m.valid_to IS NULL OR m.valid_to > ?)", moment, moment)
+        # The end of validity was learnt with the successor: what was known before that knows of no end.
+        learnt = None if filter.known_at is None else to_microseconds(filter.known_at)
+        add(
+            "m.valid_from <= ? AND (m.valid_to IS NULL OR m.valid_to > ? OR m.superseded_at > ?)",
+            moment,
+            moment,
+            learnt,
+        )
     if filter.known_at is not None:
         moment = to_microseconds(filter.known_at)
-        add("m.recorded_at <= ? AND (m.superseded_at IS NULL OR m.superseded_at > ?)", moment, moment)
-    _add_statuses(filter, conditions)
+        add("m.recorded_at <= ?", moment)
+        if filter.as_of is None:
+            add("(m.superseded_at IS NULL OR m.superseded_at > ?)", moment)
+    _add_statuses(filter, conditions, values)
     return " AND ".join(conditions) or "1", values
 
 
-def _add_statuses(filter: MemoryFilter, conditions: list[str]) -> None:
+def _add_statuses(filter: MemoryFilter, conditions: list[str], values: list[Any]) -> None:
     """Looking back in time, what has been superseded since counts as active."""
-    looking_back = filter.as_of is not None or filter.known_at is not None
     allowed: list[str] = []
     for status in filter.statuses:
         if status is Status.SUPERSEDED:
             allowed.append("(m.held = 'active' AND m.superseded_by IS NOT NULL)")
-        elif status is Status.ACTIVE and not looking_back:
+        elif status is not Status.ACTIVE or filter.looks_back():
+            allowed.append(f"m.held = '{status.value}'")
+        elif filter.now is None:
             allowed.append("(m.held = 'active' AND m.superseded_by IS NULL)")
         else:
-            allowed.append(f"m.held = '{status.value}'")
+            allowed.append("(m.held = 'active' AND (m.superseded_by IS NULL OR m.valid_to > ?))")
+            values.append(to_microseconds(filter.now))
     conditions.append("(" + (" OR ".join(allowed) or "0") + ")")

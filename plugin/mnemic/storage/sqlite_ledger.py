@@ -52,13 +52,14 @@ class SqliteLedger:
                 f"CREATE TABLE IF NOT EXISTS {vector_table(key)} (key INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT"
             )
 
-    def diagnose(self) -> list[Finding]:
+    def diagnose(self, embedder_id: str) -> list[Finding]:
         with self._connections.exclusive() as connection:
             return [
                 _integrity(connection),
                 _full_text(connection),
                 _orphans(connection),
-                *_vectors(connection),
+                _count(connection),
+                *_vectors(connection, embedder_id),
             ]
 
     def repair(self) -> list[str]:
@@ -77,6 +78,9 @@ class SqliteLedger:
                 ).rowcount
                 if removed:
                     done.append(f"removed {removed} orphaned vectors")
+            if not _count(connection).ok:
+                connection.execute("UPDATE ledger SET memories = (SELECT count(*) FROM memories)")
+                done.append("counted the memories again")
         return done
 
     def scrub(self) -> bool:
@@ -84,8 +88,14 @@ class SqliteLedger:
             # Merging all full-text segments drops the words of deleted rows; VACUUM rewrites every page; the truncating
             # checkpoint empties the write-ahead log, which may hold older versions of pages.
             connection.execute("INSERT INTO memories_words (memories_words) VALUES ('optimize')")
-            connection.execute("VACUUM")
+            connection.execute("PRAGMA temp_store = FILE")  # VACUUM's copy of the whole file does not belong in memory
+            try:
+                connection.execute("VACUUM")
+            finally:
+                connection.execute("PRAGMA temp_store = MEMORY")
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if not busy:
+                connection.execute("UPDATE ledger SET unscrubbed = 0")
         return not busy
 
     def size_bytes(self) -> int:
@@ -129,17 +139,31 @@ def _orphans(connection: sqlite3.Connection) -> Finding:
     return Finding(check="orphans", ok=not present, detail=detail, repairable=bool(present))
 
 
-def _vectors(connection: sqlite3.Connection) -> list[Finding]:
+def _count(connection: sqlite3.Connection) -> Finding:
+    kept, counted = connection.execute("SELECT memories, (SELECT count(*) FROM memories) FROM ledger").fetchone()
+    ok = kept == counted
+    return Finding(
+        check="count", ok=ok, detail=f"{counted:,} memories" + ("" if ok else f", {kept:,} noted"), repairable=not ok
+    )
+
+
+def _vectors(connection: sqlite3.Connection, embedder_id: str) -> list[Finding]:
     findings = []
-    for table, embedder_id in _vector_tables(connection):
+    for table, id in _vector_tables(connection):
         missing, orphaned = connection.execute(
             f"SELECT (SELECT count(*) FROM memories WHERE key NOT IN (SELECT key FROM {table})), "
             f"(SELECT count(*) FROM {table} WHERE key NOT IN (SELECT key FROM memories))"
         ).fetchone()
         detail = f"{missing} memories without a vector, {orphaned} vectors without a memory"
-        ok = not missing and not orphaned
+        # Another embedder's vectors need not be complete: whoever uses it fills in what is missing.
+        ok = not orphaned and (not missing or id != embedder_id)
         findings.append(
-            Finding(check=f"vectors of {embedder_id}", ok=ok, detail="complete" if ok else detail, repairable=not ok)
+            Finding(
+                check=f"vectors of {id}",
+                ok=ok,
+                detail=detail if missing or orphaned else "complete",
+                repairable=not ok,
+            )
         )
     return findings
 

@@ -45,6 +45,7 @@ _LARGE_ROWS = 30_000
 _COMMON_SHARE = 0.05
 _COMMON_SHARE_LARGE = 0.02
 _ALWAYS_KEPT = 3
+_MOST_WORDS = 32
 
 
 class SqliteSnapshot:
@@ -100,9 +101,14 @@ class SqliteSnapshot:
 
     def telling(self, words: Sequence[str]) -> tuple[str, ...]:
         rows = self._rows()
-        if rows < _PRUNE_FROM_ROWS or len(words) <= _ALWAYS_KEPT:
+        if len(words) <= _ALWAYS_KEPT or (rows < _PRUNE_FROM_ROWS and len(words) <= _MOST_WORDS):
             return tuple(words)
         counts = dict(zip(words, self._terms.document_counts(self._connection, words), strict=True))
+        if len(words) > _MOST_WORDS:
+            # What occurs nowhere finds nothing; of the rest, the rarest tell most.
+            words = sorted((word for word in words if counts[word]), key=lambda word: counts[word])[:_MOST_WORDS]
+        if rows < _PRUNE_FROM_ROWS:
+            return tuple(words)
         most = rows * (_COMMON_SHARE if rows < _LARGE_ROWS else _COMMON_SHARE_LARGE)
         rarest = set(sorted(words, key=lambda word: counts[word])[:_ALWAYS_KEPT])
         return tuple(word for word in words if counts[word] <= most or (word in rarest and counts[word] <= rows / 2))
@@ -127,12 +133,23 @@ class SqliteSnapshot:
         )  # fmt: skip
         return [LexicalHit(key=RowKey(key), bm25=score) for key, score in rows]
 
+    def holding_all(self, words: Sequence[str], keys: Sequence[RowKey]) -> list[RowKey]:
+        if not words or not keys:
+            return []
+        match = "body : (" + " AND ".join(f'"{word}"' for word in words) + ")"
+        rows = self._all(
+            f"SELECT rowid FROM memories_words WHERE memories_words MATCH ? AND rowid IN {in_clause(keys)}",
+            match,
+            *keys,
+        )
+        return [RowKey(row[0]) for row in rows]
+
     def information(self, words: Sequence[str]) -> float:
         rows = self._rows()
         counts = self._terms.document_counts(self._connection, words)
         # An unknown word still asks for something: it weighs as much as one that occurs once.
-        weights = [math.log((rows - count + 0.5) / (count + 0.5)) for count in (max(count, 1) for count in counts)]
-        return (_FTS5_K1 + 1) * sum(max(weight, 1e-6) for weight in weights) if any(counts) else 0.0
+        weights = [math.log((max(rows - count, 0) + 0.5) / (max(count, 1) + 0.5)) for count in counts]
+        return (_FTS5_K1 + 1) * sum(max(weight, 1e-6) for weight in weights)
 
     def speakers(self, namespace: Namespace, *, subtree: bool = False) -> list[str]:
         path = path_of(namespace)
@@ -156,21 +173,30 @@ class SqliteSnapshot:
             )
         }
 
-    def feed(self, embedder_id: str, *, after: int, limit: int) -> list[FeedRow]:
+    def feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:
         table = self._vector_table(embedder_id)
         rows = self._all(
-            f"SELECT m.key, m.seq, m.namespace, {RECALLABLE}, 0, v.vector FROM memories m LEFT JOIN {table} v "
-            "ON v.key = m.key WHERE m.seq > ?1 UNION ALL SELECT key, seq, namespace, 0, 1, NULL FROM erasures "
-            "WHERE seq > ?1 ORDER BY 2 LIMIT ?2",
-            after, limit,
+            f"SELECT m.key, m.seq, {RECALLABLE}, 0, v.vector FROM memories m LEFT JOIN {table} v ON v.key = m.key "
+            "WHERE m.namespace = ?1 AND m.seq > ?2 UNION ALL SELECT key, seq, 0, 1, NULL FROM erasures "
+            "WHERE namespace = ?1 AND seq > ?2 ORDER BY 2 LIMIT ?3",
+            namespace_key, after, limit,
         )  # fmt: skip
         return [
-            FeedRow(
-                key=RowKey(key), seq=seq, namespace_key=namespace, recallable=bool(recallable), erased=bool(erased),
-                vector=vector,
-            )
-            for key, seq, namespace, recallable, erased, vector in rows
-        ]  # fmt: skip
+            FeedRow(key=RowKey(key), seq=seq, recallable=bool(recallable), erased=bool(erased), vector=vector)
+            for key, seq, recallable, erased, vector in rows
+        ]
+
+    def namespace_seq(self, namespace_key: int) -> int:
+        row = self._one(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM memories WHERE namespace = ?1), "
+            "(SELECT coalesce(max(seq), 0) FROM erasures WHERE namespace = ?1))",
+            namespace_key,
+        )
+        return int(row[0])
+
+    def large_namespaces(self, minimum: int) -> list[int]:
+        rows = self._all("SELECT namespace FROM memories GROUP BY namespace HAVING count(*) >= ?", max(minimum, 1))
+        return [row[0] for row in rows]
 
     def vectors(self, embedder_id: str, keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
         sql = f"SELECT key, vector FROM {self._vector_table(embedder_id)} WHERE key IN {{in_}}"
@@ -178,7 +204,7 @@ class SqliteSnapshot:
 
     def count(self, filter: MemoryFilter | None = None) -> int:
         if filter is None:
-            return int(self._one("SELECT count(*) FROM memories")[0])
+            return self._rows()
         where, values = where_clause(filter)
         return int(self._one(f"SELECT count(*) FROM {RECORD_TABLES} WHERE {where}", *values)[0])
 
@@ -196,10 +222,20 @@ class SqliteSnapshot:
         if not found:
             return []
         versions = [found[id][1]]
-        while versions[0].supersedes is not None and (earlier := self.find([versions[0].supersedes])):
-            versions.insert(0, next(iter(earlier.values()))[1])
-        while versions[-1].superseded_by is not None and (later := self.find([versions[-1].superseded_by])):
-            versions.append(next(iter(later.values()))[1])
+        seen = {id}
+
+        def step(target: MemoryId | None) -> MemoryRecord | None:
+            """The next version. Never one of another namespace, and none twice, whatever an import may have claimed."""
+            if target is None or target in seen:
+                return None
+            seen.add(target)
+            entry = self.find([target]).get(target)
+            return None if entry is None or entry[1].namespace != versions[0].namespace else entry[1]
+
+        while (earlier := step(versions[0].supersedes)) is not None:
+            versions.insert(0, earlier)
+        while (later := step(versions[-1].superseded_by)) is not None:
+            versions.append(later)
         return versions
 
     def events(self, ids: Sequence[MemoryId]) -> list[Event]:
@@ -260,13 +296,25 @@ class SqliteSnapshot:
             for id, path, at in rows
         ]
 
-    def index_state(self, index: str) -> IndexState | None:
-        row = self._one("SELECT generation, seq FROM index_states WHERE name = ?", index)
+    def erased(self, ids: Iterable[MemoryId]) -> set[MemoryId]:
+        rows = fetch_in_chunks(self._connection, "SELECT id FROM erasures WHERE id IN {in_}", list(ids))
+        return {MemoryId(row[0]) for row in rows}
+
+    def is_unscrubbed(self) -> bool:
+        return bool(self._one("SELECT unscrubbed FROM ledger")[0])
+
+    def index_state(self, index: str, namespace_key: int) -> IndexState | None:
+        row = self._one(
+            "SELECT generation, seq FROM index_states WHERE name = ? AND namespace = ?", index, namespace_key
+        )
         return None if row is None else IndexState(generation=row[0], seq=row[1])
 
+    def index_names(self) -> list[str]:
+        return [row[0] for row in self._all("SELECT DISTINCT name FROM index_states ORDER BY 1")]
+
     def _rows(self) -> int:
-        """How many memories there are. The newest key counts them: exact but for erased ones, and it costs nothing."""
-        return int(self._one("SELECT coalesce(max(key), 0) FROM memories")[0])
+        """How many memories there are; the ledger keeps count, so it costs nothing."""
+        return int(self._one("SELECT memories FROM ledger")[0])
 
     def _share_of(self, namespace_key: int) -> float:
         """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""

@@ -10,12 +10,11 @@ from typing import Any
 from mnemic.domain.memory import Action, Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import date_words
-from mnemic.protocols import IndexState
+from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.sqlite_rows import (
     encode_json,
     encode_origin,
-    fetch_in_chunks,
     in_clause,
     optional_microseconds,
     path_of,
@@ -38,9 +37,13 @@ class SqliteTransaction(SqliteSnapshot):
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
         super().__init__(connection, terms)
         self._seq = self._seq_at_start = super().last_seq()
+        self._added = 0
 
     def last_seq(self) -> int:
         return self._seq
+
+    def _rows(self) -> int:
+        return super()._rows() + self._added
 
     def append(self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None) -> RowKey:
         held = Status.ACTIVE if record.status is Status.SUPERSEDED else record.status
@@ -58,6 +61,7 @@ class SqliteTransaction(SqliteSnapshot):
             ),
         )  # fmt: skip
         key = RowKey(cursor.lastrowid or 0)
+        self._added += 1
         if record.speaker is not None:
             self._connection.execute(
                 "INSERT OR IGNORE INTO speakers SELECT namespace, speaker FROM memories WHERE key = ?", (key,)
@@ -77,6 +81,19 @@ class SqliteTransaction(SqliteSnapshot):
         )  # fmt: skip
         self._add_event(row[1], Action.CONFIRMED, at, origin, detail)
         return int(row[0])
+
+    def set_tags(self, key: RowKey, tags: Sequence[str]) -> None:
+        # The full text holds the tags: it must be told the old words to forget and the new ones to learn.
+        self._connection.execute(
+            "INSERT INTO memories_words (memories_words, rowid, scope, body) "
+            "SELECT 'delete', key, scope, body FROM memories_searched WHERE key = ?",
+            (key,),
+        )
+        self._connection.execute("UPDATE memories SET tags = ? WHERE key = ?", (encode_json(tags), key))
+        self._connection.execute(
+            "INSERT INTO memories_words (rowid, scope, body) SELECT key, scope, body FROM memories_searched WHERE key = ?",
+            (key,),
+        )
 
     def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None:
         row = self._one(
@@ -98,25 +115,30 @@ class SqliteTransaction(SqliteSnapshot):
         )
 
     def erase(self, ids: Sequence[MemoryId], *, at: datetime) -> None:
-        rows = fetch_in_chunks(
-            self._connection, "SELECT key, id, namespace FROM memories WHERE id IN {in_} ORDER BY key", list(ids)
-        )
         tables = [f"vectors_{row[0]}" for row in self._all("SELECT key FROM embedders")]
-        for key, id, namespace in rows:
+        speakers = set()
+        for id, (key, record) in self.find(ids).items():
+            namespace = self._make_namespace(record.namespace)
+            speakers.add((namespace, record.speaker))
             for table in tables:
                 self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+            self._connection.executemany(
+                "DELETE FROM near_keys WHERE near_key = ? AND key = ?", [(near, key) for near in near_keys_of(record)]
+            )
             self._connection.execute("DELETE FROM events WHERE memory = ?", (id,))
             self._connection.execute("DELETE FROM links WHERE source = ? OR target = ?", (id, id))
             self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
             self._connection.execute(
-                "DELETE FROM speakers WHERE namespace = ?1 AND speaker NOT IN "
-                "(SELECT speaker FROM memories WHERE namespace = ?1 AND speaker IS NOT NULL)",
-                (namespace,),
-            )
-            self._connection.execute(
                 "INSERT INTO erasures VALUES (?, ?, ?, ?, ?)",
                 (self._next_seq(), key, id, namespace, to_microseconds(at)),
             )
+            self._added -= 1
+        self._connection.executemany(
+            "DELETE FROM speakers WHERE namespace = ?1 AND speaker = ?2 "
+            "AND NOT EXISTS (SELECT 1 FROM memories WHERE namespace = ?1 AND speaker = ?2)",
+            [entry for entry in speakers if entry[1] is not None],
+        )
+        self._connection.execute("UPDATE ledger SET unscrubbed = 1")
 
     def restore_event(self, event: Event) -> None:
         self._add_event(event.memory_id, event.action, event.at, event.origin, event.detail)
@@ -139,21 +161,30 @@ class SqliteTransaction(SqliteSnapshot):
             if self._connection.execute("UPDATE memories SET seq = ? WHERE key = ?", (self._next_seq(), key)).rowcount:
                 self._connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, vector))
 
-    def set_index_state(self, index: str, state: IndexState | None) -> None:
-        if state is None:
-            self._connection.execute("DELETE FROM index_states WHERE name = ?", (index,))
-        else:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO index_states VALUES (?, ?, ?)", (index, state.generation, state.seq)
-            )
+    def set_index_state(
+        self, index: str, namespace_key: int, state: IndexState, *, instead_of: str | None = None
+    ) -> bool:
+        if instead_of is not None:
+            whole = self.index_state(index, WHOLE_INDEX)
+            if whole is None or whole.generation != instead_of:
+                return False
+        self._connection.execute(
+            "INSERT OR REPLACE INTO index_states VALUES (?, ?, ?, ?)",
+            (index, namespace_key, state.generation, state.seq),
+        )
+        return True
+
+    def drop_index_states(self, index: str) -> None:
+        self._connection.execute("DELETE FROM index_states WHERE name = ?", (index,))
 
     def forget_index_states(self) -> None:
-        self._connection.execute("DELETE FROM index_states")
+        self._connection.execute("DELETE FROM index_states WHERE namespace != ?", (WHOLE_INDEX,))
+        self._connection.execute("UPDATE index_states SET generation = ?, seq = 0", (FORGOTTEN,))
 
     def finish(self) -> None:
-        """Make the sequence numbers given out part of the transaction."""
+        """Make the numbers given out and the count of memories part of the transaction."""
         if self._seq != self._seq_at_start:
-            self._connection.execute("UPDATE ledger SET seq = ?", (self._seq,))
+            self._connection.execute("UPDATE ledger SET seq = ?, memories = memories + ?", (self._seq, self._added))
 
     def _next_seq(self) -> int:
         self._seq += 1
