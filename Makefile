@@ -42,7 +42,7 @@ conformance: $(VENV)/installed-dev tests/conformance/node_modules
 
 tests/conformance/node_modules: tests/conformance/package.json tests/conformance/package-lock.json
 	cd tests/conformance && npm ci --no-audit --no-fund
-	touch $@
+	@touch $@
 
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg
@@ -52,22 +52,22 @@ wheel: $(VENV)/installed-dev
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mnemic needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
-	if command -v uv >/dev/null; then \
+	@if command -v uv >/dev/null; then \
 	    uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV) && \
 	    uv pip install --quiet --python $(BIN)/python -e . ; \
 	else \
 	    $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --upgrade pip && \
 	    $(BIN)/python -m pip install --quiet -e . ; \
 	fi
-	touch $@
+	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	if command -v uv >/dev/null; then \
+	@if command -v uv >/dev/null; then \
 	    uv pip install --quiet --python $(BIN)/python -e . --group dev ; \
 	else \
 	    $(BIN)/python -m pip install --quiet -e . --group dev ; \
 	fi
-	touch $@
+	@touch $@
 
 clean:
 	rm -rf $(VENV) dist tests/conformance/node_modules

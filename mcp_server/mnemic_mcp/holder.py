@@ -6,7 +6,7 @@ import uuid
 
 import anyio
 
-from mnemic import Memory, MnemicError, Settings
+from mnemic import Memory, Settings
 from mnemic.logs import get_logger
 
 log = get_logger(__name__)
@@ -37,11 +37,17 @@ class MemoryHolder:
         try:
             memory = await self.get()
             await memory.recall("warm up", k=1)
-        except MnemicError as error:
-            log.warning("memory.not_ready", error=str(error))
+        except Exception as error:  # a nicety in the background must never end the server
+            log.warning("memory.not_ready", error=f"{type(error).__name__}: {error}")
 
     async def close(self) -> None:
         """Close the memory if it is open."""
         memory, self._memory = self._memory, None
         if memory is not None:
             await memory.close()
+
+    def close_now(self) -> None:
+        """The same without an event loop, for the end of the process."""
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            memory.close_now()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 
 # Threads of the linear algebra library stall each other on small products; set before numpy is imported anywhere.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Links to a library's error pages tell a model nothing.
+os.environ.setdefault("PYDANTIC_ERRORS_INCLUDE_URL", "0")
 
 
 def main() -> None:
     """Run the command line."""
-    from mnemic_mcp.cli.app import app
+    try:
+        from mnemic_mcp.cli.app import app
 
-    app()
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

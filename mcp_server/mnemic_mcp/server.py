@@ -94,7 +94,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
 
 def _add_prompts(server: MCPServer[Any]) -> None:
     @server.prompt(title="What do you know about …?")
-    def what_do_you_know(topic: str = Field(description="A person, project or subject")) -> str:
+    def what_do_you_know(topic: str = Field("the user", description="A person, project or subject")) -> str:
         """Recall all that is known about a topic and summarise it with its sources."""
         return (
             f"Call recall for what is known about the following topic, go on with next_cursor while the hits still fit, "

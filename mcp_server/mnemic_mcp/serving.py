@@ -5,16 +5,19 @@ from __future__ import annotations
 import hmac
 import os
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 
-from mnemic import MnemicError, Settings
-from mnemic.errors import InvalidInput
+from mnemic import Settings
+from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.server import create_server
@@ -94,11 +97,29 @@ def serve_http(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_on_signal, drain)
             tasks.start_soon(_warm_up_later, holder)
-            await http.serve()
+            await http.serve(sockets)
             await _end(holder, 0)
 
+    try:
+        sockets = [config.bind_socket()] if _is_free(host, port) else []
+    except SystemExit:
+        sockets = []
+    if not sockets:
+        raise StoreUnavailable(f"Port {port} of {host} cannot be served on.", hint="Choose another with --port.")
     print(f"mnemic serves http://{host}:{port}/mcp", file=sys.stderr, flush=True)  # noqa: T201  # for people, on stderr
     anyio.run(run)
+
+
+def _is_free(host: str, port: int) -> bool:
+    """Whether nobody else serves there. Raises nothing; uvicorn itself would end the process."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError:
+        return False
+    return True
 
 
 class RequireToken:
@@ -106,12 +127,13 @@ class RequireToken:
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._expected = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
-            if not hmac.compare_digest(given, self._expected):
+            scheme, _, token = given.partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(token, self._expected):
                 await _refuse(send)
                 return
         await self._app(scope, receive, send)
@@ -156,8 +178,10 @@ async def _end_without_parent(holder: MemoryHolder) -> None:
 
 async def _end(holder: MemoryHolder, code: int) -> Any:
     """Let go of the memory and leave at once: a thread that waits for stdin cannot be interrupted otherwise."""
-    with suppress(MnemicError), anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-        await holder.close()
+    closing = threading.Thread(target=holder.close_now, daemon=True)
+    closing.start()
+    # Waited for beside the event loop, and not for ever: a stalled Chroma server must not keep the process.
+    await anyio.to_thread.run_sync(closing.join, _CLOSE_SECONDS, abandon_on_cancel=True)
     with suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(code)

@@ -84,6 +84,7 @@ class Memory:
         self._origin = origin or Origin()
         self._open: OpenMemory | None = None
         self._limiter = anyio.CapacityLimiter(_WORKERS)
+        self._opening = anyio.Lock()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -95,24 +96,35 @@ class Memory:
         await self.close()
 
     async def open(self) -> None:
-        """Open the folder, and make it if it is not there. Raises `StoreUnavailable`, `StoreCorrupted`, `ModelFailed`."""
-        if self._open is None:
-            self._open = await anyio.to_thread.run_sync(
-                partial(open_backends, self.settings, embedder=self._embedder), limiter=self._limiter
-            )
+        """Open the folder, and make it if it is not there. Idempotent.
+
+        Raises `StoreUnavailable`, `StoreCorrupted`, `ModelFailed`.
+        """
+        async with self._opening:
+            if self._open is None:
+                self._open = await anyio.to_thread.run_sync(
+                    partial(open_backends, self.settings, embedder=self._embedder), limiter=self._limiter
+                )
 
     async def close(self) -> None:
-        """Let go of files, threads and locks. Idempotent."""
+        """Wait for running calls, then let go of files, threads and locks. Idempotent."""
         opened, self._open = self._open, None
         if opened is not None:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(opened.close, limiter=self._limiter)
+                await anyio.to_thread.run_sync(opened.close, limiter=anyio.CapacityLimiter(1))
+
+    def close_now(self) -> None:
+        """`close` for callers without an event loop."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()
 
     async def remember(
         self, text: str, *, kind: Kind | str | None = None, namespace: Namespace | str | None = None,
         tags: Iterable[str] = (), session: str | None = None, speaker: str | None = None, role: str | None = None,
-        occurred_at: Moment | None = None, valid_from: Moment | None = None, source: str | None = None, when_to_use: str | None = None,
-        evidence: Iterable[str] = (), supersedes: str | None = None, origin: Origin | None = None,
+        occurred_at: Moment | None = None, valid_from: Moment | None = None, source: str | None = None,
+        when_to_use: str | None = None, evidence: Iterable[str] = (), supersedes: str | None = None,
+        origin: Origin | None = None,
     ) -> Remembered:  # fmt: skip
         """Store one memory durably. The fields are those of `NewMemory`.
 
@@ -150,8 +162,8 @@ class Memory:
         from mnemic.services.recall import RecallQuery, recall, show_text
 
         question = RecallQuery(
-            text="" if query is None else query, filter=self.make_filter(**filters), k=k, min_score=min_score, budget_tokens=budget_tokens,
-            cursor=cursor,
+            text="" if query is None else query, filter=self.make_filter(**filters), k=k, min_score=min_score,
+            budget_tokens=budget_tokens, cursor=cursor,
         )  # fmt: skip
         return await self._run(recall, question, render=render or show_text)
 

@@ -158,7 +158,8 @@ async def test_errors_tell_the_model_what_to_do(tmp_path: Path) -> None:
             client, "remember", text="x", more=[{"text": "y", "kind": "odd"}]
         )
         assert "unknown fields colour" in await refused(client, "remember", text="x", more=[{"text": "y", "colour": 1}])
-        assert "Extra inputs are not permitted" in await refused(client, "remember", text="x", colour="red")
+        assert 'There is no argument "colour"' in await refused(client, "remember", text="x", colour="red")
+        assert 'Did you mean "k"?' in await refused(client, "recall", query="x", limit=3)
         assert "is not a memory id" in await refused(client, "forget", ids=["../../etc"])
         assert "There is no memory" in await refused(client, "forget", ids=["m" + "0" * 15])
         assert "ISO 8601" in await refused(client, "recall", query="x", since="last week")

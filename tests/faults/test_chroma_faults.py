@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import mnemic
@@ -127,12 +129,14 @@ async def test_a_folder_that_rotted_under_a_killed_owner_is_rebuilt(tmp_path: Pa
     folder = _generation_folder(tmp_path)
     (folder / _OPEN_MARK).touch()
     damaged = list(folder.rglob(victim))
+    assert damaged
     for path in damaged:
         path.write_bytes(os.urandom(path.stat().st_size))
     async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
         await _fill(memory, 5 * COUNT)
         follower = await _settled(memory)
-        assert (follower.generation != lost) is bool(damaged) or victim != "chroma.sqlite3"
+        if victim == "chroma.sqlite3":
+            assert follower.generation != lost
         assert await _served_by(memory) == "chroma"
         assert (await memory.doctor()).healthy
 
@@ -159,6 +163,53 @@ async def test_an_unfinished_rebuild_never_hides_a_memory(tmp_path: Path) -> Non
         await memory._run(_forget_index)
         for at in range(0, COUNT, 29):
             assert (await memory.recall(_text(at), k=1)).hits[0].memory.text == _text(at)
+
+
+async def test_an_erasure_while_chroma_is_being_fed_does_not_let_the_old_index_come_back(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await _fill(memory)
+        follower = await _settled(memory)
+        old = follower.generation
+        put = follower.store.put
+        reached, gate = threading.Event(), threading.Event()
+
+        def slow_put(*arguments: Any) -> None:
+            put(*arguments)
+            reached.set()
+            assert gate.wait(30)
+
+        follower.store.put = slow_put
+        await _fill(memory, COUNT)
+        follower.nudge()
+        assert await memory._run(lambda _: reached.wait(30))
+        doomed = (await memory.recall(_text(7), k=1)).hits[0].memory.id
+        await memory.erase([doomed])
+        gate.set()
+        await _until_generation_changes(memory, old)
+        assert not (tmp_path / "chroma" / old).exists()
+        assert (await memory.doctor()).healthy
+
+
+async def test_an_erasure_without_chroma_clears_a_folder_that_chroma_left(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await _fill(memory)
+        await _settled(memory)
+    async with mnemic.open_memory(tmp_path, **{**OPTIONS, "chroma": "off"}) as memory:
+        assert (tmp_path / "chroma").exists()
+        await memory.erase([(await memory.recall(_text(7), k=1)).hits[0].memory.id])
+        with anyio.fail_after(30):
+            while (tmp_path / "chroma").exists():
+                await memory.recall(_text(8), k=1)
+
+
+async def test_only_large_namespaces_are_in_chroma(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
+        await memory.remember_many([NewMemory(text=f"note {at}", namespace=("small", str(at))) for at in range(120)])
+        await _fill(memory)
+        follower = await _settled(memory)
+        assert len(follower.store._client.list_collections()) == 1
+        assert (await memory.recall("note 7", namespace="small/7")).hits
+        assert await _served_by(memory) == "chroma+exact"
 
 
 def _forget_index(backends: Any) -> None:

@@ -87,7 +87,7 @@ async def _until_served_by(memory: Memory, wanted: str) -> None:
 
     def opened(_: Any) -> bool:
         with follower._caught_up:
-            return follower._caught_up.wait_for(lambda: follower.store is not None, 60)
+            return follower._caught_up.wait_for(lambda: follower.store is not None and follower._failures == 0, 60)
 
     if wanted == "chroma":
         follower.nudge()

@@ -106,6 +106,16 @@ async def test_a_superseded_fact_is_answered_only_as_of_its_time(memory: Memory)
         await memory.supersede(old.id, "The stand-up is at noon.")
 
 
+async def test_a_change_announced_for_later_does_not_replace_what_is_true_today(memory: Memory) -> None:
+    today = await memory.remember("The rent is 900 euros.")
+    await memory.supersede(today.id, "The rent is 950 euros.", valid_from="2999-01-01")
+    found = {hit.memory.text: hit.memory for hit in (await memory.recall("What is the rent?")).hits}
+    assert found.keys() == {"The rent is 900 euros.", "The rent is 950 euros."}
+    assert found["The rent is 900 euros."].valid_to == datetime(2999, 1, 1, tzinfo=UTC)
+    assert await texts(memory, "What is the rent?", as_of=datetime.now(UTC)) == ["The rent is 900 euros."]
+    assert await texts(memory, "What is the rent?", as_of="2999-06-01") == ["The rent is 950 euros."]
+
+
 async def test_what_the_ledger_knew_then_can_be_asked(memory: Memory) -> None:
     old = await memory.remember("The code is 1234.")
     before = datetime.now(UTC)
@@ -173,6 +183,121 @@ async def test_a_name_in_the_question_prefers_what_that_person_said(memory: Memo
     await memory.remember("I bought a red kayak yesterday.", speaker="Ana")
     assert (await texts(memory, "What did Ana buy?"))[0] == "I bought a red kayak yesterday."
     assert (await texts(memory, "What did ben buy yesterday?"))[0] == "Hi Ana! I bought a red bicycle yesterday."
+
+
+async def test_a_word_that_was_sought_before_it_existed_counts_once_it_does(memory: Memory) -> None:
+    await memory.remember_many([f"filler note {at} about shelf {at % 13}" for at in range(6_000)])
+    assert (await memory.recall("zyxomma quorble flimbers")).hits == ()
+    await memory.remember("the zyxomma quorble is behind the shelf")
+    (hit, *_) = (await memory.recall("zyxomma quorble")).hits
+    assert hit.lexical is not None
+    assert hit.lexical > 0.2
+
+
+async def test_a_long_text_is_found_by_the_few_words_that_it_says_once(memory: Memory) -> None:
+    filler = "The meeting went on about the budget and the schedule of the quarter. " * 60
+    await memory.remember_many([f"note {at} on the harbour" for at in range(100)])
+    await memory.remember("Emma's cat is called Zeppelin. " + filler)
+    for question in ("What is Emma's cat called?", "Emma Zeppelin", "Zeppelin"):
+        assert (await texts(memory, question))[0].startswith("Emma's cat")
+
+
+async def test_without_a_question_the_newest_come_first_and_page(memory: Memory) -> None:
+    ids = [(await memory.remember(f"number {at} of the list", session="s")).id for at in range(7)]
+    first = await memory.recall(k=4, session="s")
+    second = await memory.recall(k=4, session="s", cursor=first.cursor)
+    assert [hit.memory.id for hit in (*first.hits, *second.hits)] == ids[::-1]
+    assert second.cursor is None
+
+
+async def test_changed_facts_are_reported_as_near_duplicates(memory: Memory) -> None:
+    first = await memory.remember("Ana lives in Porto.")
+    second = await memory.remember("Ana lives in Lisbon.")
+    assert [near.id for near in second.near_duplicates] == [first.id]
+    peanuts = await memory.remember("Ben is allergic to peanuts.")
+    peanut = await memory.remember("Ben is allergic to peanut.")
+    assert [near.id for near in peanut.near_duplicates] == [peanuts.id]
+
+
+async def test_tags_of_a_repetition_can_be_filtered_by(memory: Memory) -> None:
+    id = (await memory.remember("Ben likes tea.", tags=["drinks"])).id
+    await memory.remember("Ben likes tea.", tags=["habits"])
+    assert (await memory.get(id)).tags == ("drinks", "habits")
+    assert await texts(memory, "tea", tags=["habits"]) == ["Ben likes tea."]
+    assert (await memory.doctor()).healthy
+
+
+async def test_repeating_a_supersede_is_a_confirmation(memory: Memory) -> None:
+    old = await memory.remember("The code is 1234.")
+    new = await memory.supersede(old.id, "The code is 9876.")
+    again = await memory.supersede(old.id, "The code is 9876.")
+    assert (again.id, again.outcome) == (new.id, Outcome.CONFIRMED)
+
+
+@pytest.mark.parametrize("origin", [Origin(channel="slack"), Origin(actor="\ud800"), Origin(client="a\nb"), "user"])  # type: ignore[arg-type]
+async def test_an_origin_that_could_not_be_read_again_is_refused(tmp_path: Path, origin: Any) -> None:
+    async with mnemic.open_memory(tmp_path, origin=origin, chroma="off") as memory:
+        with pytest.raises(InvalidInput):
+            await memory.remember("x")
+        id = (await memory.remember_many(["y"], origin=Origin()))[0].id
+        with pytest.raises(InvalidInput):
+            await memory.archive([id], origin=origin)
+        assert len((await memory.recall()).hits) == 1
+
+
+async def test_an_erasure_that_was_held_up_is_finished_later(tmp_path: Path) -> None:
+    import sqlite3
+
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        id = (await memory.remember("The passphrase is xylophonecanary.")).id
+        reader = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM memories").fetchone()
+        receipt = await memory.erase([id])
+        assert receipt.erased == (id,)
+        assert not receipt.scrubbed
+        reader.execute("COMMIT")
+        reader.close()
+        assert (await memory.erase([id])).scrubbed
+    for path in tmp_path.iterdir():
+        if path.is_file():
+            assert b"xylophonecanar" not in path.read_bytes()
+
+
+async def test_filters_that_do_not_exist_and_odd_input_are_typed_errors(memory: Memory) -> None:
+    for call in (
+        lambda: memory.recall("x", limit=3),  # type: ignore[call-arg]
+        lambda: memory.recall("x", k=10**5000),
+        lambda: memory.recall("x", cursor=5),  # type: ignore[arg-type]
+        lambda: memory.recall("x", cursor="W1tb" * 50_000),
+        lambda: memory.recall(5),  # type: ignore[arg-type]
+        lambda: memory.remember_many([{"text": "x"}]),  # type: ignore[list-item]
+        lambda: memory.import_([5]),  # type: ignore[list-item]
+        lambda: memory.list(limit=0),
+    ):
+        with pytest.raises(InvalidInput):
+            await call()
+
+
+async def test_texts_and_dates_may_be_given_plainly(memory: Memory) -> None:
+    from datetime import date
+
+    receipts = await memory.remember_many(
+        ["one plain text", NewMemory(text="a dated one", occurred_at=date(2026, 5, 8))]
+    )
+    assert (await memory.get(receipts[1].id)).occurred_at == datetime(2026, 5, 8, tzinfo=UTC)
+
+
+async def test_the_ledger_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        await memory.remember("private")
+        for path in tmp_path.glob("ledger.sqlite3*"):
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_tilde_in_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert mnemic.load_settings(home="~/memory").home == tmp_path / "memory"
 
 
 async def test_nothing_relevant_is_an_answer(memory: Memory) -> None:

@@ -20,7 +20,7 @@ from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.sqlite_ledger import SqliteLedger
 from mnemic.storage.token_counters import HeuristicTokenCounter, create_token_counter, is_encoding_cached
 from mnemic.testing import LedgerContract, make_record
-from mnemic_mcp.views import hit_text, quote, visible
+from mnemic_mcp.views import hit_text, quote, render_hit, visible
 
 
 def test_normalising_folds_space_and_composes_but_keeps_case() -> None:
@@ -58,10 +58,12 @@ def test_search_words_are_the_telling_ones(query: str, words: list[str]) -> None
         ("Did Ana meet Ben?", None, ("meet",)),
         ("Ana", None, ("ana",)),
         ("banana bread", None, ("banana", "bread")),
+        ("Who booked the hotel?", None, ("booked", "hotel")),
+        ("What did The Boss book?", "The Boss", ("book",)),
     ],
 )
 def test_a_question_names_a_speaker(query: str, about: str | None, words: tuple[str, ...]) -> None:
-    question = parse_question(query, ["Ana Silva", "Ben"])
+    question = parse_question(query, ["Ana Silva", "Ben", "The Boss"])
     assert (question.about, question.words) == (about, words)
 
 
@@ -93,6 +95,18 @@ def test_a_first_hit_that_is_too_long_is_cut_to_fit_exactly() -> None:
     assert 35 <= tokens <= 40
     assert hit.excerpt is not None
     assert hit.memory.text.startswith(hit.excerpt)
+
+
+def test_particulars_are_left_out_when_they_alone_would_break_the_budget() -> None:
+    counter = HeuristicTokenCounter()
+    record = make_record(
+        "short text", tags=tuple(f"a rather long tag number {at}" for at in range(60)), source="s" * 900
+    )
+    (hit,), tokens = pack([Hit(memory=record, score=0.5, lexical=0.5, similarity=0.5)], 120, render_hit, counter)
+    assert hit.brief
+    assert tokens is not None
+    assert tokens <= 120
+    assert "short text" in hit_text(hit)
 
 
 def test_stems_are_those_of_the_full_text_index() -> None:
@@ -146,6 +160,8 @@ def test_no_counter_ever_waits_for_the_network(monkeypatch: pytest.MonkeyPatch, 
 def test_quotations_hide_nothing() -> None:
     assert quote("one\ntwo\u202e\x1b[2J") == "> one\n> two\\u202e\\u001b[2J"
     assert visible("tab\tstays") == "tab\tstays"
+    assert visible("a\u2063b\u00adc\u3164d\U000e0041") == "a\\u2063b\\u00adc\\u3164d\\U000e0041"
+    assert visible("👩\u200d👧 می\u200cخواهم 東\u3000京 \u00a0") == "👩\u200d👧 می\u200cخواهم 東\u3000京 \u00a0"
     assert hit_text(_hit("x\u2028y")).endswith("> x\\u2028y")
 
 

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -70,19 +70,26 @@ def console() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=to_plain))
+    """One JSON document on stdout. What is not set is left out; namespaces are paths."""
+    typer.echo(json.dumps(to_plain(value), ensure_ascii=False, indent=2))
 
 
 def to_plain(value: Any) -> Any:
     """JSON values for what the API returns."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: item for name, item in asdict(value).items() if item not in (None, (), {})}
+        named = {item.name: to_plain(getattr(value, item.name)) for item in fields(value)}
+        if isinstance(named.get("namespace"), list):
+            named["namespace"] = "/".join(named["namespace"])
+        return {name: item for name, item in named.items() if item is not None and item != [] and item != {}}
+    if isinstance(value, dict):
+        return {name: to_plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value
-    return str(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[int], None]]:
@@ -92,7 +99,7 @@ def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[i
 
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=Console(stderr=True), transient=True,
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
     )  # fmt: skip
     task = bar.add_task(title, total=total)
     return bar, lambda done: bar.update(task, completed=done)

@@ -8,12 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from mnemic import Memory, MemoryRecord, NewMemory
+from mnemic import Memory, MemoryRecord, NewMemory, Remembered
+from mnemic.domain.validation import MAX_BATCH
 from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, with_memory
 
 Ids = Annotated[list[str], typer.Argument(help="Ids of memories.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", help="A tag; may be given several times.")]
+_NARROW = 100
+
 Kinds = Annotated[list[str] | None, typer.Option("--kind", "-k", help="episodic, semantic, procedural or lesson.")]
 
 
@@ -26,20 +29,26 @@ def remember(
     session: Annotated[str | None, typer.Option(help="Conversation it belongs to.")] = None,
     speaker: Annotated[str | None, typer.Option(help="Whose words these are.")] = None,
     occurred_at: Annotated[str | None, typer.Option("--at", help="When it happened, ISO 8601.")] = None,
+    valid_from: Annotated[str | None, typer.Option(help="Since when it is true, if not since it happened.")] = None,
     source: Annotated[str | None, typer.Option(help="Where it was taken from.")] = None,
     when_to_use: Annotated[str | None, typer.Option(help="The situation in which a procedure helps.")] = None,
     supersedes: Annotated[str | None, typer.Option(help="Id of the memory whose place it takes.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Store a memory durably."""
-    texts = [line.rstrip("\n") for line in sys.stdin if line.strip()] if text == "-" else [text]
+    texts = _lines_from_stdin() if text == "-" else [text]
     values: dict[str, Any] = {
-        "kind": kind, "tags": tuple(tag or ()), "session": session, "speaker": speaker, "occurred_at": occurred_at,
+        "kind": kind, "tags": tuple(tag or ()), "session": session, "speaker": speaker,
+        "occurred_at": occurred_at, "valid_from": valid_from,
         "source": source, "when_to_use": when_to_use, "supersedes": supersedes,
     }  # fmt: skip
 
     async def run(memory: Memory) -> Any:
-        return await memory.remember_many([NewMemory(text=line, **values) for line in texts])
+        receipts: list[Remembered] = []
+        for start in range(0, len(texts), MAX_BATCH):
+            chunk = texts[start : start + MAX_BATCH]
+            receipts += await memory.remember_many([NewMemory(text=line, **values) for line in chunk])
+        return receipts
 
     receipts = with_memory(home, run, namespace=namespace)
     if as_json:
@@ -53,7 +62,9 @@ def remember(
 
 
 def recall(
-    query: Annotated[str, typer.Argument(help="A question or topic in plain words.")],
+    query: Annotated[
+        str | None, typer.Argument(help="A question or topic in plain words; without it, the newest.")
+    ] = None,
     home: Home = None,
     namespace: Namespace = None,
     k: Annotated[int, typer.Option("--limit", "-l", help="At most this many.")] = 10,
@@ -65,14 +76,15 @@ def recall(
     as_of: Annotated[str | None, typer.Option(help="What was true then.")] = None,
     min_score: Annotated[float | None, typer.Option(help="Leave out hits below this, 0 to 1.")] = None,
     subtree: Annotated[bool, typer.Option(help="Look in the namespaces below as well.")] = False,
+    cursor: Annotated[str | None, typer.Option(help="Go on where the answer before ended.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find memories by meaning and words."""
+    """Find memories by meaning and words. Lessons come only with --kind lesson."""
 
     async def run(memory: Memory) -> Any:
         return await memory.recall(
             query, k=k, kinds=kind or (), tags=tag or (), session=session, since=since, until=until, as_of=as_of,
-            min_score=min_score, subtree=subtree,
+            min_score=min_score, subtree=subtree, cursor=cursor,
         )  # fmt: skip
 
     result = with_memory(home, run, namespace=namespace)
@@ -85,8 +97,10 @@ def recall(
     if not result.hits:
         out.print(result.reason or "Nothing found.", markup=False)
         return
-    rows = [(f"{hit.score:.2f}", *_row(hit.memory)) for hit in result.hits]
+    rows = [("" if hit.score is None else f"{hit.score:.2f}", *_row(hit.memory)) for hit in result.hits]
     _print_table(("score", "id", "when", "kind", "text", "origin"), rows)
+    if result.cursor and out.is_terminal:
+        out.print(f"More: --cursor {result.cursor}", style="dim", markup=False)
 
 
 def list_memories(
@@ -115,6 +129,9 @@ def list_memories(
     found = with_memory(home, run, namespace=namespace)
     if as_json:
         print_json(list(found))
+        return
+    if not found and console().is_terminal:
+        console().print("No memory here passes the filters.", markup=False)
         return
     _print_table(("id", "when", "kind", "text", "origin"), [_row(memory) for memory in found])
 
@@ -219,12 +236,29 @@ def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> N
     from rich.table import Table
     from rich.text import Text
 
+    if out.width < _NARROW:
+        # Two lines for a memory: columns would leave the text a few letters wide.
+        for row in rows:
+            facts = [cell for name, cell in zip(columns, row, strict=True) if name != "text" and cell]
+            out.print(Text(" · ".join(facts), style="dim"))
+            out.print(Text(row[columns.index("text")]))
+        return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "score"))
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "score", "kind", "status"))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
+
+
+def _lines_from_stdin() -> list[str]:
+    """The lines of stdin that are not blank. Ends the command when they are not UTF-8."""
+    data = sys.stdin.buffer.read()
+    try:
+        return [line for line in data.decode("utf-8-sig").replace("\r\n", "\n").split("\n") if line.strip()]
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        fail(InvalidInput(f"Line {line} of stdin is not UTF-8.", hint="Convert it first, for example with iconv."))
 
 
 def _printable(text: str) -> str:

@@ -89,9 +89,12 @@ def fetch(
 def install(item: Download, archive: Path, folder: Path) -> None:
     """Check an archive and put its files into ``folder``. Nothing is left behind when it is not the right one."""
     digest = hashlib.sha256()
-    with archive.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with archive.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise ModelFailed(f"The archive {archive} cannot be read ({error}).", hint="Name another file.") from error
     if digest.hexdigest() != item.sha256:
         raise ModelFailed(
             f"The archive for {item.name} has the SHA-256 {digest.hexdigest()}, not {item.sha256}.",

@@ -69,7 +69,7 @@ def import_(
     """Take in an export: all of it, or nothing and a list of what is wrong. Importing twice adds nothing."""
 
     async def run(memory: Memory) -> Any:
-        text = sys.stdin.read() if path == "-" else await in_thread(partial(Path(path).read_text, encoding="utf-8"))
+        text = sys.stdin.read() if path == "-" else await in_thread(partial(Path(path).read_text, encoding="utf-8-sig"))
         # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
         lines = text.split("\n")
         bar, advance = progress_bar("importing", len(lines))

@@ -80,10 +80,11 @@ def recall(backends: Backends, query: RecallQuery, *, render: Render = show_text
     notes: list[str] = []
     asked = _understand(backends, query, notes) if query.text else None
     with backends.ledger.snapshot() as snapshot:
-        if asked is None:
-            page = _newest_page(snapshot, query, skip)
-        else:
-            page = _ranked_page(backends, snapshot, query, asked, skip)
+        page = (
+            _newest_page(snapshot, query, skip)
+            if asked is None
+            else _ranked_page(backends, snapshot, query, asked, skip)
+        )
     packed, tokens = pack(page.hits, query.budget_tokens, render, backends.token_counter)
     more = packed and not (page.end and len(packed) == len(page.hits))
     return RecallResult(

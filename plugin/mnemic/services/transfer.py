@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mnemic.domain.drafting import draft_memory
+from mnemic.domain.drafting import check_origin, draft_memory
 from mnemic.domain.memory import (
     Action,
     Erasure,
@@ -32,7 +32,7 @@ from mnemic.domain.memory import (
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.validation import check_id, check_namespace
 from mnemic.errors import InvalidInput, MnemicError
-from mnemic.protocols import LedgerSnapshot, LedgerTransaction
+from mnemic.protocols import LedgerSnapshot
 from mnemic.services.backends import Backends, embed_records
 
 FORMAT = "mnemic-export"
@@ -86,7 +86,7 @@ class _MemoryLine(_Line):
     valid_to: AwareDatetime | None = None
     superseded_by: str | None = None
     superseded_at: AwareDatetime | None = None
-    confirmations: int = Field(0, ge=0)
+    confirmations: int = Field(0, ge=0, le=2**53)
     confirmed_at: AwareDatetime | None = None
 
 
@@ -115,7 +115,8 @@ class _ErasureLine(_Line):
 
 
 _AnyLine = Annotated[_HeaderLine | _MemoryLine | _EventLine | _LinkLine | _ErasureLine, Field(discriminator="type")]
-_LINE: TypeAdapter[_HeaderLine | _MemoryLine | _EventLine | _LinkLine | _ErasureLine] = TypeAdapter(_AnyLine)
+_AnyOfLines = _HeaderLine | _MemoryLine | _EventLine | _LinkLine | _ErasureLine
+_LINE: TypeAdapter[_AnyOfLines] = TypeAdapter(_AnyLine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,32 +141,36 @@ def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> G
 def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress | None = None) -> ImportReport:
     """Take in the lines of an export, all of them in one transaction or none.
 
-    A memory that is there already and equal is passed over, so importing twice adds nothing. Raises `InvalidInput` that
-    lists what is wrong in which line (at most 20 lines), or that a memory with the same id but other content is here.
+    A memory that is there already and exactly equal is passed over, so importing twice adds nothing. Raises `InvalidInput`
+    that lists what is wrong in which line (at most 20), or which memories are here in another state than in the import.
     """
-    records, rest = _parse(lines, progress)
-    imported: set[MemoryId] = set()
-    present = 0
+    parsed = _parse(lines, progress)
     with backends.ledger.snapshot() as snapshot:
-        missing = _missing(snapshot, records)
-    vectors: list[bytes | None] = []
+        missing = _missing(snapshot, parsed)
+    vectors: dict[MemoryId, bytes | None] = {}
     for start in range(0, len(missing), _BATCH):
-        vectors += embed_records(backends.embedder, missing[start : start + _BATCH])
+        chunk = missing[start : start + _BATCH]
+        embedded = embed_records(backends.embedder, chunk)
+        vectors |= {record.id: vector for record, vector in zip(chunk, embedded, strict=True)}
         if progress is not None:
             progress(start)
-    prepared = {record.id: vector for record, vector in zip(missing, vectors, strict=True)}
     with backends.ledger.transaction() as transaction:
-        erased = {erasure.memory_id for erasure in transaction.erasures()}
-        for record in _missing(transaction, records):
-            if record.id in erased:
-                raise InvalidInput(
-                    f"{record.id} was erased here for good and is in the import.", hint="Take it out of the file first."
-                )
-            transaction.append(record, embedder_id=backends.embedder.id, vector=prepared.get(record.id))
-            imported.add(record.id)
-        present = len(records) - len(imported)
-        _import_rest(transaction, rest, imported, erased)
-    return ImportReport(imported=len(imported), present=present)
+        missing = _missing(transaction, parsed)
+        for record in missing:
+            transaction.append(record, embedder_id=backends.embedder.id, vector=vectors.get(record.id))
+        imported = {record.id for record in missing}
+        for event in parsed.events:
+            # What was here before keeps its own events.
+            if event.memory_id in imported:
+                transaction.restore_event(event)
+        for link in parsed.links:
+            if link.source in imported or link.target in imported:
+                transaction.link(link)
+        known = transaction.erased(erasure.memory_id for erasure in parsed.erasures)
+        for erasure in parsed.erasures:
+            if erasure.memory_id not in known:
+                transaction.restore_erasure(erasure)
+    return ImportReport(imported=len(missing), present=len(parsed.records) - len(missing))
 
 
 def _export_rest(snapshot: LedgerSnapshot, ids: list[MemoryId], namespace: Namespace | None) -> Iterator[str]:
@@ -184,26 +189,36 @@ def _export_rest(snapshot: LedgerSnapshot, ids: list[MemoryId], namespace: Names
             yield _encode({"type": "erasure", **_plain(asdict(erasure))})
 
 
-def _parse(lines: Iterable[str], progress: Progress | None) -> tuple[list[MemoryRecord], list[Event | Link | Erasure]]:
-    records: list[MemoryRecord] = []
-    rest: list[Event | Link | Erasure] = []
+@dataclass(slots=True)
+class _Parsed:
+    """The content of an import, each line valid by itself."""
+
+    records: list[MemoryRecord] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    erasures: list[Erasure] = field(default_factory=list)
+
+
+def _parse(lines: Iterable[str], progress: Progress | None) -> _Parsed:
+    parsed = _Parsed()
     problems: list[str] = []
+    ids: set[str] = set()
     headed = False
     for number, line in enumerate(lines, 1):
         if progress is not None and number % _BATCH == 0:
             progress(number)
+        if not isinstance(line, str):
+            raise InvalidInput(
+                f"Line {number} is {type(line).__name__}, not text.", hint="Give the lines of an export."
+            )
         if not line.strip():
             continue
         if not headed:
-            _check_header(line)
+            _check_header(line.removeprefix("\ufeff"))
             headed = True
             continue
         try:
-            parsed = _LINE.validate_json(line)
-            if isinstance(parsed, _MemoryLine):
-                records.append(_record(parsed))
-            elif not isinstance(parsed, _HeaderLine):
-                rest.append(_other(parsed))
+            _take_line(_LINE.validate_json(line), parsed, ids)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"][1:])
@@ -216,7 +231,39 @@ def _parse(lines: Iterable[str], progress: Progress | None) -> tuple[list[Memory
         raise InvalidInput("Nothing was imported. " + "; ".join(problems), hint="Mend these lines and import again.")
     if not headed:
         raise InvalidInput("The import is empty.", hint="Give a file that `mnemic export` wrote.")
-    return records, rest
+    return parsed
+
+
+def _take_line(line: _AnyOfLines, parsed: _Parsed, ids: set[str]) -> None:
+    if isinstance(line, _HeaderLine):
+        raise InvalidInput("a second header", hint="Import one export at a time.")
+    if isinstance(line, _MemoryLine):
+        if line.id in ids:
+            raise InvalidInput(f"{line.id} occurs twice")
+        if (line.status is Status.SUPERSEDED) > (line.superseded_by is not None):
+            raise InvalidInput(f"{line.id} is superseded, but superseded_by is not given")
+        if line.id in (line.supersedes, line.superseded_by):
+            raise InvalidInput(f"{line.id} supersedes itself")
+        ids.add(line.id)
+        parsed.records.append(_record(line))
+    elif isinstance(line, _EventLine):
+        parsed.events.append(
+            Event(
+                memory_id=check_id(line.memory_id), action=line.action, at=line.at.astimezone(UTC),
+                origin=check_origin(Origin(**line.origin.model_dump())), detail=line.detail,
+            )
+        )  # fmt: skip
+    elif isinstance(line, _LinkLine):
+        parsed.links.append(
+            Link(source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score)
+        )
+    else:
+        parsed.erasures.append(
+            Erasure(
+                memory_id=check_id(line.memory_id), namespace=check_namespace(line.namespace),
+                erased_at=line.erased_at.astimezone(UTC),
+            )
+        )  # fmt: skip
 
 
 def _check_header(line: str) -> None:
@@ -257,48 +304,40 @@ def _record(line: _MemoryLine) -> MemoryRecord:
     )
 
 
-def _other(line: _EventLine | _LinkLine | _ErasureLine) -> Event | Link | Erasure:
-    if isinstance(line, _EventLine):
-        return Event(
-            memory_id=check_id(line.memory_id), action=line.action, at=line.at.astimezone(UTC),
-            origin=Origin(**line.origin.model_dump()), detail=line.detail,
-        )  # fmt: skip
-    if isinstance(line, _LinkLine):
-        return Link(
-            source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score
+def _missing(snapshot: LedgerSnapshot, parsed: _Parsed) -> list[MemoryRecord]:
+    """The memories that are not here yet. Raises when the import and this ledger do not fit together."""
+    found = {id: record for id, (_, record) in snapshot.find(record.id for record in parsed.records).items()}
+    everything = {record.id: record for record in parsed.records}
+    ends = {end for link in parsed.links for end in (link.source, link.target)} | {
+        other for record in parsed.records for other in (record.supersedes, record.superseded_by) if other is not None
+    }
+    elsewhere = {id: record for id, (_, record) in snapshot.find(ends - everything.keys()).items()}
+    erased_there = {erasure.memory_id for erasure in parsed.erasures}
+    problems = [f"{id} was erased here for good" for id in sorted(snapshot.erased(everything))]
+    problems += [f"{id} was erased there and is here" for id in sorted(snapshot.find(erased_there))]
+    for record in parsed.records:
+        here = found.get(record.id)
+        if here is not None and here != record:
+            problems.append(f"{record.id} is here in another state: {', '.join(_differences(here, record))}")
+        for other in (record.supersedes, record.superseded_by):
+            version = None if other is None else everything.get(other) or elsewhere.get(other)
+            if version is not None and version.namespace != record.namespace:
+                problems.append(f"{record.id} and {other} are versions in different namespaces")
+    for link in parsed.links:
+        for end in (link.source, link.target):
+            if end not in everything and end not in elsewhere:
+                problems.append(f"a link leads to {end}, which is nowhere")
+    if problems:
+        shown = "; ".join(problems[:_MAX_PROBLEMS])
+        raise InvalidInput(
+            f"Nothing was imported. {shown}.",
+            hint="Import into an empty ledger, or take these memories out of the file.",
         )
-    return Erasure(
-        memory_id=check_id(line.memory_id),
-        namespace=check_namespace(line.namespace),
-        erased_at=line.erased_at.astimezone(UTC),
-    )
+    return [record for record in parsed.records if record.id not in found]
 
 
-def _missing(snapshot: LedgerSnapshot, records: list[MemoryRecord]) -> list[MemoryRecord]:
-    """The records that are not here yet. Raises when one is here with other content."""
-    found = snapshot.find(record.id for record in records)
-    for record in records:
-        if record.id in found and found[record.id][1].text != record.text:
-            raise InvalidInput(
-                f"{record.id} is here with another text than in the import.",
-                hint="Import into an empty ledger, or give the imported memory another id.",
-            )
-    return [record for record in records if record.id not in found]
-
-
-def _import_rest(
-    transaction: LedgerTransaction, rest: list[Event | Link | Erasure], imported: set[MemoryId], erased: set[MemoryId]
-) -> None:
-    for item in rest:
-        if isinstance(item, Event):
-            # What was here before keeps its own events.
-            if item.memory_id in imported:
-                transaction.restore_event(item)
-        elif isinstance(item, Link):
-            if item.source in imported or item.target in imported:
-                transaction.link(item)
-        elif item.memory_id not in erased:
-            transaction.restore_erasure(item)
+def _differences(here: MemoryRecord, there: MemoryRecord) -> list[str]:
+    return [item.name for item in fields(MemoryRecord) if getattr(here, item.name) != getattr(there, item.name)]
 
 
 def _encode(value: dict[str, Any]) -> str:

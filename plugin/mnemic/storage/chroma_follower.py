@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ class ChromaFollower:
         self._looked_at = -1
         self._namespaces: list[int] = []
         self._lost = False
+        self.succeeded_at = 0.0
 
     @property
     def store(self) -> ChromaStore | None:
@@ -112,6 +114,7 @@ class ChromaFollower:
                 try:
                     self._step()
                     self._failures = 0
+                    self.succeeded_at = time.monotonic()
                 except Exception as error:  # whatever Chroma raises: recall goes on without it
                     self._failures += 1
                     log.warning("chroma.failed", error=f"{type(error).__name__}: {error}", failures=self._failures)

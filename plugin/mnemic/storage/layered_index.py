@@ -21,7 +21,6 @@ from mnemic.storage.exact_index import ExactIndex, best, rounded
 _MAX_TAIL = 20_000
 # Chroma is asked for so many more hits as may have to be left out; past this, an exact scan is as fast.
 _MAX_HIDDEN = 1_000
-_SUSPECT_SECONDS = 5.0
 
 log = get_logger(__name__)
 
@@ -41,7 +40,7 @@ class LayeredIndex:
         self._tails: dict[int, tuple[IndexState, ExactIndex]] = {}
         self._lock = threading.Lock()
         self._served_by: dict[int, str] = {}
-        self._suspected_until = 0.0
+        self._suspected_at = 0.0
 
     def search(
         self,
@@ -124,7 +123,7 @@ class LayeredIndex:
         if self._follower is None:
             return None
         store = self._follower.store
-        if store is None or time.monotonic() < self._suspected_until:
+        if store is None or self._suspected_at > self._follower.succeeded_at:
             return None
         state = snapshot.index_state(self._follower.index_name, namespace_key)
         if state is None or state.generation != self._follower.generation:
@@ -135,8 +134,8 @@ class LayeredIndex:
         return (store, state) if behind <= _MAX_TAIL else None
 
     def _suspect(self, error: Exception) -> None:
-        """Leave Chroma alone for a while: a server that stalls must not stall every recall."""
-        self._suspected_until = time.monotonic() + _SUSPECT_SECONDS
+        """Leave Chroma alone until the follower has reached it again: one that stalls must not stall every recall."""
+        self._suspected_at = time.monotonic()
         if self._follower is not None:
             self._follower.report(error)
 
