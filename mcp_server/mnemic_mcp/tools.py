@@ -267,7 +267,9 @@ def _tidier(model: type[BaseModel]) -> Callable[[Any, Any], Any]:
                 meant = _OFTEN_MEANT.get(name) or next(iter(difflib.get_close_matches(name, known, 1)), None)
                 meant = f' Did you mean "{meant}"?' if meant in known else ""
                 raise PydanticCustomError(
-                    "unknown_argument", f'There is no argument "{name[:40]}".{meant} Known: {", ".join(sorted(known))}.'
+                    "unknown_argument",
+                    'There is no argument "{name}".{meant} Known: {known}.',
+                    {"name": name[:40], "meant": meant, "known": ", ".join(sorted(known))},
                 )
         return {name: [value] if name in lists and isinstance(value, str) else value for name, value in values.items()}
 

@@ -59,7 +59,9 @@ class Settings(BaseModel):
         description="Which Chroma serves as the vector index: `off`, `embedded` in the folder, a `server`, or the `cloud`.",
     )
     chroma_from_memories: int = Field(
-        20_000, ge=0, description="Chroma is used from this many memories on; below, an exact scan in memory is faster."
+        20_000,
+        ge=0,
+        description="Namespaces of so many memories are in Chroma; for smaller ones an exact scan is faster.",
     )
     chroma_host: str = Field("127.0.0.1", description="Address of the Chroma server.")
     chroma_port: int = Field(8000, ge=1, le=65_535, description="Port of the Chroma server.")

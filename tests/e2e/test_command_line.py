@@ -76,7 +76,7 @@ def test_export_and_import_give_the_same_memory(tmp_path: Path) -> None:
     assert run("import", file, "--home", other) == "imported 0 memories; 2 were there already\n"
     assert run("export", "-", "--home", other) == Path(file).read_text(encoding="utf-8")
     Path(file).write_text("not JSON\n")
-    assert "line 1" in run("import", file, "--home", other, fails=True)
+    assert "not a mnemic export" in run("import", file, "--home", other, fails=True)
     assert "cannot be read" in run("import", str(tmp_path / "nowhere"), fails=True)
 
 

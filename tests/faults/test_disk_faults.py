@@ -96,7 +96,7 @@ async def test_a_damaged_ledger_says_what_to_do_and_is_left_alone(tmp_path: Path
     else:
         content[8192 : len(content) // 2] = os.urandom(len(content) // 2 - 8192)
     path.write_bytes(content)
-    with pytest.raises(StoreCorrupted, match="mnemic doctor"):
+    with pytest.raises(StoreCorrupted, match="import your last export"):
         async with mnemic.open_memory(tmp_path, chroma="off") as memory:
             await memory.recall("note 7")
             for at in range(300):
