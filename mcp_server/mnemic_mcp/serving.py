@@ -36,6 +36,8 @@ _WARM_UP_DELAY_SECONDS = 0.5
 
 def serve_stdio(settings: Settings) -> None:
     """Serve one client on stdin and stdout until it goes away. Never returns."""
+    if sys.stdin.isatty():
+        print("mnemic speaks MCP on stdin and stdout; a host starts this command. Ctrl-C ends it.", file=sys.stderr)  # noqa: T201
     holder = MemoryHolder(settings, transport="stdio")
     server = create_server(holder)
 

@@ -156,6 +156,7 @@ class OpenMemory:
         if self.follower is not None:
             self.follower.stop()
         self._housekeeper.join(_CLOSE_SECONDS)
+        _clear_forgotten_chroma(self.backends, self.settings)
         self.backends.index.close()
         self.backends.ledger.close()
 
@@ -214,12 +215,21 @@ def create_embedder(settings: Settings) -> Embedder:
     return StaticEmbedder()
 
 
+def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
+    """Do what an owner of an embedded Chroma would do after an erasure, if there is none."""
+    from mnemic.storage.chroma_store import forget_unused_folder
+
+    try:
+        forget_unused_folder(backends.ledger, settings.home / "chroma", settings.home / CHROMA_LOCK)
+    except (MnemicError, OSError) as error:
+        log.warning("chroma.not_cleared", error=str(error))
+
+
 def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
     """What may be done later: embed what another embedder's processes wrote or what could not be embedded when it was
     written, finish erasures that other processes held up, and clear an embedded Chroma that this process does not use.
     """
     from mnemic.services.health import embed_missing, scrub_if_needed
-    from mnemic.storage.chroma_store import forget_unused_folder
 
     seen = -1
     while True:
@@ -231,7 +241,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 seen = last_seq
             scrub_if_needed(backends)
             if settings.chroma != "embedded":
-                forget_unused_folder(backends.ledger, settings.home / "chroma", settings.home / CHROMA_LOCK)
+                _clear_forgotten_chroma(backends, settings)
         except MnemicError as error:
             log.warning("housekeeping.failed", error=str(error))
         if stopping.wait(_HOUSEKEEPING_SECONDS):

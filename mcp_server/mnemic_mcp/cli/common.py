@@ -38,11 +38,16 @@ def settings_for(home: Path | None, **overrides: Any) -> Settings:
         fail(error)
 
 
-def with_memory(home: Path | None, use: Callable[[Memory], Awaitable[T]], **overrides: Any) -> T:
+def with_memory(
+    home: Path | None, use: Callable[[Memory], Awaitable[T]], *, needs_chroma: bool = False, **overrides: Any
+) -> T:
     """Open the memory, use it, close it. An error ends the command with its text on stderr and exit code 1."""
     import anyio
 
     settings = settings_for(home, **overrides)
+    if not needs_chroma and settings.chroma == "embedded":
+        # Opening Chroma takes longer than one command has use for.
+        settings = settings.model_copy(update={"chroma": "off"})
 
     async def run() -> T:
         async with Memory(settings, origin=Origin(channel=Channel.USER, client="mnemic", transport="cli")) as memory:

@@ -16,6 +16,7 @@ from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_
 Ids = Annotated[list[str], typer.Argument(help="Ids of memories.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", help="A tag; may be given several times.")]
 _NARROW = 100
+_CELL_CHARS = 400
 
 Kinds = Annotated[list[str] | None, typer.Option("--kind", "-k", help="episodic, semantic, procedural or lesson.")]
 
@@ -223,6 +224,8 @@ def forget(
 def _row(memory: MemoryRecord) -> tuple[str, str, str, str, str]:
     when = (memory.occurred_at or memory.recorded_at).strftime("%Y-%m-%d")
     text = f"{memory.speaker}: {memory.text}" if memory.speaker else memory.text
+    if len(text) > _CELL_CHARS:
+        text = text[: _CELL_CHARS - 1] + "…"
     return memory.id, when, memory.kind.value, _printable(text), _printable(memory.origin.label())
 
 

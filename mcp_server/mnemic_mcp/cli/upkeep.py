@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -37,21 +37,12 @@ def export(
         total = (await memory.status()).memories
         bar, advance = progress_bar("exporting", total)
         written = 0
-        # A file appears when it is complete, so that a broken export is never taken for a whole one.
-        partial = None if path == "-" else Path(f"{path}.partial")
-        with bar, contextlib.ExitStack() as stack:
-            file = (
-                sys.stdout
-                if partial is None
-                else stack.enter_context(partial.open("w", encoding="utf-8", newline="\n"))
-            )
+        with bar, _writing(path) as file:
             async for line in memory.export(namespace=namespace):
                 file.write(line + "\n")
                 written += 1
                 if written % 500 == 0:
                     advance(written)
-        if partial is not None:
-            await in_thread(os.replace, partial, path)
         return written
 
     try:
@@ -59,6 +50,25 @@ def export(
     except OSError as error:
         fail(InvalidInput(f"{path} cannot be written ({error}).", hint="Choose another file."))
     typer.echo(f"exported {count} lines", err=True)
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[IO[str]]:
+    """The file to write. It appears when it is complete, so that a broken export is never taken for a whole one."""
+    target = Path(path)
+    if path == "-":
+        yield sys.stdout
+    elif target.is_symlink() or (target.exists() and not target.is_file()):
+        with target.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+    else:
+        partial = target.with_name(target.name + ".partial")
+        try:
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                yield file
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def import_(
@@ -92,7 +102,7 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
     async def run(memory: Memory) -> Any:
         return memory.settings, await memory.status()
 
-    settings, found = with_memory(home, run)
+    settings, found = with_memory(home, run, needs_chroma=True)
     if as_json:
         print_json({"home": str(settings.home), **_status_values(found)})
         return
@@ -119,7 +129,7 @@ def doctor(
     async def run(memory: Memory) -> Any:
         return await memory.doctor(repair=repair)
 
-    diagnosis = with_memory(home, run)
+    diagnosis = with_memory(home, run, needs_chroma=True)
     if as_json:
         print_json(diagnosis)
     else:
@@ -145,7 +155,7 @@ def reindex(home: Home = None) -> None:
         with bar:
             return await memory.reindex(progress=advance)
 
-    embedded = with_memory(home, run)
+    embedded = with_memory(home, run, needs_chroma=True)
     typer.echo(f"embedded {embedded} memories; the index agrees with the ledger")
 
 

@@ -34,7 +34,7 @@ class SqliteConnections:
         with translated_errors(path):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a NUL in the path
                 raise _translate(error, path) from error
             self._writer = self._connect()
             migrate(self._writer)
@@ -143,7 +143,7 @@ def _translate(error: Exception, path: Path) -> BackendError:
         )
     if code.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
         return StoreUnavailable(f"{what}could not grow: the disk is full.", hint="Free some space and try again.")
-    if code.startswith("SQLITE_READONLY") or isinstance(error, OSError) or "unable to open" in text:
+    if code.startswith("SQLITE_READONLY") or isinstance(error, OSError | ValueError) or "unable to open" in text:
         return StoreUnavailable(
             f"{what}cannot be written ({text}).",
             hint=f"Make {path.parent} a folder that this user may write to, or set MNEMIC_HOME to another one.",

@@ -10,9 +10,11 @@ from pathlib import Path
 from mnemic.protocols import Finding
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
-from mnemic.storage.sqlite_connections import SqliteConnections
+from mnemic.storage.sqlite_connections import BUSY_TIMEOUT_SECONDS, SqliteConnections
 from mnemic.storage.sqlite_snapshot import SqliteSnapshot
 from mnemic.storage.sqlite_transaction import SqliteTransaction
+
+_CHECKPOINT_WAIT_MS = 500
 
 
 class SqliteLedger:
@@ -93,7 +95,12 @@ class SqliteLedger:
                 connection.execute("VACUUM")
             finally:
                 connection.execute("PRAGMA temp_store = MEMORY")
-            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            # It waits for readers of old pages, and other writers wait for it: briefly, then, and again later.
+            connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
+            try:
+                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
             if not busy:
                 connection.execute("UPDATE ledger SET unscrubbed = 0")
         return not busy
