@@ -54,6 +54,7 @@ class SqliteSnapshot:
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
         self._connection = connection
         self._terms = terms
+        self._counts: dict[str, int] = {}
 
     def last_seq(self) -> int:
         return int(self._one("SELECT seq FROM ledger")[0])
@@ -103,7 +104,7 @@ class SqliteSnapshot:
         rows = self._rows()
         if len(words) <= _ALWAYS_KEPT or (rows < _PRUNE_FROM_ROWS and len(words) <= _MOST_WORDS):
             return tuple(words)
-        counts = dict(zip(words, self._terms.document_counts(self._connection, words), strict=True))
+        counts = self._document_counts(words)
         if len(words) > _MOST_WORDS:
             # What occurs nowhere finds nothing; of the rest, the rarest tell most.
             words = sorted((word for word in words if counts[word]), key=lambda word: counts[word])[:_MOST_WORDS]
@@ -136,9 +137,10 @@ class SqliteSnapshot:
     def holding_all(self, words: Sequence[str], keys: Sequence[RowKey]) -> list[RowKey]:
         if not words or not keys:
             return []
+        # The plus keeps SQLite from asking the full-text index once for every key.
         match = "body : (" + " AND ".join(f'"{word}"' for word in words) + ")"
         rows = self._all(
-            f"SELECT rowid FROM memories_words WHERE memories_words MATCH ? AND rowid IN {in_clause(keys)}",
+            f"SELECT rowid FROM memories_words WHERE memories_words MATCH ? AND +rowid IN {in_clause(keys)}",
             match,
             *keys,
         )
@@ -146,7 +148,7 @@ class SqliteSnapshot:
 
     def information(self, words: Sequence[str]) -> float:
         rows = self._rows()
-        counts = self._terms.document_counts(self._connection, words)
+        counts = self._document_counts(words).values()
         # An unknown word still asks for something: it weighs as much as one that occurs once.
         weights = [math.log((max(rows - count, 0) + 0.5) / (max(count, 1) + 0.5)) for count in counts]
         return (_FTS5_K1 + 1) * sum(max(weight, 1e-6) for weight in weights)
@@ -319,7 +321,15 @@ class SqliteSnapshot:
     def _share_of(self, namespace_key: int) -> float:
         """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""
         rows = self._rows()
-        return self._terms.document_counts(self._connection, [f"ns{namespace_key}"])[0] / rows if rows else 0.0
+        scope = f"ns{namespace_key}"
+        return self._document_counts([scope])[scope] / rows if rows else 0.0
+
+    def _document_counts(self, words: Sequence[str]) -> dict[str, int]:
+        """In how many memories each word occurs, asked once in the life of a snapshot."""
+        missing = [word for word in words if word not in self._counts]
+        if missing:
+            self._counts.update(zip(missing, self._terms.document_counts(self._connection, missing), strict=True))
+        return {word: self._counts[word] for word in words}
 
     def _vector_table(self, embedder_id: str) -> str:
         row = self._one("SELECT key FROM embedders WHERE id = ?", embedder_id)
