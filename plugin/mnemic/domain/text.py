@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 import unicodedata
 from datetime import datetime
 
@@ -25,8 +26,8 @@ STOP_WORDS = frozenset(
 _BANDS = 6
 _ROWS = 2
 NEAR_DUPLICATE_JACCARD = 0.5
-# BLAKE2b gives 64 bytes: one digest of a word serves as twelve hash functions of five bytes each.
-_HASH_BYTES = 5
+# One digest of a word serves as all hash functions of it, four bytes each.
+_HASHES = struct.Struct(f">{_BANDS * _ROWS}I")
 
 
 def normalise(text: str) -> str:
@@ -47,11 +48,8 @@ def search_words(query: str) -> list[str]:
 
 def fingerprint(*parts: str) -> int:
     """A 63-bit hash of several strings, the same in every process."""
-    return _hash63("\x1f".join(parts).encode())
-
-
-def _hash63(data: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 1
+    joined = "\x1f".join(parts).encode()
+    return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "big") >> 1
 
 
 def shape_words(text: str) -> frozenset[str]:
@@ -64,13 +62,9 @@ def near_keys(scope: str, words: frozenset[str]) -> tuple[int, ...]:
     """Keys under which near duplicates meet (MinHash, Broder 1997): texts that share a key may be near duplicates."""
     if not words:
         return ()
-    length = _HASH_BYTES * _BANDS * _ROWS
-    digests = [hashlib.blake2b(word.encode(), digest_size=length).digest() for word in words]
-    minima = [min([digest[at : at + _HASH_BYTES] for digest in digests]) for at in range(0, length, _HASH_BYTES)]
-    seed = scope.encode()
-    return tuple(
-        _hash63(seed + bytes([band]) + b"".join(minima[band * _ROWS : (band + 1) * _ROWS])) for band in range(_BANDS)
-    )
+    hashes = [_HASHES.unpack(hashlib.blake2b(word.encode(), digest_size=_HASHES.size).digest()) for word in words]
+    minima = [min(column) for column in zip(*hashes, strict=True)]
+    return tuple(fingerprint(scope, str(at), *map(str, minima[at : at + _ROWS])) for at in range(0, len(minima), _ROWS))
 
 
 def jaccard(left: frozenset[str], right: frozenset[str]) -> float:

@@ -27,7 +27,7 @@ from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, embed_records, require
 
 _MAX_NEAR_DUPLICATES = 3
-_NEIGHBOURS_READ = 8
+_NEIGHBOURS_READ = 6
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
 _MIN_SHAPE_WORDS = 3
 
