@@ -38,7 +38,7 @@ class StaticEmbedder:
             for at, encoding in enumerate(encodings, start):
                 if encoding.ids:
                     # The length of the mean does not matter: the sum points the same way.
-                    found[at] = np.add.reduce(table[encoding.ids], axis=0, dtype=np.float32)
+                    found[at] = np.add.reduce(table[encoding.ids], axis=0)
         norms = np.sqrt(np.einsum("ij,ij->i", found, found))[:, None]
         np.divide(found, norms, out=found, where=norms > 0)
         return found
@@ -73,4 +73,5 @@ def _read_files() -> tuple[Tokenizer, Vectors]:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     (table,) = tensors.values()
-    return tokenizer, table
+    # 16 MB more than as half floats, which numpy adds up three times as slowly.
+    return tokenizer, table.astype(np.float32)
