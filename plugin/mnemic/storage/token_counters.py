@@ -30,8 +30,8 @@ _FIRST_CJK = 0x2E80
 class HeuristicTokenCounter:
     """Rules of thumb for o200k_base, meant to count rather too many than too few.
 
-    Against the real encoding on 900 texts (conversations, mails, JSON, code, eight scripts) it counted 20 % too many in
-    all, and too few for one text in fifty, by at most 15 %.
+    Against the real encoding on 1,475 texts (conversations, mails, JSON, code, eight scripts) it counted 20 % too many in
+    all, and too few for one text in eighty, by at most 15 %.
     """
 
     name = "heuristic"
