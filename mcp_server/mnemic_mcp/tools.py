@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, Literal, get_args
 
 from mcp.server.mcpserver import Context
@@ -16,7 +16,8 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from mnemic import Channel, Memory, MnemicError, NewMemory, Origin, RecallResult
+from mnemic import Channel, Memory, MemoryRecord, MnemicError, NewMemory, Origin, RecallResult
+from mnemic.errors import UnknownMemory
 from mnemic_mcp import views
 from mnemic_mcp.holder import MemoryHolder
 
@@ -164,7 +165,11 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
         if capabilities is None or capabilities.elicitation is None:
             return EraseConsent(erase=confirm)
         async with _memory(holder) as memory:
-            return Elicit(f"Destroy for good, which cannot be undone: {await _doomed(memory, ids)}", EraseConsent)
+            doomed = await _doomed(memory, ids)
+        # With nothing to destroy there is nothing to ask: the engine says what is wrong, or that it is done already.
+        if not doomed:
+            return EraseConsent(erase=True)
+        return Elicit(f"Destroy for good, which cannot be undone: {doomed}", EraseConsent)
 
     async def forget(
         ctx: Context,
@@ -186,10 +191,11 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
         async with _memory(holder) as memory:
             origin = _origin(holder, ctx)
             if action == "erase":
-                if not consent.erase:
+                doomed = "" if consent.erase else await _doomed(memory, ids)
+                if doomed:
                     raise ToolError(
                         f"Nothing was erased: it cannot be undone and needs the user's consent. It would destroy "
-                        f"{await _doomed(memory, ids)}. Ask the user, then call again with confirm=true; or use "
+                        f"{doomed}. Ask the user, then call again with confirm=true; or use "
                         'action="archive", which can be undone.'
                     )
                 receipt = await memory.erase(ids)
@@ -211,8 +217,13 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
 
 
 async def _doomed(memory: Memory, ids: list[str]) -> str:
-    """What an erase of ``ids`` would destroy, in words that a person can judge."""
-    versions = {version.id: version for id in ids for version in (await memory.history(id)).versions}
+    """What an erase of ``ids`` would destroy, in words that a person can judge; empty when there is nothing to destroy."""
+    versions: dict[str, MemoryRecord] = {}
+    for id in ids:
+        with suppress(UnknownMemory):
+            versions |= {version.id: version for version in (await memory.history(id)).versions}
+    if not versions:
+        return ""
     shown = [f'{id} "{views.visible(record.text)[:80]}"' for id, record in list(versions.items())[:10]]
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return f"{len(versions)} memories, all versions counted ({'; '.join(shown)}{more})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import date, datetime
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import RunVar
 
 from mnemic.bootstrap import OpenMemory, Settings, load_settings, open_backends
 from mnemic.domain.memory import (
@@ -83,8 +85,9 @@ class Memory:
         self._embedder = embedder
         self._origin = origin or Origin()
         self._open: OpenMemory | None = None
-        self._limiter = anyio.CapacityLimiter(_WORKERS)
-        self._opening = anyio.Lock()
+        # One for each event loop: a limiter that two loops share loses wake-ups.
+        self._limiters: RunVar[anyio.CapacityLimiter] = RunVar("mnemic-limiter")
+        self._opening = threading.Lock()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -100,11 +103,13 @@ class Memory:
 
         Raises `StoreUnavailable`, `StoreCorrupted`, `ModelFailed`.
         """
-        async with self._opening:
-            if self._open is None:
-                self._open = await anyio.to_thread.run_sync(
-                    partial(open_backends, self.settings, embedder=self._embedder), limiter=self._limiter
-                )
+
+        def open_once() -> None:
+            with self._opening:
+                if self._open is None:
+                    self._open = open_backends(self.settings, embedder=self._embedder)
+
+        await anyio.to_thread.run_sync(open_once, limiter=self._limiter)
 
     async def close(self) -> None:
         """Wait for running calls, then let go of files, threads and locks. Idempotent."""
@@ -300,6 +305,15 @@ class Memory:
                 return use_case(opened.backends, *args, **named)
 
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+    @property
+    def _limiter(self) -> anyio.CapacityLimiter:
+        try:
+            return self._limiters.get()
+        except LookupError:
+            limiter = anyio.CapacityLimiter(_WORKERS)
+            self._limiters.set(limiter)
+            return limiter
 
     def _opened(self) -> OpenMemory:
         if self._open is None:

@@ -229,6 +229,10 @@ class LedgerSnapshot(Protocol):
         """Whether erased content may still be in the files (`Ledger.scrub`)."""
         ...
 
+    def announced(self, namespace_key: int) -> int:
+        """How many memories of a namespace were superseded from a later moment on, past or still to come."""
+        ...
+
     def index_state(self, index: str, namespace_key: int) -> IndexState | None: ...
 
     def index_names(self) -> list[str]:

@@ -141,7 +141,11 @@ async def test_erasing_asks_a_person_where_the_client_can(tmp_path: Path) -> Non
             assert (await call(client, "recall", query="PIN"))["memories"]
             assert (await call(client, "forget", ids=[id], action="erase"))["ids"] == [id]
             assert not (await call(client, "recall", query="PIN"))["memories"]
+            # What is gone already is not asked about again.
+            assert (await call(client, "forget", ids=[id], action="erase"))["ids"] == [id]
+            assert "No ids were given" in await refused(client, "forget", ids=[], action="erase")
             assert len(asked) == 2
+            assert "My PIN is 4711." in asked[0]
 
 
 async def test_erasing_needs_an_explicit_word_where_nobody_can_be_asked(tmp_path: Path) -> None:

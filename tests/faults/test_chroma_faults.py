@@ -16,6 +16,7 @@ import pytest
 
 import mnemic
 from mnemic import Memory, NewMemory
+from mnemic.storage import chroma_follower, chroma_store
 from mnemic.storage.chroma_store import _OPEN_MARK
 from tests.conftest import ROOT
 
@@ -200,6 +201,29 @@ async def test_an_erasure_without_chroma_clears_a_folder_that_chroma_left(tmp_pa
         with anyio.fail_after(30):
             while (tmp_path / "chroma").exists():
                 await memory.recall(_text(8), k=1)
+
+
+async def test_a_folder_that_could_not_be_cleared_at_once_is_cleared_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear = chroma_store.forget_everything
+    calls: list[int] = []
+
+    def fails_once(*arguments: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(39, "Directory not empty")
+        clear(*arguments)
+
+    monkeypatch.setattr(chroma_follower, "forget_everything", fails_once)
+    async with mnemic.open_memory(tmp_path, **{**OPTIONS, "chroma_from_memories": COUNT}) as memory:
+        await _fill(memory)
+        folder = tmp_path / "chroma" / str((await _settled(memory)).generation)
+        await memory.erase([(await memory.recall(_text(7), k=1)).hits[0].memory.id])
+        with anyio.fail_after(30):
+            while folder.exists():
+                await memory.recall(_text(8), k=1)
+    assert len(calls) >= 2
 
 
 async def test_only_large_namespaces_are_in_chroma(tmp_path: Path) -> None:

@@ -116,6 +116,26 @@ def test_cancelled_calls_do_not_crash_the_process_when_the_memory_is_closed(tmp_
     assert "cancelled" in done.stdout
 
 
+def test_one_memory_serves_several_event_loops_at_once(tmp_path: Path) -> None:
+    memory = mnemic.open_memory(tmp_path, chroma="off")
+    asyncio.run(memory.open())
+    asyncio.run(memory.remember("a seed"))
+    done: list[int] = []
+
+    async def work() -> None:
+        for _ in range(5):
+            await asyncio.gather(*(memory.recall("seed") for _ in range(12)))
+        done.append(1)
+
+    threads = [threading.Thread(target=lambda: asyncio.run(work()), daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(done) == 3
+    asyncio.run(memory.close())
+
+
 async def test_opening_twice_opens_once(tmp_path: Path) -> None:
     memory = mnemic.open_memory(tmp_path, chroma="off")
     await asyncio.gather(memory.open(), memory.open(), memory.open())

@@ -264,6 +264,52 @@ async def test_an_erasure_that_was_held_up_is_finished_later(tmp_path: Path) -> 
             assert b"xylophonecanar" not in path.read_bytes()
 
 
+async def test_an_erasure_that_waits_does_not_rewrite_the_file_again_and_again(tmp_path: Path) -> None:
+    import sqlite3
+
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        receipts = await memory.remember_many([f"note {at} " + "word " * 50 for at in range(2_000)])
+        reader = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM memories").fetchone()
+        await memory.erase([receipts[0].id])
+        log = tmp_path / "ledger.sqlite3-wal"
+        before = log.stat().st_size
+        for _ in range(3):
+            assert not (await memory.erase([receipts[0].id])).scrubbed
+        assert log.stat().st_size < before * 1.1
+        reader.close()
+
+
+async def test_paging_loses_nothing_when_an_index_proposes_what_may_not_leave(memory: Memory) -> None:
+    ids = [(await memory.remember(f"dog number {at}")).id for at in range(12)]
+    await memory.recall("dog")  # the index has seen them all
+    exact = memory._opened().backends.index._exact  # type: ignore[attr-defined]
+    await memory.archive(ids[2:5])
+    (shelf,) = exact._shelves.values()
+    await memory.recall("dog")
+    shelf.recallable[:] = True  # as an index that has fallen behind
+    for k in range(1, 13):
+        seen: list[str] = []
+        cursor = None
+        for _ in range(13):
+            page = await memory.recall("dog", k=k, min_score=0.0, cursor=cursor)
+            seen += [hit.memory.id for hit in page.hits]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert sorted(seen) == sorted(ids[:2] + ids[5:]), k
+
+
+async def test_a_memory_with_too_many_tags_by_repetition_can_still_be_exported(memory: Memory, tmp_path: Path) -> None:
+    for part in range(3):
+        await memory.remember("the same text", tags=[f"tag {part} {at}" for at in range(40)])
+    lines = [line async for line in memory.export()]
+    async with mnemic.open_memory(tmp_path / "other", chroma="off") as other:
+        await other.import_(lines)
+        assert len((await other.list())[0].tags) == 64
+
+
 async def test_filters_that_do_not_exist_and_odd_input_are_typed_errors(memory: Memory) -> None:
     for call in (
         lambda: memory.recall("x", limit=3),  # type: ignore[call-arg]

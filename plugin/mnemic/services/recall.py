@@ -130,10 +130,12 @@ def _ranked_page(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuer
         chunk = relevant[place : place + query.k]
         records = snapshot.records([entry.key for entry in chunk])
         for entry in chunk:
+            if len(hits) == query.k:
+                break
             place += 1
             record = records.get(entry.key)
             # An index may know more, or less, than this snapshot: only what the ledger says now leaves.
-            if record is not None and _may_leave(record, query.filter) and len(hits) < query.k:
+            if record is not None and _may_leave(record, query.filter):
                 hits.append(
                     Hit(memory=record, score=round(entry.score, 4), lexical=entry.lexical, similarity=entry.similarity)
                 )

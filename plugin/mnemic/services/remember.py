@@ -21,7 +21,7 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, jaccard, normalise, shape_words
-from mnemic.domain.validation import MAX_BATCH
+from mnemic.domain.validation import MAX_BATCH, MAX_TAGS
 from mnemic.errors import InvalidInput
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, embed_records, require
@@ -111,7 +111,8 @@ def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, dr
     new_tags = sorted({*draft.tags} - {*twin.tags})
     if new_tags:
         detail["tags"] = new_tags
-        transaction.set_tags(key, sorted({*draft.tags, *twin.tags}))
+        room = MAX_TAGS - len(twin.tags)
+        transaction.set_tags(key, sorted({*twin.tags, *new_tags[:room]}))
     confirmations = transaction.confirm(key, at=draft.recorded_at, origin=draft.origin, detail=detail)
     for id in draft.evidence:
         if id == twin.id:

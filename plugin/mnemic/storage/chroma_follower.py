@@ -13,6 +13,7 @@ from mnemic.errors import MnemicError
 from mnemic.logs import get_logger
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState, Ledger
 from mnemic.storage.chroma_store import (
+    EMBEDDED_PREFIX,
     ChromaAddress,
     ChromaStore,
     GenerationLost,
@@ -146,7 +147,12 @@ class ChromaFollower:
                 return
             forget_everything(self._address, ledger_id)
             with self._ledger.transaction() as transaction:
-                transaction.drop_index_states(self.index_name)
+                for name in transaction.index_names():
+                    # All embedders share an embedded folder.
+                    if name == self.index_name or (
+                        self._address.mode == "embedded" and name.startswith(EMBEDDED_PREFIX)
+                    ):
+                        transaction.drop_index_states(name)
             whole = None
         if not self._namespaces:
             return
@@ -222,7 +228,12 @@ class ChromaFollower:
         if lost and self._lock.is_locked:
             try:
                 with self._ledger.transaction() as transaction:
-                    transaction.drop_index_states(self.index_name)
+                    # Not dropped but forgotten: what is in it may have been erased and must go.
+                    if transaction.index_state(self.index_name, WHOLE_INDEX) is not None:
+                        transaction.drop_index_states(self.index_name)
+                        transaction.set_index_state(
+                            self.index_name, WHOLE_INDEX, IndexState(generation=FORGOTTEN, seq=0)
+                        )
             except MnemicError as error:
                 log.warning("chroma.state_not_reset", error=str(error))
 

@@ -30,6 +30,7 @@ _HNSW = {"hnsw": {"space": "cosine", "ef_construction": 128, "ef_search": 128}}
 _PROBE_SECONDS = 60.0
 _HTTP_TIMEOUT_SECONDS = 2.0
 _OPEN_MARK = "opened-by-mnemic"
+EMBEDDED_PREFIX = "chroma:embedded:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class ChromaAddress:
             return f"chroma:{self.host}:{self.port}"
         if self.mode == "cloud":
             return f"chroma:cloud:{self.tenant or ''}:{self.database or ''}"
-        return "chroma:embedded"
+        return EMBEDDED_PREFIX.rstrip(":")
 
 
 class GenerationLost(Exception):
@@ -185,16 +186,15 @@ def forget_everything(address: ChromaAddress, ledger_id: str) -> None:
 def forget_unused_folder(ledger: Ledger, folder: Path, lock_path: Path) -> None:
     """Clear an embedded index from which something was erased, on behalf of processes that do not use it."""
     with ledger.snapshot() as snapshot:
-        names = [name for name in snapshot.index_names() if name.startswith("chroma:embedded:")]
+        names = [name for name in snapshot.index_names() if name.startswith(EMBEDDED_PREFIX)]
         states = {name: snapshot.index_state(name, WHOLE_INDEX) for name in names}
-    forgotten = [name for name, state in states.items() if state is not None and state.generation == FORGOTTEN]
-    if not forgotten:
+    if not any(state is not None and state.generation == FORGOTTEN for state in states.values()):
         return
     try:
         with FileLock(lock_path, timeout=0, thread_local=False):
             forget_everything(ChromaAddress(folder=folder), "")
             with ledger.transaction() as transaction:
-                for name in forgotten:
+                for name in names:
                     transaction.drop_index_states(name)
     except Timeout:
         return  # its owner is at work and does it

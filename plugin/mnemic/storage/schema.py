@@ -12,7 +12,7 @@ from mnemic.errors import StoreUnavailable
 _VERSION_1 = """
 CREATE TABLE ledger (
     only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, seq INTEGER NOT NULL, memories INTEGER NOT NULL,
-    unscrubbed INTEGER NOT NULL       -- 1 while erased content may still be in the files
+    unscrubbed INTEGER NOT NULL       -- erased content may still be 1: in the files, 2: in the log alone, 0: nowhere
 ) STRICT;
 INSERT INTO ledger VALUES (1, lower(hex(randomblob(8))), 0, 0, 0);
 

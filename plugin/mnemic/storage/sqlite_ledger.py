@@ -15,6 +15,8 @@ from mnemic.storage.sqlite_snapshot import SqliteSnapshot
 from mnemic.storage.sqlite_transaction import SqliteTransaction
 
 _CHECKPOINT_WAIT_MS = 500
+# Of `ledger.unscrubbed`: the file holds nothing that was erased any more, but the write-ahead log may.
+_REWRITTEN = 2
 
 
 class SqliteLedger:
@@ -87,22 +89,25 @@ class SqliteLedger:
 
     def scrub(self) -> bool:
         with self._connections.exclusive() as connection:
-            # Merging all full-text segments drops the words of deleted rows; VACUUM rewrites every page; the truncating
-            # checkpoint empties the write-ahead log, which may hold older versions of pages.
-            connection.execute("INSERT INTO memories_words (memories_words) VALUES ('optimize')")
-            connection.execute("PRAGMA temp_store = FILE")  # VACUUM's copy of the whole file does not belong in memory
-            try:
-                connection.execute("VACUUM")
-            finally:
-                connection.execute("PRAGMA temp_store = MEMORY")
-            # It waits for readers of old pages, and other writers wait for it: briefly, then, and again later.
+            if connection.execute("SELECT unscrubbed FROM ledger").fetchone()[0] != _REWRITTEN:
+                # Merging all full-text segments drops the words of deleted rows; VACUUM rewrites every page. Once only:
+                # while somebody reads old pages, every further rewriting would add the whole file to the log.
+                connection.execute("INSERT INTO memories_words (memories_words) VALUES ('optimize')")
+                connection.execute("PRAGMA temp_store = FILE")  # the copy of the whole file does not belong in memory
+                try:
+                    connection.execute("VACUUM")
+                finally:
+                    connection.execute("PRAGMA temp_store = MEMORY")
+                connection.execute("UPDATE ledger SET unscrubbed = ?", (_REWRITTEN,))
+            # The truncating checkpoint empties the write-ahead log, which may hold older versions of pages. It waits for
+            # those who read them, and other writers wait for it: briefly, then, and again later.
             connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
             try:
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
             if not busy:
-                connection.execute("UPDATE ledger SET unscrubbed = 0")
+                connection.execute("UPDATE ledger SET unscrubbed = 0 WHERE unscrubbed = ?", (_REWRITTEN,))
         return not busy
 
     def size_bytes(self) -> int:

@@ -305,6 +305,10 @@ class SqliteSnapshot:
     def is_unscrubbed(self) -> bool:
         return bool(self._one("SELECT unscrubbed FROM ledger")[0])
 
+    def announced(self, namespace_key: int) -> int:
+        sql = "SELECT count(*) FROM memories WHERE namespace = ? AND superseded_by IS NOT NULL AND valid_to > superseded_at"
+        return int(self._one(sql, namespace_key)[0])
+
     def index_state(self, index: str, namespace_key: int) -> IndexState | None:
         row = self._one(
             "SELECT generation, seq FROM index_states WHERE name = ? AND namespace = ?", index, namespace_key
