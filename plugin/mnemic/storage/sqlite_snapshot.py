@@ -39,7 +39,7 @@ _FTS5_K1 = 1.2
 # column; above it, filtering the ranked rows is cheaper than intersecting two long lists.
 _SCOPED_SHARE = 0.5
 # Words that occur in a large share of a large ledger cost most of a full-text query and decide nothing
-# (measured in a lab at 10k and 100k memories: no loss of recall); a few of the rarest are always sought.
+# (measured on LoCoMo among 10k and 100k memories: no loss of recall); a few of the rarest are always sought.
 _PRUNE_FROM_ROWS = 5_000
 _LARGE_ROWS = 30_000
 _COMMON_SHARE = 0.05
