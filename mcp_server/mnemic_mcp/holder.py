@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-import anyio
-
 from mnemic import Memory, Settings
 from mnemic.logs import get_logger
 
@@ -19,17 +17,11 @@ class MemoryHolder:
         self.settings = settings
         self.transport = transport
         self.connection = uuid.uuid4().hex[:12]
-        self._memory: Memory | None = None
-        self._lock = anyio.Lock()
+        self._memory = Memory(settings)
 
     async def get(self) -> Memory:
         """The open memory. Raises `MnemicError` when it cannot be opened; the next call tries again."""
-        if self._memory is None:
-            async with self._lock:
-                if self._memory is None:
-                    memory = Memory(self.settings)
-                    await memory.open()
-                    self._memory = memory
+        await self._memory.open()
         return self._memory
 
     async def warm_up(self) -> None:
@@ -40,14 +32,6 @@ class MemoryHolder:
         except Exception as error:  # a nicety in the background must never end the server
             log.warning("memory.not_ready", error=f"{type(error).__name__}: {error}")
 
-    async def close(self) -> None:
-        """Close the memory if it is open."""
-        memory, self._memory = self._memory, None
-        if memory is not None:
-            await memory.close()
-
     def close_now(self) -> None:
-        """The same without an event loop, for the end of the process."""
-        memory, self._memory = self._memory, None
-        if memory is not None:
-            memory.close_now()
+        """Close the memory if it is open, without an event loop: for the end of the process."""
+        self._memory.close_now()

@@ -99,29 +99,18 @@ def serve_http(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_on_signal, drain)
             tasks.start_soon(_warm_up_later, holder)
-            await http.serve(sockets)
+            await http.serve([listening])
             await _end(holder, 0)
 
     try:
-        sockets = [config.bind_socket()] if _is_free(host, port) else []
-    except SystemExit:
-        sockets = []
-    if not sockets:
-        raise StoreUnavailable(f"Port {port} of {host} cannot be served on.", hint="Choose another with --port.")
+        # Bound here because uvicorn would log the error and end the process.
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"Port {port} of {host} cannot be served on ({error}).", hint="Choose another with --port."
+        ) from error
     print(f"mnemic serves http://{host}:{port}/mcp", file=sys.stderr, flush=True)  # noqa: T201  # for people, on stderr
     anyio.run(run)
-
-
-def _is_free(host: str, port: int) -> bool:
-    """Whether nobody else serves there. Raises nothing; uvicorn itself would end the process."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError:
-        return False
-    return True
 
 
 class RequireToken:

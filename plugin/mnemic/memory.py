@@ -104,6 +104,9 @@ class Memory:
         Raises `StoreUnavailable`, `StoreCorrupted`, `ModelFailed`.
         """
 
+        if self._open is not None:
+            return
+
         def open_once() -> None:
             with self._opening:
                 if self._open is None:

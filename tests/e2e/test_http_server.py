@@ -89,6 +89,17 @@ def test_other_addresses_are_refused_without_a_token(tmp_path: Path, host: str) 
     assert not (tmp_path / "ledger.sqlite3").exists()
 
 
+async def test_a_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
+    async with served(tmp_path) as url:
+        port = url.split(":")[2].split("/")[0]
+        done = subprocess.run(
+            [*SERVE, "--http", "--port", port, "--home", str(tmp_path)], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "Choose another with --port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 async def test_many_clients_at_once_see_each_others_memories(tmp_path: Path) -> None:
     async with served(tmp_path) as url:
 

@@ -62,7 +62,7 @@ class GenerationLost(Exception):
 class ChromaStore:
     """One generation of an index in Chroma: a collection for each namespace.
 
-    Every method raises whatever Chroma raises; the caller treats any exception as *this generation is lost*.
+    Every method raises whatever Chroma raises; `is_lost` tells the caller whether the generation is beyond use.
     """
 
     def __init__(self, client: Any, *, prefix: str, mark: Path | None = None) -> None:
@@ -159,16 +159,14 @@ def open_generation(address: ChromaAddress, *, ledger_id: str, generation: str, 
     return ChromaStore(_open_folder(folder), prefix=prefix, mark=mark)
 
 
-def remove_other_generations(
-    address: ChromaAddress, ledger_id: str, store: ChromaStore | None, keep: str | None
-) -> None:
-    """Delete every generation but ``keep``. For the owner only."""
+def remove_other_generations(address: ChromaAddress, ledger_id: str, store: ChromaStore, keep: str) -> None:
+    """Delete every generation but ``keep``, which ``store`` has open. For the owner only."""
     if address.mode == "embedded":
         if address.folder is not None and address.folder.is_dir():
             for folder in address.folder.iterdir():
                 if folder.is_dir() and folder.name != keep:
                     shutil.rmtree(folder, ignore_errors=True)
-    elif store is not None:
+    else:
         store.drop_older(f"mnemic-{ledger_id}")
 
 

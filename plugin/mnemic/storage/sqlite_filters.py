@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnemic.domain.memory import Status
+from mnemic.domain.memory import Namespace, Status
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.storage.sqlite_rows import in_clause, path_of, to_microseconds
 
@@ -16,6 +16,17 @@ RECALLABLE = (
 ).format(",".join(f"'{kind.value}'" for kind in RECALLED_KINDS))
 
 
+def in_namespace(namespace: Namespace, *, subtree: bool) -> tuple[str, list[Any]]:
+    """The condition over ``n`` (namespaces) for one namespace, or for it and all below; no labels stand for everything."""
+    path = path_of(namespace)
+    if not subtree:
+        return "n.path = ?", [path]
+    if not path:
+        return "1", []
+    # A range instead of LIKE: labels may hold % and _. "0" is the character after "/".
+    return "(n.path = ? OR (n.path >= ? AND n.path < ?))", [path, path + "/", path + "0"]
+
+
 def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
     """The condition over ``m`` (memories) and ``n`` (namespaces), with its parameters."""
     conditions: list[str] = []
@@ -25,12 +36,8 @@ def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
         conditions.append(condition)
         values.extend(parameters)
 
-    path = path_of(filter.namespace)
-    if not filter.subtree:
-        add("n.path = ?", path)
-    elif path:
-        # A range instead of LIKE: labels may hold % and _. "0" is the character after "/".
-        add("(n.path = ? OR (n.path >= ? AND n.path < ?))", path, path + "/", path + "0")
+    condition, parameters = in_namespace(filter.namespace, subtree=filter.subtree)
+    add(condition, *parameters)
     if filter.kinds:
         add(f"m.kind IN {in_clause(filter.kinds)}", *(kind.value for kind in filter.kinds))
     for tag in filter.tags:
@@ -60,7 +67,7 @@ def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
         if filter.as_of is None:
             add("(m.superseded_at IS NULL OR m.superseded_at > ?)", moment)
     _add_statuses(filter, conditions, values)
-    return " AND ".join(conditions) or "1", values
+    return " AND ".join(conditions), values
 
 
 def _add_statuses(filter: MemoryFilter, conditions: list[str], values: list[Any]) -> None:

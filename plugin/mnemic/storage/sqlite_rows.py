@@ -134,12 +134,14 @@ def in_clause(values: Sequence[Any]) -> str:
     return "(" + ",".join("?" * len(values)) + ")"
 
 
-def fetch_in_chunks(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows of ``sql``, which holds one ``{in_}``, for any number of values."""
+def fetch_in_chunks(
+    connection: sqlite3.Connection, sql: str, values: Sequence[Any], *further: Any
+) -> list[tuple[Any, ...]]:
+    """All rows of ``sql``: one ``{in_}`` for any number of values, and after it a place for each of ``further``."""
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(values), 500):
         chunk = values[start : start + 500]
-        rows += connection.execute(sql.format(in_=in_clause(chunk)), chunk).fetchall()
+        rows += connection.execute(sql.format(in_=in_clause(chunk)), (*chunk, *further)).fetchall()
     return rows
 
 

@@ -18,7 +18,7 @@ from mnemic.errors import InvalidInput
 from mnemic.protocols import FeedRow, IndexState, LexicalHit
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
-from mnemic.storage.sqlite_filters import RECALLABLE, where_clause
+from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -67,12 +67,8 @@ class SqliteSnapshot:
         return None if row is None else int(row[0])
 
     def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
-        path = path_of(prefix)
-        rows = self._all(
-            "SELECT n.path, count(*) FROM memories m JOIN namespaces n ON n.key = m.namespace "
-            "WHERE ? = '' OR n.path = ? OR (n.path >= ? AND n.path < ?) GROUP BY n.key",
-            path, path, path + "/", path + "0",
-        )  # fmt: skip
+        where, values = in_namespace(prefix, subtree=True)
+        rows = self._all(f"SELECT n.path, count(*) FROM {RECORD_TABLES} WHERE {where} GROUP BY n.key", *values)
         return sorted((namespace_of(found), count) for found, count in rows)
 
     def find(self, ids: Iterable[MemoryId]) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
@@ -154,12 +150,11 @@ class SqliteSnapshot:
         return (_FTS5_K1 + 1) * sum(max(weight, 1e-6) for weight in weights)
 
     def speakers(self, namespace: Namespace, *, subtree: bool = False) -> list[str]:
-        path = path_of(namespace)
+        where, values = in_namespace(namespace, subtree=subtree)
         rows = self._all(
-            "SELECT DISTINCT s.speaker FROM speakers s JOIN namespaces n ON n.key = s.namespace "
-            "WHERE n.path = ? OR (? AND n.path >= ? AND n.path < ?) ORDER BY 1",
-            path, subtree, path + "/", path + "0",
-        )  # fmt: skip
+            f"SELECT DISTINCT s.speaker FROM speakers s JOIN namespaces n ON n.key = s.namespace WHERE {where} ORDER BY 1",
+            *values,
+        )
         return [row[0] for row in rows]
 
     def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
@@ -167,13 +162,7 @@ class SqliteSnapshot:
             "SELECT key FROM memories WHERE key IN {in_} AND (speaker = ? "
             "OR (speaker IS NULL AND instr(lower(text), lower(?)) > 0))"
         )
-        return {
-            RowKey(row[0])
-            for start in range(0, len(keys), 500)
-            for row in self._all(
-                sql.format(in_=in_clause(keys[start : start + 500])), *keys[start : start + 500], speaker, speaker
-            )
-        }
+        return {RowKey(row[0]) for row in fetch_in_chunks(self._connection, sql, keys, speaker, speaker)}
 
     def feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:
         table = self._vector_table(embedder_id)
@@ -276,13 +265,12 @@ class SqliteSnapshot:
         return [(MemoryId(id), text) for id, text in rows]
 
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
-        path = path_of(namespace or ())
+        where, values = in_namespace(namespace or (), subtree=True)
         after = 0
         while True:
             rows = self._all(
-                f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? "
-                "AND (? = '' OR n.path = ? OR (n.path >= ? AND n.path < ?)) ORDER BY m.key LIMIT ?",
-                after, path, path, path + "/", path + "0", _ITERATE_CHUNK,
+                f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? AND {where} ORDER BY m.key LIMIT ?",
+                after, *values, _ITERATE_CHUNK,
             )  # fmt: skip
             yield from _keyed(rows)
             if len(rows) < _ITERATE_CHUNK:
