@@ -100,7 +100,25 @@ CREATE TABLE index_states (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (_VERSION_1,)
+_VERSION_2 = """
+-- Working memory: what was said and every edit of what is shown of it. Rows are appended and never changed.
+CREATE TABLE sessions (
+    key INTEGER PRIMARY KEY AUTOINCREMENT, namespace INTEGER NOT NULL REFERENCES namespaces (key), name TEXT NOT NULL,
+    created_at INTEGER NOT NULL, UNIQUE (namespace, name)
+) STRICT;
+CREATE TABLE session_messages (
+    session INTEGER NOT NULL, position INTEGER NOT NULL,
+    body TEXT NOT NULL,               -- JSON object
+    tokens TEXT NOT NULL,             -- JSON list: of the text, then of each call
+    counter TEXT NOT NULL,            -- what counted them
+    PRIMARY KEY (session, position)
+) STRICT;
+CREATE TABLE session_edits (
+    session INTEGER NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (session, number)
+) STRICT;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 VERSION = len(MIGRATIONS)
 
 

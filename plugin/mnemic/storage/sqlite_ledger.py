@@ -122,6 +122,8 @@ class SqliteLedger:
 _ORPHANS = {
     "events": "FROM events WHERE memory NOT IN (SELECT id FROM memories)",
     "links": "FROM links WHERE source NOT IN (SELECT id FROM memories) OR target NOT IN (SELECT id FROM memories)",
+    "session messages": "FROM session_messages WHERE session NOT IN (SELECT key FROM sessions)",
+    "session edits": "FROM session_edits WHERE session NOT IN (SELECT key FROM sessions)",
     "near-duplicate keys": "FROM near_keys WHERE key NOT IN (SELECT key FROM memories)",
 }
 

@@ -31,6 +31,7 @@ from mnemic.storage.sqlite_rows import (
     record_from_row,
     sameness_of,
 )
+from mnemic.storage.sqlite_sessions import SqliteSessionReader
 
 _ITERATE_CHUNK = 1_000
 # FTS5's fixed BM25 saturation: a word that occurs often earns at most k1 + 1 times its weight.
@@ -48,7 +49,7 @@ _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
 
 
-class SqliteSnapshot:
+class SqliteSnapshot(SqliteSessionReader):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:

@@ -21,6 +21,7 @@ from mnemic.storage.sqlite_rows import (
     sameness_of,
     to_microseconds,
 )
+from mnemic.storage.sqlite_sessions import SqliteSessionWriter
 from mnemic.storage.sqlite_snapshot import SqliteSnapshot, near_keys_of
 
 _COLUMNS = (
@@ -31,7 +32,7 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)}"
 
 
-class SqliteTransaction(SqliteSnapshot):
+class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter):
     """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:

@@ -1,8 +1,4 @@
-"""The ports: small contracts between the engine and what it stands on.
-
-Every port is synchronous. The public API runs a whole use case in one worker thread, so a use case reads one consistent
-snapshot and pays for one change of thread. `mnemic.testing` ships a contract suite for each port that others implement.
-"""
+"""The ledger: the truth that any number of processes share."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,48 +14,7 @@ from numpy.typing import NDArray
 from mnemic.domain.memory import Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
-
-Vectors = NDArray[np.float32]
-
-
-class Clock(Protocol):
-    """Tells the time. An argument everywhere, so that tests can set it."""
-
-    def now(self) -> datetime:
-        """The present moment in UTC."""
-        ...
-
-
-class TokenCounter(Protocol):
-    """Counts tokens for budgets."""
-
-    @property
-    def name(self) -> str:
-        """What counted, shown with every budgeted result, such as ``o200k_base`` or ``heuristic``."""
-        ...
-
-    def count(self, text: str) -> int:
-        """Number of tokens in ``text``, 0 for an empty one."""
-        ...
-
-
-class Embedder(Protocol):
-    """Turns texts into unit vectors. Vectors of two embedders never mix: the ``id`` keeps them apart."""
-
-    @property
-    def id(self) -> str:
-        """Name and version; two embedders with one id give the same vectors."""
-        ...
-
-    @property
-    def dimensions(self) -> int: ...
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row of length 1 per text, float32, shape (len(texts), dimensions). A text without content gives zeros.
-
-        Raises `mnemic.errors.ModelFailed`; retrying is safe.
-        """
-        ...
+from mnemic.protocols.sessions import SessionReader, SessionWriter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +64,7 @@ class Finding:
     repairable: bool = False
 
 
-class LedgerSnapshot(Protocol):
+class LedgerSnapshot(SessionReader, Protocol):
     """A consistent view of the ledger. Everything read through one snapshot belongs together."""
 
     def last_seq(self) -> int:
@@ -244,7 +199,7 @@ class LedgerSnapshot(Protocol):
         ...
 
 
-class LedgerTransaction(LedgerSnapshot, Protocol):
+class LedgerTransaction(LedgerSnapshot, SessionWriter, Protocol):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
 
     def append(self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None) -> RowKey:
@@ -331,48 +286,3 @@ class Ledger(Protocol):
     def size_bytes(self) -> int: ...
 
     def close(self) -> None: ...
-
-
-class VectorIndex(Protocol):
-    """Finds the nearest vectors. Never the truth: every hit is read again from the ledger."""
-
-    def search(
-        self,
-        snapshot: LedgerSnapshot,
-        query: Vectors,
-        namespace_key: int,
-        *,
-        limit: int,
-        among: NDArray[np.int64] | None,
-    ) -> list[tuple[RowKey, float]]:
-        """The ``limit`` nearest memories by cosine similarity, best first, ties by key.
-
-        ``among`` (ascending keys) restricts the search, whatever the status of the memories; without it, every
-        recallable memory of the namespace takes part, including those that were written a moment ago by another process.
-        """
-        ...
-
-    def similarities(
-        self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int, keys: Sequence[RowKey]
-    ) -> dict[RowKey, float]:
-        """The cosine similarities of ``keys`` that have a vector in this namespace."""
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """What `status` shows of it."""
-        ...
-
-    def diagnose(self, snapshot: LedgerSnapshot) -> list[Finding]:
-        """Whether it agrees with the ledger."""
-        ...
-
-    def close(self) -> None: ...
-
-
-@runtime_checkable
-class LangChainEmbeddings(Protocol):
-    """The part of LangChain's ``Embeddings`` that we use."""
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]: ...
-
-    def embed_query(self, text: str) -> list[float]: ...

@@ -1,0 +1,189 @@
+"""The folding policy at work in a session: messages become items, its decisions become edits.
+
+The policy's own state is not stored. It follows from the messages and the journal, so that any process can take over: what
+was edited by hand since is told to the policy at the same place in the conversation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from mnemic.domain.folding.items import Change as Decision
+from mnemic.domain.folding.items import Item, ItemKind, folded_arguments
+from mnemic.domain.folding.policy import Folder
+from mnemic.domain.folding.presets import PRESETS
+from mnemic.domain.memory import Role
+from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentState
+from mnemic.domain.working_memory.journal import Cell, Change, Edit
+from mnemic.domain.working_memory.messages import Message, ToolCall
+from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.domain.working_memory.subgoals import parse_step
+from mnemic.errors import InvalidInput
+
+FOLDING = "folding"
+"""The session's option: the name of a preset; without one nothing is folded by itself."""
+MAX_STEPS = "max_steps"
+"""The session's option: after how many steps a chunk is closed (`FoldingPreset.maxlen`)."""
+POLICY_TOOL = "folding_policy"
+
+_CHUNK_EDITS = ("open_subgoal", "close_subgoal")
+
+
+class AutoFolding:
+    """Follows one session with one preset. `follow` brings it up to date and records what the policy decided."""
+
+    def __init__(self, memory: WorkingMemory, preset: str) -> None:
+        if preset not in PRESETS:
+            raise InvalidInput(f"There is no folding preset {preset!r}.", hint=f"Use one of: {', '.join(PRESETS)}.")
+        self.preset = preset
+        self.max_steps: int | None = memory.value(Cell.OPTION, MAX_STEPS)
+        self._memory = memory
+        self._parts: list[PartKey] = []
+        self._item_of: dict[PartKey, int] = {}
+        self._by_hand: set[int] = set()
+        self._latest: dict[int, tuple[str, str]] = {}
+        self._messages_seen = 0
+        self._edits_seen = 0
+        self._open_calls: set[str] = set()
+        head = "\n".join(message.text for message in memory.messages if message.role is Role.SYSTEM)
+        self._folder = Folder(
+            PRESETS[preset], count_tokens=memory.count, head=head, max_steps=self.max_steps, refer=self._name_of
+        )
+
+    def is_for(self, memory: WorkingMemory) -> bool:
+        """Whether this follows ``memory`` with the options that it has now."""
+        return (
+            self._memory is memory
+            and self.preset == memory.value(Cell.OPTION, FOLDING)
+            and self.max_steps == memory.value(Cell.OPTION, MAX_STEPS)
+        )
+
+    def follow(self) -> Edit | None:
+        """Take in what came since, and record the policy's decisions as one automatic edit; None if there are none."""
+        memory = self._memory
+        for edit in memory.edits[self._edits_seen :]:
+            self._take_messages(edit.at_message)
+            self._take_edit(edit)
+        self._edits_seen = len(memory.edits)
+        self._take_messages(len(memory.messages))
+        changes = [change for index in sorted(self._latest) for change in self._changes(index)]
+        self._latest.clear()
+        if not changes:
+            return None
+        edit = memory.record(POLICY_TOOL, changes, arguments={"preset": self.preset}, automatic=True)
+        self._edits_seen = len(memory.edits)
+        return edit
+
+    def chunk_ends(self) -> list[int]:
+        """Where the policy cut the conversation: for each closed chunk, the message at which the next one begins."""
+        ends = [end for end in self._folder.chunk_ends if end < len(self._parts)]
+        return [self._memory.position(self._parts[end][0]) for end in ends]
+
+    def _take_messages(self, upto: int) -> None:
+        for message in self._memory.messages[self._messages_seen : upto]:
+            for part, item in _items(self._memory, message):
+                self._item_of[part] = len(self._parts)
+                self._parts.append(part)
+                self._note(self._folder.append(item))
+            self._open_calls |= {call.id for call in message.calls}
+            self._open_calls.discard(message.answers or "")
+            # A model is called next after whatever is not its own answer, once all its calls have results.
+            if message.role in (Role.USER, Role.TOOL) and not self._open_calls:
+                self._note(self._folder.fold())
+        self._messages_seen = max(self._messages_seen, upto)
+
+    def _take_edit(self, edit: Edit) -> None:
+        if edit.automatic and edit.tool == POLICY_TOOL:
+            return
+        if edit.tool in _CHUNK_EDITS:
+            self._folder.close_chunk()
+        for change in edit.changes:
+            if change.cell is Cell.DISPLAY:
+                fragment = self._memory.value(Cell.FRAGMENT, change.key)
+                if fragment is not None:
+                    self._exclude((fragment.message_id, fragment.call_id), visible=change.after is None)
+            elif change.cell is Cell.PIN and change.after is not None:
+                for part in [part for part in self._parts if part[0] == change.key]:
+                    self._exclude(part, visible=True)
+
+    def _exclude(self, part: PartKey, *, visible: bool) -> None:
+        index = self._item_of.get(part)
+        if index is not None:
+            self._by_hand.add(index)
+            self._latest.pop(index, None)
+            self._folder.exclude(index, visible=visible)
+
+    def _note(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            if decision.index not in self._by_hand:
+                self._latest[decision.index] = (decision.shown, decision.reason)
+
+    def _changes(self, index: int) -> list[Change]:
+        memory, part = self._memory, self._parts[index]
+        shown, reason = self._latest[index]
+        original = memory.part_text(part)
+        if shown == self._folder.items[index].text:
+            shown = original
+        elif part[1] is not None:
+            shown = folded_arguments(shown)
+        cover: Fragment
+        cover, made = memory.covering(part)
+        display = None if shown == original else Display(state=FragmentState.FOLDED, text=shown, reason=reason)
+        if display == memory.display(cover.id):
+            return []
+        return [*made, memory.change(Cell.DISPLAY, cover.id, display)]
+
+    def _name_of(self, index: int) -> str:
+        return self._parts[index][0]
+
+
+def _items(memory: WorkingMemory, message: Message) -> list[tuple[PartKey, Item]]:
+    """What the policy sees of a message: nothing of the system's, and of an assistant's its words and then its calls."""
+    text = (message.id, None)
+    if message.role is Role.SYSTEM:
+        return []
+    if message.role is Role.USER:
+        return [(text, Item(kind=ItemKind.USER, text=message.text, tokens=memory.part_tokens(text)))]
+    if message.role is Role.TOOL:
+        name = message.name or ""
+        at = None if message.answers is None else memory.call_position(message.answers)
+        if at is not None:
+            call = next(call for call in memory.messages[at].calls if call.id == message.answers)
+            name = _command(call)[0]
+        kind = ItemKind.OBSERVATION
+        return [
+            (
+                text,
+                Item(
+                    kind=kind, text=message.text, name=name, is_error=message.is_error, tokens=memory.part_tokens(text)
+                ),
+            )
+        ]
+    items: list[tuple[PartKey, Item]] = []
+    action = None if message.calls else parse_step(message.text).action
+    if action is not None:
+        name = action.split(maxsplit=1)[0].split("(")[0]
+        items.append((text, Item(kind=ItemKind.CALL, text=message.text, name=name)))
+    elif message.text:
+        kind = ItemKind.THOUGHT if message.calls else ItemKind.SAY
+        items.append((text, Item(kind=kind, text=message.text, tokens=memory.part_tokens(text))))
+    for call in message.calls:
+        name, arguments = _command(call)
+        items.append(((message.id, call.id), Item(kind=ItemKind.CALL, text=arguments, name=name)))
+    return items
+
+
+def _command(call: ToolCall) -> tuple[str, str]:
+    """Name and arguments of a call. One that runs a command line is named by the command's verb."""
+    if len(call.arguments) <= 4_000 and call.arguments.lstrip().startswith("{"):
+        try:
+            arguments = json.loads(call.arguments)
+        except (ValueError, RecursionError):
+            return call.name, call.arguments
+        values = list(arguments.items()) if isinstance(arguments, dict) else []
+        if len(values) == 1 and values[0][0] in ("command", "action", "cmd") and isinstance(values[0][1], str):
+            line = values[0][1].strip()
+            if line:
+                return line.split(maxsplit=1)[0], line
+    return call.name, call.arguments

@@ -1,0 +1,264 @@
+"""HiAgent: a finished subgoal is shown as its outcome, and can be brought back.
+
+The subgoal that is being worked on is shown in full. When the next one begins, the model's own sign that it is done, its
+messages are folded into two lines, summarised once. `retrieve` shows chosen subgoals in full again until the next one
+begins. Numbers are never used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mnemic.domain.memory import Role
+from mnemic.domain.validation import check_text
+from mnemic.domain.working_memory.fragments import Display, FragmentId, FragmentState
+from mnemic.domain.working_memory.journal import Cell, Change
+from mnemic.domain.working_memory.messages import Message
+from mnemic.domain.working_memory.prune import EMPTY_ARGUMENTS
+from mnemic.domain.working_memory.sculptor import Outcome
+from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.domain.working_memory.subgoals import (
+    MAX_RETRIEVES_PER_STEP,
+    MAX_SUBGOAL_CHARS,
+    Subgoal,
+    SummarySource,
+    one_line,
+    open_subgoal_of,
+    parse_step,
+)
+from mnemic.domain.working_memory.summaries import shorten
+from mnemic.errors import InvalidInput
+
+SummariseChunk = Callable[[str, str], str]
+"""Gives a one-line outcome for (subgoal, the text of its messages). It may raise or give nothing."""
+
+RETRIEVE = "retrieve"
+MAX_SUMMARY_TOKENS = 80
+
+
+def open_subgoal(
+    memory: WorkingMemory, *, text: str, at: int | None = None, summary: str | None = None,
+    summarise: SummariseChunk | None = None, fold: bool = True,
+) -> Outcome:  # fmt: skip
+    """Begin the next subgoal at message ``at`` (default: the next to come); the active one is closed.
+
+    Raises `InvalidInput` when the active one has no step yet.
+    """
+    text = one_line(check_text(text, name="subgoal", limit=MAX_SUBGOAL_CHARS))
+    at = len(memory.messages) if at is None else at
+    subgoals = memory.subgoals()
+    active = open_subgoal_of(subgoals)
+    changes: list[Change] = []
+    if active is not None:
+        if at <= active.opened_at:
+            raise InvalidInput(
+                f"The subgoal {active.number}, {active.text!r}, has no action yet.",
+                hint="Take at least one step before the next subgoal, or close it.",
+            )
+        changes += _closing(memory, active, at, summary, None, summarise, fold)
+    changes += _collapse(memory)
+    number = subgoals[-1].number + 1 if subgoals else 1
+    changes.append(memory.change(Cell.SUBGOAL, str(number), Subgoal(number=number, text=text, opened_at=at)))
+    edit = memory.record("open_subgoal", changes, arguments={"text": text})
+    return Outcome(said=f"Subgoal {number}: {text}", edit=edit, ids=(str(number),))
+
+
+def close_subgoal(
+    memory: WorkingMemory, *, summary: str | None = None, satisfied: bool | None = None,
+    summarise: SummariseChunk | None = None, fold: bool = True,
+) -> Outcome:  # fmt: skip
+    """End the active subgoal and show its outcome in its place. Raises `InvalidInput` when there is none."""
+    active = open_subgoal_of(memory.subgoals())
+    if active is None:
+        raise InvalidInput("There is no open subgoal.", hint="Open one first.")
+    changes = _closing(memory, active, len(memory.messages), summary, satisfied, summarise, fold)
+    closed = next(change.after for change in changes if change.cell is Cell.SUBGOAL)
+    edit = memory.record("close_subgoal", changes, arguments={"summary": summary, "satisfied": satisfied})
+    return Outcome(
+        said=f"Closed subgoal {closed.number}, {edit.tokens_before - edit.tokens_after} tokens fewer: {closed.summary}",
+        edit=edit, ids=(str(closed.number),),
+    )  # fmt: skip
+
+
+def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> Outcome:
+    """Show closed subgoals in full until the next one begins. At most twice for one step of the environment."""
+    subgoals = {subgoal.number: subgoal for subgoal in memory.subgoals()}
+    unknown = [number for number in numbers if number not in subgoals]
+    if unknown or not numbers:
+        known = ", ".join(map(str, subgoals)) or "none yet"
+        raise InvalidInput(f"There is no subgoal {', '.join(map(str, unknown))}.", hint=f"Subgoals: {known}.")
+    if _retrieves(memory) >= MAX_RETRIEVES_PER_STEP:
+        raise InvalidInput(
+            f"retrieve was used {MAX_RETRIEVES_PER_STEP} times without an action since.", hint="Take an action first."
+        )
+    changes: list[Change] = []
+    for number in dict.fromkeys(numbers):
+        subgoal = subgoals[number]
+        if subgoal.is_open:
+            continue  # it is shown in full anyway
+        changes.append(memory.change(Cell.EXPANDED, str(number), True))
+        changes += [memory.change(Cell.DISPLAY, id, None) for id, _ in subgoal.folds]
+    edit = memory.record(RETRIEVE, changes, arguments={"numbers": list(numbers)})
+    shown = ", ".join(str(number) for number in dict.fromkeys(numbers))
+    return Outcome(said=f"Shown in full: {shown}.", edit=edit, ids=tuple(map(str, dict.fromkeys(numbers))))
+
+
+def take_answer(
+    memory: WorkingMemory, answer: Message, *, summarise: SummariseChunk | None = None, fold: bool = True
+) -> str | None:
+    """Take a model's answer in the text protocol: append it, open a subgoal, or retrieve.
+
+    Returns the action for the environment, or None when there is none: then nothing was appended, and the model is asked
+    again. Raises `InvalidInput` with what to tell the model when the answer is not in the protocol; nothing changed then.
+    """
+    step = parse_step(answer.text)
+    if step.problem is not None:
+        raise InvalidInput(step.problem)
+    if step.retrieve:
+        if step.subgoal is not None:
+            raise InvalidInput(
+                "A subgoal needs an action of its own, not retrieve.", hint="Retrieve first, then go on."
+            )
+        retrieve(memory, numbers=step.retrieve)
+        return None
+    at = len(memory.messages)
+    if step.subgoal is None and open_subgoal_of(memory.subgoals()) is None:
+        raise InvalidInput("There is no subgoal yet.", hint='Answer with "Subgoal: ..." and "Action: ...".')
+    if step.subgoal is not None:
+        active = open_subgoal_of(memory.subgoals())
+        if active is not None and at <= active.opened_at:
+            raise InvalidInput(f"The subgoal {active.text!r} has no action yet.", hint="Take a step first.")
+        check_text(step.subgoal, name="subgoal", limit=MAX_SUBGOAL_CHARS)
+    memory.append([answer])
+    if step.subgoal is not None:
+        open_subgoal(memory, text=step.subgoal, at=at, summarise=summarise, fold=fold)
+    return step.action
+
+
+def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -> str:
+    """The history as text, in the published form: closed subgoals as two lines, the active and retrieved ones in full.
+
+    Over ``budget_tokens`` the oldest closed subgoals are left out, with a line that says which; they can be retrieved.
+    """
+    subgoals = memory.subgoals()
+    blocks: list[tuple[int | None, str]] = []
+    first = subgoals[0].opened_at if subgoals else len(memory.messages)
+    blocks += [(None, _as_text(message)) for message in memory.messages[:first] if message.role is not Role.SYSTEM]
+    for subgoal, following in zip(subgoals, [*subgoals[1:], None], strict=True):
+        chunk = memory.messages[subgoal.opened_at : subgoal.closed_at]
+        expanded = memory.value(Cell.EXPANDED, str(subgoal.number)) is not None
+        if subgoal.is_open or expanded:
+            head = f"Subgoal: {subgoal.text}" if expanded else f"{subgoal.number} Subgoal: {subgoal.text}"
+            blocks.append((None, "\n".join([head, *(_as_text(message) for message in chunk)])))
+        else:
+            said = [message.text for message in chunk if message.role is Role.USER]
+            blocks.append((subgoal.number, "\n".join([subgoal.closed_lines(), *said])))
+        end = None if following is None else following.opened_at
+        if subgoal.closed_at is not None:
+            blocks += [(None, _as_text(message)) for message in memory.messages[subgoal.closed_at : end]]
+    return _within(memory, blocks, budget_tokens)
+
+
+def _within(memory: WorkingMemory, blocks: list[tuple[int | None, str]], budget_tokens: int | None) -> str:
+    left_out: list[int] = []
+    while True:
+        note = [f"(left out: subgoals {', '.join(map(str, left_out))}; retrieve shows them)"] if left_out else []
+        text = "\n".join([*note, *(block for number, block in blocks if number not in left_out)])
+        if budget_tokens is None or memory.count(text) <= budget_tokens:
+            return text
+        oldest = next((number for number, _ in blocks if number is not None and number not in left_out), None)
+        if oldest is None:
+            return text
+        left_out.append(oldest)
+
+
+def _closing(
+    memory: WorkingMemory, subgoal: Subgoal, end: int, summary: str | None, satisfied: bool | None,
+    summarise: SummariseChunk | None, fold: bool,
+) -> list[Change]:  # fmt: skip
+    chunk = memory.messages[subgoal.opened_at : end]
+    text, source = _summary(memory, subgoal, chunk, summary, summarise)
+    closed = replace(subgoal, closed_at=end, summary=text, summary_source=source, satisfied=satisfied)
+    changes: list[Change] = []
+    folds: list[tuple[FragmentId, Display]] = []
+    for part in _foldable_parts(memory, chunk) if fold else ():
+        cover, made = memory.covering(part)
+        shown = EMPTY_ARGUMENTS if part[1] is not None else "" if folds else closed.closed_lines()
+        display = Display(state=FragmentState.SUMMARIZED, text=shown, reason=f"subgoal {subgoal.number} was closed")
+        folds.append((cover.id, display))
+        changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
+    return [*changes, memory.change(Cell.SUBGOAL, str(subgoal.number), replace(closed, folds=tuple(folds)))]
+
+
+def _foldable_parts(memory: WorkingMemory, chunk: Sequence[Message]) -> list[PartKey]:
+    """Texts and arguments of a chunk, a text first. What users said stays; so do signed thoughts and the pinned."""
+    parts: list[PartKey] = []
+    for message in chunk:
+        if message.role in (Role.USER, Role.SYSTEM) or memory.is_pinned(message.id):
+            continue
+        parts += [(message.id, None)] if message.text else []
+        parts += [(message.id, call.id) for call in message.calls]
+    return sorted(parts, key=lambda part: part[1] is not None) if parts and parts[0][1] is not None else parts
+
+
+def _collapse(memory: WorkingMemory) -> list[Change]:
+    """Fold what was retrieved: retrieval lasts until the next subgoal."""
+    changes: list[Change] = []
+    for subgoal in memory.subgoals():
+        if memory.value(Cell.EXPANDED, str(subgoal.number)) is None:
+            continue
+        changes.append(memory.change(Cell.EXPANDED, str(subgoal.number), None))
+        changes += [
+            memory.change(Cell.DISPLAY, id, display) for id, display in subgoal.folds if memory.display(id) is None
+        ]
+    return changes
+
+
+def _summary(
+    memory: WorkingMemory, subgoal: Subgoal, chunk: Sequence[Message], given: str | None,
+    summarise: SummariseChunk | None,
+) -> tuple[str, SummarySource]:  # fmt: skip
+    """One line, never empty: the caller's, the model's, else the last observation."""
+    if given is not None and (line := one_line(given)):
+        return line, "caller"
+    if summarise is not None:
+        try:
+            line = one_line(summarise(subgoal.text, "\n".join(map(_as_text, chunk))))
+        except Exception:  # whatever a model's client raises: the last observation serves
+            line = ""
+        if line:
+            return shorten(line, count_tokens=memory.count, max_tokens=MAX_SUMMARY_TOKENS), "model"
+    observed = next(
+        (message.text for message in reversed(chunk) if message.role is Role.TOOL and message.text.strip()), ""
+    )
+    observed = observed or next((m.text for m in reversed(chunk) if m.role is Role.ASSISTANT and m.text.strip()), "")
+    line = " ".join(observed.split())
+    line = shorten(line, count_tokens=memory.count, max_tokens=MAX_SUMMARY_TOKENS) if line else "nothing was observed"
+    return line, "last_observation"
+
+
+def _retrieves(memory: WorkingMemory) -> int:
+    """How often retrieve was used since the last observation, or the last word of the user."""
+    begin = 0
+    for at in range(len(memory.messages) - 1, -1, -1):
+        message = memory.messages[at]
+        if message.role is Role.USER or (message.role is Role.TOOL and message.name != RETRIEVE):
+            begin = at + 1
+            break
+    count = 0
+    for edit in reversed(memory.edits):
+        if edit.at_message < begin:
+            break
+        count += edit.tool == RETRIEVE
+    return count
+
+
+def _as_text(message: Message) -> str:
+    if message.role is Role.TOOL:
+        return f"Observation: {message.text}"
+    if message.role is Role.ASSISTANT:
+        lines = [line for line in message.text.split("\n") if not line.lstrip().lower().startswith("subgoal:")]
+        lines += [f"Action: {call.name}({call.arguments})" for call in message.calls]
+        return "\n".join(lines)
+    return message.text

@@ -1,0 +1,79 @@
+"""Pruning by the agent itself (Memory-as-Action): records leave the view, the agent's own words about them stay.
+
+Differences from the released code, all towards safety: ids are matched as ids and not as text that may occur anywhere,
+either all of them are pruned or none, messages stay in place (so that calls and results keep pairing), and everything can
+be restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mnemic.domain.memory import Role
+from mnemic.domain.validation import check_text
+from mnemic.domain.working_memory import safety
+from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentState
+from mnemic.domain.working_memory.journal import Cell, Change
+from mnemic.domain.working_memory.messages import Message
+from mnemic.domain.working_memory.prefix_cache import record_hiding
+from mnemic.domain.working_memory.sculptor import Outcome
+from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.errors import InvalidInput
+
+MAX_MEMORY_CHARS = 20_000
+MAX_DELETED = 1_000
+EMPTY_ARGUMENTS = "{}"
+
+
+def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str], inline: bool = False) -> Outcome:
+    """Hide the results named by ``delete_ids``, with the calls that asked for them; ``text`` is what the agent keeps.
+
+    Ids are those of calls or of tools' messages. An assistant's words go when all its calls go; the words of users and of
+    the system never do. With ``inline``, ``text`` stands in the place of the first record: for hosts whose messages do not
+    hold the call of this tool itself. Raises `InvalidInput`, and changes nothing, unless every id is a record's.
+    """
+    check_text(text, name="memory", limit=MAX_MEMORY_CHARS)
+    if not delete_ids:
+        raise InvalidInput("delete_ids is empty.", hint="Name the tool results that are no longer needed.")
+    if len(delete_ids) > MAX_DELETED:
+        raise InvalidInput(f"delete_ids has {len(delete_ids):,} ids.", hint=f"Give at most {MAX_DELETED:,} at once.")
+    positions = sorted({_record(memory, id) for id in delete_ids})
+    gone_calls = {memory.messages[at].answers for at in positions}
+    parts: list[PartKey] = [(memory.messages[at].id, None) for at in positions]
+    for call_id in gone_calls:
+        at = None if call_id is None else memory.call_position(call_id)
+        if at is None:
+            continue
+        caller = memory.messages[at]
+        parts.append((caller.id, call_id))
+        if caller.text and (caller.id, None) not in parts and {call.id for call in caller.calls} <= gone_calls:
+            parts.append((caller.id, None))
+    changes: list[Change] = []
+    covers: list[Fragment] = []
+    for number, part in enumerate(parts):
+        cover, made = memory.covering(part)
+        covers.append(cover)
+        shown = EMPTY_ARGUMENTS if part[1] is not None else f"[pruned; {text}]" if inline and number == 0 else ""
+        display = Display(state=FragmentState.FOLDED, text=shown, reason="pruned by the agent")
+        changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
+    hidden = safety.check(memory, covers)
+    lost = tuple(f"This hides the latest value in {line.strip()[:120]!r}." for line in hidden.kept_lines[:20])
+    edit = record_hiding(memory, "prune_context", changes, {"memory": text, "delete_ids": list(delete_ids)})
+    return Outcome(
+        said=f"Pruned {len(positions)} records, {edit.tokens_before - edit.tokens_after} tokens. Kept: {text}",
+        edit=edit, ids=tuple(cover.id for cover in covers), warnings=(*hidden.warnings, *lost),
+    )  # fmt: skip
+
+
+def _record(memory: WorkingMemory, id: str) -> int:
+    """The tool's message that ``id`` names, by its own id or by that of the call it answers."""
+    at = memory.answer_position(id) if isinstance(id, str) else None
+    if at is None and isinstance(id, str) and memory.has_message(id):
+        at = memory.position(id)
+    message: Message | None = None if at is None else memory.messages[at]
+    if at is None or message is None or message.role is not Role.TOOL:
+        raise InvalidInput(
+            f"{str(id)[:60]!r} is not the id of a tool's result; nothing was pruned.",
+            hint="Give ids of tool calls or of their results, as context_stats lists them.",
+        )
+    return at

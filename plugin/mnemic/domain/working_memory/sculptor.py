@@ -1,0 +1,403 @@
+"""Sculptor's six tools: cut, fold, summarise, restore, search, look closer.
+
+Names, required fields, defaults and ranges are the published ones (Active Context Management, section F). Each function
+changes a session by one edit, or raises `InvalidInput` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from mnemic.domain.memory import Role
+from mnemic.domain.validation import check_count, check_text
+from mnemic.domain.working_memory import safety
+from mnemic.domain.working_memory.fragments import (
+    Display,
+    Fragment,
+    FragmentId,
+    FragmentState,
+    containing_span,
+    cut_points,
+    fold_marker,
+    make_id,
+    solid_spans,
+    summary_marker,
+)
+from mnemic.domain.working_memory.journal import Cell, Change, Edit
+from mnemic.domain.working_memory.messages import Message, MessageId
+from mnemic.domain.working_memory.prefix_cache import record_hiding
+from mnemic.domain.working_memory.session import WorkingMemory
+from mnemic.domain.working_memory.summaries import extract
+from mnemic.errors import InvalidInput
+
+SearchedRole = Literal["user", "assistant", "all"]
+Summarise = Callable[[str, str], str]
+"""Gives a summary of a text with a focus. It may raise or give nothing: the extract serves then."""
+
+MAX_MARKER_CHARS = 2_000
+MAX_FOCUS_CHARS = 500
+SUMMARY_SHARE = 0.25  # of the original's tokens
+_MIN_SUMMARY_TOKENS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a tool did. ``said`` is what the agent is told; ``warnings`` name what an edit has hidden."""
+
+    said: str
+    edit: Edit
+    ids: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """Where a text was found: characters ``start`` to ``end`` (exclusive) of a message's original."""
+
+    message_id: MessageId
+    start: int
+    end: int
+    at_user_message: int
+
+
+def fragment_context(
+    memory: WorkingMemory, *, start_marker: str, end_marker: str, num_fragments: int = 5, role: str = "user"
+) -> Outcome:
+    """Cut the text from ``start_marker`` to ``end_marker``, both included, into ``num_fragments`` (1-20) pieces.
+
+    Markers are matched exactly, in the originals, and must be unambiguous. With ``role="all"`` the text may go over
+    several messages; no piece does. Pieces that are in the way are given up if they are visible.
+    """
+    check_count(num_fragments, name="num_fragments", low=1, high=20)
+    start, end = _marked(memory, start_marker, end_marker, _messages_of(memory, role), role)
+    spans = [
+        (at, start[1] if at == start[0] else 0, end[1] if at == end[0] else len(memory.messages[at].text))
+        for at in range(start[0], end[0] + 1)
+        if at in (start[0], end[0]) or memory.messages[at].text
+    ]
+    spans = [span for span in spans if span[1] < span[2] and not memory.is_pinned(memory.messages[span[0]].id)]
+    if not spans:
+        raise InvalidInput("The text between the markers is pinned.", hint="Unpin it first, or choose other markers.")
+    if num_fragments < len(spans):
+        raise InvalidInput(
+            f"The markers span {len(spans)} messages, and a fragment lies within one message.",
+            hint=f"Ask for {len(spans)} fragments or more, or mark a shorter text.",
+        )
+    changes: list[Change] = []
+    made: list[Fragment] = []
+    for (at, low, high), pieces in zip(
+        spans, _shares([high - low for _, low, high in spans], num_fragments), strict=True
+    ):
+        message = memory.messages[at]
+        changes += _clear(memory, message.id, low, high)
+        bounds = [low, *_cuts(message.text, low, high, pieces), high]
+        for begin, stop in pairwise(bounds):
+            made.append(_make_fragment(memory, message, begin, stop, [fragment.id for fragment in made]))
+    changes += [memory.change(Cell.FRAGMENT, fragment.id, fragment) for fragment in made]
+    edit = memory.record(
+        "fragment_context", changes,
+        arguments={"start_marker": start_marker, "end_marker": end_marker, "num_fragments": num_fragments, "role": role},
+    )  # fmt: skip
+    listed = "\n".join(
+        f"{fragment.id}: {fragment.tokens} tokens, {_preview(memory.original(fragment))}" for fragment in made
+    )
+    return Outcome(
+        said=f"Cut into {len(made)} fragments:\n{listed}", edit=edit, ids=tuple(fragment.id for fragment in made)
+    )
+
+
+def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
+    """Hide a fragment; a marker stays, and the lines that hold the latest value of their key (`safety`)."""
+    fragment = memory.fragment(fragment_id)
+    hidden = safety.check(memory, [fragment])
+    marker = fold_marker(fragment.id, fragment.tokens)
+    shown = "\n".join([marker, *hidden.kept_lines])
+    if hidden.kept_lines and memory.count(shown) >= fragment.tokens:
+        raise InvalidInput(
+            f"Nothing of {fragment_id} can be folded: its lines hold the latest values of their keys.",
+            hint="Fold older values instead, or summarise it.",
+        )
+    if memory.state(fragment_id) is FragmentState.FOLDED:
+        return Outcome(
+            said=f"{fragment_id} is folded already.",
+            edit=memory.record("fold_fragment", arguments={"fragment_id": fragment_id}),
+        )
+    display = Display(state=FragmentState.FOLDED, text=shown, reason="folded by the agent")
+    edit = record_hiding(
+        memory, "fold_fragment", [memory.change(Cell.DISPLAY, fragment.id, display)], {"fragment_id": fragment_id}
+    )
+    kept = f" {len(hidden.kept_lines)} lines with latest values stay." if hidden.kept_lines else ""
+    return Outcome(
+        said=f"Folded {fragment_id}: {fragment.tokens} tokens hidden.{kept}", edit=edit, ids=(fragment.id,),
+        warnings=hidden.warnings,
+    )  # fmt: skip
+
+
+def summarize_fragment(
+    memory: WorkingMemory, *, fragment_id: str, focus: str, summarise: Summarise | None = None
+) -> Outcome:
+    """Show a summary of a fragment in its place: ``summarise``'s, else the telling lines of it."""
+    check_text(focus, name="focus", limit=MAX_FOCUS_CHARS)
+    fragment = memory.fragment(fragment_id)
+    hidden = safety.check(memory, [fragment])
+    original = memory.original(fragment)
+    room = fragment.tokens - memory.count(summary_marker(fragment.id, "", focus))
+    if room < 1:
+        raise InvalidInput(
+            f"{fragment_id} has {fragment.tokens} tokens: a summary would not be shorter.",
+            hint="Leave it, or fold it.",
+        )
+    summary = _model_summary(summarise, original, focus, memory, room) or extract(
+        original, focus=focus, count_tokens=memory.count,
+        max_tokens=min(room, max(_MIN_SUMMARY_TOKENS, int(fragment.tokens * SUMMARY_SHARE))),
+    )  # fmt: skip
+    missing = [line for line in hidden.kept_lines if line.strip() not in summary]
+    shown = "\n".join([summary_marker(fragment.id, summary, focus), *missing])
+    if memory.count(shown) > fragment.tokens:
+        raise InvalidInput(
+            f"A summary of {fragment_id} would be longer than itself.", hint="Leave it, or fold older values."
+        )
+    display = Display(state=FragmentState.SUMMARIZED, text=shown, reason="summarised by the agent", focus=focus)
+    edit = record_hiding(
+        memory, "summarize_fragment", [memory.change(Cell.DISPLAY, fragment.id, display)],
+        {"fragment_id": fragment_id, "focus": focus},
+    )  # fmt: skip
+    saved = edit.tokens_before - edit.tokens_after
+    return Outcome(
+        said=f"Summarised {fragment_id}, {saved} tokens fewer: {summary}", edit=edit, ids=(fragment.id,),
+        warnings=hidden.warnings,
+    )  # fmt: skip
+
+
+def restore_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
+    """Show the original again, whatever stood in its place."""
+    fragment = memory.fragment(fragment_id)
+    edit = memory.record(
+        "restore_fragment",
+        [memory.change(Cell.DISPLAY, fragment.id, None), memory.change(Cell.WAITING, fragment.id, None)],
+        arguments={"fragment_id": fragment_id},
+    )
+    return Outcome(said=f"Restored {fragment_id}, {fragment.tokens} tokens.", edit=edit, ids=(fragment.id,))
+
+
+def search_context(
+    memory: WorkingMemory, *, query: str, role: str = "user", max_results: int = 10, context_size: int = 200
+) -> Outcome:
+    """Find an exact text in the originals, folded or not; at most ``max_results`` (1-50) hits, in order.
+
+    ``context_size`` (50-1000) is how many characters are shown on each side. Ids of hits hold until the next user message.
+    """
+    check_text(query, name="query", limit=MAX_MARKER_CHARS)
+    check_count(max_results, name="max_results", low=1, high=50)
+    check_count(context_size, name="context_size", low=50, high=1_000)
+    found: dict[str, SearchHit] = {}
+    lines: list[str] = []
+    more = False
+    taken = memory.values(Cell.SEARCH_HIT)
+    for at in _messages_of(memory, role):
+        message, begin = memory.messages[at], 0
+        while (begin := message.text.find(query, begin)) >= 0:
+            if len(found) == max_results:
+                more = True
+                break
+            hit = SearchHit(
+                message_id=message.id, start=begin, end=begin + len(query), at_user_message=memory.last_user_at
+            )
+            id = make_id(
+                "s", lambda free: free in taken or free in found, memory.session, message.id, begin, len(memory.edits)
+            )
+            found[id] = hit
+            lines.append(
+                f"{id} · {message.id} ({message.role.value}, {_state_at(memory, hit)}): "
+                + _window(message.text, hit, context_size)
+            )
+            begin += len(query)
+        if more:
+            break
+    edit = memory.record(
+        "search_context", [memory.change(Cell.SEARCH_HIT, id, hit) for id, hit in found.items()],
+        arguments={"query": query, "role": role, "max_results": max_results, "context_size": context_size},
+    )  # fmt: skip
+    head = f"{len(found)} hit{'' if len(found) == 1 else 's'}{', and there are more' if more else ''}"
+    said = (
+        "\n".join([f"{head} for {query!r}:", *lines])
+        if found
+        else f"{query!r} does not occur in what role={role!r} said."
+    )
+    return Outcome(said=said, edit=edit, ids=tuple(found))
+
+
+def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context: int = 500) -> Outcome:
+    """A wider look at one hit: ``extended_context`` (100-2000) characters on each side."""
+    check_count(extended_context, name="extended_context", low=100, high=2_000)
+    hit = memory.value(Cell.SEARCH_HIT, search_id)
+    if not isinstance(hit, SearchHit):
+        raise InvalidInput(
+            f"There is no search hit {str(search_id)[:60]!r}.", hint="Use an id that search_context gave."
+        )
+    if hit.at_user_message != memory.last_user_at:
+        raise InvalidInput(
+            f"The search hit {search_id!r} has expired: a user message came since.", hint="Call search_context again."
+        )
+    text = memory.messages[memory.position(hit.message_id)].text
+    edit = memory.record("get_search_detail", arguments={"search_id": search_id, "extended_context": extended_context})
+    return Outcome(
+        said=f"{search_id} · {hit.message_id} ({_state_at(memory, hit)}):\n{_window(text, hit, extended_context)}",
+        edit=edit, ids=(search_id,),
+    )  # fmt: skip
+
+
+def _messages_of(memory: WorkingMemory, role: str) -> Sequence[int]:
+    if role not in ("user", "assistant", "all"):
+        raise InvalidInput(f"role is {str(role)[:40]!r}.", hint='Use "user", "assistant" or "all" (tools included).')
+    if role == "all":
+        return [at for at, message in enumerate(memory.messages) if message.role is not Role.SYSTEM]
+    # In a transcript of text alone the environment speaks in the user's place.
+    wanted = {Role(role)}
+    return [at for at, message in enumerate(memory.messages) if message.role in wanted]
+
+
+def _marked(
+    memory: WorkingMemory, start_marker: str, end_marker: str, positions: Sequence[int], role: str
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Message and character where the marked text begins, and where it ends (exclusive)."""
+    check_text(start_marker, name="start_marker", limit=MAX_MARKER_CHARS)
+    check_text(end_marker, name="end_marker", limit=MAX_MARKER_CHARS)
+    start = _the_one(memory, start_marker, positions, "start_marker", role)
+    across = role == "all"
+    rest = [at for at in positions if at == start[0] or (across and at > start[0])]
+    # The end may lie within the start marker, if that says it all, but not before its end.
+    first = max(start[1], start[1] + len(start_marker) - len(end_marker))
+    try:
+        found = _the_one(memory, end_marker, rest, "end_marker", role, first)
+    except InvalidInput:
+        elsewhere = [] if across else _places(memory, end_marker, [at for at in positions if at > start[0]], 0)
+        if elsewhere and not _places(memory, end_marker, rest, first):
+            raise InvalidInput(
+                f"The end_marker is in another message ({memory.messages[elsewhere[0][0]].id}) than the start_marker "
+                f"({memory.messages[start[0]].id}).",
+                hint='Mark a text within one message, or use role="all" to go over several.',
+            ) from None
+        raise
+    return start, (found[0], found[1] + len(end_marker))
+
+
+def _the_one(
+    memory: WorkingMemory, marker: str, positions: Sequence[int], name: str, role: str, first: int = 0
+) -> tuple[int, int]:
+    places = _places(memory, marker, positions, first)
+    if not places:
+        raise InvalidInput(
+            f"The {name} {marker[:80]!r} does not occur where role={role!r} looks.",
+            hint='Copy it exactly, or use another role ("user", "assistant", "all").',
+        )
+    if len(places) > 1:
+        where = ", ".join(f"{memory.messages[at].id} at {char}" for at, char in places[:3])
+        raise InvalidInput(
+            f"The {name} {marker[:80]!r} occurs {len(places)} times or more ({where}).",
+            hint="Give a longer marker that occurs once.",
+        )
+    return places[0]
+
+
+def _places(memory: WorkingMemory, marker: str, positions: Sequence[int], first: int) -> list[tuple[int, int]]:
+    """Up to three places of ``marker``; ``first`` bounds those in the first of the messages."""
+    places: list[tuple[int, int]] = []
+    for at in positions:
+        begin = first if at == positions[0] else 0
+        while len(places) < 3 and (begin := memory.messages[at].text.find(marker, begin)) >= 0:
+            places.append((at, begin))
+            begin += 1
+    return places
+
+
+def _shares(lengths: Sequence[int], pieces: int) -> list[int]:
+    """How many of ``pieces`` each text gets: one, and the rest by length."""
+    shares = [1] * len(lengths)
+    for _ in range(pieces - len(lengths)):
+        longest = max(range(len(lengths)), key=lambda at: lengths[at] / shares[at])
+        shares[longest] += 1
+    return shares
+
+
+def _cuts(text: str, low: int, high: int, pieces: int) -> list[int]:
+    solid = solid_spans(text)
+    for edge, name in ((low, "begins"), (high, "ends")):
+        broken = containing_span(solid, edge)
+        if broken is not None and not (low <= broken[0] and broken[1] <= high):
+            raise InvalidInput(
+                f"The marked text {name} inside a code block or JSON value (characters {broken[0]} to {broken[1]}).",
+                hint=f"Mark all of it, from {text[broken[0] : broken[0] + 40]!r} on, or none of it.",
+            )
+    cuts = cut_points(text, low, high, pieces)
+    if len(cuts) < pieces - 1:
+        raise InvalidInput(
+            f"The marked text can be cut into {len(cuts) + 1} fragments, not {pieces}: code blocks and JSON stay whole.",
+            hint=f"Ask for at most {len(cuts) + 1}, or mark a longer text.",
+        )
+    return cuts
+
+
+def _clear(memory: WorkingMemory, message_id: MessageId, low: int, high: int) -> list[Change]:
+    """Give up the visible pieces that lie across ``low`` to ``high``. Raises `InvalidInput` for one that is hidden."""
+    changes = []
+    cover = memory.cover((message_id, None))
+    present = [piece for piece in memory.pieces((message_id, None)) if piece.start < high and low < piece.end]
+    for piece in [*present, *([cover] if cover else [])]:
+        if memory.display(piece.id) is not None:
+            raise InvalidInput(
+                f"The marked text overlaps the fragment {piece.id}, which is {memory.state(piece.id).value}.",
+                hint=f"Restore {piece.id} first, or mark a text beside it.",
+            )
+        if not piece.whole:
+            changes.append(memory.change(Cell.FRAGMENT, piece.id, None))
+    return changes
+
+
+def _make_fragment(
+    memory: WorkingMemory, message: Message, start: int, end: int, made: Sequence[FragmentId]
+) -> Fragment:
+    fragments = memory.values(Cell.FRAGMENT)
+    id = make_id(
+        "f", lambda free: free in fragments or free in made, memory.session, message.id, start, end, len(memory.edits)
+    )
+    return Fragment(
+        id=FragmentId(id), message_id=message.id, start=start, end=end, tokens=memory.count(message.text[start:end])
+    )
+
+
+def _state_at(memory: WorkingMemory, hit: SearchHit) -> str:
+    """Whether what was found is in view."""
+    part = (hit.message_id, None)
+    cover = memory.cover(part)
+    over = [cover] if cover else []
+    over += [piece for piece in memory.pieces(part) if piece.start < hit.end and hit.start < piece.end]
+    hidden = next((piece for piece in over if memory.display(piece.id) is not None), None)
+    return "visible" if hidden is None else f"{memory.state(hidden.id).value} in {hidden.id}"
+
+
+def _window(text: str, hit: SearchHit, size: int) -> str:
+    return text[max(hit.start - size, 0) : hit.end + size]
+
+
+def _preview(text: str, limit: int = 60) -> str:
+    line = " ".join(text[: limit * 3].split())
+    return f'"{line if len(line) <= limit else line[: limit - 1] + "…"}"'
+
+
+def _model_summary(
+    summarise: Summarise | None, text: str, focus: str, memory: WorkingMemory, max_tokens: int
+) -> str | None:
+    """The model's summary if it gave one that is not longer than what it replaces."""
+    if summarise is None:
+        return None
+    try:
+        summary: Any = summarise(text, focus)
+    except Exception:  # whatever a model's client raises: the extract serves
+        return None
+    if not isinstance(summary, str) or not summary.strip() or memory.count(summary.strip()) > max_tokens:
+        return None
+    return summary.strip()
