@@ -1,0 +1,152 @@
+"""The values of a text that a later action may need: ids, names, numbers, codes and the objects it speaks of."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mnemic.domain.text import STOP_WORDS
+
+# A leaf of a JSON document that is longer than this is prose and is searched for values like any other text.
+_PROSE_WORDS = 12
+_PHRASE_WORDS = 6
+_HEAD_WORDS = 4
+
+# One run of characters that belong together, else one mark. Neither part can match the same characters in two ways.
+_PIECE = re.compile(r"\w[\w@./:+#&'-]*|[^\w\s]|\n")
+_LETTER = re.compile(r"[^\W\d_]")
+_ARTICLES = frozenset("a an the some another each every this that these those".split())
+# Words behind which an object is named although no article stands there.
+_OPENERS = frozenset("called named containing titled labelled of with on in into onto to from at by for".split())
+_CLOSERS = frozenset(
+    """called named containing titled labelled closed open empty available now currently connected likely nothing
+    reading inside until within without near upon against using per than""".split()
+) | STOP_WORDS
+
+
+def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
+    """The values in a text in the order of their first mention, each once, as they are written there.
+
+    Of JSON: every scalar except true, false and null, keys with a digit (ids used as keys) and keys of numbers with an
+    underscore (codes used as keys). Of other text: words with digits, underscores or slashes, numbers of two digits and
+    more, capitals, names, and with ``phrases`` what an article or a preposition introduces and the entries of lists.
+    """
+    document = parse_json(text)
+    found = _json_atoms(document, phrases) if isinstance(document, dict | list) else _text_atoms(text, phrases)
+    return tuple(dict.fromkeys(found))
+
+
+def parse_json(text: str) -> Any:
+    """The JSON object or array a text is; None when it is neither, or nested deeper than the parser goes."""
+    if text[:64].lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict | list) else None
+
+
+def _json_atoms(document: Any, phrases: bool) -> Iterator[str]:
+    open_parts = [document]
+    while open_parts:
+        part = open_parts.pop()
+        if isinstance(part, dict):
+            for key, value in reversed(part.items()):
+                number = isinstance(value, int | float) and not isinstance(value, bool)
+                open_parts.append(value)
+                if any(letter.isdigit() for letter in key) or ("_" in key and number):
+                    open_parts.append(key)
+        elif isinstance(part, list):
+            open_parts.extend(reversed(part))
+        elif isinstance(part, str):
+            if part.count(" ") < _PROSE_WORDS and "\n" not in part:
+                if part.strip():
+                    yield part.strip()
+            else:
+                yield from _text_atoms(part, phrases)
+        elif part is not None and not isinstance(part, bool):
+            yield str(part)
+
+
+def _text_atoms(text: str, phrases: bool) -> Iterator[str]:
+    for words, is_entry, starts_sentence in _segments(text):
+        if phrases and is_entry and len(words) <= _HEAD_WORDS and not any(_closes(word) for word in words):
+            yield " ".join(words)
+        yield from _segment_atoms(words, starts_sentence, phrases)
+
+
+def _segments(text: str) -> Iterator[tuple[list[str], bool, bool]]:
+    """The runs of words between marks: the words, whether the run is an entry of a list, whether a sentence starts."""
+    words: list[str] = []
+    listed = True
+    sentence = True
+    # The last word before an opening bracket: "desk (1)" is read as "desk 1".
+    before = ""
+    for piece in _PIECE.findall(text):
+        if piece[0].isalnum() or piece[0] == "_":
+            word = piece.rstrip("./:+#&'-")
+            if before and not words and word.isdigit():
+                words.append(before)
+            before = ""
+            words.append(word)
+            if word == piece or piece[len(word)] not in ".:":
+                continue
+            piece = piece[len(word)]
+        elif piece in "'\"*`’":
+            continue
+        last = words[-1] if words else ""
+        if words:
+            yield words, listed and piece in ",\n;)(", sentence
+        before = last if piece == "(" else ""
+        sentence = piece in ".!?\n:"
+        listed = piece in ",\n(:;-"
+        words = []
+    if words:
+        yield words, listed, sentence
+
+
+def _segment_atoms(words: list[str], starts_sentence: bool, phrases: bool) -> Iterator[str]:
+    for at, word in enumerate(words):
+        follower = words[at + 1] if at + 1 < len(words) else ""
+        if follower.isdigit() and _LETTER.match(word) and word.lower() not in STOP_WORDS:
+            yield f"{word} {follower}"
+        elif _is_code(word):
+            yield word
+        elif word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS:
+            yield word
+        if phrases and word.lower() in _ARTICLES | _OPENERS:
+            phrase = _phrase(words, at + 1)
+            if phrase:
+                yield phrase
+
+
+def _phrase(words: list[str], start: int) -> str:
+    end = start
+    while end < len(words) and end - start < _PHRASE_WORDS and not _closes(words[end]):
+        end += 1
+    return " ".join(words[start:end])
+
+
+def _closes(word: str) -> bool:
+    # A lone capital is a label ("plane H", "material D"), not the article.
+    return word.lower() in _CLOSERS and not (len(word) == 1 and word.isupper())
+
+
+def _is_code(word: str) -> bool:
+    if word.isdigit():
+        return len(word) >= 2
+    if any(letter.isdigit() or letter in "_/@" for letter in word):
+        return True
+    if "." in word:
+        return True
+    return len(word) >= 2 and word.isupper()
+
+
+def telling(atoms: Iterable[str]) -> Iterator[str]:
+    """Of some values those that name one thing: with a digit and not a bare number of one or two digits."""
+    for atom in atoms:
+        if any(letter.isdigit() for letter in atom) and not (atom.isdigit() and len(atom) <= 2):
+            yield atom
