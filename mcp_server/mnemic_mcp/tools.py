@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mnemic import Channel, Memory, MemoryRecord, MnemicError, NewMemory, Origin, RecallResult
+from mnemic.domain.quoting import visible
 from mnemic.errors import UnknownMemory
 from mnemic_mcp import views
 from mnemic_mcp.holder import MemoryHolder
@@ -224,7 +225,7 @@ async def _doomed(memory: Memory, ids: list[str]) -> str:
             versions |= {version.id: version for version in (await memory.history(id)).versions}
     if not versions:
         return ""
-    shown = [f'{id} "{views.visible(record.text)[:80]}"' for id, record in list(versions.items())[:10]]
+    shown = [f'{id} "{visible(record.text)[:80]}"' for id, record in list(versions.items())[:10]]
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return f"{len(versions)} memories, all versions counted ({'; '.join(shown)}{more})"
 

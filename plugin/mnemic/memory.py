@@ -30,10 +30,12 @@ from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import Hit, MemoryFilter, RecallResult
 from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput, StoreUnavailable
+from mnemic.session import Session
 
 if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
-    from mnemic.protocols import Embedder
+    from mnemic.domain.working_memory.packs import ContextPack
+    from mnemic.protocols import Embedder, SessionInfo
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
@@ -152,7 +154,7 @@ class Memory:
         """Store several memories, or texts, in one transaction: all of them or none. At most 10,000 at once."""
         from mnemic.services.remember import remember
 
-        return await self._run(
+        return await self.run(
             remember, list(memories), namespace=self.settings.namespace, origin=origin or self._origin
         )
 
@@ -173,13 +175,13 @@ class Memory:
             text="" if query is None else query, filter=self.make_filter(**filters), k=k, min_score=min_score,
             budget_tokens=budget_tokens, cursor=cursor,
         )  # fmt: skip
-        return await self._run(recall, question, render=render or show_text)
+        return await self.run(recall, question, render=render or show_text)
 
     async def get(self, id: str, *, namespace: Namespace | str | None = None) -> MemoryRecord:
         """One memory, whatever its status. Raises `UnknownMemory`, also for one outside ``namespace`` when given."""
         from mnemic.services.browse import get
 
-        return await self._run(get, id, namespace=_optional_namespace(namespace))
+        return await self.run(get, id, namespace=_optional_namespace(namespace))
 
     async def list(
         self, *, limit: int = 50, before: str | None = None, **filters: Unpack[Filters]
@@ -187,7 +189,7 @@ class Memory:
         """Memories that pass the filters of `make_filter`, newest first; ``before`` an id pages on. At most 1,000."""
         from mnemic.services.browse import list_memories
 
-        return await self._run(
+        return await self.run(
             list_memories, self.make_filter(**filters), limit=limit, before=None if before is None else MemoryId(before)
         )
 
@@ -195,7 +197,7 @@ class Memory:
         """Every version of a memory, what happened to it, and its links. Raises `UnknownMemory`."""
         from mnemic.services.browse import history
 
-        return await self._run(history, id, namespace=_optional_namespace(namespace))
+        return await self.run(history, id, namespace=_optional_namespace(namespace))
 
     async def supersede(self, id: str, text: str, **fields: Any) -> Remembered:
         """Put a new version in the place of a memory. Kind, tags and the like are taken over unless given in ``fields``."""
@@ -219,7 +221,7 @@ class Memory:
         """Take memories out of recall, all or none, until `restore`. The ids that changed."""
         from mnemic.services.curate import archive
 
-        return await self._run(
+        return await self.run(
             archive, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
         )
 
@@ -230,7 +232,7 @@ class Memory:
         """Bring archived memories back, all or none. The ids that changed."""
         from mnemic.services.curate import restore
 
-        return await self._run(
+        return await self.run(
             restore, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
         )
 
@@ -238,7 +240,7 @@ class Memory:
         """Destroy memories with all their versions for good, in every file. Nothing brings them back."""
         from mnemic.services.curate import erase
 
-        return await self._run(erase, ids, namespace=_optional_namespace(namespace))
+        return await self.run(erase, ids, namespace=_optional_namespace(namespace))
 
     async def export(self, *, namespace: Namespace | str | None = None) -> AsyncIterator[str]:
         """The lines of an export (JSON Lines, without line ends) from one consistent snapshot."""
@@ -256,19 +258,38 @@ class Memory:
         """Take in an export, all of it or nothing. Importing twice adds nothing. Raises `InvalidInput`."""
         from mnemic.services.transfer import import_lines
 
-        return await self._run(import_lines, lines, progress=progress)
+        return await self.run(import_lines, lines, progress=progress)
+
+    def session(self, name: str, *, namespace: Namespace | str | None = None) -> Session:
+        """Working memory of the conversation ``name``. Nothing is stored before something is appended to it."""
+        return Session(self, name, _optional_namespace(namespace) or self.settings.namespace)
+
+    async def sessions(self, *, namespace: Namespace | str | None = None) -> tuple[SessionInfo, ...]:
+        """The sessions of a namespace, by name."""
+        from mnemic.services.sessions import list_sessions
+
+        return await self.run(list_sessions, _optional_namespace(namespace) or self.settings.namespace)
+
+    async def compose(
+        self, goal: str, *, budget_tokens: int = 4_000, namespace: Namespace | str | None = None
+    ) -> ContextPack:
+        """What long-term memory has for ``goal``, as one text that fits the budget; `Session.compose` adds a session."""
+        from mnemic.services.compose import compose
+
+        where = _optional_namespace(namespace) or self.settings.namespace
+        return await self.run(compose, where, None, goal=goal, budget_tokens=budget_tokens)
 
     async def status(self) -> HealthStatus:
         """Counts, sizes and what is in use."""
         from mnemic.services.health import status
 
-        return await self._run(status)
+        return await self.run(status)
 
     async def doctor(self, *, repair: bool = False) -> Diagnosis:
         """Check everything, and mend it if asked to."""
         from mnemic.services.health import doctor
 
-        return await self._run(doctor, repair=repair)
+        return await self.run(doctor, repair=repair)
 
     async def reindex(self, *, timeout_seconds: float = 600.0, progress: Callable[[int], None] | None = None) -> int:
         """Embed what lacks a vector, have Chroma rebuilt from the ledger and wait for it. How many were embedded.
@@ -278,8 +299,8 @@ class Memory:
         from mnemic.services.health import embed_missing, reset_index
 
         opened = self._opened()
-        embedded = await self._run(embed_missing, progress=progress)
-        await self._run(reset_index)
+        embedded = await self.run(embed_missing, progress=progress)
+        await self.run(reset_index)
         status = await self.status()
         if opened.follower is not None and status.memories >= self.settings.chroma_from_memories:
             wait = partial(opened.follower.wait_until, status.last_seq, timeout_seconds=timeout_seconds)
@@ -300,7 +321,8 @@ class Memory:
             raise InvalidInput(f"There is no filter {', '.join(unknown)}.", hint=f"The filters are: {known}.")
         return check_filter({"namespace": self.settings.namespace, **filters})
 
-    async def _run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
+    async def run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        """Run a use case of `mnemic.services` on this memory's backends in a worker thread: for adapters."""
         opened = self._opened()
 
         def call() -> _T:

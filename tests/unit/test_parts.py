@@ -20,7 +20,8 @@ from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.sqlite_ledger import SqliteLedger
 from mnemic.storage.token_counters import HeuristicTokenCounter, create_token_counter, is_encoding_cached
 from mnemic.testing import LedgerContract, make_record
-from mnemic_mcp.views import hit_text, quote, render_hit, visible
+from mnemic.domain.quoting import quote, visible
+from mnemic_mcp.views import hit_text, render_hit
 
 
 def test_normalising_folds_space_and_composes_but_keeps_case() -> None:

@@ -266,6 +266,6 @@ def _lines_from_stdin() -> list[str]:
 
 def _printable(text: str) -> str:
     """Text that cannot move the cursor or hide itself in a terminal."""
-    from mnemic_mcp.views import visible
+    from mnemic.domain.quoting import visible
 
     return visible(text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import date_words
+from mnemic.domain.working_memory.sculptor import Summarise
 from mnemic.errors import ModelFailed, UnknownMemory
 from mnemic.logs import get_logger
 from mnemic.protocols import Clock, Embedder, Ledger, LedgerSnapshot, TokenCounter, VectorIndex
+from mnemic.services.live_sessions import LiveSessions
 
 log = get_logger(__name__)
 
@@ -24,6 +26,8 @@ class Backends:
     token_counter: TokenCounter
     clock: Clock
     new_id: Callable[[], MemoryId]
+    sessions: LiveSessions = field(default_factory=LiveSessions)
+    summarise: Summarise | None = None
 
 
 def embedding_text(record: MemoryRecord) -> str:

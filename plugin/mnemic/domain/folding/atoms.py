@@ -20,10 +20,13 @@ _LETTER = re.compile(r"[^\W\d_]")
 _ARTICLES = frozenset("a an the some another each every this that these those".split())
 # Words behind which an object is named although no article stands there.
 _OPENERS = frozenset("called named containing titled labelled of with on in into onto to from at by for".split())
-_CLOSERS = frozenset(
-    """called named containing titled labelled closed open empty available now currently connected likely nothing
+_CLOSERS = (
+    frozenset(
+        """called named containing titled labelled closed open empty available now currently connected likely nothing
     reading inside until within without near upon against using per than""".split()
-) | STOP_WORDS
+    )
+    | STOP_WORDS
+)
 
 
 def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
@@ -113,9 +116,7 @@ def _segment_atoms(words: list[str], starts_sentence: bool, phrases: bool) -> It
         follower = words[at + 1] if at + 1 < len(words) else ""
         if follower.isdigit() and _LETTER.match(word) and word.lower() not in STOP_WORDS:
             yield f"{word} {follower}"
-        elif _is_code(word):
-            yield word
-        elif word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS:
+        elif _is_code(word) or (word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS):
             yield word
         if phrases and word.lower() in _ARTICLES | _OPENERS:
             phrase = _phrase(words, at + 1)

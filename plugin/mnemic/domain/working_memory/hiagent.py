@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from mnemic.domain.folding.atoms import atoms_of
 from mnemic.domain.memory import Role
 from mnemic.domain.validation import check_text
 from mnemic.domain.working_memory.fragments import Display, FragmentId, FragmentState
@@ -35,6 +36,9 @@ SummariseChunk = Callable[[str, str], str]
 
 RETRIEVE = "retrieve"
 MAX_SUMMARY_TOKENS = 80
+SUBGOAL_SUMMARY = "subgoal_summary"
+"""The session's option: ``last_observation`` gives the published summary without a model, which loses a quarter of the
+values that are needed later (measured on recorded tool agents); without it those values follow the last observation."""
 
 
 def open_subgoal(
@@ -136,6 +140,14 @@ def take_answer(
     return step.action
 
 
+def active_chunk(memory: WorkingMemory) -> tuple[str, str] | None:
+    """The active subgoal and the text of its messages so far; None when there is none."""
+    active = open_subgoal_of(memory.subgoals())
+    if active is None:
+        return None
+    return active.text, "\n".join(map(_as_text, memory.messages[active.opened_at :]))
+
+
 def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -> str:
     """The history as text, in the published form: closed subgoals as two lines, the active and retrieved ones in full.
 
@@ -235,7 +247,18 @@ def _summary(
     observed = observed or next((m.text for m in reversed(chunk) if m.role is Role.ASSISTANT and m.text.strip()), "")
     line = " ".join(observed.split())
     line = shorten(line, count_tokens=memory.count, max_tokens=MAX_SUMMARY_TOKENS) if line else "nothing was observed"
-    return line, "last_observation"
+    if memory.value(Cell.OPTION, SUBGOAL_SUMMARY) == "last_observation":
+        return line, "last_observation"
+    values = _values(chunk, line)
+    return (f"{line} [{', '.join(values)}]" if values else line), "extract"
+
+
+def _values(chunk: Sequence[Message], line: str) -> list[str]:
+    """Names, ids and numbers of a chunk that its last observation does not hold, in order."""
+    texts = [message.text for message in chunk if message.role in (Role.TOOL, Role.ASSISTANT)]
+    texts += [call.arguments for message in chunk for call in message.calls]
+    found = dict.fromkeys(atom for text in texts for atom in atoms_of(text, phrases=False))
+    return [atom for atom in found if atom not in line]
 
 
 def _retrieves(memory: WorkingMemory) -> int:

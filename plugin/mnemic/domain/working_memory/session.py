@@ -58,12 +58,17 @@ class WorkingMemory:
 
     # Messages
 
-    def append(self, messages: Sequence[Message], *, tokens: Sequence[tuple[int, ...]] | None = None) -> None:
+    def append(
+        self, messages: Sequence[Message], *, tokens: Sequence[tuple[int, ...]] | None = None, trusted: bool = False
+    ) -> None:
         """Add messages at the end, all or none. ``tokens`` are the counts of their parts if they are known already.
+
+        ``trusted``: they were checked when they were stored.
 
         Raises `InvalidInput` for an id that is taken and for a result that answers no call, or one that has its answer.
         """
-        self._check_new(messages)
+        if not trusted:
+            self._check_new(messages)
         if tokens is None:
             tokens = [self.count_parts(message) for message in messages]
         for message, counts in zip(messages, tokens, strict=True):

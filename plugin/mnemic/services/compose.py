@@ -1,0 +1,53 @@
+"""Putting together what an agent should see next: its working memory and what long-term memory adds."""
+
+from __future__ import annotations
+
+from mnemic.domain.memory import Kind, Namespace
+from mnemic.domain.quoting import quote, visible
+from mnemic.domain.recall import Hit, MemoryFilter
+from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_text
+from mnemic.domain.working_memory.packs import Block, ContextPack, Section, assemble, session_blocks
+from mnemic.services.backends import Backends
+from mnemic.services.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS, RecallQuery, recall
+from mnemic.services.sessions import read_session
+
+# Lessons first: they are consulted before acting. The rest by how directly it can be used.
+_RECALLED = (
+    (Section.LESSONS, (Kind.LESSON,), 5),
+    (Section.EXPERIENCES, (Kind.PROCEDURAL,), 5),
+    (Section.MEMORIES, (Kind.SEMANTIC, Kind.EPISODIC), 20),
+)
+
+
+def compose(
+    backends: Backends, namespace: Namespace, session: str | None, *, goal: str, budget_tokens: int
+) -> ContextPack:
+    """A pack for ``goal`` from a session, or without one, and from the memories of its namespace.
+
+    The same store, session and goal give the same pack. Raises `InvalidInput`.
+    """
+    check_text(goal, name="goal", limit=MAX_QUERY_CHARS)
+    check_count(budget_tokens, name="budget_tokens", low=MIN_BUDGET_TOKENS, high=MAX_BUDGET_TOKENS)
+    blocks = [] if session is None else read_session(backends, namespace, session, session_blocks)
+    for section, kinds, k in _RECALLED:
+        filter = MemoryFilter(namespace=namespace, kinds=kinds)
+        found = recall(backends, RecallQuery(text=goal, filter=filter, k=k))
+        blocks += [Block(section=section, id=hit.memory.id, text=_cited(hit)) for hit in found.hits]
+    return assemble(
+        blocks, goal=goal, budget_tokens=budget_tokens, count_tokens=backends.token_counter.count,
+        counter=backends.token_counter.name,
+    )  # fmt: skip
+
+
+def _cited(hit: Hit) -> str:
+    """A memory as quoted data with its id, origin and date."""
+    memory = hit.memory
+    facts = [
+        memory.id,
+        (memory.occurred_at or memory.recorded_at).date().isoformat(),
+        f"origin {memory.origin.label()}",
+    ]
+    facts += [memory.speaker] if memory.speaker else []
+    lines = ["[" + " · ".join(visible(fact) for fact in facts) + "]"]
+    lines += ["when: " + quote(memory.when_to_use)] if memory.when_to_use else []
+    return "\n".join([*lines, quote(memory.text)])

@@ -1,0 +1,214 @@
+"""Working memory that lives in the ledger: one turn of one session at a time, over all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from mnemic.domain.memory import Namespace
+from mnemic.domain.validation import check_label
+from mnemic.domain.working_memory.auto_folding import FOLDING, AutoFolding
+from mnemic.domain.working_memory.journal import Cell, Edit
+from mnemic.domain.working_memory.messages import Message, MessageId
+from mnemic.domain.working_memory.session import WorkingMemory
+from mnemic.errors import InvalidInput
+from mnemic.protocols import LedgerTransaction, SessionInfo, SessionReader, StoredMessage
+from mnemic.services.backends import Backends
+from mnemic.services.live_sessions import LiveSession
+
+_T = TypeVar("_T")
+MAX_SESSION_CHARS = 200
+MAX_MESSAGES_AT_ONCE = 20_000
+MAX_MESSAGE_CHARS = 2_000_000
+
+
+def check_session(name: object) -> str:
+    """A session's name."""
+    label = check_label(name, name="session", limit=MAX_SESSION_CHARS)
+    if label is None:
+        raise InvalidInput("No session was named.", hint="Name the conversation, such as the host's id of it.")
+    return label
+
+
+def read_session(backends: Backends, namespace: Namespace, name: str, look: Callable[[WorkingMemory], _T]) -> _T:
+    """What ``look`` finds in a session as it is now. It must not edit. Raises `InvalidInput` when there is none."""
+    where = (namespace, check_session(name))
+    with backends.sessions.lock, backends.ledger.snapshot() as snapshot:
+        session = _open(backends, snapshot, where)
+        if session is None:
+            raise _unknown(where)
+        return look(session.memory)
+
+
+def edit_session(
+    backends: Backends, namespace: Namespace, name: str, act: Callable[[WorkingMemory], _T], *, create: bool = False
+) -> _T:
+    """Let ``act`` append and edit, then fold by the session's policy; all of it is durable when this returns.
+
+    When ``act`` raises, nothing has happened. With ``create`` a session that is not there is begun.
+    """
+    where = (namespace, check_session(name))
+    with backends.sessions.lock, _turn(backends, where) as transaction:
+        session = _open(backends, transaction, where)
+        if session is None:
+            if not create:
+                raise _unknown(where)
+            key = transaction.create_session(namespace, where[1], at=backends.clock.now())
+            session = LiveSession(WorkingMemory(where[1], count_tokens=backends.token_counter.count), key)
+            backends.sessions.keep(where, session)
+        memory = session.memory
+        result = act(memory)
+        _fold(session)
+        _store(backends, transaction, session)
+        return result
+
+
+def append_messages(
+    backends: Backends, namespace: Namespace, name: str, messages: Sequence[Message], *, options: dict[str, Any]
+) -> tuple[str, ...]:
+    """Add messages to a session, which is begun if it is not there; ``options`` are set first. The ids of the messages.
+
+    A message without an id gets one: ``msg`` and its place, counted from 1.
+    """
+    checked = [_checked(message) for message in _bounded(messages)]
+
+    def act(memory: WorkingMemory) -> tuple[str, ...]:
+        set_options(memory, options)
+        named = [
+            message if message.id else replace(message, id=_free_id(memory, at))
+            for at, message in enumerate(checked, len(memory.messages) + 1)
+        ]
+        memory.append(named)
+        return tuple(message.id for message in named)
+
+    return edit_session(backends, namespace, name, act, create=True)
+
+
+def set_options(memory: WorkingMemory, options: dict[str, Any]) -> Edit | None:
+    """Set options that differ from what they are; None when none does."""
+    changes = [memory.change(Cell.OPTION, option, value) for option, value in options.items()]
+    if all(change.before == change.after for change in changes):
+        return None
+    return memory.record("set_options", changes, arguments=dict(options))
+
+
+def list_sessions(backends: Backends, namespace: Namespace) -> tuple[SessionInfo, ...]:
+    """All sessions of a namespace, by name."""
+    with backends.ledger.snapshot() as snapshot:
+        return tuple(snapshot.sessions(namespace))
+
+
+def erase_session(backends: Backends, namespace: Namespace, name: str) -> None:
+    """Destroy a session for good, with everything that was said in it. Raises `InvalidInput` when there is none."""
+    where = (namespace, check_session(name))
+    with backends.sessions.lock:
+        with backends.ledger.transaction() as transaction:
+            key = transaction.session_key(*where)
+            if key is None:
+                raise _unknown(where)
+            transaction.erase_session(key)
+        backends.sessions.forget(where)
+    backends.ledger.scrub()
+
+
+@contextmanager
+def _turn(backends: Backends, where: tuple[Namespace, str]) -> Iterator[LedgerTransaction]:
+    """A transaction; if it does not commit, this process forgets what it thought of the session, unless nothing changed."""
+    try:
+        with backends.ledger.transaction() as transaction:
+            yield transaction
+        backends.sessions.note_durable(where)
+    except BaseException:
+        backends.sessions.forget_unless_durable(where)
+        raise
+
+
+def _open(backends: Backends, reader: SessionReader, where: tuple[Namespace, str]) -> LiveSession | None:
+    """The session with everything that any process has added to it."""
+    key = reader.session_key(*where)
+    session = backends.sessions.get(where)
+    if session is not None and session.key != key:
+        backends.sessions.forget(where)
+        session = None
+    if key is None:
+        return None
+    if session is None:
+        session = LiveSession(WorkingMemory(where[1], count_tokens=backends.token_counter.count), key)
+    memory = session.memory
+    stored = reader.session_messages(key, after=len(memory.messages))
+    counter = backends.token_counter.name
+    memory.append(
+        [entry.message for entry in stored],
+        tokens=[e.tokens if e.counter == counter else memory.count_parts(e.message) for e in stored],
+        trusted=True,
+    )
+    for edit in reader.session_edits(key, after=len(memory.edits)):
+        memory.replay(edit)
+    backends.sessions.keep(where, session)
+    backends.sessions.note_durable(where)
+    return session
+
+
+def _fold(session: LiveSession) -> None:
+    preset = session.memory.value(Cell.OPTION, FOLDING)
+    if preset is None:
+        session.folding = None
+        return
+    if session.folding is None or not session.folding.is_for(session.memory):
+        session.folding = AutoFolding(session.memory, preset)
+    session.folding.follow()
+
+
+def _store(backends: Backends, transaction: LedgerTransaction, session: LiveSession) -> None:
+    memory, counter = session.memory, backends.token_counter.name
+    messages, edits = session.durable
+    fresh = [
+        StoredMessage(message=memory.messages[at], tokens=memory.raw_counts(at), counter=counter)
+        for at in range(messages, len(memory.messages))
+    ]
+    if fresh:
+        transaction.append_messages(session.key, messages, fresh)
+    for edit in memory.edits[edits:]:
+        transaction.append_edit(session.key, edit)
+
+
+def _bounded(messages: Iterable[Message]) -> list[Message]:
+    found = list(messages)
+    if len(found) > MAX_MESSAGES_AT_ONCE:
+        raise InvalidInput(
+            f"There are {len(found):,} messages at once.", hint=f"Append at most {MAX_MESSAGES_AT_ONCE:,} at a time."
+        )
+    return found
+
+
+def _checked(message: Message) -> Message:
+    for name, text in (("text", message.text), *((f"call {call.id!r}", call.arguments) for call in message.calls)):
+        if len(text) > MAX_MESSAGE_CHARS:
+            raise InvalidInput(
+                f"The {name} of {message.id!r} has {len(text):,} characters.",
+                hint=f"At most {MAX_MESSAGE_CHARS:,} fit into one message.",
+            )
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InvalidInput(
+                f"The {name} of {message.id!r} holds half a surrogate pair at position {error.start}.",
+                hint="Decode it again from its source.",
+            ) from None
+    return message
+
+
+def _free_id(memory: WorkingMemory, place: int) -> MessageId:
+    id = f"msg{place}"
+    while memory.has_message(id):
+        id += "+"
+    return MessageId(id)
+
+
+def _unknown(where: tuple[Namespace, str]) -> InvalidInput:
+    return InvalidInput(
+        f"There is no session {where[1]!r} in {'/'.join(where[0])}.",
+        hint="Append a message to begin it, or list the sessions.",
+    )

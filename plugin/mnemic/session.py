@@ -1,0 +1,180 @@
+"""The public API of working memory: one session of an open memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mnemic.domain.memory import Namespace, Role
+from mnemic.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mnemic.domain.working_memory.journal import Edit
+    from mnemic.domain.working_memory.messages import Message
+    from mnemic.domain.working_memory.packs import ContextPack
+    from mnemic.domain.working_memory.sculptor import Outcome
+    from mnemic.domain.working_memory.session import WorkingMemory
+    from mnemic.domain.working_memory.stats import ContextStats
+    from mnemic.memory import Memory
+
+_T = TypeVar("_T")
+
+
+class Session:
+    """Working memory of one conversation; `mnemic.Memory.session` gives it. It begins with the first `append`.
+
+    Messages are kept as they were said. Edits change what `view` shows of them, are durable when they return, can all be
+    undone, and are seen by every process at its next call. Edits raise `InvalidInput` when they are not possible, and
+    nothing has changed then.
+    """
+
+    def __init__(self, memory: Memory, name: str, namespace: Namespace) -> None:
+        self.name = name
+        self.namespace = namespace
+        self._memory = memory
+
+    async def append(
+        self, messages: Message | str | Iterable[Message], *, role: Role | str = Role.USER, folding: str | None = None,
+        max_steps: int | None = None, safe_folding: bool | None = None, batching: bool | None = None,
+        nudge_at_tokens: Sequence[int] | None = None, subgoal_summary: str | None = None,
+    ) -> tuple[str, ...]:  # fmt: skip
+        """Add messages, or one text of ``role``, at the end; their ids. The options are set first and stay set.
+
+        ``folding``: the name of a preset by which the past folds itself (``lean``, ``live``, ``k2``, ``lossless``,
+        ``hiagent``, ``none``); ``max_steps`` of an agent before a chunk of it is closed. ``safe_folding``: False hides even
+        the latest values of keys, as published. ``batching``: edits wait until they pay for the prompt cache they break.
+        ``nudge_at_tokens``: where `stats` reminds, and where it urges, to tidy up.
+        """
+        from mnemic.domain.working_memory.messages import Message
+        from mnemic.services.sculpt import check_options
+        from mnemic.services.sessions import append_messages
+
+        options = check_options(
+            {
+                "folding": folding, "max_steps": max_steps, "safe_folding": safe_folding, "batching": batching,
+                "nudge_at_tokens": nudge_at_tokens, "subgoal_summary": subgoal_summary,
+            }
+        )  # fmt: skip
+        if isinstance(messages, str):
+            messages = Message(id="", role=_role(role), text=messages)  # type: ignore[arg-type]  # the session names it
+        found = [messages] if isinstance(messages, Message) else list(messages)
+        return await self._run(append_messages, found, options=options)
+
+    async def view(self) -> list[Message]:
+        """The messages as they are shown: as many, in the same order, calls and results paired as they were."""
+        return await self._read(lambda memory: memory.render())
+
+    async def originals(self) -> list[Message]:
+        """The messages as they were said."""
+        return await self._read(lambda memory: list(memory.messages))
+
+    async def history(self, *, budget_tokens: int | None = None) -> str:
+        """The session as text in HiAgent's form: closed subgoals as two lines each, the one at work in full."""
+        from mnemic.domain.working_memory.hiagent import render_history
+
+        return await self._read(lambda memory: render_history(memory, budget_tokens=budget_tokens))
+
+    async def stats(self) -> ContextStats:
+        """Tokens of every message and fragment, what could be folded, and what edits cost a prompt cache."""
+        from mnemic.domain.working_memory.stats import context_stats
+
+        return await self._read(context_stats)
+
+    async def log(self) -> list[Edit]:
+        """Every edit, oldest first, with the reasons of automatic ones."""
+        return await self._read(lambda memory: list(memory.edits))
+
+    async def read(self, look: Callable[[WorkingMemory], _T]) -> _T:
+        """What ``look`` finds in the session as it is now. It runs in a worker thread and must not edit."""
+        return await self._read(look)
+
+    async def sculpt(self, action: str, **arguments: Any) -> Outcome:
+        """Do the edit named ``action``: Sculptor's six tools, ``prune_context``, ``open_subgoal``, ``close_subgoal``,
+        ``retrieve``, ``set_task``, ``pin``, ``unpin``, ``undo``, ``redo``, ``release``, ``set_options``.
+        """
+        from mnemic.services.sculpt import sculpt
+
+        return await self._run(sculpt, action, arguments)
+
+    async def fragment_context(
+        self, start_marker: str, end_marker: str, *, num_fragments: int = 5, role: str = "user"
+    ) -> Outcome:
+        """Cut the text between two exact markers, both included, into 1-20 fragments. ``role``: user, assistant, all."""
+        return await self.sculpt(
+            "fragment_context", start_marker=start_marker, end_marker=end_marker, num_fragments=num_fragments, role=role
+        )
+
+    async def fold_fragment(self, fragment_id: str) -> Outcome:
+        """Hide a fragment behind a marker; lines with the latest value of a key stay (``safe_folding``)."""
+        return await self.sculpt("fold_fragment", fragment_id=fragment_id)
+
+    async def summarize_fragment(self, fragment_id: str, focus: str) -> Outcome:
+        """Show a summary of a fragment with a focus: the model's if the memory has one, else its telling lines."""
+        return await self.sculpt("summarize_fragment", fragment_id=fragment_id, focus=focus)
+
+    async def restore_fragment(self, fragment_id: str) -> Outcome:
+        """Show a fragment's original again."""
+        return await self.sculpt("restore_fragment", fragment_id=fragment_id)
+
+    async def search_context(
+        self, query: str, *, role: str = "user", max_results: int = 10, context_size: int = 200
+    ) -> Outcome:
+        """Find an exact text in the originals, folded or not: 1-50 hits with 50-1000 characters on each side."""
+        return await self.sculpt(
+            "search_context", query=query, role=role, max_results=max_results, context_size=context_size
+        )
+
+    async def get_search_detail(self, search_id: str, *, extended_context: int = 500) -> Outcome:
+        """A wider look at a hit: 100-2000 characters on each side."""
+        return await self.sculpt("get_search_detail", search_id=search_id, extended_context=extended_context)
+
+    async def prune_context(self, memory: str, delete_ids: Sequence[str], *, inline: bool = False) -> Outcome:
+        """Hide tool results, named by call or message id, and keep ``memory`` about them. All of them or none."""
+        return await self.sculpt("prune_context", memory_text=memory, delete_ids=list(delete_ids), inline=inline)
+
+    async def open_subgoal(self, text: str, *, summary: str | None = None) -> Outcome:
+        """Begin the next subgoal; the one at work is closed, with ``summary`` if given."""
+        return await self.sculpt("open_subgoal", text=text, summary=summary)
+
+    async def close_subgoal(self, *, summary: str | None = None, satisfied: bool | None = None) -> Outcome:
+        """End the subgoal at work and show its outcome in its place."""
+        return await self.sculpt("close_subgoal", summary=summary, satisfied=satisfied)
+
+    async def retrieve(self, numbers: Sequence[int]) -> Outcome:
+        """Show closed subgoals in full until the next one begins."""
+        return await self.sculpt("retrieve", numbers=list(numbers))
+
+    async def undo(self) -> Outcome:
+        """Take the last edit back."""
+        return await self.sculpt("undo")
+
+    async def redo(self) -> Outcome:
+        """Do again what was undone last."""
+        return await self.sculpt("redo")
+
+    async def compose(self, goal: str, *, budget_tokens: int = 4_000) -> ContextPack:
+        """One text for ``goal`` that fits the budget: instructions, history, subgoal, lessons, experiences, memories."""
+        from mnemic.services.compose import compose
+
+        return await self._memory.run(compose, self.namespace, self.name, goal=goal, budget_tokens=budget_tokens)
+
+    async def erase(self) -> None:
+        """Destroy the session for good, with everything said in it."""
+        from mnemic.services.sessions import erase_session
+
+        await self._run(erase_session)
+
+    async def _read(self, look: Callable[[WorkingMemory], _T]) -> _T:
+        from mnemic.services.sessions import read_session
+
+        return await self._run(read_session, look)
+
+    async def _run(self, use_case: Callable[..., _T], *arguments: Any, **named: Any) -> _T:
+        return await self._memory.run(use_case, self.namespace, self.name, *arguments, **named)
+
+
+def _role(role: Role | str) -> Role:
+    try:
+        return Role(role)
+    except ValueError:
+        raise InvalidInput(f"role is {str(role)[:40]!r}.", hint=f"Use one of: {', '.join(Role)}.") from None
