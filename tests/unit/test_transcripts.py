@@ -407,6 +407,19 @@ def test_half_a_character_is_replaced_and_counted_and_a_nul_is_kept() -> None:
     assert check_openai(write_openai(found.messages)) == []
 
 
+@pytest.mark.parametrize("depth", [300, 900, 990, 2_000])
+def test_a_message_that_is_nested_deeply_is_read_or_refused(depth: int) -> None:
+    block = '{"type": "x\\ud800", "v": ' + "[" * depth + "]" * depth + "}"
+    call = '{"type": "tool_use", "id": "a", "name": "b", "input": ' + '{"a":' * depth + "1" + "}" * depth + "}"
+    for content in (block, call):
+        try:
+            found = read_transcript('[{"role": "assistant", "content": [' + content + "]}]")
+        except InvalidInput as error:
+            assert "nested too deeply" in str(error)
+        else:
+            assert write_anthropic(found.messages)[1]
+
+
 def test_a_line_of_ten_megabytes_is_read() -> None:
     found = read_transcript(
         _lines({"role": "user", "content": "x" * 10_000_000}, {"role": "assistant", "content": "y"})

@@ -28,9 +28,8 @@ def read_transcript(text: str, *, format: TranscriptFormat | str | None = None) 
     Raises `InvalidInput` that names the line or message, the value and the way out.
     """
     chosen = _check_format(format)
-    parsed = parse(text)
     try:
-        return _read(parsed, chosen)
+        return _read(parse(text), chosen)
     except RecursionError:
         raise InvalidInput(
             "The transcript is nested too deeply to be read.",
