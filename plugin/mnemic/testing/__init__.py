@@ -1,4 +1,4 @@
-"""For the tests of whoever builds on mnemic: fakes with a name, and contract suites for the ports.
+"""For the tests of whoever builds on mnemic: fakes with a name, contract suites for the ports, and the rules of providers.
 
 A contract is a class of tests. Subclass it in your test suite, say how to make your implementation, and pytest runs it:
 
@@ -8,6 +8,7 @@ A contract is a class of tests. Subclass it in your test suite, say how to make 
 
 from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorIndexContract
 from mnemic.testing.fakes import FailingEmbedder, SetClock, WordEmbedder, make_record
+from mnemic.testing.providers import check_anthropic, check_openai
 
 __all__ = [
     "EmbedderContract",
@@ -16,5 +17,7 @@ __all__ = [
     "SetClock",
     "VectorIndexContract",
     "WordEmbedder",
+    "check_anthropic",
+    "check_openai",
     "make_record",
 ]
