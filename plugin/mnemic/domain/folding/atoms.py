@@ -20,13 +20,13 @@ _LETTER = re.compile(r"[^\W\d_]")
 _ARTICLES = frozenset("a an the some another each every this that these those".split())
 # Words behind which an object is named although no article stands there.
 _OPENERS = frozenset("called named containing titled labelled of with on in into onto to from at by for".split())
-_CLOSERS = (
-    frozenset(
-        """called named containing titled labelled closed open empty available now currently connected likely nothing
-    reading inside until within without near upon against using per than""".split()
-    )
-    | STOP_WORDS
-)
+_STARTERS = _ARTICLES | _OPENERS
+_JOINERS = (["with"], ["in"], ["of"])
+_JOINED = (["a"], ["an"], ["the"])
+_CLOSERS = frozenset(
+    """called named containing titled labelled closed open empty available now currently connected likely nothing
+    around reading inside until within without near upon against using per than""".split()
+) | STOP_WORDS
 
 
 def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
@@ -86,24 +86,24 @@ def _segments(text: str) -> Iterator[tuple[list[str], bool, bool]]:
     words: list[str] = []
     listed = True
     sentence = True
-    # The last word before an opening bracket: "desk (1)" is read as "desk 1".
-    before = ""
+    # What stands before an opening bracket: "desk (1)" is read as "desk 1".
+    before: list[str] = []
     for piece in _PIECE.findall(text):
         if piece[0].isalnum() or piece[0] == "_":
             word = piece.rstrip("./:+#&'-")
             if before and not words and word.isdigit():
-                words.append(before)
-            before = ""
+                words.extend(before)
+            before = []
             words.append(word)
             if word == piece or piece[len(word)] not in ".:":
                 continue
             piece = piece[len(word)]
         elif piece in "'\"*`’":
             continue
-        last = words[-1] if words else ""
+        entry = listed and piece in ",\n;)("
         if words:
-            yield words, listed and piece in ",\n;)(", sentence
-        before = last if piece == "(" else ""
+            yield words, entry, sentence
+        before = words[0 if entry and len(words) <= _HEAD_WORDS else -1 :] if piece == "(" else []
         sentence = piece in ".!?\n:"
         listed = piece in ",\n(:;-"
         words = []
@@ -116,19 +116,25 @@ def _segment_atoms(words: list[str], starts_sentence: bool, phrases: bool) -> It
         follower = words[at + 1] if at + 1 < len(words) else ""
         if follower.isdigit() and _LETTER.match(word) and word.lower() not in STOP_WORDS:
             yield f"{word} {follower}"
-        elif _is_code(word) or (word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS):
+        elif _is_code(word):
             yield word
-        if phrases and word.lower() in _ARTICLES | _OPENERS:
-            phrase = _phrase(words, at + 1)
-            if phrase:
-                yield phrase
+        elif word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS:
+            yield word
+        if phrases and word.lower() in _STARTERS:
+            end = _phrase_end(words, at + 1)
+            if end == at + 1:
+                continue
+            # "an inclined plane with a wooden surface" names one thing by what it has.
+            if word.lower() in _ARTICLES and words[end : end + 1] in _JOINERS and words[end + 1 : end + 2] in _JOINED:
+                end = max(end, _phrase_end(words, end + 2))
+            yield " ".join(words[at + 1 : end])
 
 
-def _phrase(words: list[str], start: int) -> str:
+def _phrase_end(words: list[str], start: int) -> int:
     end = start
     while end < len(words) and end - start < _PHRASE_WORDS and not _closes(words[end]):
         end += 1
-    return " ".join(words[start:end])
+    return end
 
 
 def _closes(word: str) -> bool:

@@ -9,7 +9,8 @@ fields become a table: a line of column names, a line of what is the same in all
     HAT1|120
     HAT2|95]
 
-Text stands bare unless it could be misread; then it is a JSON string. An empty cell is null.
+Text stands bare unless it could be misread; then it is a JSON string. An empty cell is null. A column
+``prices.economy`` is a field of a nested object; ``.business`` behind it is another field of the same object.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def _load(text: str) -> Any:
     def refuse(constant: str) -> Any:
         raise _NotOurs(f"{constant} is not JSON")
 
-    return json.loads(text, object_pairs_hook=unique, parse_int=_Number, parse_float=_Number, parse_constant=refuse)
+    return json.loads(
+        text, object_pairs_hook=unique, parse_int=_Number, parse_float=_Number, parse_constant=refuse
+    )
 
 
 def _value(value: Any, depth: int) -> str:
@@ -132,9 +135,10 @@ def _table(rows: list[Any], depth: int) -> str:
     shared = [column for column in columns if all(row[column] == cells[0][column] for row in cells)]
     varied = [column for column in columns if column not in shared] or [columns[0]]
     shared = [column for column in shared if column not in varied]
-    lines = ["[" + "|".join(map(_path, varied))]
+    lines = ["[" + "|".join(_paths(varied))]
     if shared:
-        lines.append(_SHARED + ", ".join(f"{_path(column)}={cells[0][column]}" for column in shared))
+        named = zip(_paths(shared), shared, strict=True)
+        lines.append(_SHARED + ", ".join(f"{path}={cells[0][column]}" for path, column in named))
     at = 0
     for group in groups:
         if nested:
@@ -156,8 +160,15 @@ def _flatten(record: dict[str, Any]) -> dict[Path, Any]:
     return flat
 
 
-def _path(path: Path) -> str:
-    return ".".join(map(_key, path))
+def _paths(columns: list[Path]) -> list[str]:
+    """The names of columns; a dot at the start stands for the object of the column before."""
+    names = []
+    parent = ""
+    for column in columns:
+        inside = len(column) > 1
+        names.append(f".{_key(column[1])}" if inside and column[0] == parent else ".".join(map(_key, column)))
+        parent = column[0] if inside else ""
+    return names
 
 
 class _Reader:
@@ -195,9 +206,11 @@ class _Reader:
             raise _NotOurs(f"no key at character {self.at}")
         return key
 
-    def path(self) -> Path:
+    def path(self, before: Path) -> Path:
+        if len(before) > 1 and self.take("."):
+            return (before[0], self.key())
         parts = [self.key()]
-        while self.take("."):
+        if self.take("."):
             parts.append(self.key())
         return tuple(parts)
 
@@ -233,9 +246,9 @@ class _Reader:
             return []
         start = self.at
         try:
-            header = [self.path()]
+            header = [self.path(())]
             while self.take("|"):
-                header.append(self.path())
+                header.append(self.path(header[-1]))
             if self.take("\n"):
                 return self.rows(header)
         except ValueError:
@@ -252,7 +265,7 @@ class _Reader:
         shared: list[tuple[Path, Any]] = []
         if self.take(_SHARED):
             while True:
-                path = self.path()
+                path = self.path(shared[-1][0] if shared else ())
                 self.expect("=")
                 shared.append((path, self.value(",\n")))
                 if self.take("\n"):

@@ -10,7 +10,7 @@ from mnemic.domain.folding.items import Item, ItemKind, is_json_call
 from mnemic.domain.folding.lines import LineOwners
 from mnemic.domain.folding.presets import FoldingPreset
 from mnemic.domain.folding.records import named_records
-from mnemic.domain.folding.segmentation import FAILURE_LINE
+from mnemic.domain.folding.segmentation import FAILURE_LINE, has_failed
 from mnemic.domain.folding.subjects import Subject
 from mnemic.domain.folding.visible import VisibleWords, word_key
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN
@@ -206,7 +206,7 @@ class Former:
             said = owners.count(known.index)
             known.lines = len(live)
             return "\n".join(live), f"{said - len(live)} of {said} lines are overridden by later values"
-        if known.item.is_error:
+        if has_failed(known.item):
             return self._failure(known), _VALUES
         atoms = atoms_of(known.item.text)
         if known.subject is None:
@@ -247,7 +247,7 @@ class Former:
             return known.plain, "kept whole: an earlier version is shown in part"
         kept = ""
         if self._preset.live:
-            kept = named_records(known.item.text, known.plain, self._mentioned)
+            kept = named_records(known.item.text, self._mentioned)
             if kept:
                 self._kept_whole[subject] = known.index
                 self._visible.add(known.index, kept)
@@ -257,14 +257,16 @@ class Former:
         self._visible.add(known.index, subject.label)
         new = self._new(known, atoms, forced)
         gone = [atom for atom in earlier if word_key(atom) not in here][: self._preset.gone_cap]
-        if changed and not new and not gone and len(known.item.text) <= self._preset.short_chars:
-            return known.item.text, "kept: its words differ from the version before"
-        form = f"{subject.label}: {', '.join(new)}" if new or gone or kept else ""
-        if gone:
-            form += f" (gone: {', '.join(gone)})"
-        short = len(known.item.text) <= self._preset.short_chars and known.plain == known.item.text
-        if new and not changed and not kept and short and self._count(form) >= known.plain_tokens:
-            return known.item.text, "kept: it is as short as its values"
+        text = known.item.text
+        short = len(text) <= self._preset.short_chars and known.plain == text and not kept
+        if short and changed and not new and not gone:
+            return text, "kept: it differs in words from the version before"
+        form = ""
+        if new or gone or kept:
+            form = f"{subject.label}: " if subject.label else ""
+            form += ", ".join(new) + (f" (gone: {', '.join(gone)})" if gone else "")
+        if short and new and not gone and self._count(form) * (1 if subject.label else 2) >= known.plain_tokens:
+            return text, "kept: it is as short as its values"
         if kept:
             form = f"{kept}\n{form}" if new or gone else kept
         return form, "folded to the named records and the values not visible elsewhere" if kept else _VALUES

@@ -44,12 +44,17 @@ def _comes_round(keys: list[str]) -> bool:
 
 
 class LineOwners:
-    """Who wrote each key last. A key belongs to a scope, the call that was answered: other calls speak of other things."""
+    """Who wrote each key last. A key belongs to a scope, the call that was answered: other calls speak of other things.
+
+    That a result repeats a key means little by itself, so all its lines with that key hold, until a later result of the
+    scope has given some key another value: then they are updates, and the last line with a key holds alone.
+    """
 
     def __init__(self) -> None:
-        self._owner: dict[tuple[str, str], int] = {}
+        self._owner: dict[tuple[str, str], tuple[int, str]] = {}
         self._lines: dict[int, list[tuple[str, str]]] = {}
         self._scope: dict[int, str] = {}
+        self._updating: set[str] = set()
         self.touched: set[int] = set()
 
     def __contains__(self, index: int) -> bool:
@@ -59,16 +64,26 @@ class LineOwners:
         """Item ``index`` says these lines. Items that lost a line are added to ``touched``."""
         self._scope[index] = scope
         self._lines[index] = [pair for pair in zip(keys, text.split("\n"), strict=True) if pair[1].strip()]
-        for key in set(keys) - {""}:
+        for key, line in dict(self._lines[index]).items():
+            if not key:
+                continue
             before = self._owner.get((scope, key))
             if before is not None:
-                self.touched.add(before)
-            self._owner[(scope, key)] = index
+                self.touched.add(before[0])
+                if before[1] != line:
+                    self._updating.add(scope)
+            self._owner[(scope, key)] = (index, line)
 
     def live(self, index: int) -> list[str]:
         """The lines of an item that nothing later has overridden, in order; lines without a key always hold."""
         scope = self._scope[index]
-        return [line for key, line in self._lines[index] if not key or self._owner[(scope, key)] == index]
+        lines = self._lines[index]
+        last = {key: at for at, (key, _) in enumerate(lines)} if scope in self._updating else {}
+        return [
+            line
+            for at, (key, line) in enumerate(lines)
+            if not key or (self._owner[(scope, key)][0] == index and last.get(key, at) == at)
+        ]
 
     def count(self, index: int) -> int:
         """How many lines the item said."""

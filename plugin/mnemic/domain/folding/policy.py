@@ -58,6 +58,7 @@ class Folder:
         self._waiting: list[int] = []
         self._next_unfolded = 0
         self._folded_upto = -1
+        self._unseen = False
         self._lost_bases: set[int] = set()
         self._prompt_end = 0
         self._former = Former(preset, count_tokens, self._visible, self._mentioned)
@@ -93,7 +94,9 @@ class Folder:
         self.shown.append(known.view)
         if item.kind is ItemKind.OBSERVATION:
             answered = None if call is None else self._known[call]
-            self._segmenter.after(answered and answered.item, item, index, read=answered is None or answered.read)
+            self._segmenter.after(
+                answered and answered.item, item, index, read=answered is None or answered.read
+            )
         return [Change(index=index, shown=known.view, reason=reason)] if reason else []
 
     def close_chunk(self) -> None:
@@ -143,9 +146,8 @@ class Folder:
         if keys is not None and self.preset.style != "last":
             scope = item.name if call is None else f"{call.item.name} {call.item.text}"
             self._owners.write(index, scope, item.text, keys)
-        read = call is not None and call.read
-        if keys is None and not item.is_error:
-            known.subject = subject_of(item.text, call.item if call and read else None)
+        if keys is None:
+            known.subject = subject_of(item.text, call and call.item, read=call is not None and call.read)
         if not self.preset.shorten or item.is_error:
             self._register(known)
             return ""
@@ -210,14 +212,20 @@ class Folder:
 
     def _fold_closed(self) -> dict[int, Change]:
         limit = self._segmenter.current - self.preset.keep
-        if limit == self._folded_upto:
+        if limit == self._folded_upto and not self._unseen:
             return {}
         self._folded_upto = limit
         while self._next_unfolded < len(self.items) and self.chunk_of[self._next_unfolded] <= limit:
             if self.items[self._next_unfolded].kind is not ItemKind.USER:
                 self._waiting.append(self._next_unfolded)
             self._next_unfolded += 1
-        wanted = self._closed_under_references([at for at in self._waiting if not self._known[at].fixed])
+        candidates = [at for at in self._waiting if not self._known[at].fixed]
+        if self.preset.show_once:
+            told = (ItemKind.OBSERVATION, ItemKind.SAY)
+            unseen = [at for at in candidates if at >= self._prompt_end and self.items[at].kind in told]
+            self._unseen = bool(unseen)
+            candidates = [at for at in candidates if at not in set(unseen)]
+        wanted = self._closed_under_references(candidates)
         if not wanted:
             return {}
         forms = self._former.last(self._known, wanted) if self.preset.style == "last" else self._forms(wanted)

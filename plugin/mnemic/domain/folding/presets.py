@@ -22,6 +22,9 @@ class FoldingPreset:
     """Steps after which a chunk is closed whatever happens; >= 1. Agents in text worlds do well with 12."""
     milestones: bool = True
     """Whether the first success of a call that changes something closes a chunk."""
+    show_once: bool = True
+    """Whether a result, and what the agent said, is shown in full in one prompt at least, even in a closed chunk: the
+    model reads what its act brought, and what a user's answer is an answer to."""
     live: bool = False
     """Whether records that the conversation has named are kept whole."""
     say_tokens: int = 20

@@ -2,6 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
 
-def named_records(text: str, short: str, mentioned: set[str]) -> str:
-    return ""
+from mnemic.domain.folding.atoms import parse_json
+from mnemic.domain.folding.compaction import notation
+from mnemic.domain.folding.visible import word_key
+
+_MAX_DEPTH = 32
+
+
+def named_records(text: str, mentioned: set[str]) -> str:
+    """The innermost records with a value that is mentioned, whole; of other text the lines that hold one.
+
+    ``mentioned`` holds `word_key`s. Empty when nothing in the text is mentioned.
+    """
+    document = parse_json(text)
+    if document is None:
+        return "\n".join(line for line in text.split("\n") if _line_names(line, mentioned))
+    kept = _kept(document, mentioned, 0)
+    return notation(kept) if kept else ""
+
+
+def _kept(value: Any, mentioned: set[str], depth: int) -> Any:
+    """The part of a document to keep; an empty value when there is none."""
+    if depth > _MAX_DEPTH:
+        return None
+    if isinstance(value, dict):
+        if any(_is_named(item, mentioned) for item in value.values()):
+            return value
+        parts = ((key, item if word_key(key) in mentioned else _kept(item, mentioned, depth + 1))
+                 for key, item in value.items())
+        return {key: part for key, part in parts if part}
+    if isinstance(value, list):
+        if any(_is_named(item, mentioned) for item in value):
+            return value
+        return [part for part in (_kept(item, mentioned, depth + 1) for item in value) if part]
+    return None
+
+
+def _is_named(value: Any, mentioned: set[str]) -> bool:
+    if value is None or isinstance(value, dict | list | bool):
+        return False
+    return word_key(str(value)) in mentioned
+
+
+def _line_names(line: str, mentioned: set[str]) -> bool:
+    words = word_key(line).split(" ")
+    return any(
+        " ".join(words[at : at + size]) in mentioned for size in (1, 2, 3) for at in range(len(words) - size + 1)
+    )

@@ -15,7 +15,7 @@ _LISTING_LINES = 4
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The identity of what a result describes, and a short name for it. Only the identity is compared."""
+    """The identity of what a result describes, and a short name for it, or none. Only the identity is compared."""
 
     key: str
     label: str
@@ -27,24 +27,27 @@ class Subject:
         return hash(self.key)
 
 
-def subject_of(text: str, read: Item | None) -> Subject | None:
-    """What a result is about. ``read`` is the call it answers if that only looked at something.
+def subject_of(text: str, call: Item | None, *, read: bool) -> Subject | None:
+    """What the result of ``call`` is about; None when the call is not known. ``read`` says that it changed nothing.
 
-    A JSON object that begins with an id is about that id, whichever tool gave it. Any other result of a read is about what
-    was asked for; a listing also about what its first line names. Results of other calls are about nothing in particular.
+    A JSON object that begins with an id is about that id, whichever tool gave it. Any other result is about what was asked
+    for; a listing also about what its first line names. What a call that changes something brought needs no name: such
+    calls stay in view as they are.
     """
     document = parse_json(text)
     if isinstance(document, dict) and document:
         name, value = next(iter(document.items()))
         if name.lower().endswith("id") and isinstance(value, str | int) and not isinstance(value, bool):
             return Subject(f"{name}={value}".lower(), str(value)[:_LABEL_CHARS])
-    if read is None:
+    if call is None:
         return None
-    if is_json_call(read):
-        label = ", ".join(atoms_of(read.text, phrases=False)) or read.name
+    key = f"{call.name} {word_key(call.text)}"
+    if not read:
+        return Subject(key, "")
+    if is_json_call(call):
+        label = ", ".join(atoms_of(call.text, phrases=False)) or call.name
     else:
-        label = read.text.strip() or read.name
-    key = f"{read.name} {word_key(read.text)}"
+        label = call.text.strip() or call.name
     if document is None and text.count("\n") >= _LISTING_LINES - 1:
         header = text.lstrip().partition("\n")[0][:_LABEL_CHARS]
         key = f"{key} {word_key(header)}"

@@ -13,7 +13,7 @@ from dataclasses import replace
 from mnemic.domain.folding.atoms import atoms_of
 from mnemic.domain.memory import Role
 from mnemic.domain.validation import check_text
-from mnemic.domain.working_memory.fragments import Display, FragmentId, FragmentState
+from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentId, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.prune import EMPTY_ARGUMENTS
@@ -200,7 +200,15 @@ def _closing(
         display = Display(state=FragmentState.SUMMARIZED, text=shown, reason=f"subgoal {subgoal.number} was closed")
         folds.append((cover.id, display))
         changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
+    parts = [memory.value(Cell.FRAGMENT, id) or _made(changes, id) for id, _ in folds]
+    before = sum(fragment.tokens for fragment in parts)
+    if sum(memory.count(display.text) for _, display in folds) >= before:
+        changes, folds = [], []  # the outcome would be longer than what it stands for
     return [*changes, memory.change(Cell.SUBGOAL, str(subgoal.number), replace(closed, folds=tuple(folds)))]
+
+
+def _made(changes: Sequence[Change], id: FragmentId) -> Fragment:
+    return next(change.after for change in changes if change.cell is Cell.FRAGMENT and change.key == id)
 
 
 def _foldable_parts(memory: WorkingMemory, chunk: Sequence[Message]) -> list[PartKey]:

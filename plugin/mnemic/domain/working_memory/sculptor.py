@@ -129,10 +129,13 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     edit = record_hiding(
         memory, "fold_fragment", [memory.change(Cell.DISPLAY, fragment.id, display)], {"fragment_id": fragment_id}
     )
+    warnings = hidden.warnings
+    if memory.count(shown) >= fragment.tokens:
+        warnings = (*warnings, f"The marker is as long as {fragment_id} itself: this saves nothing.")
     kept = f" {len(hidden.kept_lines)} lines with latest values stay." if hidden.kept_lines else ""
     return Outcome(
         said=f"Folded {fragment_id}: {fragment.tokens} tokens hidden.{kept}", edit=edit, ids=(fragment.id,),
-        warnings=hidden.warnings,
+        warnings=warnings,
     )  # fmt: skip
 
 

@@ -370,6 +370,11 @@ class WorkingMemory:
         message = self.messages[self._positions[key[0]]]
         return self._count(next(call.name for call in message.calls if call.id == key[1]))
 
+    def first_touched(self, edit: Edit) -> int:
+        """The first message whose view an edit changed; the number of messages if it changed none."""
+        first = self._first_shown(edit.changes)
+        return len(self.messages) if first is None else first
+
     def _first_shown(self, changes: Sequence[Change]) -> int | None:
         """The first message whose view ``changes`` may change."""
         positions = []
