@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mnemic.errors import MnemicError as MnemicError
     from mnemic.memory import Memory as Memory
     from mnemic.memory import open_memory as open_memory
+    from mnemic.session import Session as Session
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _EXPORTS = {
     "Origin": "mnemic.domain.provenance",
     "RecallResult": "mnemic.domain.recall",
     "Remembered": "mnemic.domain.memory",
+    "Session": "mnemic.session",
     "Settings": "mnemic.bootstrap",
     "Status": "mnemic.domain.memory",
     "load_settings": "mnemic.bootstrap",
@@ -58,6 +60,7 @@ __all__ = [
     "Origin",
     "RecallResult",
     "Remembered",
+    "Session",
     "Settings",
     "Status",
     "__version__",

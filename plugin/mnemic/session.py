@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mnemic.domain.working_memory.journal import Edit
     from mnemic.domain.working_memory.messages import Message
     from mnemic.domain.working_memory.packs import ContextPack
+    from mnemic.domain.working_memory.pages import Page
     from mnemic.domain.working_memory.sculptor import Outcome
     from mnemic.domain.working_memory.session import WorkingMemory
     from mnemic.domain.working_memory.stats import ContextStats
@@ -60,6 +61,22 @@ class Session:
         found = [messages] if isinstance(messages, Message) else list(messages)
         return await self._run(append_messages, found, options=options)
 
+    async def append_transcript(self, text: str, *, format: str | None = None, **options: Any) -> tuple[str, ...]:
+        """Add the messages of a transcript: JSON of OpenAI, LangChain or Anthropic, a Claude Code session, and others.
+
+        It may go on from what the session holds, and answer calls made there. ``options`` are those of `append`.
+        """
+        from mnemic.domain.working_memory.transcripts import read_transcript
+
+        earlier = await self.originals() if await self.exists() else []
+        return await self.append(read_transcript(text, format=format, after=earlier).messages, **options)
+
+    async def exists(self) -> bool:
+        """Whether anything was ever appended."""
+        from mnemic.services.sessions import session_exists
+
+        return await self._run(session_exists)
+
     async def view(self) -> list[Message]:
         """The messages as they are shown: as many, in the same order, calls and results paired as they were."""
         return await self._read(lambda memory: memory.render())
@@ -83,6 +100,19 @@ class Session:
     async def log(self) -> list[Edit]:
         """Every edit, oldest first, with the reasons of automatic ones."""
         return await self._read(lambda memory: list(memory.edits))
+
+    async def page(self, what: str, *, start: int = 0, budget_tokens: int = 2_000) -> Page:
+        """A page of the session as text: its ``view``, its ``stats`` or its ``log``, from entry ``start`` on."""
+        from mnemic.domain.working_memory.pages import Shown, page
+
+        shown = Shown(what)
+        return await self._read(lambda memory: page(memory, shown, start=start, budget_tokens=budget_tokens))
+
+    async def fit(self, text: str, *, budget_tokens: int) -> str:
+        """The beginning of ``text`` that fits the budget."""
+        from mnemic.domain.working_memory.summaries import shorten
+
+        return await self._read(lambda memory: shorten(text, count_tokens=memory.count, max_tokens=budget_tokens))
 
     async def read(self, look: Callable[[WorkingMemory], _T]) -> _T:
         """What ``look`` finds in the session as it is now. It runs in a worker thread and must not edit."""

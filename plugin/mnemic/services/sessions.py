@@ -100,6 +100,12 @@ def list_sessions(backends: Backends, namespace: Namespace) -> tuple[SessionInfo
         return tuple(snapshot.sessions(namespace))
 
 
+def session_exists(backends: Backends, namespace: Namespace, name: str) -> bool:
+    """Whether there is such a session."""
+    with backends.ledger.snapshot() as snapshot:
+        return snapshot.session_key(namespace, check_session(name)) is not None
+
+
 def erase_session(backends: Backends, namespace: Namespace, name: str) -> None:
     """Destroy a session for good, with everything that was said in it. Raises `InvalidInput` when there is none."""
     where = (namespace, check_session(name))

@@ -23,10 +23,13 @@ _OPENERS = frozenset("called named containing titled labelled of with on in into
 _STARTERS = _ARTICLES | _OPENERS
 _JOINERS = (["with"], ["in"], ["of"])
 _JOINED = (["a"], ["an"], ["the"])
-_CLOSERS = frozenset(
-    """called named containing titled labelled closed open empty available now currently connected likely nothing
+_CLOSERS = (
+    frozenset(
+        """called named containing titled labelled closed open empty available now currently connected likely nothing
     around reading inside until within without near upon against using per than""".split()
-) | STOP_WORDS
+    )
+    | STOP_WORDS
+)
 
 
 def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
@@ -116,9 +119,7 @@ def _segment_atoms(words: list[str], starts_sentence: bool, phrases: bool) -> It
         follower = words[at + 1] if at + 1 < len(words) else ""
         if follower.isdigit() and _LETTER.match(word) and word.lower() not in STOP_WORDS:
             yield f"{word} {follower}"
-        elif _is_code(word):
-            yield word
-        elif word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS:
+        elif _is_code(word) or (word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS):
             yield word
         if phrases and word.lower() in _STARTERS:
             end = _phrase_end(words, at + 1)

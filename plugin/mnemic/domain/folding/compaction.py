@@ -88,9 +88,7 @@ def _load(text: str) -> Any:
     def refuse(constant: str) -> Any:
         raise _NotOurs(f"{constant} is not JSON")
 
-    return json.loads(
-        text, object_pairs_hook=unique, parse_int=_Number, parse_float=_Number, parse_constant=refuse
-    )
+    return json.loads(text, object_pairs_hook=unique, parse_int=_Number, parse_float=_Number, parse_constant=refuse)
 
 
 def _value(value: Any, depth: int) -> str:

@@ -94,9 +94,7 @@ class Folder:
         self.shown.append(known.view)
         if item.kind is ItemKind.OBSERVATION:
             answered = None if call is None else self._known[call]
-            self._segmenter.after(
-                answered and answered.item, item, index, read=answered is None or answered.read
-            )
+            self._segmenter.after(answered and answered.item, item, index, read=answered is None or answered.read)
         return [Change(index=index, shown=known.view, reason=reason)] if reason else []
 
     def close_chunk(self) -> None:

@@ -30,8 +30,10 @@ def _kept(value: Any, mentioned: set[str], depth: int) -> Any:
     if isinstance(value, dict):
         if any(_is_named(item, mentioned) for item in value.values()):
             return value
-        parts = ((key, item if word_key(key) in mentioned else _kept(item, mentioned, depth + 1))
-                 for key, item in value.items())
+        parts = (
+            (key, item if word_key(key) in mentioned else _kept(item, mentioned, depth + 1))
+            for key, item in value.items()
+        )
         return {key: part for key, part in parts if part}
     if isinstance(value, list):
         if any(_is_named(item, mentioned) for item in value):

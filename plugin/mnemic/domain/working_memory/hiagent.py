@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from mnemic.domain.folding.atoms import atoms_of
 from mnemic.domain.memory import Role
@@ -208,7 +209,7 @@ def _closing(
 
 
 def _made(changes: Sequence[Change], id: FragmentId) -> Fragment:
-    return next(change.after for change in changes if change.cell is Cell.FRAGMENT and change.key == id)
+    return cast(Fragment, next(change.after for change in changes if change.cell is Cell.FRAGMENT and change.key == id))
 
 
 def _foldable_parts(memory: WorkingMemory, chunk: Sequence[Message]) -> list[PartKey]:

@@ -74,7 +74,7 @@ def session_blocks(memory: WorkingMemory) -> list[Block]:
     begin = len(memory.messages) if active is None else active.opened_at
     pinned, history, current = [], [], []
     for at, message in enumerate(memory.render()):
-        text = _shown(message)
+        text = shown_text(message)
         if text is not None and memory.is_pinned(message.id):
             pinned.append(Block(section=Section.INSTRUCTIONS, id=message.id, text=text))
         elif text is not None and at < begin:
@@ -169,7 +169,7 @@ def _left_out(blocks: Sequence[Block], chosen: set[int], cost: dict[int, int]) -
     return found
 
 
-def _shown(message: Message) -> str | None:
+def shown_text(message: Message) -> str | None:
     """A message as a cited block; None when nothing of it is left to show."""
     if message.role is Role.SYSTEM:
         return message.text

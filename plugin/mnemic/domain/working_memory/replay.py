@@ -19,7 +19,8 @@ class Replay:
 
     ``history`` sums what was shown at each call of the model, ``full_history`` what would have been without folding;
     ``peak`` is the longest prompt, ``final`` the view at the end. ``invalidated`` sums the tokens behind the first change
-    from one prompt to the next. ``cost`` is the input cost with a prompt cache relative to never folding.
+    from one prompt to the next. ``spent`` and ``full_cost`` are input costs with a prompt cache, in uncached tokens, of the
+    folded history and of the full one; ``cost`` is their ratio.
     """
 
     preset: str
@@ -30,7 +31,12 @@ class Replay:
     final: int
     full_final: int
     invalidated: int
-    cost: float
+    spent: float
+    full_cost: float
+
+    @property
+    def cost(self) -> float:
+        return self.spent / self.full_cost if self.full_cost else 1.0
 
     @property
     def saved_share(self) -> float:
@@ -63,7 +69,7 @@ def replay(
         ]
     return Replay(
         preset=preset, prompts=prompts, history=history, full_history=full, peak=peak, final=cached,
-        full_final=full_cached, invalidated=invalidated, cost=spent / full_spent if full_spent else 1.0,
+        full_final=full_cached, invalidated=invalidated, spent=spent, full_cost=full_spent,
     )  # fmt: skip
 
 

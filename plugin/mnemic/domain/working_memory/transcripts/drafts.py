@@ -68,14 +68,22 @@ def own_opaque(message: Message, format: TranscriptFormat) -> Mapping[str, Any]:
 
 
 def complete(
-    drafts: Sequence[Draft], format: TranscriptFormat, *, skipped: Counter[str], half_pairs: int
+    drafts: Sequence[Draft],
+    format: TranscriptFormat,
+    *,
+    skipped: Counter[str],
+    half_pairs: int,
+    after: Sequence[Message] = (),
 ) -> Transcript:
-    """The messages with ids and paired calls. Raises `InvalidInput` for ids that occur twice and for lost results."""
+    """The messages with ids and paired calls, as they go on ``after`` earlier ones.
+
+    Raises `InvalidInput` for ids that occur twice and for lost results.
+    """
     mended: Counter[str] = Counter()
     if half_pairs:
         mended["half a surrogate pair"] = half_pairs
-    _pair(drafts, mended)
-    taken: dict[str, str] = {}
+    _pair(drafts, mended, after)
+    taken: dict[str, str] = dict.fromkeys((message.id for message in after), "an earlier message")
     for draft in drafts:
         if draft.id is not None and draft.id in taken:
             raise InvalidInput(
@@ -85,7 +93,7 @@ def complete(
         if draft.id is not None:
             taken[draft.id] = draft.where
     messages: list[Message] = []
-    for number, draft in enumerate(drafts, 1):
+    for number, draft in enumerate(drafts, len(after) + 1):
         messages.append(_message(draft, draft.id or _free(f"msg{number}", taken)))
         taken[messages[-1].id] = draft.where
     return Transcript(
@@ -96,16 +104,17 @@ def complete(
     )
 
 
-def _pair(drafts: Sequence[Draft], mended: Counter[str]) -> None:
+def _pair(drafts: Sequence[Draft], mended: Counter[str], after: Sequence[Message]) -> None:
     """Check that each call has its result, and give calls that use an id again an id of their own.
 
     Some models number their calls anew or draw ids that meet: the results tell which call is meant as long as only one
     of them is open, but not every provider takes such ids.
     """
-    used: set[str] = set()
+    used: set[str] = {call.id for message in after for call in message.calls}
     uses: Counter[str] = Counter()
-    open_calls: dict[str, str] = {}
-    made = ""
+    answered = {message.answers for message in after}
+    open_calls: dict[str, str] = {id: id for id in used if id not in answered}
+    made = "an earlier message"
     for draft in drafts:
         if draft.role is Role.TOOL:
             if draft.answers not in open_calls:

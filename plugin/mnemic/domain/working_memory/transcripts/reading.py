@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts.anthropic_messages import read_anthropic
 from mnemic.domain.working_memory.transcripts.claude_code import read_claude_code
 from mnemic.domain.working_memory.transcripts.drafts import Draft, Transcript, TranscriptFormat, complete
@@ -22,14 +23,18 @@ _ANTHROPIC_BLOCKS = frozenset({"tool_use", "tool_result", "thinking", "redacted_
 _OPENAI_FIELDS = ("tool_calls", "function_call", "tool_call_id")
 
 
-def read_transcript(text: str, *, format: TranscriptFormat | str | None = None) -> Transcript:
+def read_transcript(
+    text: str, *, format: TranscriptFormat | str | None = None, after: Sequence[Message] = ()
+) -> Transcript:
     """The messages of one conversation, in order; the format is found out when it is not given.
+
+    ``after`` are the messages that it goes on from: their calls may be answered, their ids are taken.
 
     Raises `InvalidInput` that names the line or message, the value and the way out.
     """
     chosen = _check_format(format)
     try:
-        return _read(parse(text), chosen)
+        return _read(parse(text), chosen, after)
     except RecursionError:
         raise InvalidInput(
             "The transcript is nested too deeply to be read.",
@@ -45,7 +50,7 @@ def _check_format(format: TranscriptFormat | str | None) -> TranscriptFormat | N
         raise InvalidInput(f"The format is {shown(format)}.", hint=f"Use one of: {known}.") from None
 
 
-def _read(parsed: Parsed, format: TranscriptFormat | None) -> Transcript:
+def _read(parsed: Parsed, format: TranscriptFormat | None, after: Sequence[Message]) -> Transcript:
     whole, items = _open(parsed)
     format = format or _recognise(whole, items)
     skipped: Counter[str] = Counter()
@@ -63,7 +68,7 @@ def _read(parsed: Parsed, format: TranscriptFormat | None) -> Transcript:
         drafts = read_langchain(items, skipped)
     else:
         drafts = read_claude_code(items, skipped)
-    return complete(drafts, format, skipped=skipped, half_pairs=parsed.half_pairs)
+    return complete(drafts, format, skipped=skipped, half_pairs=parsed.half_pairs, after=after)
 
 
 def _open(parsed: Parsed) -> tuple[dict[str, Any], Sequence[Item]]:

@@ -1,0 +1,205 @@
+"""Commands over working memory: look at a session, and try the folding on a recorded one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnemic import Memory
+from mnemic.errors import InvalidInput
+from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, progress_bar, with_memory
+
+if TYPE_CHECKING:
+    from mnemic.domain.working_memory.replay import Replay
+
+app = typer.Typer(
+    name="context", help="Working memory: sessions, what is shown of them, and replays.", no_args_is_help=True
+)
+
+SessionName = Annotated[str, typer.Argument(help="The session.")]
+_PAGE_TOKENS = 1_000_000
+_PRESETS = ("none", "lossless", "lean", "live", "k2", "hiagent")
+
+
+@app.command("list")
+def list_sessions(home: Home = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """The sessions of a namespace."""
+    found = with_memory(home, lambda memory: memory.sessions(namespace=namespace))
+    if as_json:
+        print_json(found)
+        return
+    from rich.table import Table
+
+    table = Table("session", "messages", "edits", "begun")
+    for info in found:
+        table.add_row(info.name, f"{info.messages:,}", f"{info.edits:,}", f"{info.created_at:%Y-%m-%d %H:%M}")
+    console().print(table if found else "No sessions yet.")
+
+
+@app.command()
+def show(session: SessionName, home: Home = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """The session as it is shown to a model."""
+    if as_json:
+        print_json(with_memory(home, lambda memory: memory.session(session, namespace=namespace).view()))
+        return
+    _print_page(home, session, namespace, "view")
+
+
+@app.command()
+def stats(session: SessionName, home: Home = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """Tokens of every message and fragment, and what folding would save."""
+    found = with_memory(home, lambda memory: memory.session(session, namespace=namespace).stats())
+    if as_json:
+        print_json(found)
+        return
+    from rich.table import Table
+
+    table = Table("message", "role", "tokens", "shown", "foldable", "fragments")
+    fragments: dict[str, list[str]] = {}
+    for fragment in found.fragments:
+        fragments.setdefault(fragment.message_id, []).append(f"{fragment.id} {fragment.state.value}")
+    for message in found.messages:
+        table.add_row(
+            message.id, message.role.value, f"{message.tokens:,}", f"{message.shown:,}", f"{message.foldable:,}",
+            "pinned" if message.pinned else ", ".join(fragments.get(message.id, ())),
+        )  # fmt: skip
+    out = console()
+    out.print(table)
+    out.print(f"{found.shown:,} of {found.tokens:,} tokens shown; {found.foldable:,} more could be folded.")
+    if found.nudge:
+        out.print(found.nudge, style="yellow")
+
+
+@app.command()
+def log(session: SessionName, home: Home = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """Every edit, with the reasons of automatic ones."""
+    if as_json:
+        print_json(with_memory(home, lambda memory: memory.session(session, namespace=namespace).log()))
+        return
+    _print_page(home, session, namespace, "log")
+
+
+@app.command()
+def erase(
+    session: SessionName, home: Home = None, namespace: Namespace = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:  # fmt: skip
+    """Destroy a session for good, with everything said in it."""
+    if not yes and not typer.confirm(f"Destroy the session {session!r} for good?"):
+        raise typer.Exit(1)
+    with_memory(home, lambda memory: memory.session(session, namespace=namespace).erase())
+    typer.echo(f"erased {session}")
+
+
+@app.command("import")
+def import_transcript(
+    path: Annotated[Path, typer.Argument(help="A transcript: OpenAI, LangChain, Anthropic, Claude Code.")],
+    session: Annotated[str, typer.Option("--session", "-s", help="The session it goes to.")],
+    home: Home = None, namespace: Namespace = None,
+    folding: Annotated[str | None, typer.Option("--folding", help="Fold the past by this preset.")] = None,
+    format: Annotated[str | None, typer.Option("--format", help="If it is not recognised by itself.")] = None,
+) -> None:  # fmt: skip
+    """Take a recorded conversation into a session."""
+    text = _read(path)
+
+    async def run(memory: Memory) -> tuple[str, ...]:
+        target = memory.session(session, namespace=namespace)
+        return await target.append_transcript(text, format=format, folding=folding)
+
+    typer.echo(f"{len(with_memory(home, run))} messages imported into {session}")
+
+
+@app.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="A transcript; one conversation, or one in each line.")],
+    preset: Annotated[list[str] | None, typer.Option("--preset", "-p", help="Only these; all by default.")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="Steps to a chunk, 12 for text worlds.")] = None,
+    format: Annotated[str | None, typer.Option("--format", help="If it is not recognised by itself.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay recorded conversations under each folding preset: tokens of all prompts before and after."""
+    from mnemic.domain.working_memory.replay import replay as replay_one
+    from mnemic.domain.working_memory.transcripts import read_transcript
+    from mnemic.errors import MnemicError
+    from mnemic.storage.token_counters import create_token_counter
+
+    counter = create_token_counter()
+    presets = preset or list(_PRESETS)
+    rows: dict[str, list[Replay]] = {name: [] for name in presets}
+    try:
+        episodes = [read_transcript(text, format=format).messages for text in _conversations(_read(path))]
+        bar, advance = progress_bar("replaying", len(episodes) * len(presets))
+        with bar:
+            for number, messages in enumerate(episodes):
+                for at, name in enumerate(presets):
+                    rows[name].append(
+                        replay_one(messages, preset=name, count_tokens=counter.count, max_steps=max_steps)
+                    )
+                    advance(number * len(presets) + at + 1)
+    except MnemicError as error:
+        fail(error)
+    summed = [_summed(name, found) for name, found in rows.items()]
+    if as_json:
+        print_json({"conversations": len(episodes), "token_counter": counter.name, "presets": summed})
+        return
+    from rich.table import Table
+
+    table = Table(
+        "preset", "history tokens", "before", "saved", "longest prompt", "invalidated a step", "cost with cache"
+    )
+    for row in summed:
+        table.add_row(
+            row["preset"], f"{row['history']:,}", f"{row['full_history']:,}", f"{row['saved']:.1%}", f"{row['peak']:,}",
+            f"{row['invalidated_per_prompt']:,.0f}", f"{row['cost']:.3f}",
+        )  # fmt: skip
+    out = console()
+    out.print(table)
+    out.print(
+        f"{len(episodes)} conversations, {summed[0]['prompts']:,} prompts, counted by {counter.name}. Cost is that of the "
+        "input with a prompt cache (read 0.1, write 1.25), relative to never folding."
+    )
+
+
+def _summed(preset: str, found: list[Replay]) -> dict[str, Any]:
+    history, full = sum(one.history for one in found), sum(one.full_history for one in found)
+    prompts = sum(one.prompts for one in found)
+    return {
+        "preset": preset,
+        "prompts": prompts,
+        "history": history,
+        "full_history": full,
+        "saved": 1 - history / full if full else 0.0,
+        "peak": max((one.peak for one in found), default=0),
+        "invalidated_per_prompt": sum(one.invalidated for one in found) / prompts if prompts else 0.0,
+        "cost": sum(one.cost * one.full_cost for one in found) / (sum(one.full_cost for one in found) or 1.0),
+    }
+
+
+def _conversations(text: str) -> list[str]:
+    """The conversations of a file: its lines, if each of them is a record of its own, else the whole."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    records = all(
+        line.startswith("{") and ('"traj"' in line or '"steps"' in line or '"messages"' in line) for line in lines
+    )
+    return lines if len(lines) > 1 and records else [text]
+
+
+def _read(path: Path) -> str:
+    import gzip
+
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        fail(
+            InvalidInput(f"{path} cannot be read ({error}).", hint="Give a transcript as UTF-8, or one packed by gzip.")
+        )
+
+
+def _print_page(home: Path | None, session: str, namespace: str | None, what: str) -> None:
+    async def run(memory: Memory) -> str:
+        return (await memory.session(session, namespace=namespace).page(what, budget_tokens=_PAGE_TOKENS)).text
+
+    typer.echo(with_memory(home, run))
