@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import cast
 
 from mnemic.domain.folding.atoms import atoms_of
@@ -158,7 +159,7 @@ def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -
     blocks: list[tuple[int | None, str]] = []
     first = subgoals[0].opened_at if subgoals else len(memory.messages)
     blocks += [(None, _as_text(message)) for message in memory.messages[:first] if message.role is not Role.SYSTEM]
-    for subgoal, following in zip(subgoals, [*subgoals[1:], None], strict=True):
+    for subgoal, following in zip_longest(subgoals, subgoals[1:]):
         chunk = memory.messages[subgoal.opened_at : subgoal.closed_at]
         expanded = memory.value(Cell.EXPANDED, str(subgoal.number)) is not None
         if subgoal.is_open or expanded:

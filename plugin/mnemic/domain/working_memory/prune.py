@@ -57,11 +57,10 @@ def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str]
         display = Display(state=FragmentState.FOLDED, text=shown, reason="pruned by the agent")
         changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
     hidden = safety.check(memory, covers)
-    lost = tuple(f"This hides the latest value in {line.strip()[:120]!r}." for line in hidden.kept_lines[:20])
     edit = record_hiding(memory, "prune_context", changes, {"memory": text, "delete_ids": list(delete_ids)})
     return Outcome(
         said=f"Pruned {len(positions)} records, {edit.tokens_before - edit.tokens_after} tokens. Kept: {text}",
-        edit=edit, ids=tuple(cover.id for cover in covers), warnings=(*hidden.warnings, *lost),
+        edit=edit, ids=tuple(cover.id for cover in covers), warnings=(*hidden.warnings, *safety.name_lost(hidden, text)),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ SAFE_FOLDING = "safe_folding"
 
 _ERROR = re.compile(r"\b(error|exception|traceback|failed|failure|denied)\b", re.IGNORECASE)
 _ERROR_CHARS = 400
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,16 @@ def check(memory: WorkingMemory, fragments: Sequence[Fragment]) -> Hidden:
                 f"{fragment.id} holds an error of {message.name or 'a tool'} that nothing has solved since."
             )
     return Hidden(kept_lines=tuple(kept), warnings=tuple(warnings))
+
+
+def name_lost(hidden: Hidden, shown: str = "") -> tuple[str, ...]:
+    """A warning for the latest values that are neither kept nor in ``shown``."""
+    lost = [line.strip() for line in hidden.kept_lines if line.strip() not in shown]
+    if not lost:
+        return ()
+    named = "; ".join(line[:80] for line in lost[:_NAMED])
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    return (f"This hides the latest values in: {named}{more}.",)
 
 
 def _answered(memory: WorkingMemory, at: int) -> bool:

@@ -30,7 +30,7 @@ from mnemic.domain.working_memory.journal import Cell, Change, Edit
 from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.prefix_cache import record_hiding
 from mnemic.domain.working_memory.session import WorkingMemory
-from mnemic.domain.working_memory.summaries import extract
+from mnemic.domain.working_memory.summaries import extract, shorten
 from mnemic.errors import InvalidInput
 
 SearchedRole = Literal["user", "assistant", "all"]
@@ -115,6 +115,8 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     hidden = safety.check(memory, [fragment])
     marker = fold_marker(fragment.id, fragment.tokens)
     shown = "\n".join([marker, *hidden.kept_lines])
+    if hidden.kept_lines and memory.original(fragment).endswith("\n"):
+        shown += "\n"  # what follows begins a line of its own
     if hidden.kept_lines and memory.count(shown) >= fragment.tokens:
         raise InvalidInput(
             f"Nothing of {fragment_id} can be folded: its lines hold the latest values of their keys.",
@@ -157,12 +159,10 @@ def summarize_fragment(
         original, focus=focus, count_tokens=memory.count,
         max_tokens=min(room, max(_MIN_SUMMARY_TOKENS, int(fragment.tokens * SUMMARY_SHARE))),
     )  # fmt: skip
-    missing = [line for line in hidden.kept_lines if line.strip() not in summary]
-    shown = "\n".join([summary_marker(fragment.id, summary, focus), *missing])
-    if memory.count(shown) > fragment.tokens:
-        raise InvalidInput(
-            f"A summary of {fragment_id} would be longer than itself.", hint="Leave it, or fold older values."
-        )
+    shown = summary_marker(fragment.id, summary, focus)
+    while (excess := memory.count(shown) - fragment.tokens) > 0 and memory.count(summary) > excess + 1:
+        summary = shorten(summary, count_tokens=memory.count, max_tokens=memory.count(summary) - excess - 1)
+        shown = summary_marker(fragment.id, summary, focus)
     display = Display(state=FragmentState.SUMMARIZED, text=shown, reason="summarised by the agent", focus=focus)
     edit = record_hiding(
         memory, "summarize_fragment", [memory.change(Cell.DISPLAY, fragment.id, display)],
@@ -171,7 +171,7 @@ def summarize_fragment(
     saved = edit.tokens_before - edit.tokens_after
     return Outcome(
         said=f"Summarised {fragment_id}, {saved} tokens fewer: {summary}", edit=edit, ids=(fragment.id,),
-        warnings=hidden.warnings,
+        warnings=(*hidden.warnings, *safety.name_lost(hidden, shown)),
     )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from mnemic.domain.text import search_words
 
 _SPLIT = re.compile(r"\n+|(?<=[.!?])\s+(?=[^\s])")
-_MAX_LINE_CHARS = 400
+_WORD = re.compile(r"\w")
+_MIN_LINE_TOKENS = 12
 _ERROR = re.compile(r"\b(error|exception|fail(?:ed|ure|s)?|denied|invalid|not found|cannot|refused|traceback)\b", re.I)
 _OUTCOME = re.compile(
     r"\b(result|total|done|success\w*|complete\w*|therefore|conclu\w*|decid\w*|final\w*|status)\b", re.I
@@ -22,9 +23,9 @@ def extract(text: str, *, focus: str, count_tokens: Callable[[str], int], max_to
     A line counts for words of ``focus``, errors, outcomes and values (numbers, paths, identifiers), and for being the
     first or the last. Never empty for a text that is not.
     """
-    lines = [line.strip()[:_MAX_LINE_CHARS] for line in _SPLIT.split(text) if line.strip()]
+    lines = list(dict.fromkeys(line.strip() for line in _SPLIT.split(text) if _WORD.search(line)))
     if not lines:
-        return text.strip()
+        return shorten(text.strip(), count_tokens=count_tokens, max_tokens=max_tokens)
     wanted = set(search_words(focus))
     scored = []
     for at, line in enumerate(lines):
@@ -34,16 +35,21 @@ def extract(text: str, *, focus: str, count_tokens: Callable[[str], int], max_to
         score += min(len(_VALUE.findall(line)), 4) / 4
         score += 0.5 * (at == 0) + 1.0 * (at == len(lines) - 1)
         scored.append((-score, at))
-    chosen: list[int] = []
+    chosen: dict[int, str] = {}
     left = max_tokens
     for _, at in sorted(scored):
-        cost = count_tokens(lines[at]) + 1
-        if cost <= left:
-            chosen.append(at)
-            left -= cost
-    if not chosen:
-        return shorten(lines[sorted(scored)[0][1]], count_tokens=count_tokens, max_tokens=max_tokens)
-    summary = "\n".join(lines[at] for at in sorted(chosen))
+        line = lines[at]
+        cost = count_tokens(line) + 1
+        if cost > left:
+            if chosen and left < _MIN_LINE_TOKENS:
+                continue
+            line = shorten(line, count_tokens=count_tokens, max_tokens=max(left - 1, 1))
+            cost = count_tokens(line) + 1
+        chosen[at] = line
+        left -= cost
+        if left <= 1:
+            break
+    summary = "\n".join(chosen[at] for at in sorted(chosen))
     return summary if len(summary) <= len(text) else text
 
 
