@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mnemic.domain.folding.atoms import atoms_of
 from mnemic.domain.folding.items import Item, ItemKind, is_json_call
 from mnemic.domain.folding.lines import LineOwners
 from mnemic.domain.folding.presets import FoldingPreset
 from mnemic.domain.folding.records import named_records
+from mnemic.domain.folding.references import changes
 from mnemic.domain.folding.segmentation import FAILURE_LINE, has_failed
 from mnemic.domain.folding.subjects import Subject
 from mnemic.domain.folding.visible import VisibleWords, word_key
@@ -50,7 +51,8 @@ class Known:
     folded: bool = False
     fixed: bool = False
     hidden: bool = False
-    extra: list[str] = field(default_factory=list)
+    leans_on: int | None = None
+    """Of a folded result: the item whose complete text it is told as changes of."""
 
     def __post_init__(self) -> None:
         self.view = self.plain = self.item.text
@@ -65,13 +67,17 @@ class Former:
         count_tokens: Callable[[str], int],
         visible: VisibleWords,
         mentioned: set[str],
+        refer: Callable[[int], str],
     ) -> None:
         self._preset = preset
         self._count = count_tokens
         self._visible = visible
         self._mentioned = mentioned
         self._atoms: dict[int, tuple[str, ...]] = {}
-        self._kept_whole: dict[Subject, int] = {}
+        self._refer = refer
+        # Subjects of which a version is kept whole or in part, with the item that shows one in full, if any.
+        self._kept: dict[Subject, int | None] = {}
+        self._kept_before: dict[Subject, int | None] = {}
 
     def stays_whole(self, known: Known) -> bool:
         """Whether a call that changes something keeps its arguments when folded: all but long commands do."""
@@ -86,10 +92,9 @@ class Former:
             forms[index] = (text, "only the last message of the chunk is kept")
         return forms
 
-    def forget(self, forms: Iterable[int]) -> None:
+    def forget(self) -> None:
         """The forms just made are not used after all."""
-        undone = set(forms)
-        self._kept_whole = {subject: at for subject, at in self._kept_whole.items() if at not in undone}
+        self._kept = self._kept_before
 
     def forms(
         self, items: list[Known], wanted: list[int], versions: dict[Subject, list[int]], owners: LineOwners
@@ -97,6 +102,8 @@ class Former:
         """The form of every wanted item with the reason for it, in an order in which values are shown once."""
         forms: dict[int, tuple[str, str]] = {}
         chosen = set(wanted)
+        if self._preset.expected_steps is not None:
+            self._kept_before = dict(self._kept)
         thoughts: list[int] = []
         for index in wanted:
             known = items[index]
@@ -213,6 +220,17 @@ class Former:
             return self._unnamed(known, atoms), _VALUES
         return self._version(known, items, versions[known.subject], known.subject, atoms)
 
+    def _newer(self, known: Known, items: list[Known], subject: Subject) -> tuple[str, str]:
+        """A newer version of a kept record is kept too: in full, or as changes of one that is in full view."""
+        base = self._kept[subject]
+        if base is not None and not items[base].fixed:
+            difference = changes(self._refer(base), items[base].plain, known.plain)
+            if difference is not None and self._count(difference) < self._preset.diff_gain * known.plain_tokens:
+                known.leans_on = base
+                return difference, f"folded to what differs from item {base}"
+        self._kept[subject] = known.index
+        return known.plain, "kept whole: the conversation has named it"
+
     def _failure(self, known: Known) -> str:
         text = known.item.text
         if known.tokens <= self._preset.error_tokens:
@@ -242,14 +260,13 @@ class Former:
         self._atoms[known.index] = atoms
         if before is not None and not changed:
             return "", f"identical to the result of item {before}"
-        if subject in self._kept_whole:
-            self._kept_whole[subject] = known.index
-            return known.plain, "kept whole: an earlier version is shown in part"
+        if subject in self._kept:
+            return self._newer(known, items, subject)
         kept = ""
-        if self._preset.live:
+        if self._preset.live and known.index == all_versions[-1]:
             kept = named_records(known.item.text, self._mentioned)
             if kept:
-                self._kept_whole[subject] = known.index
+                self._kept[subject] = None
                 self._visible.add(known.index, kept)
         here = {word_key(atom) for atom in atoms}
         there = {word_key(atom) for atom in earlier}
@@ -269,4 +286,7 @@ class Former:
             return text, "kept: it is as short as its values"
         if kept:
             form = f"{kept}\n{form}" if new or gone else kept
+            if kept == known.plain or self._count(form) >= known.plain_tokens:
+                self._kept[subject] = known.index
+                return known.plain, "kept whole: the conversation has named it"
         return form, "folded to the named records and the values not visible elsewhere" if kept else _VALUES

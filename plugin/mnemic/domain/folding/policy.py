@@ -61,7 +61,7 @@ class Folder:
         self._unseen = False
         self._lost_bases: set[int] = set()
         self._prompt_end = 0
-        self._former = Former(preset, count_tokens, self._visible, self._mentioned)
+        self._former = Former(preset, count_tokens, self._visible, self._mentioned, self._refer)
 
     @property
     def chunk_ends(self) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ class Folder:
                 self._visible.add(index, item.text)
         elif item.kind is ItemKind.USER:
             self._visible.add(index, item.text)
-        if self.preset.live and item.kind in (ItemKind.USER, ItemKind.SAY):
+        if self.preset.live and item.kind is not ItemKind.OBSERVATION and not known.read:
             self._mentioned.update(map(word_key, telling(atoms_of(item.text, phrases=False))))
         self.shown.append(known.view)
         if item.kind is ItemKind.OBSERVATION:
@@ -201,8 +201,11 @@ class Folder:
         edits = {}
         for index in self._lost_bases:
             known = self._known[index]
-            if not known.folded and not known.fixed and known.base is not None:
+            if not known.fixed and known.base is not None:
                 known.base = None
+                self._visible.remove(index)
+                if known.folded:
+                    self._visible.add(index, known.plain)
                 known.view, known.tokens = known.plain, known.plain_tokens
                 edits[index] = self._show(index, known.view, "the item it referred to is not shown any more")
         self._lost_bases.clear()
@@ -234,13 +237,15 @@ class Folder:
             for index in forms:
                 self._visible.remove(index)
                 self._show_again(index)
-            self._former.forget(forms)
+            self._former.forget()
             return {}
         edits = {}
         for index, (shown, reason) in forms.items():
             known = self._known[index]
             known.folded = True
-            known.base = None
+            known.base = known.leans_on
+            if known.base is not None:
+                self._referring.setdefault(known.base, []).append(index)
             if shown != self.shown[index]:
                 edits[index] = self._show(index, shown, reason)
                 known.tokens = sizes[index]
