@@ -13,6 +13,7 @@ stale pairs of a call and a thing asked about more than once of which an older, 
       its words in one item) and the latest cannot
 inv   tokens of the previous prompt behind the first changed item, per call
 cost  price of the history with a prompt cache (read 0.1, write 1.25) against never folding, also with a cache
+input the same with the rules and the task, which are never edited
 
 A folded chat call is counted as a provider gets it: name and arguments, which stay a JSON object.
 """
@@ -151,6 +152,7 @@ class Totals:
     history: int = 0
     peak: int = 0
     price: float = 0.0
+    price_with_head: float = 0.0
     invalidated: int = 0
     calls: int = 0
     arguments: list[int] = field(default_factory=lambda: [0, 0])
@@ -172,14 +174,12 @@ def replay(
     peak = 0
     fed = 0
     answers: dict[str, list[int]] = {}
-    step_started = 0.0
     for act in episode.acts:
         started = time.perf_counter()
         for item in episode.items[fed : act.position]:
             folder.append(item)
         folder.fold()
-        step_started = time.perf_counter() - started
-        totals.seconds.append(step_started)
+        totals.seconds.append(time.perf_counter() - started)
         _note_answers(episode, fed, act.position, answers)
         fed = act.position
         raw = episode.items[:fed]
@@ -190,7 +190,9 @@ def replay(
         cached = sum(sizes[:same])
         totals.history += total
         totals.invalidated += sum(sizes_before[same:])
-        totals.price += READ_PRICE * cached + WRITE_PRICE * (total - cached)
+        price = READ_PRICE * cached + WRITE_PRICE * (total - cached)
+        totals.price += price
+        totals.price_with_head += price + count(episode.head) * (READ_PRICE if act is not episode.acts[0] else WRITE_PRICE)
         totals.calls += 1
         peak = max(peak, total)
         before, sizes_before = prompt, sizes
@@ -296,6 +298,7 @@ def figures(totals: Totals, full: Totals) -> dict[str, Any]:
         "stale": round(100 * totals.stale[0] / totals.stale[1], 2) if totals.stale[1] else 0.0,
         "inv": round(totals.invalidated / totals.calls, 1),
         "cost": round(totals.price / full.price, 3),
+        "input": round(totals.price_with_head / full.price_with_head, 3),
         "ms_mean": round(1e3 * sum(totals.seconds) / len(totals.seconds), 3),
         "ms_max": round(1e3 * max(totals.seconds), 2),
     }
@@ -310,8 +313,12 @@ def presets_for(world: bool) -> dict[str, FoldingPreset]:
 
 
 def segmentation(episodes: list[Episode], count: Count) -> dict[str, float]:
-    """F1 of chunk ends against rises of the score, within one step and each matched once, beside every third step."""
-    tallies = {"chunk ends": [0, 0, 0], "every 3": [0, 0, 0]}
+    """F1 against rises of the score, within one step and each matched once, beside a boundary after every third step.
+
+    ``milestones`` are the boundaries that say something is done; ``chunk ends`` also those that only the limit of steps
+    makes.
+    """
+    tallies = {"milestones": [0, 0, 0], "chunk ends": [0, 0, 0], "every 3": [0, 0, 0]}
     for episode in episodes:
         folder = Folder(PRESETS["lean"], count_tokens=count, head=episode.head, max_steps=WORLD_STEPS)
         step_of: list[int] = []
@@ -320,8 +327,12 @@ def segmentation(episodes: list[Episode], count: Count) -> dict[str, float]:
             number += item.kind is ItemKind.CALL
             step_of.append(number)
             folder.append(item)
-        ends = sorted({step_of[end - 1] for end in folder.chunk_ends})
-        for name, found in (("chunk ends", ends), ("every 3", list(range(2, len(episode.acts), 3)))):
+        predicted = {
+            "milestones": sorted({step_of[end - 1] for end in folder.milestones}),
+            "chunk ends": sorted({step_of[end - 1] for end in folder.chunk_ends}),
+            "every 3": list(range(2, len(episode.acts), 3)),
+        }
+        for name, found in predicted.items():
             tally = tallies[name]
             tally[0] += _matches(found, episode.rises)
             tally[1] += len(found)

@@ -68,6 +68,11 @@ class Folder:
         """For every closed chunk the index of the first item behind it, ascending."""
         return tuple(self._segmenter.ends)
 
+    @property
+    def milestones(self) -> tuple[int, ...]:
+        """Of those the ones behind which something new was done, for as far as the preset looks for them."""
+        return tuple(self._segmenter.milestones)
+
     def append(self, item: Item) -> list[Change]:
         """Take in a new item; returns how it is shown if that is not as it is."""
         index = len(self.items)

@@ -43,8 +43,9 @@ class Segmenter:
     def __init__(self, *, max_steps: int, milestones: bool) -> None:
         self.current = 0
         self.ends: list[int] = []
+        self.milestones: list[int] = []
         self._max_steps = max_steps
-        self._milestones = milestones
+        self._uses_milestones = milestones
         self._steps = 0
         self._size = 0
         self._last: ItemKind | None = None
@@ -69,7 +70,8 @@ class Segmenter:
         if act in self._done:
             return False
         self._done.add(act)
-        if self._milestones:
+        if self._uses_milestones:
+            self.milestones.append(index + 1)
             self.close(index + 1)
         return True
 
