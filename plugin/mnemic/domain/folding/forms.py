@@ -191,13 +191,11 @@ class Former:
         text = known.item.text
         if known.tokens <= self._preset.say_tokens:
             return text
-        head = text[: 3 * self._preset.say_tokens]
-        if len(head) < len(text) and " " in head:
-            head = head[: head.rindex(" ")]
+        part = _gist(text, 3 * self._preset.say_tokens)
         self._visible.remove(known.index)
-        self._visible.add(known.index, head)
+        self._visible.add(known.index, part)
         new = self._new(known, atoms_of(text, phrases=False))
-        return f"{head} …" + (f" [{', '.join(new)}]" if new else "")
+        return part + (f" [{', '.join(new)}]" if new else "")
 
     def _thought(self, known: Known) -> str:
         new = self._new(known, atoms_of(known.item.text))
@@ -290,3 +288,17 @@ class Former:
                 self._kept[subject] = known.index
                 return known.plain, "kept whole: the conversation has named it"
         return form, "folded to the named records and the values not visible elsewhere" if kept else _VALUES
+
+
+def _gist(text: str, room: int) -> str:
+    """What a reply most likely answers to: the question at the end of a text, else its beginning; cut at a word."""
+    text = text.strip()
+    if len(text) <= room:
+        return text
+    if text.endswith("?"):
+        tail = text[-room:]
+        starts = [tail.rfind(mark) + len(mark) for mark in (". ", "! ", "? ", "\n") if mark in tail]
+        start = max(starts, default=tail.find(" ") + 1)
+        return f"… {tail[start:]}"
+    head = text[:room]
+    return f"{head[: head.rindex(' ')] if ' ' in head else head} …"

@@ -229,7 +229,7 @@ class Folder:
             self._next_unfolded += 1
         candidates = [at for at in self._waiting if not self._known[at].fixed]
         if self.preset.show_once:
-            told = (ItemKind.OBSERVATION, ItemKind.SAY)
+            told = (ItemKind.OBSERVATION, ItemKind.SAY) if self.preset.show_said_once else (ItemKind.OBSERVATION,)
             unseen = [at for at in candidates if at >= self._prompt_end and self.items[at].kind in told]
             self._unseen = bool(unseen)
             candidates = [at for at in candidates if at not in set(unseen)]
