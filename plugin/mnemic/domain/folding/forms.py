@@ -214,9 +214,16 @@ class Former:
         if has_failed(known.item):
             return self._failure(known), _VALUES
         atoms = atoms_of(known.item.text)
+        call = None if known.call is None else items[known.call].item
+        # A number that the call did not name is what it measured or counted, whatever else shows the same digits.
+        measured = self._is_short(known) and not _numbers(known.item.text) <= _numbers(call.text if call else "")
         if known.subject is None:
-            return self._unnamed(known, atoms), _VALUES
-        return self._version(known, items, versions[known.subject], known.subject, atoms)
+            return (known.item.text if measured else self._unnamed(known, atoms)), _VALUES
+        form, reason = self._version(known, items, versions[known.subject], known.subject, atoms)
+        return (known.item.text if measured and reason == _VALUES else form), reason
+
+    def _is_short(self, known: Known) -> bool:
+        return len(known.item.text) <= self._preset.short_chars and known.plain == known.item.text
 
     def _newer(self, known: Known, items: list[Known], subject: Subject) -> tuple[str, str]:
         """A newer version of a kept record is kept too: in full, or as changes of one that is in full view."""
@@ -242,8 +249,7 @@ class Former:
     def _unnamed(self, known: Known, atoms: tuple[str, ...]) -> str:
         new = self._new(known, atoms)
         form = ", ".join(new)
-        short = len(known.item.text) <= self._preset.short_chars and known.plain == known.item.text
-        if new and short and self._count(form) * 2 > known.plain_tokens:
+        if new and self._is_short(known) and self._count(form) * 2 > known.plain_tokens:
             return known.item.text
         return form
 
@@ -273,13 +279,14 @@ class Former:
         new = self._new(known, atoms, forced)
         gone = [atom for atom in earlier if word_key(atom) not in here][: self._preset.gone_cap]
         text = known.item.text
-        short = len(text) <= self._preset.short_chars and known.plain == text and not kept
+        short = self._is_short(known) and not kept
         if short and changed and not new and not gone:
             return text, "kept: it differs in words from the version before"
         form = ""
         if new or gone or kept:
-            form = f"{subject.label}: " if subject.label else ""
-            form += ", ".join(new) + (f" (gone: {', '.join(gone)})" if gone else "")
+            parts = [f"{subject.label}:" if subject.label else "", ", ".join(new)]
+            parts.append(f"(gone: {', '.join(gone)})" if gone else "")
+            form = " ".join(part for part in parts if part)
         if short and new and not gone and self._count(form) * (1 if subject.label else 2) >= known.plain_tokens:
             return text, "kept: it is as short as its values"
         if kept:
@@ -288,6 +295,10 @@ class Former:
                 self._kept[subject] = known.index
                 return known.plain, "kept whole: the conversation has named it"
         return form, "folded to the named records and the values not visible elsewhere" if kept else _VALUES
+
+
+def _numbers(text: str) -> set[str]:
+    return {word for word in word_key(text).split(" ") if word.isdigit()}
 
 
 def _gist(text: str, room: int) -> str:
