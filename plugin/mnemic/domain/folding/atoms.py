@@ -26,10 +26,13 @@ _OPENERS = frozenset("called named containing titled labelled of with on in into
 _STARTERS = _ARTICLES | _OPENERS
 _JOINERS = (["with"], ["in"], ["of"])
 _JOINED = (["a"], ["an"], ["the"])
-_CLOSERS = frozenset(
-    """called named containing titled labelled closed open empty available now currently connected likely nothing
+_CLOSERS = (
+    frozenset(
+        """called named containing titled labelled closed open empty available now currently connected likely nothing
     around reading inside until within without near upon against using per than""".split()
-) | STOP_WORDS
+    )
+    | STOP_WORDS
+)
 
 
 def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
@@ -103,7 +106,7 @@ def _segments(text: str) -> Iterator[tuple[list[str], bool, bool]]:
             if word == piece or piece[len(word)] not in ".:":
                 continue
             piece = piece[len(word)]
-        elif piece in "'\"*`’":
+        elif piece in "'\"*`\u2019":
             continue
         entry = listed and piece in ",\n;)("
         if words:
@@ -121,9 +124,7 @@ def _segment_atoms(words: list[str], starts_sentence: bool, phrases: bool) -> It
         follower = words[at + 1] if at + 1 < len(words) else ""
         if follower.isdigit() and _LETTER.match(word) and word.lower() not in STOP_WORDS:
             yield f"{word} {follower}"
-        elif _is_code(word):
-            yield word
-        elif word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS:
+        elif _is_code(word) or (_is_name(word) and (at or not starts_sentence)):
             yield word
         if phrases and word.lower() in _STARTERS:
             end = _phrase_end(words, at + 1)
@@ -147,6 +148,10 @@ def _closes(word: str) -> bool:
     return word.lower() in _CLOSERS and not (len(word) == 1 and word.isupper())
 
 
+def _is_name(word: str) -> bool:
+    return word[0].isupper() and word.lower() not in STOP_WORDS
+
+
 def _is_code(word: str) -> bool:
     if word.isdigit():
         return len(word) >= 2
@@ -163,5 +168,7 @@ def telling(atoms: Iterable[str]) -> Iterator[str]:
     Dates and times are not among them: they say when, not what.
     """
     for atom in atoms:
-        if any(map(str.isdigit, atom)) and (len(atom) >= _TELLING_DIGITS if atom.isdigit() else any(map(str.isalpha, atom))):
+        if any(map(str.isdigit, atom)) and (
+            len(atom) >= _TELLING_DIGITS if atom.isdigit() else any(map(str.isalpha, atom))
+        ):
             yield atom

@@ -260,7 +260,7 @@ class Former:
         earlier: tuple[str, ...] = ()
         changed = before is not None and items[before].item.text != known.item.text
         if before is not None and changed:
-            earlier = self._atoms.pop(before, None) or atoms_of(items[before].item.text)
+            earlier = self._atoms.pop(before, ()) or atoms_of(items[before].item.text)
         self._atoms[known.index] = atoms
         if before is not None and not changed:
             return "", f"identical to the result of item {before}"

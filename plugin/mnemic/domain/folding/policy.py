@@ -99,9 +99,8 @@ class Folder:
         self.shown.append(known.view)
         if item.kind is ItemKind.OBSERVATION:
             answered = None if call is None else self._known[call]
-            self._segmenter.after(
-                answered and answered.item, item, index, read=answered is None or answered.read
-            )
+            asked = None if answered is None else answered.item
+            self._segmenter.after(asked, item, index, read=answered is None or answered.read)
         return [Change(index=index, shown=known.view, reason=reason)] if reason else []
 
     def close_chunk(self) -> None:
@@ -152,7 +151,9 @@ class Folder:
             scope = item.name if call is None else f"{call.item.name} {call.item.text}"
             self._owners.write(index, scope, item.text, keys)
         if keys is None:
-            known.subject = subject_of(item.text, call and call.item, read=call is not None and call.read)
+            known.subject = subject_of(
+                item.text, None if call is None else call.item, read=call is not None and call.read
+            )
         if not self.preset.shorten or item.is_error:
             self._register(known)
             return ""

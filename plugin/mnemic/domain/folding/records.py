@@ -42,7 +42,10 @@ def _kept(value: Any, mentioned: set[str], depth: int) -> Any:
         if not mentioned.isdisjoint(_values(value)):
             return value
         records = [
-            part for group in value for part in (group if isinstance(group, list) else [group]) if isinstance(part, dict)
+            part
+            for group in value
+            for part in (group if isinstance(group, list) else [group])
+            if isinstance(part, dict)
         ]
         if len(records) >= _MANY:
             found = Counter(key for record in records for key in set(_values(record)) & mentioned)
