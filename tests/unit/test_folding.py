@@ -402,3 +402,25 @@ def test_a_long_session_costs_the_same_at_its_end_as_at_its_start() -> None:
 def test_parameters_of_a_preset_can_be_replaced() -> None:
     world = dataclasses.replace(PRESETS["lean"], maxlen=12)
     assert isinstance(world, FoldingPreset) and world.maxlen == 12 and PRESETS["lean"].maxlen == 6
+
+
+def test_a_named_record_that_is_nested_too_deeply_is_folded_like_any_other() -> None:
+    deep: Any = "HAT123"
+    for _ in range(60):
+        deep = {"id": "HAT123", "a": deep}
+    memory = folder("live")
+    feed(memory, user("HAT123"), call("get", a=1), result("get", json.dumps(deep)), say("ok"), user("more"), say("ok"))
+    assert memory.shown[2] == NOTHING_SHOWN or len(memory.shown[2]) < 100
+
+
+def test_many_versions_of_one_thing_cost_no_more_each() -> None:
+    def run(versions: int) -> float:
+        memory = folder("live")
+        started = time.perf_counter()
+        for at in range(versions):
+            feed(
+                memory, user("R1X9?"), call("get_r", id="R1X9"), result("get_r", reservation(f"class {at}")), say("so")
+            )
+        return time.perf_counter() - started
+
+    assert run(1200) < 12 * run(200) + 0.1

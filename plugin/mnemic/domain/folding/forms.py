@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mnemic.domain.folding.atoms import atoms_of
-from mnemic.domain.folding.items import Item, ItemKind, is_json_call
+from mnemic.domain.folding.items import Item, ItemKind, folded_arguments, is_json_call
 from mnemic.domain.folding.lines import LineOwners
 from mnemic.domain.folding.presets import FoldingPreset
 from mnemic.domain.folding.records import named_records
@@ -176,8 +177,15 @@ class Former:
                 self._visible.remove(at)
                 forms[at] = (NOTHING_SHOWN, "its values stand in the call that followed")
         form = form.strip() or NOTHING_SHOWN
+        if known.read and not thoughts and form != NOTHING_SHOWN and self._is_no_shorter(known.item, form):
+            self._visible.add(known.index, text)
+            form = text
         reason = _VALUES if known.read else "shown without the thought before it"
         return form, reason
+
+    def _is_no_shorter(self, call: Item, form: str) -> bool:
+        sent = folded_arguments(form) if is_json_call(call) else form
+        return self._count(sent) >= self._count(call.text)
 
     def _arguments(self, item: Item) -> list[str]:
         if is_json_call(item):
@@ -256,7 +264,8 @@ class Former:
     def _version(
         self, known: Known, items: list[Known], all_versions: list[int], subject: Subject, atoms: tuple[str, ...]
     ) -> tuple[str, str]:
-        before = max((at for at in all_versions if at < known.index), default=None)
+        place = bisect_left(all_versions, known.index)
+        before = all_versions[place - 1] if place else None
         earlier: tuple[str, ...] = ()
         changed = before is not None and items[before].item.text != known.item.text
         if before is not None and changed:

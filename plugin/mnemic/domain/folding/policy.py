@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 
 from mnemic.domain.folding.atoms import atoms_of, telling
 from mnemic.domain.folding.compaction import compact
@@ -53,6 +54,7 @@ class Folder:
         self._unanswered: list[int] = []
         self._versions: dict[Subject, list[int]] = {}
         self._first_copy: dict[str, int] = {}
+        self._whole_version: dict[Subject, int] = {}
         self._referring: dict[int, list[int]] = {}
         self._mentioned: set[str] = set()
         self._waiting: list[int] = []
@@ -170,6 +172,8 @@ class Folder:
     def _register(self, known: Known) -> None:
         if known.subject is not None:
             self._versions.setdefault(known.subject, []).append(known.index)
+            if known.base is None:
+                self._whole_version[known.subject] = known.index
 
     def _refer_to_earlier(self, known: Known) -> str:
         """Show a result as a reference to an earlier one where that is shorter; returns the reason if so."""
@@ -181,9 +185,8 @@ class Folder:
             self._point(known, copy, same_as(self._refer(copy)))
             return f"identical to the result of item {copy}"
         self._first_copy[known.item.text] = known.index
-        earlier = self._versions.get(known.subject, []) if known.subject is not None else []
-        base = next((at for at in reversed(earlier) if self._shows_whole(at)), None)
-        if base is None or size <= 2 * self.preset.min_tokens:
+        base = None if known.subject is None else self._whole_version.get(known.subject)
+        if base is None or not self._shows_whole(base) or size <= 2 * self.preset.min_tokens:
             return ""
         difference = changes(self._refer(base), self._known[base].view, known.view)
         if difference is None or self._count(difference) >= self.preset.diff_gain * size:
@@ -228,7 +231,7 @@ class Folder:
             if self.items[self._next_unfolded].kind is not ItemKind.USER:
                 self._waiting.append(self._next_unfolded)
             self._next_unfolded += 1
-        candidates = [at for at in self._waiting if not self._known[at].fixed]
+        self._waiting = candidates = [at for at in self._waiting if not self._known[at].fixed]
         if self.preset.show_once:
             told = (ItemKind.OBSERVATION, ItemKind.SAY) if self.preset.show_said_once else (ItemKind.OBSERVATION,)
             unseen = [at for at in candidates if at >= self._prompt_end and self.items[at].kind in told]
@@ -273,10 +276,8 @@ class Folder:
                     at not in wanted and not self._known[at].folded and self._known[at].base == index
                     for at in self._referring.get(index, ())
                 )
-                versions = self._versions.get(known.subject, ()) if known.subject is not None else ()
-                older = any(
-                    at < index and at not in wanted and not self._known[at].folded and not self._known[at].fixed
-                    for at in versions
+                older = known.subject is not None and any(
+                    at not in wanted for at in self._older_open(index, known.subject)
                 )
                 if referred or older:
                     stay.append(index)
@@ -284,6 +285,16 @@ class Folder:
             # Only a removal can make another candidate impossible.
             doubtful = sorted(wanted) if stay else []
         return sorted(wanted)
+
+    def _older_open(self, index: int, subject: Subject) -> Iterator[int]:
+        """Older versions of an item that are not folded. Versions are folded in order, so the first folded one ends it."""
+        versions = self._versions[subject]
+        for place in range(bisect_left(versions, index) - 1, -1, -1):
+            at = versions[place]
+            if self._known[at].folded:
+                return
+            if not self._known[at].fixed:
+                yield at
 
     def _forms(self, wanted: list[int]) -> dict[int, tuple[str, str]]:
         """The folded form of each item and the reason for it; the index of visible words is brought up to date."""

@@ -23,7 +23,10 @@ def named_records(text: str, mentioned: set[str]) -> str:
     if document is None:
         return "\n".join(line for line in text.split("\n") if _line_names(line, mentioned))
     kept = _kept(document, mentioned, 0)
-    return notation(kept) if kept else ""
+    try:
+        return notation(kept) if kept else ""
+    except ValueError:  # nested deeper than the notation goes
+        return ""
 
 
 def _kept(value: Any, mentioned: set[str], depth: int) -> Any:
