@@ -13,6 +13,9 @@ from mnemic.domain.text import STOP_WORDS
 _PROSE_WORDS = 12
 _PHRASE_WORDS = 6
 _HEAD_WORDS = 4
+# Shorter numbers are amounts more often than names; shorter runs of digits in a key number a field ("address2").
+_TELLING_DIGITS = 4
+_KEY_DIGITS = 3
 
 # One run of characters that belong together, else one mark. Neither part can match the same characters in two ways.
 _PIECE = re.compile(r"\w[\w@./:+#&'-]*|[^\w\s]|\n")
@@ -35,7 +38,7 @@ _CLOSERS = (
 def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
     """The values in a text in the order of their first mention, each once, as they are written there.
 
-    Of JSON: every scalar except true, false and null, keys with a digit (ids used as keys) and keys of numbers with an
+    Of JSON: every scalar except true, false and null, keys with digits (ids used as keys) and keys of numbers with an
     underscore (codes used as keys). Of other text: words with digits, underscores or slashes, numbers of two digits and
     more, capitals, names, and with ``phrases`` what an article or a preposition introduces and the entries of lists.
     """
@@ -63,7 +66,9 @@ def _json_atoms(document: Any, phrases: bool) -> Iterator[str]:
             for key, value in reversed(part.items()):
                 number = isinstance(value, int | float) and not isinstance(value, bool)
                 open_parts.append(value)
-                if any(letter.isdigit() for letter in key) or ("_" in key and number):
+                digits = sum(map(str.isdigit, key))
+                names = digits >= _KEY_DIGITS or (digits and isinstance(value, dict | list))
+                if names or ("_" in key and number):
                     open_parts.append(key)
         elif isinstance(part, list):
             open_parts.extend(reversed(part))
@@ -101,7 +106,7 @@ def _segments(text: str) -> Iterator[tuple[list[str], bool, bool]]:
             if word == piece or piece[len(word)] not in ".:":
                 continue
             piece = piece[len(word)]
-        elif piece in "'\"*`’":
+        elif piece in "'\"*`\u2019":
             continue
         entry = listed and piece in ",\n;)("
         if words:
@@ -119,7 +124,7 @@ def _segment_atoms(words: list[str], starts_sentence: bool, phrases: bool) -> It
         follower = words[at + 1] if at + 1 < len(words) else ""
         if follower.isdigit() and _LETTER.match(word) and word.lower() not in STOP_WORDS:
             yield f"{word} {follower}"
-        elif _is_code(word) or (word[0].isupper() and (at or not starts_sentence) and word.lower() not in STOP_WORDS):
+        elif _is_code(word) or (_is_name(word) and (at or not starts_sentence)):
             yield word
         if phrases and word.lower() in _STARTERS:
             end = _phrase_end(words, at + 1)
@@ -143,6 +148,10 @@ def _closes(word: str) -> bool:
     return word.lower() in _CLOSERS and not (len(word) == 1 and word.isupper())
 
 
+def _is_name(word: str) -> bool:
+    return word[0].isupper() and word.lower() not in STOP_WORDS
+
+
 def _is_code(word: str) -> bool:
     if word.isdigit():
         return len(word) >= 2
@@ -154,7 +163,12 @@ def _is_code(word: str) -> bool:
 
 
 def telling(atoms: Iterable[str]) -> Iterator[str]:
-    """Of some values those that name one thing: with a digit and not a bare number of one or two digits."""
+    """Of some values those that name one thing: codes of letters and digits, and numbers of four digits and more.
+
+    Dates and times are not among them: they say when, not what.
+    """
     for atom in atoms:
-        if any(letter.isdigit() for letter in atom) and not (atom.isdigit() and len(atom) <= 2):
+        if any(map(str.isdigit, atom)) and (
+            len(atom) >= _TELLING_DIGITS if atom.isdigit() else any(map(str.isalpha, atom))
+        ):
             yield atom

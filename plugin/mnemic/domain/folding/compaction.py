@@ -141,8 +141,8 @@ def _table(rows: list[Any], depth: int) -> str:
     for group in groups:
         if nested:
             lines.append(_GROUP)
-        for row in cells[at : at + len(group)]:
-            lines.append("|".join("" if row[column] == "null" else row[column] for column in varied))
+        part = cells[at : at + len(group)]
+        lines.extend("|".join("" if row[column] == "null" else row[column] for column in varied) for row in part)
         at += len(group)
     return "\n".join(lines) + "]"
 
@@ -221,15 +221,15 @@ class _Reader:
         if self.text.startswith('"', self.at):
             return self.quoted()
         if self.take("{"):
-            return self.object()
+            return self.record()
         if self.take("["):
-            return self.list()
+            return self.sequence()
         word = self.until(stops)
         if word in _LITERALS:
             return _LITERALS[word]
         return json.loads(word) if _NUMBER.fullmatch(word) else word
 
-    def object(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         members: dict[str, Any] = {}
         if self.take("}"):
             return members
@@ -239,7 +239,7 @@ class _Reader:
                 return members
             self.expect(", ")
 
-    def list(self) -> list[Any]:
+    def sequence(self) -> list[Any]:
         if self.take("]"):
             return []
         start = self.at
@@ -289,7 +289,8 @@ class _Reader:
                 self.expect("|")
             empty = self.at < len(self.text) and self.text[self.at] in "|\n]"
             cells.append((path, None if empty else self.value("|\n]")))
-        for path, value in [*cells, *shared]:
+        fields: list[tuple[Path, Any]] = [*cells, *shared]
+        for path, value in fields:
             if len(path) == 1:
                 record[path[0]] = value
             else:

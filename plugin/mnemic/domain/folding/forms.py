@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mnemic.domain.folding.atoms import atoms_of
-from mnemic.domain.folding.items import Item, ItemKind, is_json_call
+from mnemic.domain.folding.items import Item, ItemKind, folded_arguments, is_json_call
 from mnemic.domain.folding.lines import LineOwners
 from mnemic.domain.folding.presets import FoldingPreset
 from mnemic.domain.folding.records import named_records
+from mnemic.domain.folding.references import changes
 from mnemic.domain.folding.segmentation import FAILURE_LINE, has_failed
 from mnemic.domain.folding.subjects import Subject
 from mnemic.domain.folding.visible import VisibleWords, word_key
@@ -50,7 +52,8 @@ class Known:
     folded: bool = False
     fixed: bool = False
     hidden: bool = False
-    extra: list[str] = field(default_factory=list)
+    leans_on: int | None = None
+    """Of a folded result: the item whose complete text it is told as changes of."""
 
     def __post_init__(self) -> None:
         self.view = self.plain = self.item.text
@@ -65,13 +68,17 @@ class Former:
         count_tokens: Callable[[str], int],
         visible: VisibleWords,
         mentioned: set[str],
+        refer: Callable[[int], str],
     ) -> None:
         self._preset = preset
         self._count = count_tokens
         self._visible = visible
         self._mentioned = mentioned
         self._atoms: dict[int, tuple[str, ...]] = {}
-        self._kept_whole: dict[Subject, int] = {}
+        self._refer = refer
+        # Subjects of which a version is kept whole or in part, with the item that shows one in full, if any.
+        self._kept: dict[Subject, int | None] = {}
+        self._kept_before: dict[Subject, int | None] = {}
 
     def stays_whole(self, known: Known) -> bool:
         """Whether a call that changes something keeps its arguments when folded: all but long commands do."""
@@ -86,10 +93,9 @@ class Former:
             forms[index] = (text, "only the last message of the chunk is kept")
         return forms
 
-    def forget(self, forms: Iterable[int]) -> None:
+    def forget(self) -> None:
         """The forms just made are not used after all."""
-        undone = set(forms)
-        self._kept_whole = {subject: at for subject, at in self._kept_whole.items() if at not in undone}
+        self._kept = self._kept_before
 
     def forms(
         self, items: list[Known], wanted: list[int], versions: dict[Subject, list[int]], owners: LineOwners
@@ -97,6 +103,8 @@ class Former:
         """The form of every wanted item with the reason for it, in an order in which values are shown once."""
         forms: dict[int, tuple[str, str]] = {}
         chosen = set(wanted)
+        if self._preset.expected_steps is not None:
+            self._kept_before = dict(self._kept)
         thoughts: list[int] = []
         for index in wanted:
             known = items[index]
@@ -169,8 +177,15 @@ class Former:
                 self._visible.remove(at)
                 forms[at] = (NOTHING_SHOWN, "its values stand in the call that followed")
         form = form.strip() or NOTHING_SHOWN
+        if known.read and not thoughts and form != NOTHING_SHOWN and self._is_no_shorter(known.item, form):
+            self._visible.add(known.index, text)
+            form = text
         reason = _VALUES if known.read else "shown without the thought before it"
         return form, reason
+
+    def _is_no_shorter(self, call: Item, form: str) -> bool:
+        sent = folded_arguments(form) if is_json_call(call) else form
+        return self._count(sent) >= self._count(call.text)
 
     def _arguments(self, item: Item) -> list[str]:
         if is_json_call(item):
@@ -184,13 +199,11 @@ class Former:
         text = known.item.text
         if known.tokens <= self._preset.say_tokens:
             return text
-        head = text[: 3 * self._preset.say_tokens]
-        if len(head) < len(text) and " " in head:
-            head = head[: head.rindex(" ")]
+        part = _gist(text, 3 * self._preset.say_tokens)
         self._visible.remove(known.index)
-        self._visible.add(known.index, head)
+        self._visible.add(known.index, part)
         new = self._new(known, atoms_of(text, phrases=False))
-        return f"{head} …" + (f" [{', '.join(new)}]" if new else "")
+        return part + (f" [{', '.join(new)}]" if new else "")
 
     def _thought(self, known: Known) -> str:
         new = self._new(known, atoms_of(known.item.text))
@@ -209,9 +222,27 @@ class Former:
         if has_failed(known.item):
             return self._failure(known), _VALUES
         atoms = atoms_of(known.item.text)
+        call = None if known.call is None else items[known.call].item
+        # A number that the call did not name is what it measured or counted, whatever else shows the same digits.
+        measured = self._is_short(known) and not _numbers(known.item.text) <= _numbers(call.text if call else "")
         if known.subject is None:
-            return self._unnamed(known, atoms), _VALUES
-        return self._version(known, items, versions[known.subject], known.subject, atoms)
+            return (known.item.text if measured else self._unnamed(known, atoms)), _VALUES
+        form, reason = self._version(known, items, versions[known.subject], known.subject, atoms)
+        return (known.item.text if measured and reason == _VALUES else form), reason
+
+    def _is_short(self, known: Known) -> bool:
+        return len(known.item.text) <= self._preset.short_chars and known.plain == known.item.text
+
+    def _newer(self, known: Known, items: list[Known], subject: Subject) -> tuple[str, str]:
+        """A newer version of a kept record is kept too: in full, or as changes of one that is in full view."""
+        base = self._kept[subject]
+        if base is not None and not items[base].fixed:
+            difference = changes(self._refer(base), items[base].plain, known.plain)
+            if difference is not None and self._count(difference) < self._preset.diff_gain * known.plain_tokens:
+                known.leans_on = base
+                return difference, f"folded to what differs from item {base}"
+        self._kept[subject] = known.index
+        return known.plain, "kept whole: the conversation has named it"
 
     def _failure(self, known: Known) -> str:
         text = known.item.text
@@ -226,30 +257,29 @@ class Former:
     def _unnamed(self, known: Known, atoms: tuple[str, ...]) -> str:
         new = self._new(known, atoms)
         form = ", ".join(new)
-        short = len(known.item.text) <= self._preset.short_chars and known.plain == known.item.text
-        if new and short and self._count(form) * 2 > known.plain_tokens:
+        if new and self._is_short(known) and self._count(form) * 2 > known.plain_tokens:
             return known.item.text
         return form
 
     def _version(
         self, known: Known, items: list[Known], all_versions: list[int], subject: Subject, atoms: tuple[str, ...]
     ) -> tuple[str, str]:
-        before = max((at for at in all_versions if at < known.index), default=None)
+        place = bisect_left(all_versions, known.index)
+        before = all_versions[place - 1] if place else None
         earlier: tuple[str, ...] = ()
         changed = before is not None and items[before].item.text != known.item.text
         if before is not None and changed:
-            earlier = self._atoms.pop(before, None) or atoms_of(items[before].item.text)
+            earlier = self._atoms.pop(before, ()) or atoms_of(items[before].item.text)
         self._atoms[known.index] = atoms
         if before is not None and not changed:
             return "", f"identical to the result of item {before}"
-        if subject in self._kept_whole:
-            self._kept_whole[subject] = known.index
-            return known.plain, "kept whole: an earlier version is shown in part"
+        if subject in self._kept:
+            return self._newer(known, items, subject)
         kept = ""
-        if self._preset.live:
+        if self._preset.live and known.index == all_versions[-1]:
             kept = named_records(known.item.text, self._mentioned)
             if kept:
-                self._kept_whole[subject] = known.index
+                self._kept[subject] = None
                 self._visible.add(known.index, kept)
         here = {word_key(atom) for atom in atoms}
         there = {word_key(atom) for atom in earlier}
@@ -258,15 +288,37 @@ class Former:
         new = self._new(known, atoms, forced)
         gone = [atom for atom in earlier if word_key(atom) not in here][: self._preset.gone_cap]
         text = known.item.text
-        short = len(text) <= self._preset.short_chars and known.plain == text and not kept
+        short = self._is_short(known) and not kept
         if short and changed and not new and not gone:
             return text, "kept: it differs in words from the version before"
         form = ""
         if new or gone or kept:
-            form = f"{subject.label}: " if subject.label else ""
-            form += ", ".join(new) + (f" (gone: {', '.join(gone)})" if gone else "")
+            parts = [f"{subject.label}:" if subject.label else "", ", ".join(new)]
+            parts.append(f"(gone: {', '.join(gone)})" if gone else "")
+            form = " ".join(part for part in parts if part)
         if short and new and not gone and self._count(form) * (1 if subject.label else 2) >= known.plain_tokens:
             return text, "kept: it is as short as its values"
         if kept:
             form = f"{kept}\n{form}" if new or gone else kept
+            if kept == known.plain or self._count(form) >= known.plain_tokens:
+                self._kept[subject] = known.index
+                return known.plain, "kept whole: the conversation has named it"
         return form, "folded to the named records and the values not visible elsewhere" if kept else _VALUES
+
+
+def _numbers(text: str) -> set[str]:
+    return {word for word in word_key(text).split(" ") if word.isdigit()}
+
+
+def _gist(text: str, room: int) -> str:
+    """What a reply most likely answers to: the question at the end of a text, else its beginning; cut at a word."""
+    text = text.strip()
+    if len(text) <= room:
+        return text
+    if text.endswith("?"):
+        tail = text[-room:]
+        starts = [tail.rfind(mark) + len(mark) for mark in (". ", "! ", "? ", "\n") if mark in tail]
+        start = max(starts, default=tail.find(" ") + 1)
+        return f"… {tail[start:]}"
+    head = text[:room]
+    return f"{head[: head.rindex(' ')] if ' ' in head else head} …"

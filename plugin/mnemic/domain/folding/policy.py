@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 
 from mnemic.domain.folding.atoms import atoms_of, telling
 from mnemic.domain.folding.compaction import compact
@@ -53,6 +54,7 @@ class Folder:
         self._unanswered: list[int] = []
         self._versions: dict[Subject, list[int]] = {}
         self._first_copy: dict[str, int] = {}
+        self._whole_version: dict[Subject, int] = {}
         self._referring: dict[int, list[int]] = {}
         self._mentioned: set[str] = set()
         self._waiting: list[int] = []
@@ -61,12 +63,17 @@ class Folder:
         self._unseen = False
         self._lost_bases: set[int] = set()
         self._prompt_end = 0
-        self._former = Former(preset, count_tokens, self._visible, self._mentioned)
+        self._former = Former(preset, count_tokens, self._visible, self._mentioned, self._refer)
 
     @property
     def chunk_ends(self) -> tuple[int, ...]:
         """For every closed chunk the index of the first item behind it, ascending."""
         return tuple(self._segmenter.ends)
+
+    @property
+    def milestones(self) -> tuple[int, ...]:
+        """Of those the ones behind which something new was done, for as far as the preset looks for them."""
+        return tuple(self._segmenter.milestones)
 
     def append(self, item: Item) -> list[Change]:
         """Take in a new item; returns how it is shown if that is not as it is."""
@@ -89,12 +96,13 @@ class Folder:
                 self._visible.add(index, item.text)
         elif item.kind is ItemKind.USER:
             self._visible.add(index, item.text)
-        if self.preset.live and item.kind in (ItemKind.USER, ItemKind.SAY):
+        if self.preset.live and item.kind is not ItemKind.OBSERVATION and not known.read:
             self._mentioned.update(map(word_key, telling(atoms_of(item.text, phrases=False))))
         self.shown.append(known.view)
         if item.kind is ItemKind.OBSERVATION:
             answered = None if call is None else self._known[call]
-            self._segmenter.after(answered and answered.item, item, index, read=answered is None or answered.read)
+            asked = None if answered is None else answered.item
+            self._segmenter.after(asked, item, index, read=answered is None or answered.read)
         return [Change(index=index, shown=known.view, reason=reason)] if reason else []
 
     def close_chunk(self) -> None:
@@ -145,7 +153,9 @@ class Folder:
             scope = item.name if call is None else f"{call.item.name} {call.item.text}"
             self._owners.write(index, scope, item.text, keys)
         if keys is None:
-            known.subject = subject_of(item.text, call and call.item, read=call is not None and call.read)
+            known.subject = subject_of(
+                item.text, None if call is None else call.item, read=call is not None and call.read
+            )
         if not self.preset.shorten or item.is_error:
             self._register(known)
             return ""
@@ -162,6 +172,8 @@ class Folder:
     def _register(self, known: Known) -> None:
         if known.subject is not None:
             self._versions.setdefault(known.subject, []).append(known.index)
+            if known.base is None:
+                self._whole_version[known.subject] = known.index
 
     def _refer_to_earlier(self, known: Known) -> str:
         """Show a result as a reference to an earlier one where that is shorter; returns the reason if so."""
@@ -173,9 +185,8 @@ class Folder:
             self._point(known, copy, same_as(self._refer(copy)))
             return f"identical to the result of item {copy}"
         self._first_copy[known.item.text] = known.index
-        earlier = self._versions.get(known.subject, []) if known.subject is not None else []
-        base = next((at for at in reversed(earlier) if self._shows_whole(at)), None)
-        if base is None or size <= 2 * self.preset.min_tokens:
+        base = None if known.subject is None else self._whole_version.get(known.subject)
+        if base is None or not self._shows_whole(base) or size <= 2 * self.preset.min_tokens:
             return ""
         difference = changes(self._refer(base), self._known[base].view, known.view)
         if difference is None or self._count(difference) >= self.preset.diff_gain * size:
@@ -199,8 +210,11 @@ class Folder:
         edits = {}
         for index in self._lost_bases:
             known = self._known[index]
-            if not known.folded and not known.fixed and known.base is not None:
+            if not known.fixed and known.base is not None:
                 known.base = None
+                self._visible.remove(index)
+                if known.folded:
+                    self._visible.add(index, known.plain)
                 known.view, known.tokens = known.plain, known.plain_tokens
                 edits[index] = self._show(index, known.view, "the item it referred to is not shown any more")
         self._lost_bases.clear()
@@ -217,9 +231,9 @@ class Folder:
             if self.items[self._next_unfolded].kind is not ItemKind.USER:
                 self._waiting.append(self._next_unfolded)
             self._next_unfolded += 1
-        candidates = [at for at in self._waiting if not self._known[at].fixed]
+        self._waiting = candidates = [at for at in self._waiting if not self._known[at].fixed]
         if self.preset.show_once:
-            told = (ItemKind.OBSERVATION, ItemKind.SAY)
+            told = (ItemKind.OBSERVATION, ItemKind.SAY) if self.preset.show_said_once else (ItemKind.OBSERVATION,)
             unseen = [at for at in candidates if at >= self._prompt_end and self.items[at].kind in told]
             self._unseen = bool(unseen)
             candidates = [at for at in candidates if at not in set(unseen)]
@@ -232,13 +246,15 @@ class Folder:
             for index in forms:
                 self._visible.remove(index)
                 self._show_again(index)
-            self._former.forget(forms)
+            self._former.forget()
             return {}
         edits = {}
         for index, (shown, reason) in forms.items():
             known = self._known[index]
             known.folded = True
-            known.base = None
+            known.base = known.leans_on
+            if known.base is not None:
+                self._referring.setdefault(known.base, []).append(index)
             if shown != self.shown[index]:
                 edits[index] = self._show(index, shown, reason)
                 known.tokens = sizes[index]
@@ -260,10 +276,8 @@ class Folder:
                     at not in wanted and not self._known[at].folded and self._known[at].base == index
                     for at in self._referring.get(index, ())
                 )
-                versions = self._versions.get(known.subject, ()) if known.subject is not None else ()
-                older = any(
-                    at < index and at not in wanted and not self._known[at].folded and not self._known[at].fixed
-                    for at in versions
+                older = known.subject is not None and any(
+                    at not in wanted for at in self._older_open(index, known.subject)
                 )
                 if referred or older:
                     stay.append(index)
@@ -271,6 +285,16 @@ class Folder:
             # Only a removal can make another candidate impossible.
             doubtful = sorted(wanted) if stay else []
         return sorted(wanted)
+
+    def _older_open(self, index: int, subject: Subject) -> Iterator[int]:
+        """Older versions of an item that are not folded. Versions are folded in order, so the first folded one ends it."""
+        versions = self._versions[subject]
+        for place in range(bisect_left(versions, index) - 1, -1, -1):
+            at = versions[place]
+            if self._known[at].folded:
+                return
+            if not self._known[at].fixed:
+                yield at
 
     def _forms(self, wanted: list[int]) -> dict[int, tuple[str, str]]:
         """The folded form of each item and the reason for it; the index of visible words is brought up to date."""

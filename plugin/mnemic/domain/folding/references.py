@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from difflib import SequenceMatcher
 
 # Comparing lines costs the product of what differs; beyond this the whole text is shown.
@@ -16,8 +17,9 @@ def same_as(place: str) -> str:
 def changes(place: str, base: str, text: str) -> str | None:
     """What turns the lines of ``base`` into those of ``text``; None when too much differs to compare.
 
-    Each group of lines is ``-`` lines followed by ``+`` lines. Where the first ``-`` line does not tell the position,
-    ``@n`` before the group does: the number of the line in ``base``, from 1. `apply_changes` is the inverse.
+    Each group of lines is ``-`` lines followed by ``+`` lines. Where the first ``-`` line does not tell the position, or
+    would seem to belong to the group before, ``@n`` stands first: the number of the line in ``base``, from 1.
+    `apply_changes` is the inverse.
     """
     old, new = base.split("\n"), text.split("\n")
     start = 0
@@ -30,11 +32,14 @@ def changes(place: str, base: str, text: str) -> str | None:
     if max(len(left), len(right)) > _MAX_CHANGED_LINES:
         return None
     lines = [f"[{place} with changes]"]
+    times = Counter(old)
+    after_removal = False
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
-        if i1 == i2 or old.count(left[i1]) > 1:
+        if i1 == i2 or times[left[i1]] > 1 or after_removal:
             lines.append(f"@{start + i1 + 1}")
+        after_removal = j1 == j2
         lines.extend(f"-{line}" for line in left[i1:i2])
         lines.extend(f"+{line}" for line in right[j1:j2])
     return "\n".join(lines)
@@ -51,21 +56,16 @@ def apply_changes(base: str, shown: str) -> str:
     old = base.split("\n")
     new: list[str] = []
     at = 0
-    positioned = False
-    after_added = False
+    placed = added = False
     for line in shown.split("\n")[1:]:
         mark, rest = line[:1], line[1:]
-        if mark == "@":
-            target = int(rest) - 1
-            new.extend(old[at:target])
-            at, positioned = target, True
-        elif mark == "-":
-            if not positioned or after_added:
-                target = at if at < len(old) and old[at] == rest and positioned else old.index(rest)
-                new.extend(old[at:target])
-                at, positioned = target, True
-            at += 1
-        else:
+        if mark == "+":
             new.append(rest)
-        after_added = mark == "+"
+            added = True
+            continue
+        if mark == "@" or added or not placed:
+            target = int(rest) - 1 if mark == "@" else old.index(rest)
+            new.extend(old[at:target])
+            at, placed, added = target, True, False
+        at += mark == "-"
     return "\n".join(new + old[at:])

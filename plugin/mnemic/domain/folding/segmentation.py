@@ -15,10 +15,11 @@ _READS = re.compile(
 _SHORT_FAILURE = 200
 _FAILURE = re.compile(
     r"\b(?:error|exception|traceback|failed|failure|invalid|not found|no such|cannot|could not|couldn't|unable to"
-    r"|permission denied|forbidden|nothing happens|no known|not possible|not allowed|already)\b",
+    r"|permission denied|forbidden|nothing happens|no known|not possible|not allowed)\b",
     re.IGNORECASE,
 )
 FAILURE_LINE = re.compile(r"error|exception|fail|invalid|not found|no such|denied|traceback", re.IGNORECASE)
+_NO_EFFECT = re.compile(r"\balready\b", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -29,8 +30,13 @@ def is_read_by_name(name: str) -> bool:
 
 
 def has_failed(item: Item) -> bool:
-    """Whether a result says that the call did nothing. Only short results are read: long ones quote such words."""
+    """Whether a result says that the call failed. Only short results are read: long ones quote such words."""
     return item.is_error or (len(item.text) <= _SHORT_FAILURE and _FAILURE.search(item.text) is not None)
+
+
+def _had_no_effect(item: Item) -> bool:
+    """Whether a result says that the call did nothing: it failed, or what it asked for was so already."""
+    return has_failed(item) or (len(item.text) <= _SHORT_FAILURE and _NO_EFFECT.search(item.text) is not None)
 
 
 class Segmenter:
@@ -43,8 +49,9 @@ class Segmenter:
     def __init__(self, *, max_steps: int, milestones: bool) -> None:
         self.current = 0
         self.ends: list[int] = []
+        self.milestones: list[int] = []
         self._max_steps = max_steps
-        self._milestones = milestones
+        self._uses_milestones = milestones
         self._steps = 0
         self._size = 0
         self._last: ItemKind | None = None
@@ -63,13 +70,14 @@ class Segmenter:
 
     def after(self, call: Item | None, result: Item, index: int, *, read: bool) -> bool:
         """Close the chunk if the result at ``index`` is a milestone; returns whether it is one."""
-        if call is None or read or has_failed(result):
+        if call is None or read or _had_no_effect(result):
             return False
         act = f"{call.name} {word_key(call.text)}"
         if act in self._done:
             return False
         self._done.add(act)
-        if self._milestones:
+        if self._uses_milestones:
+            self.milestones.append(index + 1)
             self.close(index + 1)
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _WORD = re.compile(r"\w+")
 
@@ -55,7 +56,7 @@ class VisibleWords:
         if len(words) <= 2:
             return key in self._holders
         fewest: set[int] | None = None
-        for first, second in zip(words, words[1:], strict=False):
+        for first, second in pairwise(words):
             holders = self._holders.get(f"{first} {second}")
             if holders is None:
                 return False
@@ -68,4 +69,4 @@ class VisibleWords:
 def _terms(key: str) -> set[str]:
     """The single words and the pairs of neighbours of a key."""
     words = key.split(" ")
-    return {*words, *(f"{first} {second}" for first, second in zip(words, words[1:], strict=False))}
+    return {*words, *(f"{first} {second}" for first, second in pairwise(words))}

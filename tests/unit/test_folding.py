@@ -1,0 +1,426 @@
+"""The folding policy: what is shown of a conversation as it grows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnemic.domain.folding import PRESETS, Change, Folder, FoldingPreset, Item, ItemKind, folded_arguments, is_json_call
+from mnemic.domain.working_memory.messages import NOTHING_SHOWN
+from mnemic.storage.token_counters import HeuristicTokenCounter
+
+count = HeuristicTokenCounter().count
+_odd = st.text(max_size=8) | st.sampled_from(
+    ["--", "all: a", "null", "", "1", "1.0", "-0", "a|b", "a.b", "a b", "]", "[", "x\n", " y", "{", "k=v", "true", '"']
+)
+
+
+def user(text: str) -> Item:
+    return Item(kind=ItemKind.USER, text=text)
+
+
+def say(text: str) -> Item:
+    return Item(kind=ItemKind.SAY, text=text)
+
+
+def call(name: str, **arguments: Any) -> Item:
+    return Item(kind=ItemKind.CALL, text=json.dumps(arguments), name=name)
+
+
+def result(name: str, text: str, *, is_error: bool = False) -> Item:
+    return Item(kind=ItemKind.OBSERVATION, text=text, name=name, is_error=is_error)
+
+
+def folder(preset: str = "lean", **options: Any) -> Folder:
+    return Folder(dataclasses.replace(PRESETS[preset], **options), count_tokens=count)
+
+
+def feed(into: Folder, *items: Item) -> list[Change]:
+    """Append the items, folding before each call of the model as a host does."""
+    made: list[Change] = []
+    for item in items:
+        if item.kind in (ItemKind.SAY, ItemKind.THOUGHT, ItemKind.CALL):
+            made += into.fold()
+        made += into.append(item)
+    return made + into.fold()
+
+
+def reservation(cabin: str, name: str = "R1X9") -> str:
+    flights = [{"number": "HAT001", "price": 120}, {"number": "HAT002", "price": 95}]
+    return json.dumps({"reservation_id": name, "cabin": cabin, "flights": flights})
+
+
+def test_an_identical_result_is_shown_as_a_reference_while_the_first_is_in_view() -> None:
+    memory = folder("lossless")
+    made = feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
+    assert len(made) == 1
+    again = memory.append(result("get_r", reservation("economy")))
+    assert again == [Change(index=3, shown="[same as #1]", reason="identical to the result of item 1")]
+
+
+def test_a_changed_result_is_shown_as_its_changes() -> None:
+    memory = folder("lossless")
+    feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
+    (change,) = memory.append(result("get_r", reservation("business")))
+    assert change.shown == "[#1 with changes]\n-cabin=economy\n+cabin=business"
+    assert change.reason == "differs from item 1 in 1 line"
+
+
+def test_references_use_the_names_that_the_host_gives() -> None:
+    memory = Folder(PRESETS["lossless"], count_tokens=count, refer=lambda index: f"msg{index}")
+    feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
+    assert memory.append(result("get_r", reservation("economy")))[0].shown == "[same as msg1]"
+
+
+def test_a_reference_gets_its_own_text_back_when_its_base_is_hidden() -> None:
+    memory = folder("lossless")
+    feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
+    memory.append(result("get_r", reservation("economy")))
+    memory.exclude(1, visible=False)
+    (change,) = memory.fold()
+    assert change.index == 3 and "cabin=economy" in change.shown
+
+
+def test_a_base_is_not_folded_while_something_in_view_refers_to_it() -> None:
+    memory = folder("lean", keep=1, milestones=False)
+    feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")))
+    memory.close_chunk()
+    memory.append(call("get_r", id="R1X9"))
+    memory.append(result("get_r", reservation("economy")))
+    memory.fold()
+    assert memory.shown[3] == "[same as #1]" and "HAT001|120" in memory.shown[1]
+    memory.close_chunk()
+    feed(memory, user("next"))
+    assert "HAT001|120" not in memory.shown[1] and not memory.shown[3].startswith("[same")
+
+
+# ------------------------------------------------------------------------------------------------------------ policy
+
+
+def test_a_value_that_changes_to_and_fro_is_told_with_what_is_gone() -> None:
+    memory = folder()
+    for cabin in ("economy", "business", "economy"):
+        feed(memory, user("go on"), call("get_r", id="R1X9"), result("get_r", reservation(cabin)), say("done"))
+    feed(memory, user("thanks"))
+    assert memory.shown[2] == "R1X9: economy, HAT001, 120, HAT002, 95"
+    assert memory.shown[6] == "R1X9: business (gone: economy)"
+    assert memory.shown[10] == "R1X9: economy (gone: business)"
+
+
+def test_what_a_user_said_is_never_touched() -> None:
+    memory = folder()
+    words = "my id is R1X9 " * 50
+    feed(memory, user(words), say("x " * 200), user(words), say("y " * 200), user(words))
+    assert [memory.shown[at] for at in (0, 2, 4)] == [words] * 3
+
+
+def test_a_call_that_changes_something_stays_and_one_that_reads_goes() -> None:
+    memory = folder()
+    feed(memory, user("R1X9 please"), call("get_r", id="R1X9"), result("get_r", reservation("economy")))
+    feed(memory, call("update_r", id="R1X9", cabin="business"), result("update_r", '{"ok": true}'), say("done"))
+    feed(memory, user("thanks"))
+    assert memory.shown[1] == NOTHING_SHOWN and folded_arguments(memory.shown[1]) == "{}"
+    assert memory.shown[3] == json.dumps({"id": "R1X9", "cabin": "business"})
+
+
+def test_folded_arguments_are_always_a_json_object() -> None:
+    assert json.loads(folded_arguments('R1, "x"\n')) == {"folded": 'R1, "x"\n'}
+    assert is_json_call(call("get", a=1)) and not is_json_call(Item(kind=ItemKind.CALL, text="open door"))
+
+
+def test_a_thought_goes_and_its_values_stay_with_the_call() -> None:
+    memory = folder()
+    memory.append(Item(kind=ItemKind.THOUGHT, text="The key must be in drawer 7 of the blue desk."))
+    memory.append(Item(kind=ItemKind.CALL, text="go to drawer 7", name="go"))
+    memory.append(Item(kind=ItemKind.OBSERVATION, text="It is closed.", name="go"))
+    feed(memory, user("and now?"), say("hm"))
+    assert memory.shown[0] == NOTHING_SHOWN
+    assert memory.shown[1].startswith("go to drawer 7 [") and "blue desk" in memory.shown[1]
+
+
+def test_a_reply_that_ends_with_a_question_keeps_the_question() -> None:
+    memory = folder()
+    options = (
+        "I found many flights for you on that day, here is what they cost. HAT001 is 120. Shall I book the first one?"
+    )
+    feed(memory, user("go"), say(options), user("yes"))
+    assert memory.shown[1] == "… Shall I book the first one? [HAT001, 120]"
+
+
+def test_a_failure_stays_in_view() -> None:
+    memory = folder()
+    feed(
+        memory,
+        user("go"),
+        call("update_r", id="Z"),
+        result("update_r", "Error: no such thing", is_error=True),
+        say("oh"),
+    )
+    feed(memory, user("try again"))
+    assert memory.shown[2] == "Error: no such thing"
+
+
+def test_a_number_that_was_measured_stays_with_its_call() -> None:
+    memory = folder()
+    feed(memory, user("it was 10 degrees"), Item(kind=ItemKind.CALL, text="use thermometer", name="use"))
+    feed(
+        memory,
+        Item(kind=ItemKind.OBSERVATION, text="the thermometer says 10 degrees", name="use"),
+        user("so?"),
+        say("ok"),
+    )
+    feed(memory, user("well"))
+    assert memory.shown[2] == "the thermometer says 10 degrees"
+
+
+def test_a_result_is_shown_in_full_once_before_it_is_folded() -> None:
+    memory = folder()
+    feed(memory, user("book it"), call("book", flight="HAT001"))
+    memory.append(result("book", reservation("economy")))
+    memory.fold()
+    assert "HAT002|95" in memory.shown[2]
+    feed(memory, say("booked"))
+    assert memory.shown[2] == "R1X9: economy, 120, HAT002, 95"
+
+
+def test_live_keeps_the_named_record_and_its_newer_versions_whole() -> None:
+    memory = folder("live")
+    rows = [{"number": f"HAT00{at}", "seats": at, "gate": f"G{at}", "kind": "a small plane"} for at in range(1, 9)]
+    rows[2]["kind"] = "a large plane"
+    feed(memory, call("search", day=1), result("search", json.dumps(rows)), say("HAT003 looks good."), user("fine"))
+    feed(memory, say("ok"))
+    kept, rest = memory.shown[1].split("\n")
+    assert kept == "[{number=HAT003, seats=3, gate=G3, kind=a large plane}]"
+    assert "HAT005" in rest and "G5" in rest
+    rows[2]["seats"] = 9
+    feed(memory, call("search", day=1), result("search", json.dumps(rows)), say("changed"), user("oh"), say("yes"))
+    assert "HAT003|9|G3|a large plane" in memory.shown[6]
+
+
+def test_appending_changes_nothing_earlier_and_every_item_keeps_its_place() -> None:
+    memory = folder("lossless")
+    before: list[str] = []
+    for at in range(40):
+        memory.append(call("get_r", id=f"R{at % 3}"))
+        memory.append(result("get_r", reservation("economy" if at % 2 else "business", f"R{at % 3}")))
+        assert memory.fold() == []
+        assert memory.shown[: len(before)] == before
+        before = list(memory.shown)
+    assert len(memory.shown) == len(memory.items) == 80
+
+
+def test_the_same_items_give_the_same_view() -> None:
+    def view() -> list[str]:
+        memory = folder("live")
+        for at in range(30):
+            feed(memory, user(f"tell me of R{at % 4}"), call("get_r", id=f"R{at % 4}"))
+            feed(
+                memory,
+                result("get_r", reservation(f"class {at % 5}", f"R{at % 4}")),
+                say(f"R{at % 4} is class {at % 5}"),
+            )
+        return memory.shown
+
+    assert view() == view()
+
+
+def test_an_excluded_item_is_never_touched_and_its_values_do_not_count_when_it_is_hidden() -> None:
+    def view(visible: bool | None) -> list[str]:
+        memory = folder()
+        feed(memory, user("go"), call("get_r", id="A1"), result("get_r", '{"a": "Q77", "b": "Q78"}'))
+        if visible is not None:
+            memory.exclude(2, visible=visible)
+        feed(
+            memory,
+            say("ok"),
+            user("next"),
+            call("get_s", id="A2"),
+            result("get_s", '{"c": "Q77", "d": "Q79"}'),
+            say("ok"),
+        )
+        feed(memory, user("thanks"))
+        return memory.shown
+
+    assert view(None)[2] == "A1: Q77, Q78" and "Q77" not in view(None)[6]
+    assert view(True)[2] == '{"a": "Q77", "b": "Q78"}' and "Q77" not in view(True)[6]
+    assert "Q77" in view(False)[6]
+
+
+def test_the_gate_folds_only_what_pays() -> None:
+    def edits(steps: int) -> int:
+        memory = folder("k2", expected_steps=steps)
+        made = 0
+        for at in range(8):
+            memory.append(user(f"next {at}"))
+            memory.append(call("get_r", id=f"R{at}"))
+            memory.append(result("get_r", reservation("economy", f"R{at}")))
+            made += len(memory.fold())
+        return made
+
+    assert edits(0) == 0 < edits(1000)
+
+
+def test_the_preset_none_changes_nothing_and_hiagent_keeps_the_last_message() -> None:
+    items = [
+        user("go"),
+        call("get_r", id="A"),
+        result("get_r", reservation("economy")),
+        say("z " * 400),
+        user("more"),
+        say("ok"),
+    ]
+    plain = folder("none")
+    feed(plain, *items)
+    assert plain.shown == [item.text for item in items]
+    last = folder("hiagent")
+    feed(last, *items)
+    assert last.shown == ["go", NOTHING_SHOWN, NOTHING_SHOWN, ("z " * 400)[:300], "more", "ok"]
+
+
+def test_unknown_items_cannot_be_excluded() -> None:
+    with pytest.raises(IndexError):
+        folder().exclude(3, visible=True)
+
+
+def test_chunks_end_at_milestones_user_turns_and_the_limit_of_steps() -> None:
+    memory = folder(maxlen=3)
+    act = [call("update", a=1), result("update", "done")]
+    for item in [user("a"), call("get", a=1), result("get", "x"), *act, *act, call("get", a=2), result("get", "y")]:
+        memory.append(item)
+    assert list(memory.chunk_ends) == list(memory.milestones) == [5]
+    for at in range(3):
+        memory.append(call("get", b=at))
+        memory.append(result("get", f"z{at}"))
+    assert list(memory.chunk_ends) == [5, 11]
+    memory.append(user("b"))
+    memory.close_chunk()
+    memory.close_chunk()
+    assert list(memory.chunk_ends) == [5, 11, 15, 16] and list(memory.milestones) == [5]
+
+
+def test_folded_lines_are_dropped_once_enough_of_them_are_overridden() -> None:
+    memory = folder(maxlen=1)
+    for text in ("a: 1\nb: 1\nc: 1\nd: 1", "a: 2\nb: 1\nx: 1", "c: 3\nd: 3\ny: 1"):
+        memory.append(call("status"))
+        memory.append(result("status", text))
+        memory.fold()
+    assert memory.shown[1] == NOTHING_SHOWN or "a: 1" not in memory.shown[1]
+    last: dict[str, str] = {}
+    for shown in memory.shown:
+        pairs = (line.partition(": ") for line in shown.split("\n"))
+        last.update((key, value) for key, found, value in pairs if found)
+    assert last == {"a": "2", "b": "1", "c": "3", "d": "3", "x": "1", "y": "1"}
+
+
+# ----------------------------------------------------------------------------------------------------- hostile input
+
+_HOSTILE = {
+    "spaces": " " * 1_000_000,
+    "one word": "a" * 1_000_000,
+    "marks": "(" * 1_000_000,
+    "dots": "a." * 500_000,
+    "repeats": "ab ab " * 170_000,
+    "lines": "k: v\n" * 200_000,
+    "long key": "k" * 1_000_000 + ": v\nb: 1\nc: 2",
+    "open json": "[" * 1_000_000,
+    "half json": '{"a": [' * 100_000,
+    "wide json": json.dumps({f"key_{at}": at for at in range(50_000)}),
+    "wide rows": json.dumps([{"a": at, "b": None} for at in range(30_000)]),
+    "quotes": '"' * 1_000_000,
+    "huge number": "[" + "9" * 100_000 + "]",
+    "articles": "the a an " * 110_000,
+    "separators": "a-b_c/d@" * 120_000,
+}
+
+
+@pytest.mark.parametrize("name", _HOSTILE)
+def test_a_megabyte_of_hostile_text_is_taken_in_linear_time(name: str) -> None:
+    text = _HOSTILE[name]
+    started = time.perf_counter()
+    memory = Folder(PRESETS["live"], count_tokens=len)
+    feed(memory, user("x"), call("get", q=1), result("get", text), say(text), user(text[:1000]))
+    feed(memory, call("get", q=1), result("get", text + "!"), user("y"), say("z"))
+    assert time.perf_counter() - started < 12
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n", "·", "{", "}", "[", "[]", "{}", "null", "\x00", "[same as #9]", "\ud800"]
+)
+def test_odd_texts_of_every_kind_are_survived(text: str) -> None:
+    for name, preset in PRESETS.items():
+        memory = Folder(preset, count_tokens=len, head=text)
+        for _ in range(2):
+            feed(memory, user(text), Item(kind=ItemKind.THOUGHT, text=text), say(text))
+            feed(memory, Item(kind=ItemKind.CALL, text=text, name=text), result(text, text), result("", text))
+        feed(memory, user(text))
+        assert len(memory.shown) == 13, name
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(ItemKind), st.sampled_from(["", "a", "get_x", "update 7"]), _odd), max_size=40)
+)
+def test_any_sequence_of_items_keeps_order_users_words_and_a_later_lookup(
+    sequence: list[tuple[ItemKind, str, str]],
+) -> None:
+    for preset in PRESETS.values():
+        memory = Folder(dataclasses.replace(preset, maxlen=2), count_tokens=len)
+        for kind, name, text in sequence:
+            memory.append(Item(kind=kind, text=text, name=name))
+            for change in memory.fold():
+                assert memory.shown[change.index] == change.shown and change.reason
+        assert len(memory.shown) == len(sequence)
+        assert all(
+            shown == text for (kind, _, text), shown in zip(sequence, memory.shown, strict=True) if kind == "user"
+        )
+
+
+def test_a_long_session_costs_the_same_at_its_end_as_at_its_start() -> None:
+    memory = Folder(PRESETS["lean"], count_tokens=len)
+
+    def run(start: int) -> float:
+        started = time.perf_counter()
+        for at in range(start, start + 300):
+            feed(memory, user(f"please look at order {at} of customer c_{at}"), call("get_order", id=f"o_{at}"))
+            feed(
+                memory, result("get_order", reservation("economy", f"o_{at}")), say(f"Order o_{at} costs {at} in all.")
+            )
+        return time.perf_counter() - started
+
+    first = run(0)
+    for block in range(1, 5):
+        run(300 * block)
+    assert run(1500) < 4 * first + 0.05
+
+
+def test_parameters_of_a_preset_can_be_replaced() -> None:
+    world = dataclasses.replace(PRESETS["lean"], maxlen=12)
+    assert isinstance(world, FoldingPreset) and world.maxlen == 12 and PRESETS["lean"].maxlen == 6
+
+
+def test_a_named_record_that_is_nested_too_deeply_is_folded_like_any_other() -> None:
+    deep: Any = "HAT123"
+    for _ in range(60):
+        deep = {"id": "HAT123", "a": deep}
+    memory = folder("live")
+    feed(memory, user("HAT123"), call("get", a=1), result("get", json.dumps(deep)), say("ok"), user("more"), say("ok"))
+    assert memory.shown[2] == NOTHING_SHOWN or len(memory.shown[2]) < 100
+
+
+def test_many_versions_of_one_thing_cost_no_more_each() -> None:
+    def run(versions: int) -> float:
+        memory = folder("live")
+        started = time.perf_counter()
+        for at in range(versions):
+            feed(
+                memory, user("R1X9?"), call("get_r", id="R1X9"), result("get_r", reservation(f"class {at}")), say("so")
+            )
+        return time.perf_counter() - started
+
+    assert run(1200) < 12 * run(200) + 0.1
