@@ -36,7 +36,7 @@ async def _settled(memory: Memory) -> Any:
     follower = memory._opened().follower
     assert follower is not None
     seq = (await memory.status()).last_seq
-    assert await memory._run(lambda _: follower.wait_until(seq, timeout_seconds=60))
+    assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=60))
     return follower
 
 
@@ -161,7 +161,7 @@ async def test_an_unfinished_rebuild_never_hides_a_memory(tmp_path: Path) -> Non
     async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
         await _fill(memory)
         await _settled(memory)
-        await memory._run(_forget_index)
+        await memory.run(_forget_index)
         for at in range(0, COUNT, 29):
             assert (await memory.recall(_text(at), k=1)).hits[0].memory.text == _text(at)
 
@@ -182,7 +182,7 @@ async def test_an_erasure_while_chroma_is_being_fed_does_not_let_the_old_index_c
         follower.store.put = slow_put
         await _fill(memory, COUNT)
         follower.nudge()
-        assert await memory._run(lambda _: reached.wait(30))
+        assert await memory.run(lambda _: reached.wait(30))
         doomed = (await memory.recall(_text(7), k=1)).hits[0].memory.id
         await memory.erase([doomed])
         gate.set()
@@ -250,5 +250,5 @@ async def _until_generation_changes(memory: Memory, old: str) -> None:
             return follower._caught_up.wait_for(lambda: follower.generation not in (None, old), 60)
 
     follower.nudge()
-    assert await memory._run(wait)
+    assert await memory.run(wait)
     await _settled(memory)

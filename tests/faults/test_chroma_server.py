@@ -78,7 +78,7 @@ async def _fill(memory: Memory, start: int = 0) -> None:
 
 async def _settled(memory: Memory) -> None:
     seq = (await memory.status()).last_seq
-    assert await memory._run(lambda _: _follower(memory).wait_until(seq, timeout_seconds=60))
+    assert await memory.run(lambda _: _follower(memory).wait_until(seq, timeout_seconds=60))
 
 
 async def _until_served_by(memory: Memory, wanted: str) -> None:
@@ -91,7 +91,7 @@ async def _until_served_by(memory: Memory, wanted: str) -> None:
 
     if wanted == "chroma":
         follower.nudge()
-        assert await memory._run(opened)
+        assert await memory.run(opened)
     assert (await memory.recall("parcel 42 beside crate", k=1)).hits[0].memory.text.startswith("parcel 42 ")
     assert (await memory.status()).index["served_by"] == wanted
 

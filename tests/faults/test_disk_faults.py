@@ -162,7 +162,7 @@ async def test_erasing_leaves_no_byte_of_the_text_in_any_file(tmp_path: Path, ch
         folder = None
         if chroma_from == 10:
             seq = (await memory.status()).last_seq
-            assert await memory._run(lambda _: follower.wait_until(seq, timeout_seconds=60))
+            assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=60))
             folder = tmp_path / "chroma" / str(follower.generation)
             assert folder.exists()
         receipt = await memory.erase([second.id])

@@ -115,7 +115,7 @@ async def test_every_acknowledged_memory_is_found_by_its_own_vector(
             follower = memory._opened().follower
             assert follower is not None
             assert follower.wait_until((await memory.status()).last_seq, timeout_seconds=120)
-        missing = await memory._run(_missing_by_vector, list(acknowledged), acknowledged)
+        missing = await memory.run(_missing_by_vector, list(acknowledged), acknowledged)
         assert missing == []
         assert (await memory.status()).index["served_by"] == served_by
         assert (await memory.doctor()).healthy

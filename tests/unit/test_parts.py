@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.quoting import quote, visible
 from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.text import jaccard, near_keys, normalise, search_words, shape_words
 from mnemic.retrieval.fusion import rank
@@ -20,7 +21,6 @@ from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.sqlite_ledger import SqliteLedger
 from mnemic.storage.token_counters import HeuristicTokenCounter, create_token_counter, is_encoding_cached
 from mnemic.testing import LedgerContract, make_record
-from mnemic.domain.quoting import quote, visible
 from mnemic_mcp.views import hit_text, render_hit
 
 

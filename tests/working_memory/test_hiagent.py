@@ -65,7 +65,8 @@ def test_h1_closed_subgoals_are_two_lines_and_are_summarised_once() -> None:
         calls.append(subgoal)
         return f"{subgoal} is done"
 
-    memory, environment, prompts = new_session(), Environment(), []
+    memory, environment = new_session(), Environment()
+    prompts: list[str] = []
     run_episode(memory, environment, summarise=summarise, prompts=prompts)
     prompts.append(render_history(memory))
     assert calls == [f"tidy shelf {number}" for number in range(1, SUBGOALS)]
@@ -106,7 +107,7 @@ def test_h1_two_subgoals_in_a_row_are_a_protocol_error_that_changes_nothing() ->
 def test_h2_retrieve_shows_chunks_byte_for_byte_without_a_step_of_the_environment(spelling: str) -> None:
     memory, environment = new_session(), Environment()
     run_episode(memory, environment, summarise=done)
-    chunks = [[m for m in memory.messages[s.opened_at : s.closed_at]] for s in memory.subgoals() if s.number in (1, 3)]
+    chunks = [list(memory.messages[s.opened_at : s.closed_at]) for s in memory.subgoals() if s.number in (1, 3)]
     steps = len(environment.received)
     assert take_answer(memory, message("assistant", f"Action: {spelling}")) is None
     assert len(environment.received) == steps

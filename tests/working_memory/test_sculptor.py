@@ -6,8 +6,8 @@ import gzip
 import json
 import random
 import re
-from collections.abc import Callable
-from pathlib import Path
+from itertools import product
+from typing import Any
 
 import pytest
 
@@ -27,7 +27,7 @@ UPDATES = (4, 8, 16, 64, 256)
 KEYS = 46
 
 
-def with_text(text: str, *, answered: bool = True, **options: object) -> WorkingMemory:
+def with_text(text: str, *, answered: bool = True, **options: Any) -> WorkingMemory:
     memory = new_session(**options)
     memory.append([message("system", "Be kind."), message("user", text)])
     if answered:
@@ -333,17 +333,21 @@ def test_a_summary_is_never_empty_and_never_longer_than_what_it_replaces() -> No
         "中文" * 200,
         "x\n" * 100,
     ]
-    for text in texts:
-        for model in (None, lambda *_: "", lambda *_: text * 3, lambda *_: 1 / 0, lambda *_: "short"):
-            memory = with_text(f"<<\n{text}\n>>")
-            cut = sculptor.fragment_context(memory, start_marker="<<", end_marker=">>", num_fragments=1)
-            before = memory.shown_tokens()
-            sculptor.summarize_fragment(memory, fragment_id=cut.ids[0], focus="errors", summarise=model)
-            assert memory.shown_tokens() <= before
-            display = memory.display(cut.ids[0])
-            assert display is not None
-            assert display.state is FragmentState.SUMMARIZED
-            assert display.text.split("] ", 1)[1].strip()
+
+    def fails(*_: str) -> str:
+        raise RuntimeError("no model")
+
+    models: list[sculptor.Summarise | None] = [None, fails, lambda *_: "", lambda text, _: text * 3, lambda *_: "short"]
+    for text, model in product(texts, models):
+        memory = with_text(f"<<\n{text}\n>>")
+        cut = sculptor.fragment_context(memory, start_marker="<<", end_marker=">>", num_fragments=1)
+        before = memory.shown_tokens()
+        sculptor.summarize_fragment(memory, fragment_id=cut.ids[0], focus="errors", summarise=model)
+        assert memory.shown_tokens() <= before
+        display = memory.display(cut.ids[0])
+        assert display is not None
+        assert display.state is FragmentState.SUMMARIZED
+        assert display.text.split("] ", 1)[1].strip()
 
 
 def test_undo_and_redo_walk_through_every_edit() -> None:

@@ -7,6 +7,7 @@ was edited by hand since is told to the policy at the same place in the conversa
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 
 from mnemic.domain.folding.items import Change as Decision
@@ -14,11 +15,10 @@ from mnemic.domain.folding.items import Item, ItemKind, folded_arguments
 from mnemic.domain.folding.policy import Folder
 from mnemic.domain.folding.presets import PRESETS
 from mnemic.domain.memory import Role
-from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentState
+from mnemic.domain.working_memory.fragments import Display, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change, Edit
-from mnemic.domain.working_memory.messages import Message, ToolCall
+from mnemic.domain.working_memory.messages import NOTHING_SHOWN, Message, ToolCall
 from mnemic.domain.working_memory.session import PartKey, WorkingMemory
-from mnemic.domain.working_memory.subgoals import parse_step
 from mnemic.errors import InvalidInput
 
 FOLDING = "folding"
@@ -27,6 +27,8 @@ MAX_STEPS = "max_steps"
 """The session's option: after how many steps a chunk is closed (`FoldingPreset.maxlen`)."""
 POLICY_TOOL = "folding_policy"
 
+# The last line of an answer in a text protocol; the first word of an action is its verb.
+_ACTION_LINE = re.compile(r"^[ \t]*action[ \t]*:[ \t]*([\w-]+)[^\n]*\s*\Z", re.IGNORECASE | re.MULTILINE)
 _CHUNK_EDITS = ("open_subgoal", "close_subgoal")
 
 
@@ -40,9 +42,10 @@ class AutoFolding:
         self.max_steps: int | None = memory.value(Cell.OPTION, MAX_STEPS)
         self._memory = memory
         self._parts: list[PartKey] = []
-        self._item_of: dict[PartKey, int] = {}
-        self._by_hand: set[int] = set()
-        self._latest: dict[int, tuple[str, str]] = {}
+        self._items_of: dict[PartKey, list[int]] = {}
+        self._by_hand: set[PartKey] = set()
+        self._reasons: dict[int, str] = {}
+        self._touched: set[int] = set()
         self._messages_seen = 0
         self._edits_seen = 0
         self._open_calls: set[str] = set()
@@ -67,8 +70,9 @@ class AutoFolding:
             self._take_edit(edit)
         self._edits_seen = len(memory.edits)
         self._take_messages(len(memory.messages))
-        changes = [change for index in sorted(self._latest) for change in self._changes(index)]
-        self._latest.clear()
+        touched = dict.fromkeys(self._parts[index] for index in sorted(self._touched))
+        changes = [change for part in touched for change in self._changes(part)]
+        self._touched.clear()
         if not changes:
             return None
         edit = memory.record(POLICY_TOOL, changes, arguments={"preset": self.preset}, automatic=True)
@@ -83,7 +87,7 @@ class AutoFolding:
     def _take_messages(self, upto: int) -> None:
         for message in self._memory.messages[self._messages_seen : upto]:
             for part, item in _items(self._memory, message):
-                self._item_of[part] = len(self._parts)
+                self._items_of.setdefault(part, []).append(len(self._parts))
                 self._parts.append(part)
                 self._note(self._folder.append(item))
             self._open_calls |= {call.id for call in message.calls}
@@ -108,26 +112,28 @@ class AutoFolding:
                     self._exclude(part, visible=True)
 
     def _exclude(self, part: PartKey, *, visible: bool) -> None:
-        index = self._item_of.get(part)
-        if index is not None:
-            self._by_hand.add(index)
-            self._latest.pop(index, None)
+        self._by_hand.add(part)
+        for index in self._items_of.get(part, ()):
+            self._touched.discard(index)
             self._folder.exclude(index, visible=visible)
 
     def _note(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
-            if decision.index not in self._by_hand:
-                self._latest[decision.index] = (decision.shown, decision.reason)
+            if self._parts[decision.index] not in self._by_hand:
+                self._touched.add(decision.index)
+                self._reasons[decision.index] = decision.reason
 
-    def _changes(self, index: int) -> list[Change]:
-        memory, part = self._memory, self._parts[index]
-        shown, reason = self._latest[index]
+    def _changes(self, part: PartKey) -> list[Change]:
+        """What brings a part to what the policy wants shown of its items."""
+        memory, folder, indices = self._memory, self._folder, self._items_of[part]
         original = memory.part_text(part)
-        if shown == self._folder.items[index].text:
+        texts = [folder.shown[index] for index in indices]
+        if texts == [folder.items[index].text for index in indices]:
             shown = original
-        elif part[1] is not None:
-            shown = folded_arguments(shown)
-        cover: Fragment
+        else:
+            shown = "\n".join(text for text in texts if text != NOTHING_SHOWN) or NOTHING_SHOWN
+            shown = shown if part[1] is None else folded_arguments(shown)
+        reason = "; ".join(dict.fromkeys(self._reasons[index] for index in indices if index in self._reasons))
         cover, made = memory.covering(part)
         display = None if shown == original else Display(state=FragmentState.FOLDED, text=shown, reason=reason)
         if display == memory.display(cover.id):
@@ -161,10 +167,12 @@ def _items(memory: WorkingMemory, message: Message) -> list[tuple[PartKey, Item]
             )
         ]
     items: list[tuple[PartKey, Item]] = []
-    action = None if message.calls else parse_step(message.text).action
-    if action is not None:
-        name = action.split(maxsplit=1)[0].split("(")[0]
-        items.append((text, Item(kind=ItemKind.CALL, text=message.text, name=name)))
+    step = _ACTION_LINE.search(message.text) if not message.calls else None
+    if step is not None:
+        thought, action = message.text[: step.start()].rstrip("\n"), message.text[step.start() :]
+        if thought:
+            items.append((text, Item(kind=ItemKind.THOUGHT, text=thought)))
+        items.append((text, Item(kind=ItemKind.CALL, text=action, name=step.group(1))))
     elif message.text:
         kind = ItemKind.THOUGHT if message.calls else ItemKind.SAY
         items.append((text, Item(kind=kind, text=message.text, tokens=memory.part_tokens(text))))
