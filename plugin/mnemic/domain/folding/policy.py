@@ -122,7 +122,8 @@ class Folder:
         if visible:
             self._visible.add(index, known.item.text)
             self.shown[index] = known.item.text
-        else:
+        # Changes are told by the lines of the shorter notation, which is not what stands there now.
+        if not visible or known.plain != known.item.text:
             self._lost_bases.update(self._referring.get(index, ()))
 
     def fold(self) -> list[Change]:
