@@ -319,3 +319,9 @@ def test_changes_get_their_own_text_back_when_their_base_is_pinned_in_its_first_
     memory.exclude(1, visible=True)
     (change,) = memory.fold()
     assert memory.shown[1] == reservation("economy") and change.index == 3 and "cabin=business" in change.shown
+
+
+def test_nothing_is_folded_to_something_longer() -> None:
+    memory = folder(say_tokens=1)
+    feed(memory, user("hi"), say("Q7 A8 B9 C6 D5 E4"), user("so"), say("ok"), user("bye"))
+    assert memory.shown[1] == "Q7 A8 B9 C6 D5 E4"
