@@ -225,6 +225,9 @@ def main(arguments: argparse.Namespace) -> None:
     result["versions"] = {"python": sys.version.split()[0], "tiktoken": version("tiktoken")}
     console = Console(width=160)
     show(result, console)
+    for found in result["domains"].values():
+        for row in found["rows"].values():
+            row.pop("misses", None)  # words of the recorded episodes
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
 

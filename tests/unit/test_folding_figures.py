@@ -1,7 +1,7 @@
 """What folding saves on recorded episodes and what stays readable, as `tests.benchmarks.folding` measures it.
 
-All episodes of the data are replayed once for each token counter; the thresholds are what folding is meant to reach, less
-nothing. Where the rules of thumb of the heuristic counter put a figure below that, its own threshold is written beside it.
+All episodes of the data are replayed once for each token counter; the thresholds are what folding is meant to reach.
+Where the rules of thumb of the heuristic counter put a figure below that, its own threshold is written beside it.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Known:
     tokens: int = 0
     """Size of what is shown."""
     plain: str = ""
-    """The shortest complete text of a result, without reference to another."""
+    """The shortest complete text, without reference to another item."""
     plain_tokens: int = 0
     base: int | None = None
     """The item that the view refers to."""

@@ -72,7 +72,7 @@ class Folder:
 
     @property
     def milestones(self) -> tuple[int, ...]:
-        """Of those the ones behind which something new was done, for as far as the preset looks for them."""
+        """Those of `chunk_ends` behind which something was done for the first time; none if the preset ignores them."""
         return tuple(self._segmenter.milestones)
 
     def append(self, item: Item) -> list[Change]:
@@ -84,7 +84,7 @@ class Folder:
         self.items.append(item)
         self._known.append(known)
         self.chunk_of.append(self._segmenter.current)
-        known.tokens = self._count(item.text) if item.tokens is None else item.tokens
+        known.tokens = known.plain_tokens = self._count(item.text) if item.tokens is None else item.tokens
         reason = ""
         if item.kind is ItemKind.OBSERVATION:
             reason = self._take_in_result(known)
@@ -112,7 +112,8 @@ class Folder:
     def exclude(self, index: int, *, visible: bool) -> None:
         """Never touch item ``index`` again: it is pinned, or somebody edits it by hand.
 
-        ``visible`` says whether its text is in view. If not, values that only it showed count as not visible from now on.
+        ``visible`` says whether its text is in view; it is shown as it came then. If not, values that only it showed count
+        as not visible from now on; what was left out of other items because of it does not come back.
         Raises IndexError when there is no such item.
         """
         known = self._known[index]
@@ -122,7 +123,8 @@ class Folder:
         if visible:
             self._visible.add(index, known.item.text)
             self.shown[index] = known.item.text
-        else:
+        # Changes are told by the lines of the shorter notation, which is not what stands there now.
+        if not visible or known.plain != known.item.text:
             self._lost_bases.update(self._referring.get(index, ()))
 
     def fold(self) -> list[Change]:
