@@ -126,9 +126,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
             int, Field(description="Size limit of the answer, 100-100000.")
         ] = DEFAULT_BUDGET_TOKENS,
         cursor: Annotated[str | None, Field(description="next_cursor of the answer before, to go on.")] = None,
-        history_of: Annotated[
-            str | None, Field(description="Instead: all versions of this memory.")
-        ] = None,
+        history_of: Annotated[str | None, Field(description="Instead: all versions of this memory.")] = None,
     ) -> Annotated[CallToolResult, views.RecallView]:
         """Find what was remembered, best first, by meaning and words. Use it before answering about anything earlier.
 

@@ -66,7 +66,7 @@ def act(memory: WorkingMemory, rng: random.Random) -> None:
         if found.ids:
             sculptor.get_search_detail(memory, search_id=rng.choice(found.ids))
     elif choice == 8:
-        results = [m.id for m in memory.messages if m.role is Role.TOOL] or ["none"]
+        results = [m.id for m in memory.messages if m.role is Role.TOOL] or [message("user", "").id]
         prune_context(memory, text="kept", delete_ids=rng.sample(results, min(len(results), rng.randint(1, 4))))
     elif choice == 9:
         hiagent.open_subgoal(memory, text=some_text(rng)[:100])

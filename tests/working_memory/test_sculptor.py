@@ -37,17 +37,15 @@ def with_text(text: str, *, answered: bool = True, **options: Any) -> WorkingMem
 
 def test_s2_ranges_and_defaults_are_the_published_ones() -> None:
     memory = with_text("\n".join(f"line {at} of the story." for at in range(100)))
-    for refused in (
-        lambda: sculptor.fragment_context(memory, start_marker="line 1 ", end_marker="line 9 ", num_fragments=21),
-        lambda: sculptor.fragment_context(memory, start_marker="line 1 ", end_marker="line 9 ", num_fragments=0),
-        lambda: sculptor.search_context(memory, query="line", context_size=49),
-        lambda: sculptor.search_context(memory, query="line", context_size=1001),
-        lambda: sculptor.search_context(memory, query="line", max_results=51),
-        lambda: sculptor.search_context(memory, query="line", max_results=0),
-        lambda: sculptor.search_context(memory, query="line", role="tool"),
-    ):
+    for pieces in (0, 21):
         with pytest.raises(InvalidInput):
-            refused()
+            sculptor.fragment_context(memory, start_marker="line 1 ", end_marker="line 9 ", num_fragments=pieces)
+    searches: list[dict[str, Any]] = [
+        {"context_size": 49}, {"context_size": 1001}, {"max_results": 51}, {"max_results": 0}, {"role": "tool"},
+    ]  # fmt: skip
+    for search in searches:
+        with pytest.raises(InvalidInput):
+            sculptor.search_context(memory, query="line", **search)
     hit = sculptor.search_context(memory, query="line 7").ids[0]
     for size in (99, 2001):
         with pytest.raises(InvalidInput):

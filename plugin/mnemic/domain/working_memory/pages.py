@@ -104,7 +104,8 @@ def _head(memory: WorkingMemory) -> str:
         lines.append(reminder)
     lines += [_subgoal_line(subgoal) for subgoal in memory.subgoals()]
     lines += [
-        f"task {task.id} ({task.status.value}){' after ' + ', '.join(task.after) if task.after else ''}: {visible(task.title)}"
+        f"task {task.id} ({task.status.value}{', after ' + ', '.join(task.after) if task.after else ''}): "
+        f"{visible(task.title)}"
         for task in tasks_of(memory).values()
     ]
     return "\n".join(lines)

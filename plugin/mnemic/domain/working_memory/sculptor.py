@@ -160,8 +160,11 @@ def summarize_fragment(
         max_tokens=min(room, max(_MIN_SUMMARY_TOKENS, int(fragment.tokens * SUMMARY_SHARE))),
     )  # fmt: skip
     shown = summary_marker(fragment.id, summary, focus)
-    while (excess := memory.count(shown) - fragment.tokens) > 0 and memory.count(summary) > excess + 1:
-        summary = shorten(summary, count_tokens=memory.count, max_tokens=memory.count(summary) - excess - 1)
+    # Counts do not add up exactly: what is put together may be a token or two longer than its parts.
+    for size in range(memory.count(summary) - 1, 0, -1):
+        if memory.count(shown) <= fragment.tokens:
+            break
+        summary = shorten(summary, count_tokens=memory.count, max_tokens=size)
         shown = summary_marker(fragment.id, summary, focus)
     display = Display(state=FragmentState.SUMMARIZED, text=shown, reason="summarised by the agent", focus=focus)
     edit = record_hiding(
@@ -356,7 +359,7 @@ def _clear(memory: WorkingMemory, message_id: MessageId, low: int, high: int) ->
                 hint=f"Restore {piece.id} first, or mark a text beside it.",
             )
         if not piece.whole:
-            changes.append(memory.change(Cell.FRAGMENT, piece.id, None))
+            changes += [memory.change(Cell.WAITING, piece.id, None), memory.change(Cell.FRAGMENT, piece.id, None)]
     return changes
 
 
