@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,7 +161,9 @@ class OpenMemory:
         self.backends.ledger.close()
 
 
-def open_backends(settings: Settings, *, embedder: Embedder | None = None) -> OpenMemory:
+def open_backends(
+    settings: Settings, *, embedder: Embedder | None = None, summarise: Callable[[str, str], str] | None = None
+) -> OpenMemory:
     """Open the ledger and wire everything to it. Takes about 0.2 s, most of it for imports; never goes to the network."""
     # Heavy imports happen here and not at the top, so that a server can answer before it opens its memory.
     from mnemic.services.backends import Backends
@@ -193,6 +195,7 @@ def open_backends(settings: Settings, *, embedder: Embedder | None = None) -> Op
     backends = Backends(
         ledger=ledger, index=LayeredIndex(embedder.id, embedder.dimensions, follower), embedder=embedder,
         token_counter=create_token_counter(settings.token_counter), clock=SystemClock(), new_id=new_memory_id,
+        summarise=summarise,
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(

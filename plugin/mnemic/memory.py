@@ -82,9 +82,13 @@ class Memory:
     one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.
     """
 
-    def __init__(self, settings: Settings, *, embedder: Embedder | None = None, origin: Origin | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, embedder: Embedder | None = None, origin: Origin | None = None,
+        summarise: Callable[[str, str], str] | None = None,
+    ) -> None:  # fmt: skip
         self.settings = settings
         self._embedder = embedder
+        self._summarise = summarise
         self._origin = origin or Origin()
         self._open: OpenMemory | None = None
         # One for each event loop: a limiter that two loops share loses wake-ups.
@@ -112,7 +116,7 @@ class Memory:
         def open_once() -> None:
             with self._opening:
                 if self._open is None:
-                    self._open = open_backends(self.settings, embedder=self._embedder)
+                    self._open = open_backends(self.settings, embedder=self._embedder, summarise=self._summarise)
 
         await anyio.to_thread.run_sync(open_once, limiter=self._limiter)
 
@@ -347,12 +351,15 @@ class Memory:
 
 
 def open_memory(
-    home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None, **settings: Any
-) -> Memory:
+    home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None,
+    summarise: Callable[[str, str], str] | None = None, **settings: Any,
+) -> Memory:  # fmt: skip
     """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
 
     ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.
-    ``settings`` are fields of `Settings`; they go before the environment.
+    ``summarise`` gives a short summary of (a text, what it must keep) for working memory; it may raise, and the telling
+    lines of the text serve then, as they do without it. ``settings`` are fields of `Settings`; they go before the
+    environment.
     """
     embedder_id = settings.pop("embedder_id", None)
     if isinstance(embedder, str):
@@ -367,7 +374,7 @@ def open_memory(
 
         embedder = LangChainEmbedder(embedder, id=embedder_id)
     home_path = None if home is None else Path(home).expanduser()
-    return Memory(load_settings(home=home_path, **settings), embedder=embedder, origin=origin)
+    return Memory(load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise)
 
 
 def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:

@@ -76,17 +76,17 @@ def _chat(record: dict[str, Any]) -> Episode:
                 if name == "calculate":
                     act.arguments += [words(number) for number in re.findall(r"\d+(?:\.\d+)?", arguments)]
                 else:
-                    act.arguments += [words(leaf) for leaf in _leaves(json.loads(arguments))]
+                    act.arguments += [words(leaf) for leaf in leaves(json.loads(arguments))]
     return episode
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def leaves(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for item in value.values():
-            yield from _leaves(item)
+            yield from leaves(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item)
+            yield from leaves(item)
     elif value is not None and not isinstance(value, bool):
         yield str(value)
 
