@@ -34,7 +34,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mnemic.domain.folding import PRESETS, Change, Folder, FoldingPreset, Item, ItemKind
+from mnemic.domain.folding import PRESETS, Decision, Folder, FoldingPreset, Item, ItemKind
 from mnemic.storage.token_counters import create_token_counter
 from tests.benchmarks.folding_data import (
     INTERFERENCE_FILE,
@@ -122,7 +122,7 @@ def interfere(folder_path: Path, updates: int, count: Count, seed: int) -> dict[
     seconds = 0.0
     messages = interference(folder_path, updates=updates, seed=seed)
     last_of: list[dict[str, str]] = []
-    dirty: list[Change] = []
+    dirty: list[Decision] = []
     for number in range(len(messages) + 1):
         started = time.perf_counter()
         dirty = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mnemic.domain.folding import PRESETS, Change, Folder, Item, ItemKind, folded_arguments, is_json_call
+from mnemic.domain.folding import PRESETS, Decision, Folder, Item, ItemKind, folded_arguments, is_json_call
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN
 from mnemic.storage.token_counters import HeuristicTokenCounter
 
@@ -35,9 +35,9 @@ def folder(preset: str = "lean", **options: Any) -> Folder:
     return Folder(dataclasses.replace(PRESETS[preset], **options), count_tokens=count)
 
 
-def feed(into: Folder, *items: Item) -> list[Change]:
+def feed(into: Folder, *items: Item) -> list[Decision]:
     """Append the items, folding before each call of the model as a host does."""
-    made: list[Change] = []
+    made: list[Decision] = []
     for item in items:
         if item.kind in (ItemKind.SAY, ItemKind.THOUGHT, ItemKind.CALL):
             made += into.fold()
@@ -55,7 +55,7 @@ def test_an_identical_result_is_shown_as_a_reference_while_the_first_is_in_view(
     made = feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
     assert len(made) == 1
     again = memory.append(result("get_r", reservation("economy")))
-    assert again == [Change(index=3, shown="[same as #1]", reason="identical to the result of item 1")]
+    assert again == [Decision(index=3, shown="[same as #1]", reason="identical to the result of item 1")]
 
 
 def test_a_changed_result_is_shown_as_its_changes() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnemic.domain.folding import PRESETS, Change, Folder, FoldingPreset, Item, ItemKind
+from mnemic.domain.folding import PRESETS, Decision, Folder, FoldingPreset, Item, ItemKind
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN
 from mnemic.storage.token_counters import HeuristicTokenCounter
 
@@ -41,9 +41,9 @@ def folder(preset: str = "lean", **options: Any) -> Folder:
     return Folder(dataclasses.replace(PRESETS[preset], **options), count_tokens=count)
 
 
-def feed(into: Folder, *items: Item) -> list[Change]:
+def feed(into: Folder, *items: Item) -> list[Decision]:
     """Append the items, folding before each call of the model as a host does."""
-    made: list[Change] = []
+    made: list[Decision] = []
     for item in items:
         if item.kind in (ItemKind.SAY, ItemKind.THOUGHT, ItemKind.CALL):
             made += into.fold()
@@ -61,7 +61,7 @@ def test_an_identical_result_is_shown_as_a_reference_while_the_first_is_in_view(
     made = feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
     assert len(made) == 1
     again = memory.append(result("get_r", reservation("economy")))
-    assert again == [Change(index=3, shown="[same as #1]", reason="identical to the result of item 1")]
+    assert again == [Decision(index=3, shown="[same as #1]", reason="identical to the result of item 1")]
 
 
 def test_a_changed_result_is_shown_as_its_changes() -> None:

@@ -35,7 +35,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Decision:
     """From now on item ``index`` is shown as ``shown``. ``reason`` is a sentence for people."""
 
     index: int

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from mnemic.domain.folding.atoms import atoms_of, telling
 from mnemic.domain.folding.compaction import compact
 from mnemic.domain.folding.forms import Former, Known
-from mnemic.domain.folding.items import Change, Item, ItemKind, folded_arguments, is_json_call
+from mnemic.domain.folding.items import Decision, Item, ItemKind, folded_arguments, is_json_call
 from mnemic.domain.folding.lines import LineOwners, keyed_lines
 from mnemic.domain.folding.presets import FoldingPreset
 from mnemic.domain.folding.references import changed_lines, changes, same_as
@@ -75,7 +75,7 @@ class Folder:
         """Those of `chunk_ends` behind which something was done for the first time; none if the preset ignores them."""
         return tuple(self._segmenter.milestones)
 
-    def append(self, item: Item) -> list[Change]:
+    def append(self, item: Item) -> list[Decision]:
         """Take in a new item; returns how it is shown if that is not as it is."""
         index = len(self.items)
         call = self._call_answered_by(item)
@@ -103,7 +103,7 @@ class Folder:
             answered = None if call is None else self._known[call]
             asked = None if answered is None else answered.item
             self._segmenter.after(asked, item, index, read=answered is None or answered.read)
-        return [Change(index=index, shown=known.view, reason=reason)] if reason else []
+        return [Decision(index=index, shown=known.view, reason=reason)] if reason else []
 
     def close_chunk(self) -> None:
         """End the chunk at work: the host knows that a subgoal is reached or given up."""
@@ -127,7 +127,7 @@ class Folder:
         if not visible or known.plain != known.item.text:
             self._lost_bases.update(self._referring.get(index, ()))
 
-    def fold(self) -> list[Change]:
+    def fold(self) -> list[Decision]:
         """Fold what may be folded now; call it before each call of the model. Returns the edits in order of index."""
         edits = self._restore_lost()
         if self.preset.style != "none":
@@ -207,7 +207,7 @@ class Folder:
         known = self._known[index]
         return not known.folded and not known.hidden and known.base is None
 
-    def _restore_lost(self) -> dict[int, Change]:
+    def _restore_lost(self) -> dict[int, Decision]:
         """Items that refer to one that is no longer shown get their own text back."""
         edits = {}
         for index in self._lost_bases:
@@ -224,7 +224,7 @@ class Folder:
 
     # ---------------------------------------------------------------------------------------------------- folding
 
-    def _fold_closed(self) -> dict[int, Change]:
+    def _fold_closed(self) -> dict[int, Decision]:
         limit = self._segmenter.current - self.preset.keep
         if limit == self._folded_upto and not self._unseen:
             return {}
@@ -327,7 +327,7 @@ class Folder:
         if known.item.kind is ItemKind.CALL and not known.read and self._former.stays_whole(known):
             self._visible.add(index, known.item.text)
 
-    def _drop_overridden(self) -> dict[int, Change]:
+    def _drop_overridden(self) -> dict[int, Decision]:
         """Write folded lists of keys and values again without the lines that later ones have overridden."""
         edits = {}
         for index in sorted(self._owners.touched):
@@ -349,9 +349,9 @@ class Folder:
             edits[index] = self._show(index, shown, overridden(said - len(live), said))
         return edits
 
-    def _show(self, index: int, shown: str, reason: str) -> Change:
+    def _show(self, index: int, shown: str, reason: str) -> Decision:
         self.shown[index] = shown
-        return Change(index=index, shown=shown, reason=reason)
+        return Decision(index=index, shown=shown, reason=reason)
 
 
 def overridden(dead: int, said: int) -> str:

@@ -10,8 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from mnemic.domain.folding.items import Change as Decision
-from mnemic.domain.folding.items import Item, ItemKind, folded_arguments
+from mnemic.domain.folding.items import Decision, Item, ItemKind, folded_arguments
 from mnemic.domain.folding.policy import Folder
 from mnemic.domain.folding.presets import PRESETS
 from mnemic.domain.memory import Role

@@ -29,6 +29,7 @@ class LatestValues:
     def __init__(self) -> None:
         self._followed = 0
         self._owners: dict[str, tuple[int, int]] = {}
+        self._rewritten: set[str] = set()
 
     def follow(self, messages: Sequence[Message]) -> None:
         """Take in the messages that came since. Assistants quote values rather than set them: theirs do not count."""
@@ -40,18 +41,26 @@ class LatestValues:
             for line in message.text.split("\n"):
                 key = key_of(line)
                 if key is not None:
+                    if key in self._owners:
+                        self._rewritten.add(key)
                     self._owners[key] = (position, offset)
                 offset += len(line) + 1
         self._followed = len(messages)
 
-    def owned_lines(self, position: int, text: str, start: int, end: int) -> list[str]:
-        """The lines touching ``text[start:end]`` that hold the latest value of their key, in order."""
+    def owned_lines(self, position: int, text: str, start: int, end: int) -> tuple[list[str], list[str]]:
+        """The lines touching ``text[start:end]`` that hold the latest value of their key, in order.
+
+        First those of keys that had another value before, which an agent takes for the present one if the line goes; then
+        those of keys with one value.
+        """
         offset = text.rfind("\n", 0, start) + 1
-        return [
-            line
-            for at, line in _lines(text, offset, end)
-            if (key := key_of(line)) is not None and self._owners.get(key) == (position, at)
-        ]
+        rewritten: list[str] = []
+        single: list[str] = []
+        for at, line in _lines(text, offset, end):
+            key = key_of(line)
+            if key is not None and self._owners.get(key) == (position, at):
+                (rewritten if key in self._rewritten else single).append(line)
+        return rewritten, single
 
 
 def _lines(text: str, offset: int, end: int) -> Iterable[tuple[int, str]]:

@@ -26,9 +26,12 @@ _NAMED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hidden:
-    """``kept_lines`` must stay in view; ``warnings`` say what goes out of it all the same."""
+    """``kept_lines`` must stay in view: the latest values of keys that had others before. ``single_lines`` hold the only
+    value of their key. ``warnings`` say what else goes out of view.
+    """
 
     kept_lines: tuple[str, ...] = ()
+    single_lines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -39,6 +42,7 @@ def is_safe(memory: WorkingMemory) -> bool:
 def check(memory: WorkingMemory, fragments: Sequence[Fragment]) -> Hidden:
     """What folding ``fragments`` would hide. Raises `InvalidInput` for what must not be hidden."""
     kept: list[str] = []
+    single: list[str] = []
     warnings: list[str] = []
     for fragment in fragments:
         at = memory.position(fragment.message_id)
@@ -56,17 +60,19 @@ def check(memory: WorkingMemory, fragments: Sequence[Fragment]) -> Hidden:
                 hint="Answer it first.",
             )
         if message.role is not Role.ASSISTANT:
-            kept += memory.latest_values().owned_lines(at, message.text, fragment.start, fragment.end)
+            rewritten, only = memory.latest_values().owned_lines(at, message.text, fragment.start, fragment.end)
+            kept += rewritten
+            single += only
         if _is_open_error(memory, at):
             warnings.append(
                 f"{fragment.id} holds an error of {message.name or 'a tool'} that nothing has solved since."
             )
-    return Hidden(kept_lines=tuple(kept), warnings=tuple(warnings))
+    return Hidden(kept_lines=tuple(kept), single_lines=tuple(single), warnings=tuple(warnings))
 
 
-def name_lost(hidden: Hidden, shown: str = "") -> tuple[str, ...]:
-    """A warning for the latest values that are neither kept nor in ``shown``."""
-    lost = [line.strip() for line in hidden.kept_lines if line.strip() not in shown]
+def name_lost(hidden: Hidden, shown: str) -> tuple[str, ...]:
+    """A warning that names the latest values that are not in ``shown``."""
+    lost = [line.strip() for line in (*hidden.kept_lines, *hidden.single_lines) if line.strip() not in shown]
     if not lost:
         return ()
     named = "; ".join(line[:80] for line in lost[:_NAMED])

@@ -131,7 +131,7 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     edit = record_hiding(
         memory, "fold_fragment", [memory.change(Cell.DISPLAY, fragment.id, display)], {"fragment_id": fragment_id}
     )
-    warnings = hidden.warnings
+    warnings = (*hidden.warnings, *safety.name_lost(hidden, shown))
     if memory.count(shown) >= fragment.tokens:
         warnings = (*warnings, f"The marker is as long as {fragment_id} itself: this saves nothing.")
     kept = f" {len(hidden.kept_lines)} lines with latest values stay." if hidden.kept_lines else ""
