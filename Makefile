@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCOMO ?= ../shared/data/locomo_dev.json.gz
+DATA ?= ../shared/data
+LOCOMO ?= $(DATA)/locomo_dev.json.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start conformance picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-working-memory conformance picture wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -22,7 +23,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start
+bench: bench-recall bench-cost bench-start bench-folding bench-working-memory
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -35,6 +36,14 @@ bench-cost: $(VENV)/installed-dev
 bench-start: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.start --json $(RESULTS)/start.json
+
+bench-folding: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.folding --data $(DATA) --json $(RESULTS)/folding.json
+
+bench-working-memory: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.working_memory --json $(RESULTS)/working_memory.json
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.start [--json FILE]
 
-Beside it, taking turns, a bare ``MCPServer`` of the SDK that has the same three tools with nothing behind them.
+Beside it, taking turns, a bare ``MCPServer`` of the SDK that has the same four tools with nothing behind them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,16 @@ def recall(query: str, namespace: str | None = None, k: int = 10, kinds: list[st
            min_score: float | None = None, budget_tokens: int = 2000, cursor: str | None = None) -> dict[str, str]:
     return {}
 @server.tool()
+def sculpt_context(action: str, session: str = "default", text: str | None = None, role: str | None = None,
+                   messages: list[dict[str, str]] | None = None, folding: str | None = None,
+                   start_marker: str | None = None, end_marker: str | None = None, num_fragments: int | None = None,
+                   fragment_id: str | None = None, focus: str | None = None, query: str | None = None,
+                   max_results: int | None = None, context_size: int | None = None, search_id: str | None = None,
+                   extended_context: int | None = None, memory: str | None = None, delete_ids: list[str] | None = None,
+                   id: str | None = None, ids: list[str] | None = None, status: str | None = None,
+                   satisfied: bool | None = None, budget_tokens: int = 2000, cursor: int | None = None) -> dict[str, str]:
+    return {}
+@server.tool()
 def forget(ids: list[str], action: str = "archive", reason: str | None = None, confirm: bool = False) -> dict[str, str]:
     return {}
 server.run()
@@ -58,7 +68,7 @@ def seconds_to_tools(command: list[str]) -> float:
     process.stdin.flush()
     answers = [json.loads(process.stdout.readline()) for _ in range(2)]
     took = time.perf_counter() - started
-    assert len(answers[1]["result"]["tools"]) == 3
+    assert len(answers[1]["result"]["tools"]) == 4
     process.stdin.close()
     process.stdout.close()
     process.wait()

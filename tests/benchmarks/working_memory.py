@@ -32,7 +32,7 @@ from mnemic.domain.working_memory.messages import Message, MessageId, ToolCall
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.storage.token_counters import HeuristicTokenCounter
 
-SESSION_TOKENS = 200_000
+LONG = 1_080  # messages, for 200,000 tokens
 EDITS = 400
 COUNT = HeuristicTokenCounter().count
 
@@ -82,9 +82,9 @@ def timed(action: Callable[[], Any]) -> float:
 def edits_in_memory() -> dict[str, Any]:
     """Fold and restore fragments of a session of 200,000 tokens."""
     memory = WorkingMemory("bench", count_tokens=COUNT)
-    memory.append(conversation(2_000, 100))
+    memory.append(conversation(LONG, 100))
     ids = []
-    for at in range(0, 2_000, 40):
+    for at in range(0, LONG, 20):
         first = memory.messages[at]
         cut = sculptor.fragment_context(
             memory, start_marker=f"Please go on with part {at}.", end_marker=first.text[-12:], num_fragments=5
@@ -107,7 +107,7 @@ async def durable(home: Path) -> dict[str, Any]:
     """The same through the ledger, and opening a long session in a process that has never seen it."""
     async with mnemic.open_memory(home, chroma="off", token_counter="heuristic") as memory:
         session = memory.session("long")
-        await session.append(conversation(2_000, 100))
+        await session.append(conversation(LONG, 100))
         cut = await session.fragment_context("Please go on with part 0.", "line 0.9", num_fragments=10)
         seconds = []
         for number in range(200):
@@ -143,7 +143,7 @@ def policy_steps() -> dict[str, Any]:
     memory.record("set_options", [memory.change(Cell.OPTION, FOLDING, "lean")])
     folding = AutoFolding(memory, "lean")
     seconds = []
-    for message in conversation(2_000, 100):
+    for message in conversation(LONG, 100):
         memory.append([message])
         seconds.append(timed(folding.follow))
     half = len(seconds) // 2
