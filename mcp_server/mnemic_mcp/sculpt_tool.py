@@ -12,12 +12,14 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from mnemic import Session
+from mnemic.domain.working_memory.stats import nudge
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.tool_building import open_memory_of, tool_result
 
 DEFAULT_BUDGET_TOKENS = 2_000
 DEFAULT_SESSION = "default"
 _LEFT_OUT_TOKENS = 150
+_IDS_SHOWN = 50
 
 Action = Literal[
     "append", "view", "stats", "log", "compose", "fragment_context", "fold_fragment", "summarize_fragment",
@@ -138,7 +140,14 @@ def _arguments(action: str, given: Mapping[str, Any]) -> dict[str, Any]:
 async def _do(session: Session, action: str, arguments: dict[str, Any], budget_tokens: int) -> SculptView:
     if action == "append":
         added = await _append(session, **arguments)
-        return SculptView(text=f"Appended {', '.join(added)}.", ids=list(added), shown_tokens=await _size(session))
+        size, reminder = await session.read(lambda memory: (memory.shown_tokens(), nudge(memory)))
+        said = [
+            f"Appended {len(added)} messages, the last is {added[-1]}."
+            if len(added) > 5
+            else f"Appended {', '.join(added)}."
+        ]
+        said += [reminder] if reminder else []
+        return SculptView(text="\n".join(said), ids=list(added[-_IDS_SHOWN:]), shown_tokens=size)
     if action in ("view", "stats", "log"):
         page = await session.page(action, budget_tokens=budget_tokens, **arguments)
         view = SculptView(text=page.text)
@@ -177,10 +186,6 @@ async def _append(
     if text is not None:
         return await session.append(text, role=role or "user", folding=folding)
     return await session.append_transcript(json.dumps(messages), folding=folding)
-
-
-async def _size(session: Session) -> int:
-    return await session.read(lambda memory: memory.shown_tokens())
 
 
 def _number(value: str | int) -> int:

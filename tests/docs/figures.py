@@ -106,10 +106,10 @@ def _folding(result: dict[str, Any]) -> str:
         + "\n".join(rows)
         + "\n\n"
         f"Input cost with a prompt cache (read 0.1, write 1.25) under `lean`, relative to never folding: {costs}. On "
-        "streams of 46 keys that change again and again, every prompt showed the latest value of every key; the last prompt was "
+        "streams of 46 keys that change again and again, every prompt showed the latest value of every key; the last was "
         f"{stream[4]['final_saved']:.0f} % shorter with 4 updates to a key, {stream[64]['final_saved']:.0f} % with 64. "
-        f"Chunks found without a model meet ScienceWorld's score rises with F1 {result['segmentation']['milestones']:.2f} (every "
-        f"third step: {result['segmentation']['every 3']:.2f})."
+        f"Chunks found without a model meet ScienceWorld's rises of score with F1 "
+        f"{result['segmentation']['milestones']:.2f} (every third step: {result['segmentation']['every 3']:.2f})."
     )
 
 

@@ -179,17 +179,11 @@ def test_undoing_everything_gives_the_conversation_back(seed: int, operations: i
 
 
 def test_a_policy_that_takes_over_in_another_process_decides_the_same() -> None:
-    for seed in range(40):
+    seen = 0
+    for seed in range(300):
         memory = run(seed, 60)
         preset = memory.value(Cell.OPTION, FOLDING)
-        if preset is None:
-            continue
-        rng = random.Random(seed)
-        fresh = AutoFolding(memory, preset)
-        fresh.follow()
-        view = memory.render()
-        assert AutoFolding(memory, preset).follow() is None, "a policy that has seen it all changes nothing"
-        assert memory.render() == view
-        memory.append(some_messages(rng))
-        fresh.follow()
-        assert AutoFolding(memory, preset).follow() is None
+        if preset is not None:
+            seen += 1
+            assert AutoFolding(memory, preset).follow() is None, seed
+    assert seen > 100

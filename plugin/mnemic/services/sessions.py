@@ -159,7 +159,7 @@ def _open(backends: Backends, reader: SessionReader, where: tuple[Namespace, str
 
 def _fold(session: LiveSession) -> None:
     preset = session.memory.value(Cell.OPTION, FOLDING)
-    if preset is None:
+    if preset is None or not AutoFolding.can_begin(session.memory):
         session.folding = None
         return
     if session.folding is None or not session.folding.is_for(session.memory):

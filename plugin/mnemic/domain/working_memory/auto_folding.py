@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 
 from mnemic.domain.folding.items import Decision, Item, ItemKind, folded_arguments
 from mnemic.domain.folding.policy import Folder
@@ -18,6 +19,7 @@ from mnemic.domain.working_memory.fragments import Display, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change, Edit
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN, Message, ToolCall
 from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.errors import InvalidInput
 
 FOLDING = "folding"
@@ -29,6 +31,7 @@ POLICY_TOOL = "folding_policy"
 # The last line of an answer in a text protocol; the first word of an action is its verb.
 _ACTION_LINE = re.compile(r"^[ \t]*action[ \t]*:[ \t]*([\w-]+)[^\n]*\s*\Z", re.IGNORECASE | re.MULTILINE)
 _CHUNK_EDITS = ("open_subgoal", "close_subgoal")
+_SAID = ("caller", "model")
 
 
 class AutoFolding:
@@ -45,10 +48,13 @@ class AutoFolding:
         self._by_hand: set[PartKey] = set()
         self._reasons: dict[int, str] = {}
         self._touched: set[int] = set()
+        self._outcomes: dict[PartKey, str] = {}
+        self._part_of: dict[str, PartKey] = {}
         self._messages_seen = 0
         self._edits_seen = 0
         self._open_calls: set[str] = set()
-        head = "\n".join(message.text for message in memory.messages if message.role is Role.SYSTEM)
+        leading = takewhile(lambda message: message.role is Role.SYSTEM, memory.messages)
+        head = "\n".join(message.text for message in leading)
         self._folder = Folder(
             PRESETS[preset], count_tokens=memory.count, head=head, max_steps=self.max_steps, refer=self._name_of
         )
@@ -65,6 +71,7 @@ class AutoFolding:
         """Take in what came since, and record the policy's decisions as one automatic edit; None if there are none."""
         memory = self._memory
         for edit in memory.edits[self._edits_seen :]:
+            self._take_subgoals(edit)
             self._take_messages(edit.at_message)
             self._take_edit(edit)
         self._edits_seen = len(memory.edits)
@@ -75,8 +82,14 @@ class AutoFolding:
         if not changes:
             return None
         edit = memory.record(POLICY_TOOL, changes, arguments={"preset": self.preset}, automatic=True)
+        self._take_edit(edit)
         self._edits_seen = len(memory.edits)
         return edit
+
+    @staticmethod
+    def can_begin(memory: WorkingMemory) -> bool:
+        """Whether there is more than the system's instructions, which the policy must know from the start."""
+        return any(message.role is not Role.SYSTEM for message in memory.messages)
 
     def chunk_ends(self) -> list[int]:
         """Where the policy cut the conversation: for each closed chunk, the message at which the next one begins."""
@@ -96,16 +109,41 @@ class AutoFolding:
                 self._note(self._folder.fold())
         self._messages_seen = max(self._messages_seen, upto)
 
-    def _take_edit(self, edit: Edit) -> None:
-        if edit.automatic and edit.tool == POLICY_TOOL:
+    def _take_subgoals(self, edit: Edit) -> None:
+        """A subgoal that begins or ends is the end of a chunk; what is said of its outcome stays in view."""
+        if edit.tool not in _CHUNK_EDITS:
             return
-        if edit.tool in _CHUNK_EDITS:
-            self._folder.close_chunk()
+        found = [change.after for change in edit.changes if change.cell is Cell.SUBGOAL and change.after is not None]
+        opened = next((subgoal for subgoal in found if subgoal.is_open), None)
+        self._take_messages(edit.at_message if opened is None else opened.opened_at)
+        self._folder.close_chunk()
+        if not self._open_calls:
+            self._note(self._folder.fold())
+        for subgoal in found:
+            head = None if subgoal.is_open or subgoal.summary_source not in _SAID else self._head_of(subgoal)
+            if head is not None:
+                self._outcomes[head] = subgoal.closed_lines()
+                self._touched.add(self._items_of[head][0])
+
+    def _head_of(self, subgoal: Subgoal) -> PartKey | None:
+        """The first text of a subgoal's messages that may be shown otherwise than it is."""
+        for message in self._memory.messages[subgoal.opened_at : subgoal.closed_at]:
+            part = (message.id, None)
+            shown_by_policy = part in self._items_of and part not in self._by_hand
+            if message.role in (Role.ASSISTANT, Role.TOOL) and message.text and shown_by_policy:
+                return part
+        return None
+
+    def _take_edit(self, edit: Edit) -> None:
+        own = edit.automatic and edit.tool == POLICY_TOOL
         for change in edit.changes:
-            if change.cell is Cell.DISPLAY:
-                fragment = self._memory.value(Cell.FRAGMENT, change.key)
-                if fragment is not None:
-                    self._exclude((fragment.message_id, fragment.call_id), visible=change.after is None)
+            if change.cell is Cell.FRAGMENT:
+                fragment = change.after or change.before
+                self._part_of[change.key] = (fragment.message_id, fragment.call_id)
+            elif own:
+                continue
+            elif change.cell is Cell.DISPLAY:
+                self._exclude(self._part_of[change.key], visible=change.after is None)
             elif change.cell is Cell.PIN and change.after is not None:
                 for part in [part for part in self._parts if part[0] == change.key]:
                     self._exclude(part, visible=True)
@@ -132,7 +170,10 @@ class AutoFolding:
         else:
             shown = "\n".join(text for text in texts if text != NOTHING_SHOWN) or NOTHING_SHOWN
             shown = shown if part[1] is None else folded_arguments(shown)
+        if (outcome := self._outcomes.get(part)) is not None:
+            shown = outcome if shown == NOTHING_SHOWN else f"{outcome}\n{shown}"
         reason = "; ".join(dict.fromkeys(self._reasons[index] for index in indices if index in self._reasons))
+        reason = reason or "the outcome of a subgoal"
         cover, made = memory.covering(part)
         display = None if shown == original else Display(state=FragmentState.FOLDED, text=shown, reason=reason)
         if display == memory.display(cover.id):

@@ -88,7 +88,7 @@ def prompts_of(
             yield memory, first_changed
             first_changed = len(messages)
         memory.append([message])
-        if folding is None and message.role is not Role.SYSTEM:
+        if folding is None and AutoFolding.can_begin(memory):
             folding = AutoFolding(memory, preset)
         edit = folding.follow() if folding is not None else None
         if edit is not None:

@@ -261,9 +261,7 @@ def _messages_of(memory: WorkingMemory, role: str) -> Sequence[int]:
         raise InvalidInput(f"role is {str(role)[:40]!r}.", hint='Use "user", "assistant" or "all" (tools included).')
     if role == "all":
         return [at for at, message in enumerate(memory.messages) if message.role is not Role.SYSTEM]
-    # In a transcript of text alone the environment speaks in the user's place.
-    wanted = {Role(role)}
-    return [at for at, message in enumerate(memory.messages) if message.role in wanted]
+    return [at for at, message in enumerate(memory.messages) if message.role is Role(role)]
 
 
 def _marked(
