@@ -141,13 +141,9 @@ async def _do(session: Session, action: str, arguments: dict[str, Any], budget_t
     if action == "append":
         added = await _append(session, **arguments)
         size, reminder = await session.read(lambda memory: (memory.shown_tokens(), nudge(memory)))
-        said = [
-            f"Appended {len(added)} messages, the last is {added[-1]}."
-            if len(added) > 5
-            else f"Appended {', '.join(added)}."
-        ]
-        said += [reminder] if reminder else []
-        return SculptView(text="\n".join(said), ids=list(added[-_IDS_SHOWN:]), shown_tokens=size)
+        told = ", ".join(added) if len(added) <= 5 else f"{len(added)} messages, the last is {added[-1]}"
+        text = "\n".join([f"Appended {told}.", *([reminder] if reminder else [])])
+        return SculptView(text=text, ids=list(added[-_IDS_SHOWN:]), shown_tokens=size)
     if action in ("view", "stats", "log"):
         page = await session.page(action, budget_tokens=budget_tokens, **arguments)
         view = SculptView(text=page.text)

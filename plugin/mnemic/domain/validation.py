@@ -182,6 +182,11 @@ def _items(values: object, name: str) -> Iterable[object]:
 def _check_encodable(text: str, name: str) -> None:
     if "\x00" in text:
         raise InvalidInput(f"{name} holds U+0000 at position {text.index(chr(0))}.", hint="Remove the NUL character.")
+    check_unicode(text, name)
+
+
+def check_unicode(text: str, name: str) -> None:
+    """A text that can be stored as UTF-8. Raises `InvalidInput`."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from mnemic.domain.memory import Namespace
-from mnemic.domain.validation import check_label
+from mnemic.domain.validation import check_label, check_unicode
 from mnemic.domain.working_memory.auto_folding import FOLDING, AutoFolding
 from mnemic.domain.working_memory.journal import Cell, Edit
 from mnemic.domain.working_memory.messages import Message, MessageId
@@ -190,19 +190,17 @@ def _bounded(messages: Iterable[Message]) -> list[Message]:
 
 
 def _checked(message: Message) -> Message:
+    labels = [message.id, message.name, message.answers, *(part for c in message.calls for part in (c.id, c.name))]
+    for label in labels:
+        if label:  # a message without an id is given one
+            check_label(label, name="an id or name of a message", limit=MAX_SESSION_CHARS)
     for name, text in (("text", message.text), *((f"call {call.id!r}", call.arguments) for call in message.calls)):
         if len(text) > MAX_MESSAGE_CHARS:
             raise InvalidInput(
                 f"The {name} of {message.id!r} has {len(text):,} characters.",
                 hint=f"At most {MAX_MESSAGE_CHARS:,} fit into one message.",
             )
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise InvalidInput(
-                f"The {name} of {message.id!r} holds half a surrogate pair at position {error.start}.",
-                hint="Decode it again from its source.",
-            ) from None
+        check_unicode(text, f"The {name} of {message.id!r}")
     return message
 
 

@@ -177,7 +177,6 @@ def shown_text(message: Message) -> str | None:
     text = "" if message.text == NOTHING_SHOWN else message.text
     if not text and not calls:
         return None
-    said = "\n".join([*([text] if text else []), *calls])
-    # What tools return is data, whatever it looks like.
-    shown = quote(said) if message.role is Role.TOOL else said
+    # Whoever said it may have pasted anything: nothing in a message can pass for a heading or for another message.
+    shown = quote("\n".join([*([text] if text else []), *calls]))
     return f"[{message.id} {message.role.value}{f' {message.name}' if message.name else ''}]\n{shown}"
