@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal, NotRequired
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -11,8 +12,9 @@ from mcp_types import CallToolResult
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mnemic import Session
+from mnemic import Memory, Session
 from mnemic.domain.working_memory.stats import nudge
+from mnemic.errors import InvalidInput
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.tool_building import open_memory_of, tool_result
 
@@ -20,6 +22,7 @@ DEFAULT_BUDGET_TOKENS = 2_000
 DEFAULT_SESSION = "default"
 _LEFT_OUT_TOKENS = 150
 _IDS_SHOWN = 50
+_LEAST_PACK_TOKENS = 300
 
 Action = Literal[
     "append", "view", "stats", "log", "compose", "fragment_context", "fold_fragment", "summarize_fragment",
@@ -112,7 +115,7 @@ def sculpt_tool(holder: MemoryHolder) -> Callable[..., Any]:
         }  # fmt: skip
         arguments = _arguments(action, given)
         async with open_memory_of(holder) as opened:
-            view = await _do(opened.session(session), action, arguments, budget_tokens)
+            view = await _do(opened, opened.session(session), action, arguments, budget_tokens)
         lines = [view["text"]]
         if "next_cursor" in view:
             lines.append(f"More: the same with cursor={view['next_cursor']}.")
@@ -137,7 +140,9 @@ def _arguments(action: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {takes[name].rstrip("!"): value for name, value in values.items()}
 
 
-async def _do(session: Session, action: str, arguments: dict[str, Any], budget_tokens: int) -> SculptView:
+async def _do(
+    memory: Memory, session: Session, action: str, arguments: dict[str, Any], budget_tokens: int
+) -> SculptView:
     if action == "append":
         added = await _append(session, **arguments)
         size, reminder = await session.read(lambda memory: (memory.shown_tokens(), nudge(memory)))
@@ -151,13 +156,18 @@ async def _do(session: Session, action: str, arguments: dict[str, Any], budget_t
             view["next_cursor"] = page.next
         return view
     if action == "compose":
-        # What was left out is told within the same budget.
-        pack = await session.compose(arguments["goal"], budget_tokens=max(budget_tokens - _LEFT_OUT_TOKENS, 100))
+        pack = await session.compose(arguments["goal"], budget_tokens=budget_tokens)
+        if pack.left_out and pack.tokens > budget_tokens - _LEFT_OUT_TOKENS:
+            # What was left out is told within the same budget.
+            room = max(budget_tokens - _LEFT_OUT_TOKENS, min(budget_tokens, _LEAST_PACK_TOKENS))
+            with suppress(InvalidInput):  # with less room the pinned part alone may be too long
+                pack = await session.compose(arguments["goal"], budget_tokens=room)
         left = [
             f"Left out of {part.section.value}: {len(part.ids)} parts, {part.tokens} tokens ({part.how})."
             for part in pack.left_out
         ]
-        return SculptView(text="\n\n".join([pack.text, *(["\n".join(left)] if left else [])]))
+        text = "\n\n".join([pack.text, *(["\n".join(left)] if left else [])])
+        return SculptView(text=await memory.fit(text, budget_tokens=budget_tokens))
     if action == "retrieve":
         arguments["numbers"] = [_number(number) for number in arguments["numbers"]]
     if action == "prune_context":
@@ -166,9 +176,9 @@ async def _do(session: Session, action: str, arguments: dict[str, Any], budget_t
         arguments["after"] = [str(other) for other in arguments["after"]]
     outcome = await session.sculpt(action, **arguments)
     said = "\n".join([outcome.said, *outcome.warnings])
-    view = SculptView(text=await session.fit(said, budget_tokens=budget_tokens))
+    view = SculptView(text=await memory.fit(said, budget_tokens=budget_tokens))
     if outcome.ids:
-        view["ids"] = list(outcome.ids)
+        view["ids"] = list(outcome.ids[:_IDS_SHOWN])
     view["shown_tokens"] = outcome.edit.tokens_after
     return view
 

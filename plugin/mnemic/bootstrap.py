@@ -233,6 +233,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     written, finish erasures that other processes held up, and clear an embedded Chroma that this process does not use.
     """
     from mnemic.services.health import embed_missing, scrub_if_needed
+    from mnemic.services.sessions import drop_erased
 
     seen = -1
     while True:
@@ -243,6 +244,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 embed_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)
+            drop_erased(backends)
             if settings.chroma != "embedded":
                 _clear_forgotten_chroma(backends, settings)
         except MnemicError as error:

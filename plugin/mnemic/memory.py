@@ -274,6 +274,12 @@ class Memory:
 
         return await self.run(list_sessions, _optional_namespace(namespace) or self.settings.namespace)
 
+    async def fit(self, text: str, *, budget_tokens: int) -> str:
+        """The beginning of ``text`` that fits the budget, counted as everything else is."""
+        from mnemic.services.compose import fit
+
+        return await self.run(fit, text, budget_tokens=budget_tokens)
+
     async def compose(
         self, goal: str, *, budget_tokens: int = 4_000, namespace: Namespace | str | None = None
     ) -> ContextPack:

@@ -66,10 +66,10 @@ class Session:
 
         It may go on from what the session holds, and answer calls made there. ``options`` are those of `append`.
         """
-        from mnemic.domain.working_memory.transcripts import read_transcript
+        from mnemic.services.sculpt import check_options
+        from mnemic.services.sessions import append_transcript
 
-        earlier = await self.originals() if await self.exists() else []
-        return await self.append(read_transcript(text, format=format, after=earlier).messages, **options)
+        return await self._run(append_transcript, text, format=format, options=check_options(options))
 
     async def exists(self) -> bool:
         """Whether anything was ever appended."""
@@ -105,14 +105,11 @@ class Session:
         """A page of the session as text: its ``view``, its ``stats`` or its ``log``, from entry ``start`` on."""
         from mnemic.domain.working_memory.pages import Shown, page
 
-        shown = Shown(what)
+        try:
+            shown = Shown(what)
+        except ValueError:
+            raise InvalidInput(f"what is {str(what)[:40]!r}.", hint=f"Use one of: {', '.join(Shown)}.") from None
         return await self._read(lambda memory: page(memory, shown, start=start, budget_tokens=budget_tokens))
-
-    async def fit(self, text: str, *, budget_tokens: int) -> str:
-        """The beginning of ``text`` that fits the budget."""
-        from mnemic.domain.working_memory.summaries import shorten
-
-        return await self._read(lambda memory: shorten(text, count_tokens=memory.count, max_tokens=budget_tokens))
 
     async def read(self, look: Callable[[WorkingMemory], _T]) -> _T:
         """What ``look`` finds in the session as it is now. It runs in a worker thread and must not edit."""

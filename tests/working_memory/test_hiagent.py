@@ -147,7 +147,7 @@ def test_h3_evicted_chunks_are_exported_whole_and_keep_their_numbers() -> None:
     whole = render_history(memory)
     budget = COUNT(whole) - sum(COUNT(subgoal.closed_lines()) for subgoal in memory.subgoals()[:2])
     short = render_history(memory, budget_tokens=budget)
-    assert "left out: subgoals 1, 2, 3;" in short
+    assert "left out: subgoals 1-3;" in short
     assert "4 Subgoal: tidy shelf 4" in short
     assert COUNT(short) <= budget
     assert len(memory.messages) == 1 + 15 * ACTIONS * 2

@@ -100,7 +100,8 @@ def test_s4_search_is_literal_finds_what_is_folded_and_changes_nothing_in_view()
     assert "there are more" in many.said
     detail = sculptor.get_search_detail(memory, search_id=found.ids[1], extended_context=100)
     at = text.index("(one) [x] again")
-    assert detail.said.split(":\n", 1)[1] == text[at - 100 : at + len("(one) [x]") + 100]
+    window = "\n".join(line.removeprefix("> ") for line in detail.said.split(":\n", 1)[1].split("\n"))
+    assert window == text[at - 100 : at + len("(one) [x]") + 100]
     # What a tool says is the last message; nothing before it has changed, so a prompt cache holds.
     memory.append(tool_step("search_context", "{}", found.said))
     assert memory.render()[: len(before)] == before

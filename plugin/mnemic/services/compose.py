@@ -7,6 +7,7 @@ from mnemic.domain.quoting import quote, visible
 from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_text
 from mnemic.domain.working_memory.packs import Block, ContextPack, Section, assemble, session_blocks
+from mnemic.domain.working_memory.summaries import shorten
 from mnemic.services.backends import Backends
 from mnemic.services.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS, RecallQuery, recall
 from mnemic.services.sessions import read_session
@@ -37,6 +38,12 @@ def compose(
         blocks, goal=goal, budget_tokens=budget_tokens, count_tokens=backends.token_counter.count,
         counter=backends.token_counter.name,
     )  # fmt: skip
+
+
+def fit(backends: Backends, text: str, *, budget_tokens: int) -> str:
+    """The beginning of a text that fits the budget. Raises `InvalidInput` for a budget too small to say anything."""
+    check_count(budget_tokens, name="budget_tokens", low=MIN_BUDGET_TOKENS, high=MAX_BUDGET_TOKENS)
+    return shorten(text, count_tokens=backends.token_counter.count, max_tokens=budget_tokens)
 
 
 def _cited(hit: Hit) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mnemic.domain.memory import Namespace
@@ -29,32 +31,53 @@ class LiveSession:
         return len(self.memory.messages), len(self.memory.edits)
 
 
+Where = tuple[Namespace, str]
+"""A session's namespace and name."""
+
+
 @dataclass(slots=True)
 class LiveSessions:
-    """Sessions by namespace and name, the least recently used one dropped first. Whoever uses one holds ``lock``."""
+    """Sessions by namespace and name, the least recently used one dropped first. Each has its turns."""
 
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    _live: OrderedDict[tuple[Namespace, str], LiveSession] = field(default_factory=OrderedDict)
+    _live: OrderedDict[Where, LiveSession] = field(default_factory=OrderedDict)
+    _turns: dict[Where, threading.RLock] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, where: tuple[Namespace, str]) -> LiveSession | None:
-        return self._live.get(where)
+    @contextmanager
+    def turn(self, where: Where) -> Iterator[None]:
+        """One thread at a time for each session; different sessions do not wait for each other here."""
+        with self._guard:
+            lock = self._turns.setdefault(where, threading.RLock())
+        with lock:
+            yield
 
-    def keep(self, where: tuple[Namespace, str], session: LiveSession) -> None:
-        self._live[where] = session
-        self._live.move_to_end(where)
-        while len(self._live) > _KEPT_OPEN:
-            self._live.popitem(last=False)
+    def get(self, where: Where) -> LiveSession | None:
+        with self._guard:
+            return self._live.get(where)
 
-    def note_durable(self, where: tuple[Namespace, str]) -> None:
-        session = self._live.get(where)
+    def known(self) -> list[tuple[Where, int]]:
+        """Every session that is kept, with its key in the ledger."""
+        with self._guard:
+            return [(where, session.key) for where, session in self._live.items()]
+
+    def keep(self, where: Where, session: LiveSession) -> None:
+        with self._guard:
+            self._live[where] = session
+            self._live.move_to_end(where)
+            while len(self._live) > _KEPT_OPEN:
+                self._live.popitem(last=False)
+
+    def note_durable(self, where: Where) -> None:
+        session = self.get(where)
         if session is not None:
             session.durable = session.size()
 
-    def forget(self, where: tuple[Namespace, str]) -> None:
-        self._live.pop(where, None)
+    def forget(self, where: Where) -> None:
+        with self._guard:
+            self._live.pop(where, None)
 
-    def forget_unless_durable(self, where: tuple[Namespace, str]) -> None:
-        session = self._live.get(where)
+    def forget_unless_durable(self, where: Where) -> None:
+        session = self.get(where)
         # A policy that has seen what was taken back cannot unsee it.
         if session is not None and session.durable != session.size():
             self.forget(where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from mnemic.services.sessions import edit_session, read_session, set_options
 
 MAX_TOOL_STEPS = 20
 """Sculptor's cap on tool steps within one turn of the user."""
+_INTERNAL = ("summarise", "at", "fold", "again", "options")
 SCULPTOR_TOOLS: Mapping[str, Callable[..., Outcome]] = {
     "fragment_context": sculptor.fragment_context,
     "fold_fragment": sculptor.fold_fragment,
@@ -35,12 +37,25 @@ SCULPTOR_TOOLS: Mapping[str, Callable[..., Outcome]] = {
 
 def sculpt(backends: Backends, namespace: Namespace, session: str, action: str, arguments: dict[str, Any]) -> Outcome:
     """Do one edit and make it durable. Raises `InvalidInput`, and nothing has changed then."""
-    if action not in _ACTIONS:
+    if not isinstance(action, str) or action not in _ACTIONS:
         raise InvalidInput(
             f"There is no action {str(action)[:60]!r}.", hint=f"Use one of: {', '.join(sorted(_ACTIONS))}."
         )
+    _check_arguments(action, arguments)
     prepared = _with_model(backends, namespace, session, action, arguments)
     return edit_session(backends, namespace, session, partial(_act, action, prepared))
+
+
+def _check_arguments(action: str, arguments: dict[str, Any]) -> None:
+    """Raise `InvalidInput` for names that the action does not take, and for those it needs."""
+    taken = inspect.signature(_ACTIONS[action]).parameters
+    known = {name for name in taken if name not in ("memory", *_INTERNAL)}
+    needed = {name for name in known if taken[name].default is inspect.Parameter.empty}
+    wrong = sorted(arguments.keys() - known) if action != "set_options" else []
+    missing = [] if action == "set_options" else sorted(needed - arguments.keys())
+    if wrong or missing:
+        problem = f"does not take {', '.join(wrong)}" if wrong else f"needs {', '.join(missing)}"
+        raise InvalidInput(f"{action} {problem}.", hint=f"It takes: {', '.join(sorted(known)) or 'nothing'}.")
 
 
 def _act(action: str, arguments: dict[str, Any], memory: WorkingMemory) -> Outcome:
@@ -89,19 +104,32 @@ def _with_model(
         summary = model(text, focus)
     except Exception:  # whatever a model's client raises: the deterministic summary serves
         return arguments
-    return {**arguments, "summarise": lambda *_: summary}
+
+    def given(first: str, second: str) -> str:
+        # Another process may have gone on meanwhile: a summary is good for the text it was made of, and for no other.
+        return summary if {first, second} == {text, focus} else ""
+
+    return {**arguments, "summarise": given}
 
 
 def _prune(memory: WorkingMemory, *, memory_text: str, delete_ids: list[str], inline: bool = False) -> Outcome:
     return prune.prune_context(memory, text=memory_text, delete_ids=delete_ids, inline=inline)
 
 
-def _open_subgoal(memory: WorkingMemory, **arguments: Any) -> Outcome:
-    return hiagent.open_subgoal(memory, fold=_folds_by_hand(memory), **arguments)
+def _open_subgoal(
+    memory: WorkingMemory, *, text: str, summary: str | None = None,
+    summarise: hiagent.SummariseChunk | None = None,
+) -> Outcome:  # fmt: skip
+    fold = _folds_by_hand(memory)
+    return hiagent.open_subgoal(memory, text=text, summary=summary, summarise=summarise, fold=fold)
 
 
-def _close_subgoal(memory: WorkingMemory, **arguments: Any) -> Outcome:
-    return hiagent.close_subgoal(memory, fold=_folds_by_hand(memory), **arguments)
+def _close_subgoal(
+    memory: WorkingMemory, *, summary: str | None = None, satisfied: bool | None = None,
+    summarise: hiagent.SummariseChunk | None = None,
+) -> Outcome:  # fmt: skip
+    fold = _folds_by_hand(memory)
+    return hiagent.close_subgoal(memory, summary=summary, satisfied=satisfied, summarise=summarise, fold=fold)
 
 
 def _folds_by_hand(memory: WorkingMemory) -> bool:
@@ -115,7 +143,7 @@ def _pin(memory: WorkingMemory, *, message_id: str, reason: str = "pinned by the
     keys = [(message.id, None), *((message.id, call.id) for call in message.calls)]
     fragments = [fragment for key in keys for fragment in [memory.cover(key), *memory.pieces(key)] if fragment]
     changes = [memory.change(Cell.PIN, message_id, check_label(reason, name="reason") or "pinned")]
-    changes += [memory.change(Cell.DISPLAY, fragment.id, None) for fragment in fragments]
+    changes += [memory.change(cell, f.id, None) for f in fragments for cell in (Cell.DISPLAY, Cell.WAITING)]
     edit = memory.record("pin", changes, arguments={"message_id": message_id})
     return Outcome(said=f"Pinned {message_id}: it stays as it is.", edit=edit, ids=(message_id,))
 
@@ -154,7 +182,7 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         if name == FOLDING:
-            if value not in PRESETS:
+            if not isinstance(value, str) or value not in PRESETS:
                 raise InvalidInput(
                     f"There is no folding preset {str(value)[:40]!r}.", hint=f"Use one of: {', '.join(PRESETS)}."
                 )
@@ -169,7 +197,7 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
         elif name == NUDGE_AT:
             try:
                 low, high = (int(number) for number in value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 low, high = 1, 0
             if not 0 < low <= high:
                 raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint="Give two rising numbers of tokens.")

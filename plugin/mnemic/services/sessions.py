@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from mnemic.domain.memory import Namespace
+from mnemic.domain.memory import Namespace, Role
 from mnemic.domain.validation import check_label, check_unicode
 from mnemic.domain.working_memory.auto_folding import FOLDING, AutoFolding
 from mnemic.domain.working_memory.journal import Cell, Edit
 from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.session import WorkingMemory
+from mnemic.domain.working_memory.transcripts import read_transcript
 from mnemic.errors import InvalidInput
 from mnemic.protocols import LedgerTransaction, SessionInfo, SessionReader, StoredMessage
 from mnemic.services.backends import Backends
@@ -35,7 +37,7 @@ def check_session(name: object) -> str:
 def read_session(backends: Backends, namespace: Namespace, name: str, look: Callable[[WorkingMemory], _T]) -> _T:
     """What ``look`` finds in a session as it is now. It must not edit. Raises `InvalidInput` when there is none."""
     where = (namespace, check_session(name))
-    with backends.sessions.lock, backends.ledger.snapshot() as snapshot:
+    with backends.sessions.turn(where), backends.ledger.snapshot() as snapshot:
         session = _open(backends, snapshot, where)
         if session is None:
             raise _unknown(where)
@@ -50,7 +52,7 @@ def edit_session(
     When ``act`` raises, nothing has happened. With ``create`` a session that is not there is begun.
     """
     where = (namespace, check_session(name))
-    with backends.sessions.lock, _turn(backends, where) as transaction:
+    with backends.sessions.turn(where), _turn(backends, where) as transaction:
         session = _open(backends, transaction, where)
         if session is None:
             if not create:
@@ -86,6 +88,29 @@ def append_messages(
     return edit_session(backends, namespace, name, act, create=True)
 
 
+def append_transcript(
+    backends: Backends, namespace: Namespace, name: str, text: str, *, format: str | None, options: dict[str, Any]
+) -> tuple[str, ...]:
+    """Add the messages of a transcript, which may go on from what the session holds. The ids of the messages."""
+    where = (namespace, check_session(name))
+    with backends.sessions.turn(where), backends.ledger.snapshot() as snapshot:
+        session = _open(backends, snapshot, where)
+        earlier = [] if session is None else list(session.memory.messages)
+    # Reading may take long: it is done before anything is locked, and again in the rare case that somebody was faster.
+    messages = [_checked(m) for m in _bounded(read_transcript(text, format=format, after=earlier).messages)]
+
+    def act(memory: WorkingMemory) -> tuple[str, ...]:
+        set_options(memory, options)
+        fresh = messages
+        if len(memory.messages) != len(earlier):
+            found = read_transcript(text, format=format, after=memory.messages).messages
+            fresh = [_checked(message) for message in found]
+        memory.append(fresh)
+        return tuple(message.id for message in fresh)
+
+    return edit_session(backends, namespace, name, act, create=True)
+
+
 def set_options(memory: WorkingMemory, options: dict[str, Any]) -> Edit | None:
     """Set options that differ from what they are; None when none does."""
     changes = [memory.change(Cell.OPTION, option, value) for option, value in options.items()]
@@ -106,10 +131,21 @@ def session_exists(backends: Backends, namespace: Namespace, name: str) -> bool:
         return snapshot.session_key(namespace, check_session(name)) is not None
 
 
+def drop_erased(backends: Backends) -> None:
+    """Let go of sessions that another process has erased."""
+    known = backends.sessions.known()
+    if not known:
+        return
+    with backends.ledger.snapshot() as snapshot:
+        gone = [where for where, key in known if snapshot.session_key(*where) != key]
+    for where in gone:
+        backends.sessions.forget(where)
+
+
 def erase_session(backends: Backends, namespace: Namespace, name: str) -> None:
     """Destroy a session for good, with everything that was said in it. Raises `InvalidInput` when there is none."""
     where = (namespace, check_session(name))
-    with backends.sessions.lock:
+    with backends.sessions.turn(where):
         with backends.ledger.transaction() as transaction:
             key = transaction.session_key(*where)
             if key is None:
@@ -182,6 +218,8 @@ def _store(backends: Backends, transaction: LedgerTransaction, session: LiveSess
 
 def _bounded(messages: Iterable[Message]) -> list[Message]:
     found = list(messages)
+    if not found:
+        raise InvalidInput("There are no messages to append.", hint="Give at least one.")
     if len(found) > MAX_MESSAGES_AT_ONCE:
         raise InvalidInput(
             f"There are {len(found):,} messages at once.", hint=f"Append at most {MAX_MESSAGES_AT_ONCE:,} at a time."
@@ -190,6 +228,11 @@ def _bounded(messages: Iterable[Message]) -> list[Message]:
 
 
 def _checked(message: Message) -> Message:
+    """A message that can be stored and shown, whoever made it. Raises `InvalidInput`."""
+    if not isinstance(message, Message) or not isinstance(message.role, Role) or not isinstance(message.text, str):
+        raise InvalidInput(
+            f"{str(message)[:80]!r} is not a message.", hint="Give a Message with a Role and a text, or a transcript."
+        )
     labels = [message.id, message.name, message.answers, *(part for c in message.calls for part in (c.id, c.name))]
     for label in labels:
         if label:  # a message without an id is given one
@@ -201,6 +244,13 @@ def _checked(message: Message) -> Message:
                 hint=f"At most {MAX_MESSAGE_CHARS:,} fit into one message.",
             )
         check_unicode(text, f"The {name} of {message.id!r}")
+    if message.opaque:
+        try:
+            check_unicode(json.dumps(dict(message.opaque), ensure_ascii=False), f"opaque of {message.id!r}")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(
+                f"opaque of {message.id!r} is not JSON ({error}).", hint="Give what the provider sent."
+            ) from None
     return message
 
 

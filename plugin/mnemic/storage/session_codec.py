@@ -64,8 +64,10 @@ def decode_edit(text: str) -> Edit:
 def _encode(cell: Cell, value: Any) -> Any:
     if value is None or cell not in _DECODERS:
         return value
+    if cell is Cell.EXPANDED:
+        return [[id, _encode(Cell.DISPLAY, display)] for id, display in value]
     return {field.name: encoded for field in fields(value) if (encoded := getattr(value, field.name)) is not None} | (
-        {"folds": [[id, _encode(Cell.DISPLAY, display)] for id, display in value.folds]} if cell is Cell.SUBGOAL else {}
+        {"folds": _encode(Cell.EXPANDED, value.folds)} if cell is Cell.SUBGOAL else {}
     )
 
 
@@ -78,7 +80,11 @@ def _display(body: dict[str, Any]) -> Display:
 
 
 def _subgoal(body: dict[str, Any]) -> Subgoal:
-    return Subgoal(**{**body, "folds": tuple((FragmentId(id), _display(display)) for id, display in body["folds"])})
+    return Subgoal(**{**body, "folds": _folds(body["folds"])})
+
+
+def _folds(body: Any) -> tuple[tuple[FragmentId, Display], ...]:
+    return tuple((FragmentId(id), _display(display)) for id, display in body)
 
 
 def _task(body: dict[str, Any]) -> Task:
@@ -89,11 +95,12 @@ def _search_hit(body: dict[str, Any]) -> SearchHit:
     return SearchHit(**{**body, "message_id": MessageId(body["message_id"])})
 
 
-_DECODERS: Mapping[Cell, Callable[[dict[str, Any]], Any]] = {
+_DECODERS: Mapping[Cell, Callable[[Any], Any]] = {
     Cell.FRAGMENT: lambda body: Fragment(**body),
     Cell.DISPLAY: _display,
     Cell.WAITING: _display,
     Cell.SUBGOAL: _subgoal,
+    Cell.EXPANDED: _folds,
     Cell.TASK: _task,
     Cell.SEARCH_HIT: _search_hit,
 }

@@ -29,9 +29,11 @@ MAX_STEPS = "max_steps"
 POLICY_TOOL = "folding_policy"
 
 # The last line of an answer in a text protocol; the first word of an action is its verb.
-_ACTION_LINE = re.compile(r"^[ \t]*action[ \t]*:[ \t]*([\w-]+)[^\n]*\s*\Z", re.IGNORECASE | re.MULTILINE)
+_ACTION_LINE = re.compile(r"[ \t]*+action[ \t]*+:[ \t]*+([\w-]++)", re.IGNORECASE)
 _CHUNK_EDITS = ("open_subgoal", "close_subgoal")
 _SAID = ("caller", "model")
+# What is retrieved is folded again as it was when the next subgoal begins.
+_TEMPORARY = ("retrieve", *_CHUNK_EDITS)
 
 
 class AutoFolding:
@@ -70,12 +72,14 @@ class AutoFolding:
     def follow(self) -> Edit | None:
         """Take in what came since, and record the policy's decisions as one automatic edit; None if there are none."""
         memory = self._memory
+        settled = 0 if self._edits_seen else self._settled()
         for edit in memory.edits[self._edits_seen :]:
             self._take_subgoals(edit)
             self._take_messages(edit.at_message)
             self._take_edit(edit)
         self._edits_seen = len(memory.edits)
         self._take_messages(len(memory.messages))
+        self._touched = {index for index in self._touched if self._position(index) >= settled}
         touched = dict.fromkeys(self._parts[index] for index in sorted(self._touched))
         changes = [change for part in touched for change in self._changes(part)]
         self._touched.clear()
@@ -95,6 +99,18 @@ class AutoFolding:
         """Where the policy cut the conversation: for each closed chunk, the message at which the next one begins."""
         ends = [end for end in self._folder.chunk_ends if end < len(self._parts)]
         return [self._memory.position(self._parts[end][0]) for end in ends]
+
+    def _settled(self) -> int:
+        """Up to which message the journal holds decisions of this policy: they stand, whoever counted tokens then."""
+        for edit in reversed(self._memory.edits):
+            if edit.tool == POLICY_TOOL:
+                return edit.at_message
+            if any(change.cell is Cell.OPTION and change.key in (FOLDING, MAX_STEPS) for change in edit.changes):
+                return 0
+        return 0
+
+    def _position(self, index: int) -> int:
+        return self._memory.position(self._parts[index][0])
 
     def _take_messages(self, upto: int) -> None:
         for message in self._memory.messages[self._messages_seen : upto]:
@@ -140,7 +156,7 @@ class AutoFolding:
             if change.cell is Cell.FRAGMENT:
                 fragment = change.after or change.before
                 self._part_of[change.key] = (fragment.message_id, fragment.call_id)
-            elif own:
+            elif own or edit.tool in _TEMPORARY:
                 continue
             elif change.cell is Cell.DISPLAY:
                 self._exclude(self._part_of[change.key], visible=change.after is None)
@@ -207,9 +223,11 @@ def _items(memory: WorkingMemory, message: Message) -> list[tuple[PartKey, Item]
             )
         ]
     items: list[tuple[PartKey, Item]] = []
-    step = _ACTION_LINE.search(message.text) if not message.calls else None
+    thought, _, action = message.text.rstrip().rpartition("\n")
+    action = message.text[len(message.text.rstrip()) - len(action) :]
+    step = _ACTION_LINE.match(action) if not message.calls else None
     if step is not None:
-        thought, action = message.text[: step.start()].rstrip("\n"), message.text[step.start() :]
+        thought = thought.rstrip("\n")
         if thought:
             items.append((text, Item(kind=ItemKind.THOUGHT, text=thought)))
         items.append((text, Item(kind=ItemKind.CALL, text=action, name=step.group(1))))

@@ -143,9 +143,11 @@ def _json_spans(text: str, fences: Sequence[tuple[int, int]]) -> list[tuple[int,
     """Objects and arrays that begin a line, found by their brackets: one pass, strings skipped."""
     spans: list[tuple[int, int]] = []
     at = 0
-    for match in re.compile(r"^[ \t]*(?=[{\[])", re.MULTILINE).finditer(text):
+    starts = [low for low, _ in fences]
+    for match in re.compile(r"^[ \t]*+(?=[{\[])", re.MULTILINE).finditer(text):
         begin = match.end()
-        if begin < at or any(low <= begin < high for low, high in fences):
+        fence = bisect_left(starts, begin + 1) - 1
+        if begin < at or (fence >= 0 and begin < fences[fence][1]):
             continue
         end = _closing(text, begin)
         if end is None:
@@ -156,7 +158,8 @@ def _json_spans(text: str, fences: Sequence[tuple[int, int]]) -> list[tuple[int,
     return spans
 
 
-_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+# A string that never ends is taken whole, so that nothing is looked at twice.
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 
 
 def _closing(text: str, begin: int) -> int | None:

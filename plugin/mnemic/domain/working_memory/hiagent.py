@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import cast
 
 from mnemic.domain.folding.atoms import atoms_of
+from mnemic.domain.folding.visible import word_key
 from mnemic.domain.memory import Role
 from mnemic.domain.validation import check_text
-from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentId, FragmentState
+from mnemic.domain.working_memory import safety
+from mnemic.domain.working_memory.fragments import Display, FragmentId, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
-from mnemic.domain.working_memory.messages import Message
-from mnemic.domain.working_memory.prune import EMPTY_ARGUMENTS
+from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN, Message
 from mnemic.domain.working_memory.sculptor import Outcome
 from mnemic.domain.working_memory.session import PartKey, WorkingMemory
 from mnemic.domain.working_memory.subgoals import (
@@ -38,6 +38,7 @@ SummariseChunk = Callable[[str, str], str]
 
 RETRIEVE = "retrieve"
 MAX_SUMMARY_TOKENS = 80
+MAX_SUMMARY_CHARS = 20_000
 SUBGOAL_SUMMARY = "subgoal_summary"
 """The session's option: ``last_observation`` gives the published summary without a model, which loses a quarter of the
 values that are needed later (measured on recorded tool agents); without it those values follow the last observation."""
@@ -64,10 +65,11 @@ def open_subgoal(
             )
         changes += _closing(memory, active, at, summary, None, summarise, fold)
     changes += _collapse(memory)
-    number = subgoals[-1].number + 1 if subgoals else 1
+    number = memory.last_subgoal + 1
     changes.append(memory.change(Cell.SUBGOAL, str(number), Subgoal(number=number, text=text, opened_at=at)))
+    warnings = _warnings(memory, changes)
     edit = memory.record("open_subgoal", changes, arguments={"text": text})
-    return Outcome(said=f"Subgoal {number}: {text}", edit=edit, ids=(str(number),))
+    return Outcome(said=f"Subgoal {number}: {text}", edit=edit, ids=(str(number),), warnings=warnings)
 
 
 def close_subgoal(
@@ -80,10 +82,11 @@ def close_subgoal(
         raise InvalidInput("There is no open subgoal.", hint="Open one first.")
     changes = _closing(memory, active, len(memory.messages), summary, satisfied, summarise, fold)
     closed = next(change.after for change in changes if change.cell is Cell.SUBGOAL)
-    edit = memory.record("close_subgoal", changes, arguments={"summary": summary, "satisfied": satisfied})
+    warnings = _warnings(memory, changes)
+    edit = memory.record("close_subgoal", changes, arguments={"summary": closed.summary, "satisfied": satisfied})
     return Outcome(
         said=f"Closed subgoal {closed.number}, {edit.tokens_before - edit.tokens_after} tokens fewer: {closed.summary}",
-        edit=edit, ids=(str(closed.number),),
+        edit=edit, ids=(str(closed.number),), warnings=warnings,
     )  # fmt: skip
 
 
@@ -92,8 +95,9 @@ def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> Outcome:
     subgoals = {subgoal.number: subgoal for subgoal in memory.subgoals()}
     unknown = [number for number in numbers if number not in subgoals]
     if unknown or not numbers:
-        known = ", ".join(map(str, subgoals)) or "none yet"
-        raise InvalidInput(f"There is no subgoal {', '.join(map(str, unknown))}.", hint=f"Subgoals: {known}.")
+        known = f"1 to {memory.last_subgoal}" if subgoals else "none yet"
+        named = ", ".join(str(number)[:10] for number in unknown[:5]) + (" and more" if len(unknown) > 5 else "")
+        raise InvalidInput(f"There is no subgoal {named}.", hint=f"Name some of: {known}.")
     if _retrieves(memory) >= MAX_RETRIEVES_PER_STEP:
         raise InvalidInput(
             f"retrieve was used {MAX_RETRIEVES_PER_STEP} times without an action since.", hint="Take an action first."
@@ -103,8 +107,10 @@ def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> Outcome:
         subgoal = subgoals[number]
         if subgoal.is_open:
             continue  # it is shown in full anyway
-        changes.append(memory.change(Cell.EXPANDED, str(number), True))
-        changes += [memory.change(Cell.DISPLAY, id, None) for id, _ in subgoal.folds]
+        if memory.value(Cell.EXPANDED, str(number)) is None:
+            folded = _folded(memory, subgoal)
+            changes.append(memory.change(Cell.EXPANDED, str(number), folded))
+            changes += [memory.change(Cell.DISPLAY, id, None) for id, _ in folded]
     edit = memory.record(RETRIEVE, changes, arguments={"numbers": list(numbers)})
     shown = ", ".join(str(number) for number in dict.fromkeys(numbers))
     return Outcome(said=f"Shown in full: {shown}.", edit=edit, ids=tuple(map(str, dict.fromkeys(numbers))))
@@ -153,38 +159,59 @@ def active_chunk(memory: WorkingMemory) -> tuple[str, str] | None:
 def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -> str:
     """The history as text, in the published form: closed subgoals as two lines, the active and retrieved ones in full.
 
-    Over ``budget_tokens`` the oldest closed subgoals are left out, with a line that says which; they can be retrieved.
+    What users said and what is pinned stands in it whatever is closed. Over ``budget_tokens`` the oldest closed subgoals
+    are left out, with a line that says which; they can be retrieved. What is not closed is never left out.
     """
-    subgoals = memory.subgoals()
+    subgoals, view = memory.subgoals(), memory.render()
     blocks: list[tuple[int | None, str]] = []
-    first = subgoals[0].opened_at if subgoals else len(memory.messages)
-    blocks += [(None, _as_text(message)) for message in memory.messages[:first] if message.role is not Role.SYSTEM]
+    first = subgoals[0].opened_at if subgoals else len(view)
+    blocks += [(None, _as_text(message)) for message in view[:first] if message.role is not Role.SYSTEM]
     for subgoal, following in zip_longest(subgoals, subgoals[1:]):
-        chunk = memory.messages[subgoal.opened_at : subgoal.closed_at]
+        chunk = view[subgoal.opened_at : subgoal.closed_at]
         expanded = memory.value(Cell.EXPANDED, str(subgoal.number)) is not None
         if subgoal.is_open or expanded:
             head = f"Subgoal: {subgoal.text}" if expanded else f"{subgoal.number} Subgoal: {subgoal.text}"
             blocks.append((None, "\n".join([head, *(_as_text(message) for message in chunk)])))
         else:
-            said = [message.text for message in chunk if message.role is Role.USER]
-            blocks.append((subgoal.number, "\n".join([subgoal.closed_lines(), *said])))
+            blocks.append((subgoal.number, subgoal.closed_lines()))
+            kept = (m for m in chunk if m.role is Role.USER or memory.is_pinned(m.id))
+            blocks += [(None, _as_text(message)) for message in kept]
         end = None if following is None else following.opened_at
         if subgoal.closed_at is not None:
-            blocks += [(None, _as_text(message)) for message in memory.messages[subgoal.closed_at : end]]
+            blocks += [(None, _as_text(message)) for message in view[subgoal.closed_at : end]]
     return _within(memory, blocks, budget_tokens)
 
 
 def _within(memory: WorkingMemory, blocks: list[tuple[int | None, str]], budget_tokens: int | None) -> str:
-    left_out: list[int] = []
-    while True:
-        note = [f"(left out: subgoals {', '.join(map(str, left_out))}; retrieve shows them)"] if left_out else []
-        text = "\n".join([*note, *(block for number, block in blocks if number not in left_out)])
-        if budget_tokens is None or memory.count(text) <= budget_tokens:
-            return text
-        oldest = next((number for number, _ in blocks if number is not None and number not in left_out), None)
-        if oldest is None:
-            return text
-        left_out.append(oldest)
+    whole = "\n".join(block for _, block in blocks)
+    if budget_tokens is None or memory.count(whole) <= budget_tokens:
+        return whole
+    closed = [number for number, _ in blocks if number is not None]
+
+    def without(count: int) -> str:
+        out = set(closed[:count])
+        note = [f"(left out: subgoals {_ranges(closed[:count])}; retrieve shows them)"] if out else []
+        return "\n".join([*note, *(block for number, block in blocks if number not in out)])
+
+    low, high = 1, len(closed)
+    while low < high:
+        middle = (low + high) // 2
+        if memory.count(without(middle)) <= budget_tokens:
+            high = middle
+        else:
+            low = middle + 1
+    return without(min(low, len(closed)))
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers in few words: 1-3, 7."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _closing(
@@ -196,25 +223,24 @@ def _closing(
     closed = replace(subgoal, closed_at=end, summary=text, summary_source=source, satisfied=satisfied)
     changes: list[Change] = []
     folds: list[tuple[FragmentId, Display]] = []
+    before = after = 0
     for part in _foldable_parts(memory, chunk) if fold else ():
         cover, made = memory.covering(part)
+        if memory.display(cover.id) is not None:
+            continue  # the agent has put other words in its place already
         shown = EMPTY_ARGUMENTS if part[1] is not None else "" if folds else closed.closed_lines()
         display = Display(state=FragmentState.SUMMARIZED, text=shown, reason=f"subgoal {subgoal.number} was closed")
+        before += memory.part_tokens(part)
+        after += memory.tokens_if(part, shown or NOTHING_SHOWN)
         folds.append((cover.id, display))
         changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
-    parts = [memory.value(Cell.FRAGMENT, id) or _made(changes, id) for id, _ in folds]
-    before = sum(fragment.tokens for fragment in parts)
-    if sum(memory.count(display.text) for _, display in folds) >= before:
+    if after >= before:
         changes, folds = [], []  # the outcome would be longer than what it stands for
     return [*changes, memory.change(Cell.SUBGOAL, str(subgoal.number), replace(closed, folds=tuple(folds)))]
 
 
-def _made(changes: Sequence[Change], id: FragmentId) -> Fragment:
-    return cast(Fragment, next(change.after for change in changes if change.cell is Cell.FRAGMENT and change.key == id))
-
-
 def _foldable_parts(memory: WorkingMemory, chunk: Sequence[Message]) -> list[PartKey]:
-    """Texts and arguments of a chunk, a text first. What users said stays; so do signed thoughts and the pinned."""
+    """Texts and arguments of a chunk, a text first. What users said stays, and what is pinned."""
     parts: list[PartKey] = []
     for message in chunk:
         if message.role in (Role.USER, Role.SYSTEM) or memory.is_pinned(message.id):
@@ -227,14 +253,37 @@ def _foldable_parts(memory: WorkingMemory, chunk: Sequence[Message]) -> list[Par
 def _collapse(memory: WorkingMemory) -> list[Change]:
     """Fold what was retrieved: retrieval lasts until the next subgoal."""
     changes: list[Change] = []
-    for subgoal in memory.subgoals():
-        if memory.value(Cell.EXPANDED, str(subgoal.number)) is None:
-            continue
-        changes.append(memory.change(Cell.EXPANDED, str(subgoal.number), None))
+    for number, folded in memory.values(Cell.EXPANDED).items():
+        changes.append(memory.change(Cell.EXPANDED, number, None))
         changes += [
-            memory.change(Cell.DISPLAY, id, display) for id, display in subgoal.folds if memory.display(id) is None
+            memory.change(Cell.DISPLAY, id, display)
+            for id, display in folded
+            if memory.display(id) is None and not memory.is_pinned(memory.fragment(id).message_id)
         ]
     return changes
+
+
+def _folded(memory: WorkingMemory, subgoal: Subgoal) -> tuple[tuple[FragmentId, Display], ...]:
+    """Everything of a subgoal's messages that is not shown as it is, whoever folded it."""
+    found = []
+    for message in memory.messages[subgoal.opened_at : subgoal.closed_at]:
+        for part in ((message.id, None), *((message.id, call.id) for call in message.calls)):
+            cover = memory.cover(part)
+            for fragment in (*([cover] if cover else []), *memory.pieces(part)):
+                display = memory.display(fragment.id)
+                if display is not None:
+                    found.append((fragment.id, display))
+    return tuple(found)
+
+
+def _warnings(memory: WorkingMemory, changes: Sequence[Change]) -> tuple[str, ...]:
+    """What closing a subgoal takes out of view."""
+    made = {change.key: change.after for change in changes if change.cell is Cell.FRAGMENT}
+    shown = {change.key: change.after.text for change in changes if change.cell is Cell.DISPLAY and change.after}
+    covers = [made.get(id) or memory.fragment(id) for id in shown]
+    covers = [cover for cover in covers if not memory.is_pinned(cover.message_id)]
+    hidden = safety.check(memory, covers)
+    return (*hidden.warnings, *safety.name_lost(hidden, "\n".join(shown.values())))
 
 
 def _summary(
@@ -242,7 +291,7 @@ def _summary(
     summarise: SummariseChunk | None,
 ) -> tuple[str, SummarySource]:  # fmt: skip
     """One line, never empty: the caller's, the model's, else the last observation."""
-    if given is not None and (line := one_line(given)):
+    if given is not None and (line := one_line(check_text(given, name="summary", limit=MAX_SUMMARY_CHARS))):
         return line, "caller"
     if summarise is not None:
         try:
@@ -268,7 +317,8 @@ def _values(chunk: Sequence[Message], line: str) -> list[str]:
     texts = [message.text for message in chunk if message.role in (Role.TOOL, Role.ASSISTANT)]
     texts += [call.arguments for message in chunk for call in message.calls]
     found = dict.fromkeys(atom for text in texts for atom in atoms_of(text, phrases=False))
-    return [atom for atom in found if atom not in line]
+    said = f" {word_key(line)} "
+    return [atom for atom in found if f" {word_key(atom)} " not in said]
 
 
 def _retrieves(memory: WorkingMemory) -> int:

@@ -20,7 +20,7 @@ class Cell(StrEnum):
     WAITING = "waiting"  # by fragment id: Display that is held back until it pays
     PIN = "pin"  # by message id: the reason
     SUBGOAL = "subgoal"  # by number: Subgoal
-    EXPANDED = "expanded"  # by number of a subgoal: True
+    EXPANDED = "expanded"  # by number of a retrieved subgoal: what was shown of its fragments
     TASK = "task"  # by task id: Task
     SEARCH_HIT = "search_hit"  # by search id: SearchHit
     OPTION = "option"  # by name: a setting of the session

@@ -14,6 +14,8 @@ MessageId = NewType("MessageId", str)
 
 NOTHING_SHOWN = "·"
 """Stands where nothing of a message is left to show: some providers refuse empty content."""
+EMPTY_ARGUMENTS = "{}"
+"""What is shown of a call's arguments where nothing is left: providers demand an object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mnemic.domain.memory import Role
 from mnemic.domain.quoting import quote
-from mnemic.domain.working_memory.messages import NOTHING_SHOWN, Message
+from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN, Message
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.subgoals import open_subgoal_of
+from mnemic.domain.working_memory.summaries import shorten
 from mnemic.errors import InvalidInput
 
 
@@ -28,11 +29,12 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One cited piece of a pack: ``id`` says where it is from, ``text`` is how it is shown."""
+    """One cited piece of a pack: ``id`` says where it is from, ``text`` is how it is shown. ``cut``: only its beginning."""
 
     section: Section
     id: str
     text: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,9 @@ class ContextPack:
     left_out: tuple[LeftOut, ...]
 
 
+_RECALLED = (Section.LESSONS, Section.EXPERIENCES, Section.MEMORIES)
+_LEAST_CUT_TOKENS = 40
+_CUT_MARK_TOKENS = 5
 # Shares of what is left after pinned instructions and the goal; what one section does not use the next may.
 _SHARES = {Section.LESSONS: 0.15, Section.EXPERIENCES: 0.2, Section.MEMORIES: 0.4}
 _HOW = {
@@ -73,8 +78,8 @@ def session_blocks(memory: WorkingMemory) -> list[Block]:
     active = open_subgoal_of(memory.subgoals())
     begin = len(memory.messages) if active is None else active.opened_at
     pinned, history, current = [], [], []
-    for at, message in enumerate(memory.render()):
-        text = shown_text(message)
+    for at, (raw, message) in enumerate(zip(memory.messages, memory.render(), strict=True)):
+        text = shown_text(raw, message)
         if text is not None and memory.is_pinned(message.id):
             pinned.append(Block(section=Section.INSTRUCTIONS, id=message.id, text=text))
         elif text is not None and at < begin:
@@ -95,86 +100,103 @@ def assemble(
     """Choose from ``blocks`` (each section's in the order in which they matter, history's oldest first) what fits.
 
     Instructions and the goal are always there; then the newest steps of the subgoal at work, then lessons, experiences and
-    memories up to their shares, then the newest history. Raises `InvalidInput` when the budget is smaller than what must
-    be there.
+    memories up to their shares, then the newest history. Of the first step that does not fit, the beginning is there.
+    Raises `InvalidInput` when the budget is smaller than what must be there.
     """
-    goal_block = Block(section=Section.GOAL, id="goal", text=goal)
-    fixed = [block for block in blocks if block.section is Section.INSTRUCTIONS]
-    chosen: set[int] = {id(block) for block in [*fixed, goal_block]}
-    everything = [*blocks, goal_block]
-    needed = count_tokens(_text(everything, chosen))
+    by_section = {section: [block for block in blocks if block.section is section] for section in Section}
+    chosen = {section: [] if section is not Section.INSTRUCTIONS else by_section[section] for section in Section}
+    chosen[Section.GOAL] = [Block(section=Section.GOAL, id="goal", text=goal)]
+    needed = count_tokens(_text(chosen))
     if needed > budget_tokens:
         raise InvalidInput(
             f"The pinned instructions and the goal take {needed} tokens; the budget is {budget_tokens}.",
             hint=f"Give at least {needed}, or unpin something.",
         )
-    cost = {id(block): count_tokens(block.text) + 1 for block in blocks}
-    # A section's heading is paid for by its first block; the exact count below corrects what this estimates.
-    left = budget_tokens - needed - sum(count_tokens(f"## {section.value}\n\n") + 2 for section in Section)
-    room = max(left, 0)
-    current = [block for block in blocks if block.section is Section.SUBGOAL]
-    room -= _take([*current[:1], *reversed(current[1:])], room, cost, chosen)
+
+    def take(section: Section, found: Sequence[Block], room: int) -> int:
+        """Choose in order while it fits; how many tokens that takes. A gap in a conversation would mislead."""
+        used = 0
+        for block in found:
+            cost = count_tokens(block.text) + 1
+            if used + cost > room and section in _RECALLED:
+                continue
+            if used + cost > room:
+                block = _cut(block, room - used, count_tokens)
+                cost = count_tokens(block.text) + 1 if block.text else room + 1
+            if used + cost > room:
+                break
+            chosen[section].append(block)
+            used += cost
+            if block.cut:
+                break
+        return used
+
+    # A section's heading is paid for whether it is there or not; the exact count below corrects what this estimates.
+    left = max(budget_tokens - needed - sum(count_tokens(f"## {section.value}\n\n") + 2 for section in Section), 0)
+    current = by_section[Section.SUBGOAL]
+    room = left - take(Section.SUBGOAL, [*current[:1], *reversed(current[1:])], left)
     for section, share in _SHARES.items():
-        found = [block for block in blocks if block.section is section]
-        room -= _take(found, min(room, int(left * share)), cost, chosen)
-    history = [block for block in blocks if block.section is Section.HISTORY]
-    _take(list(reversed(history)), room, cost, chosen)
-    text = _text(everything, chosen)
-    for block in [*history, *(b for s in reversed(_SHARES) for b in reversed(blocks) if b.section is s), *current]:
-        if count_tokens(text) <= budget_tokens:
-            break
-        chosen.discard(id(block))
-        text = _text(everything, chosen)
-    order = list(Section)
-    shown = sorted((b for b in everything if id(b) in chosen), key=lambda block: order.index(block.section))
+        room -= take(section, by_section[section], min(room, int(left * share)))
+    take(Section.HISTORY, list(reversed(by_section[Section.HISTORY])), room)
+    place = {block.id: at for at, block in enumerate(blocks)}
+    for section in (Section.SUBGOAL, Section.HISTORY):
+        chosen[section].sort(key=lambda block: place[block.id])
+    for section in (Section.HISTORY, *reversed(_SHARES), Section.SUBGOAL):
+        while chosen[section] and count_tokens(_text(chosen)) > budget_tokens:
+            chosen[section].pop(0 if section in (Section.HISTORY, Section.SUBGOAL) else -1)
+    text = _text(chosen)
+    shown = tuple(block for section in Section for block in chosen[section])
     return ContextPack(
-        text=text, tokens=count_tokens(text), budget_tokens=budget_tokens, token_counter=counter, blocks=tuple(shown),
-        left_out=tuple(_left_out(blocks, chosen, cost)),
+        text=text, tokens=count_tokens(text), budget_tokens=budget_tokens, token_counter=counter, blocks=shown,
+        left_out=tuple(_left_out(by_section, {block.id for block in shown if not block.cut}, count_tokens)),
     )  # fmt: skip
 
 
-def _take(blocks: Sequence[Block], room: int, cost: dict[int, int], chosen: set[int]) -> int:
-    """Choose blocks in order while they fit; how many tokens they take. A gap in a history would mislead: stop at one."""
-    used = 0
-    for block in blocks:
-        if used + cost[id(block)] > room:
-            break
-        chosen.add(id(block))
-        used += cost[id(block)]
-    return used
+def _cut(block: Block, room: int, count_tokens: Callable[[str], int]) -> Block:
+    """The beginning of a block, marked; without text when there is no room for that."""
+    if room < _LEAST_CUT_TOKENS:
+        return replace(block, text="", cut=True)
+    text = shorten(block.text, count_tokens=count_tokens, max_tokens=room - _CUT_MARK_TOKENS)
+    return replace(block, text=f"{text}\n[cut]", cut=True)
 
 
-def _text(blocks: Sequence[Block], chosen: set[int]) -> str:
-    parts = []
-    for section in Section:
-        texts = [block.text for block in blocks if block.section is section and id(block) in chosen]
-        if texts:
-            parts.append("\n".join([f"## {section.value}", *texts]))
+def _text(chosen: Mapping[Section, Sequence[Block]]) -> str:
+    parts = [
+        "\n".join([f"## {section.value}", *(block.text for block in chosen[section])])
+        for section in Section
+        if chosen[section]
+    ]
     return "\n\n".join(parts)
 
 
-def _left_out(blocks: Sequence[Block], chosen: set[int], cost: dict[int, int]) -> list[LeftOut]:
+def _left_out(
+    by_section: Mapping[Section, Sequence[Block]], shown: set[str], count_tokens: Callable[[str], int]
+) -> list[LeftOut]:
     found = []
     for section in Section:
-        missing = [block for block in blocks if block.section is section and id(block) not in chosen]
+        missing = [block for block in by_section[section] if block.id not in shown]
         if missing:
             found.append(
                 LeftOut(
                     section=section,
                     ids=tuple(block.id for block in missing),
-                    tokens=sum(cost[id(block)] for block in missing),
+                    tokens=sum(count_tokens(block.text) + 1 for block in missing),
                     how=_HOW[section],
                 )
             )
     return found
 
 
-def shown_text(message: Message) -> str | None:
-    """A message as a cited block; None when nothing of it is left to show."""
+def shown_text(raw: Message, message: Message) -> str | None:
+    """A message as a cited block; None when edits have left nothing of it to show."""
     if message.role is Role.SYSTEM:
         return message.text
-    calls = [f"{call.name}({call.arguments})" for call in message.calls if call.arguments != "{}"]
-    text = "" if message.text == NOTHING_SHOWN else message.text
+    calls = [
+        f"{call.name}({call.arguments})"
+        for original, call in zip(raw.calls, message.calls, strict=True)
+        if call is original or call.arguments != EMPTY_ARGUMENTS
+    ]
+    text = "" if message is not raw and message.text == NOTHING_SHOWN else message.text
     if not text and not calls:
         return None
     # Whoever said it may have pasted anything: nothing in a message can pass for a heading or for another message.

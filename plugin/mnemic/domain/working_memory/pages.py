@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
+from functools import partial
 
 from mnemic.domain.quoting import visible
+from mnemic.domain.validation import check_count
 from mnemic.domain.working_memory.journal import Cell, Edit
 from mnemic.domain.working_memory.packs import shown_text
 from mnemic.domain.working_memory.session import WorkingMemory
-from mnemic.domain.working_memory.stats import context_stats, nudge
+from mnemic.domain.working_memory.stats import context_stats
 from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.domain.working_memory.summaries import shorten
-from mnemic.domain.working_memory.task_graph import tasks_of
-from mnemic.errors import InvalidInput
+from mnemic.domain.working_memory.task_graph import Task, tasks_of
+
+MIN_PAGE_TOKENS = 100
+MAX_PAGE_TOKENS = 10_000_000
 
 
 class Shown(StrEnum):
@@ -35,35 +38,41 @@ class Page:
 
 
 def page(memory: WorkingMemory, what: Shown, *, start: int, budget_tokens: int) -> Page:
-    """Entries from ``start`` on, whole where possible, at most ``budget_tokens``. Raises `InvalidInput` for a bad start."""
-    lines = _SOURCES[what]
-    count = len(memory.edits) if what is Shown.LOG else len(memory.messages)
-    if not 0 <= start <= count:
-        raise InvalidInput(f"The cursor is {start}.", hint=f"Give a number from 0 to {count}.")
-    shown: list[str] = [_head(memory)] if what is Shown.STATS and start == 0 else []
-    used = sum(map(memory.count, shown))
-    for at, text in islice(lines(memory), start, None):
+    """Entries from ``start`` on, whole where possible, at most ``budget_tokens``.
+
+    An entry that alone is too long is cut. Raises `InvalidInput` for a start that is not there and for a small budget.
+    """
+    check_count(budget_tokens, name="budget_tokens", low=MIN_PAGE_TOKENS, high=MAX_PAGE_TOKENS)
+    entries = _SOURCES[what](memory)
+    check_count(start, name="cursor", low=0, high=len(entries))
+    shown: list[str] = []
+    used = 0
+    for at in range(start, len(entries)):
+        text = entries[at]()
         if text is None:
             continue
         cost = memory.count(text) + 1
         if used + cost > budget_tokens:
             if shown:
                 return Page(text="\n".join(shown), next=at)
-            cut = shorten(text, count_tokens=memory.count, max_tokens=max(budget_tokens - 20, 1))
-            return Page(text=f"{cut}\n[cut]", next=at + 1 if at + 1 < count else None)
+            cut = shorten(text, count_tokens=memory.count, max_tokens=budget_tokens - 20)
+            return Page(text=f"{cut}\n[cut]", next=at + 1 if at + 1 < len(entries) else None)
         shown.append(text)
         used += cost
     return Page(text="\n".join(shown) or "Nothing yet.", next=None)
 
 
-def _view(memory: WorkingMemory) -> Iterator[tuple[int, str | None]]:
-    for at, message in enumerate(memory.render()):
-        yield at, shown_text(message)
+Entry = Callable[[], str | None]
+"""Makes one entry of a page when its turn comes; None for one that shows nothing."""
 
 
-def _log(memory: WorkingMemory) -> Iterator[tuple[int, str | None]]:
-    for at, edit in enumerate(memory.edits):
-        yield at, _logged(edit)
+def _view(memory: WorkingMemory) -> list[Entry]:
+    pairs = zip(memory.messages, memory.render(), strict=True)
+    return [partial(shown_text, raw, message) for raw, message in pairs]
+
+
+def _log(memory: WorkingMemory) -> list[Entry]:
+    return [partial(_logged, edit) for edit in memory.edits]
 
 
 def _logged(edit: Edit) -> str:
@@ -76,39 +85,33 @@ def _logged(edit: Edit) -> str:
     return "\n".join([line, *(f"  {id}: {reason}" for id, reason in reasons.items())])
 
 
-def _stats(memory: WorkingMemory) -> Iterator[tuple[int, str | None]]:
+def _stats(memory: WorkingMemory) -> list[Entry]:
     stats = context_stats(memory)
     fragments: dict[str, list[str]] = {}
     for fragment in stats.fragments:
         state = f"{fragment.state.value}{', waiting' if fragment.waiting else ''}"
         fragments.setdefault(fragment.message_id, []).append(f"{fragment.id} {state} {fragment.tokens}")
-    for at, message in enumerate(stats.messages):
-        parts = [f"{message.id} {message.role.value}"]
-        parts += [message.name] if message.name else []
-        parts += [call.id for call in memory.messages[at].calls]
-        parts.append(
-            f"{message.shown} of {message.tokens} tokens"
-            if message.shown != message.tokens
-            else f"{message.tokens} tokens"
-        )
+    lines = [
+        f"{len(stats.messages)} messages, {stats.shown:,} of {stats.tokens:,} tokens shown, {stats.edits} edits",
+        *([stats.nudge] if stats.nudge else []),
+        *map(_subgoal_line, memory.subgoals()),
+        *map(_task_line, tasks_of(memory).values()),
+    ]
+    for message, raw in zip(stats.messages, memory.messages, strict=True):
+        parts = [f"{message.id} {message.role.value}", *([message.name] if message.name else [])]
+        parts += [call.id for call in raw.calls]
+        of = f" of {message.tokens}" if message.shown != message.tokens else ""
+        parts.append(f"{message.shown}{of} tokens")
         parts += [f"folding saves {message.foldable}"] if message.foldable else []
         parts += ["pinned"] if message.pinned else []
         parts += [f"[{'; '.join(fragments[message.id])}]"] if message.id in fragments else []
-        yield at, visible(" · ".join(parts))
+        lines.append(visible(" · ".join(parts)))
+    return [partial(str, line) for line in lines]
 
 
-def _head(memory: WorkingMemory) -> str:
-    shown, raw = memory.shown_tokens(), memory.raw_tokens()
-    lines = [f"{len(memory.messages)} messages, {shown:,} of {raw:,} tokens shown, {len(memory.edits)} edits"]
-    if (reminder := nudge(memory)) is not None:
-        lines.append(reminder)
-    lines += [_subgoal_line(subgoal) for subgoal in memory.subgoals()]
-    lines += [
-        f"task {task.id} ({task.status.value}{', after ' + ', '.join(task.after) if task.after else ''}): "
-        f"{visible(task.title)}"
-        for task in tasks_of(memory).values()
-    ]
-    return "\n".join(lines)
+def _task_line(task: Task) -> str:
+    after = f", after {', '.join(task.after)}" if task.after else ""
+    return f"task {task.id} ({task.status.value}{after}): {visible(task.title)}"
 
 
 def _subgoal_line(subgoal: Subgoal) -> str:
@@ -116,7 +119,7 @@ def _subgoal_line(subgoal: Subgoal) -> str:
     return f"subgoal {subgoal.number} ({state}): {visible(subgoal.text)}"
 
 
-_SOURCES: dict[Shown, Callable[[WorkingMemory], Iterator[tuple[int, str | None]]]] = {
+_SOURCES: dict[Shown, Callable[[WorkingMemory], list[Entry]]] = {
     Shown.VIEW: _view,
     Shown.STATS: _stats,
     Shown.LOG: _log,

@@ -50,6 +50,10 @@ def release(memory: WorkingMemory, *, prices: CachePrices | None = None, force: 
     if not waiting:
         return None
     fragments = [memory.fragment(id) for id in waiting]
+    # What was pinned since must stay in view.
+    fragments = [fragment for fragment in fragments if not memory.is_pinned(fragment.message_id)]
+    if not fragments:
+        return None
     first = min(memory.position(fragment.message_id) for fragment in fragments)
     saved = sum(
         fragment.tokens - memory.count(waiting[fragment.id].text)
@@ -60,7 +64,7 @@ def release(memory: WorkingMemory, *, prices: CachePrices | None = None, force: 
     if not force and not (prices or CachePrices()).pays(saved_tokens=saved, suffix_tokens=suffix):
         return None
     changes = []
-    for id, display in list(waiting.items()):
+    for id, display in [(fragment.id, waiting[fragment.id]) for fragment in fragments]:
         changes += [memory.change(Cell.DISPLAY, id, display), memory.change(Cell.WAITING, id, None)]
     return memory.record(
         "release", changes, arguments={"saved": saved, "suffix": suffix, "forced": force}, automatic=not force

@@ -14,7 +14,7 @@ from mnemic.domain.validation import check_text
 from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
-from mnemic.domain.working_memory.messages import Message
+from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, Message
 from mnemic.domain.working_memory.prefix_cache import record_hiding
 from mnemic.domain.working_memory.sculptor import Outcome
 from mnemic.domain.working_memory.session import PartKey, WorkingMemory
@@ -22,7 +22,6 @@ from mnemic.errors import InvalidInput
 
 MAX_MEMORY_CHARS = 20_000
 MAX_DELETED = 1_000
-EMPTY_ARGUMENTS = "{}"
 
 
 def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str], inline: bool = False) -> Outcome:
@@ -46,7 +45,9 @@ def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str]
             continue
         caller = memory.messages[at]
         parts.append((caller.id, call_id))
-        if caller.text and (caller.id, None) not in parts and {call.id for call in caller.calls} <= gone_calls:
+        gone_before = {call.id for call in caller.calls if _is_hidden(memory, (caller.id, call.id))}
+        all_gone = {call.id for call in caller.calls} <= gone_calls | gone_before
+        if caller.text and (caller.id, None) not in parts and all_gone:
             parts.append((caller.id, None))
     changes: list[Change] = []
     covers: list[Fragment] = []
@@ -62,6 +63,11 @@ def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str]
         said=f"Pruned {len(positions)} records, {edit.tokens_before - edit.tokens_after} tokens. Kept: {text}",
         edit=edit, ids=tuple(cover.id for cover in covers), warnings=(*hidden.warnings, *safety.name_lost(hidden, text)),
     )  # fmt: skip
+
+
+def _is_hidden(memory: WorkingMemory, part: PartKey) -> bool:
+    cover = memory.cover(part)
+    return cover is not None and memory.display(cover.id) is not None
 
 
 def _record(memory: WorkingMemory, id: str) -> int:

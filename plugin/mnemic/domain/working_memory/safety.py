@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnemic.domain.folding.visible import word_key
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.fragments import Fragment
 from mnemic.domain.working_memory.journal import Cell
@@ -54,7 +55,7 @@ def check(memory: WorkingMemory, fragments: Sequence[Fragment]) -> Hidden:
             )
         if not is_safe(memory) or fragment.call_id is not None:
             continue
-        if message.role is Role.USER and at == memory.last_user_at and not _answered(memory, at):
+        if message.role is Role.USER and not _answered(memory, at):
             raise InvalidInput(
                 f"{fragment.id} belongs to the user's request {message.id}, which has no answer yet.",
                 hint="Answer it first.",
@@ -72,7 +73,9 @@ def check(memory: WorkingMemory, fragments: Sequence[Fragment]) -> Hidden:
 
 def name_lost(hidden: Hidden, shown: str) -> tuple[str, ...]:
     """A warning that names the latest values that are not in ``shown``."""
-    lost = [line.strip() for line in (*hidden.kept_lines, *hidden.single_lines) if line.strip() not in shown]
+    view = f" {word_key(shown)} "
+    lines = (line.strip() for line in (*hidden.kept_lines, *hidden.single_lines))
+    lost = [line for line in lines if f" {word_key(line)} " not in view]
     if not lost:
         return ()
     named = "; ".join(line[:80] for line in lost[:_NAMED])
@@ -81,7 +84,9 @@ def name_lost(hidden: Hidden, shown: str) -> tuple[str, ...]:
 
 
 def _answered(memory: WorkingMemory, at: int) -> bool:
-    return any(message.role is Role.ASSISTANT and not message.calls for message in memory.messages[at + 1 :])
+    """Whether the assistant has spoken since, and not only called tools."""
+    later = range(len(memory.messages) - 1, at, -1)
+    return any(memory.messages[n].role is Role.ASSISTANT and not memory.messages[n].calls for n in later)
 
 
 def _is_open_error(memory: WorkingMemory, at: int) -> bool:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from mnemic.domain.memory import Role
+from mnemic.domain.quoting import quote
 from mnemic.domain.validation import check_count, check_text
 from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import (
@@ -112,11 +113,13 @@ def fragment_context(
 def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     """Hide a fragment; a marker stays, and the lines that hold the latest value of their key (`safety`)."""
     fragment = memory.fragment(fragment_id)
+    _check_uncovered(memory, fragment)
     hidden = safety.check(memory, [fragment])
     marker = fold_marker(fragment.id, fragment.tokens)
     shown = "\n".join([marker, *hidden.kept_lines])
-    if hidden.kept_lines and memory.original(fragment).endswith("\n"):
-        shown += "\n"  # what follows begins a line of its own
+    rest = memory.part_text((fragment.message_id, fragment.call_id))[fragment.end :]
+    if hidden.kept_lines and rest and not rest.startswith("\n"):
+        shown += "\n"  # what follows must not run into a value
     if hidden.kept_lines and memory.count(shown) >= fragment.tokens:
         raise InvalidInput(
             f"Nothing of {fragment_id} can be folded: its lines hold the latest values of their keys.",
@@ -136,9 +139,19 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
         warnings = (*warnings, f"The marker is as long as {fragment_id} itself: this saves nothing.")
     kept = f" {len(hidden.kept_lines)} lines with latest values stay." if hidden.kept_lines else ""
     return Outcome(
-        said=f"Folded {fragment_id}: {fragment.tokens} tokens hidden.{kept}", edit=edit, ids=(fragment.id,),
+        said=f"{_done(memory, fragment, 'Folded')}: {fragment.tokens} tokens hidden.{kept}", edit=edit, ids=(fragment.id,),
         warnings=warnings,
     )  # fmt: skip
+
+
+def _check_uncovered(memory: WorkingMemory, fragment: Fragment) -> None:
+    """A piece of what is hidden as a whole cannot be hidden again."""
+    cover = memory.cover((fragment.message_id, fragment.call_id))
+    if cover is not None and cover.id != fragment.id and memory.display(cover.id) is not None:
+        raise InvalidInput(
+            f"{fragment.id} lies in {cover.id}, which is {memory.state(cover.id).value} as a whole.",
+            hint=f"Restore {cover.id} first.",
+        )
 
 
 def summarize_fragment(
@@ -147,6 +160,7 @@ def summarize_fragment(
     """Show a summary of a fragment in its place: ``summarise``'s, else the telling lines of it."""
     check_text(focus, name="focus", limit=MAX_FOCUS_CHARS)
     fragment = memory.fragment(fragment_id)
+    _check_uncovered(memory, fragment)
     hidden = safety.check(memory, [fragment])
     original = memory.original(fragment)
     room = fragment.tokens - memory.count(summary_marker(fragment.id, "", focus))
@@ -173,7 +187,7 @@ def summarize_fragment(
     )  # fmt: skip
     saved = edit.tokens_before - edit.tokens_after
     return Outcome(
-        said=f"Summarised {fragment_id}, {saved} tokens fewer: {summary}", edit=edit, ids=(fragment.id,),
+        said=f"{_done(memory, fragment, 'Summarised')}, {saved} tokens fewer: {summary}", edit=edit, ids=(fragment.id,),
         warnings=(*hidden.warnings, *safety.name_lost(hidden, shown)),
     )  # fmt: skip
 
@@ -181,11 +195,11 @@ def summarize_fragment(
 def restore_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     """Show the original again, whatever stood in its place."""
     fragment = memory.fragment(fragment_id)
-    edit = memory.record(
-        "restore_fragment",
-        [memory.change(Cell.DISPLAY, fragment.id, None), memory.change(Cell.WAITING, fragment.id, None)],
-        arguments={"fragment_id": fragment_id},
-    )
+    cover = memory.cover((fragment.message_id, fragment.call_id))
+    ids = dict.fromkeys([fragment.id, *([cover.id] if cover else [])])
+    cells = (Cell.DISPLAY, Cell.WAITING)
+    changes = [memory.change(cell, id, None) for id in ids for cell in cells]
+    edit = memory.record("restore_fragment", changes, arguments={"fragment_id": fragment_id})
     return Outcome(said=f"Restored {fragment_id}, {fragment.tokens} tokens.", edit=edit, ids=(fragment.id,))
 
 
@@ -217,7 +231,8 @@ def search_context(
             )
             found[id] = hit
             lines.append(
-                f"{id} · {message.id} ({message.role.value}, {_state_at(memory, hit)}): "
+                f"{id} · {message.id} ({message.role.value}, {_state_at(memory, hit)}):"
+                + "\n"
                 + _window(message.text, hit, context_size)
             )
             begin += len(query)
@@ -384,7 +399,12 @@ def _state_at(memory: WorkingMemory, hit: SearchHit) -> str:
 
 
 def _window(text: str, hit: SearchHit, size: int) -> str:
-    return text[max(hit.start - size, 0) : hit.end + size]
+    return quote(text[max(hit.start - size, 0) : hit.end + size])
+
+
+def _done(memory: WorkingMemory, fragment: Fragment, what: str) -> str:
+    waits = memory.value(Cell.WAITING, fragment.id) is not None
+    return f"{fragment.id} waits for more edits, to be {what.lower()}" if waits else f"{what} {fragment.id}"
 
 
 def _preview(text: str, limit: int = 60) -> str:

@@ -43,6 +43,7 @@ class WorkingMemory:
         self.messages: list[Message] = []
         self.edits: list[Edit] = []
         self.last_user_at = -1
+        self.last_subgoal = 0
         self._count = count_tokens
         self._positions: dict[MessageId, int] = {}
         self._call_at: dict[str, int] = {}
@@ -91,7 +92,7 @@ class WorkingMemory:
 
     def position(self, message_id: str) -> int:
         """Where a message is, from 0. Raises `InvalidInput`."""
-        at = self._positions.get(cast(MessageId, message_id))
+        at = self._positions.get(cast(MessageId, message_id)) if isinstance(message_id, str) else None
         if at is None:
             raise InvalidInput(
                 f"There is no message {str(message_id)[:60]!r} in the session {self.session!r}.",
@@ -126,7 +127,7 @@ class WorkingMemory:
 
     def fragment(self, fragment_id: str) -> Fragment:
         """A fragment. Raises `InvalidInput`."""
-        found = self.value(Cell.FRAGMENT, fragment_id)
+        found = self.value(Cell.FRAGMENT, fragment_id) if isinstance(fragment_id, str) else None
         if found is None:
             raise InvalidInput(
                 f"There is no fragment {str(fragment_id)[:60]!r} in the session {self.session!r}.",
@@ -248,6 +249,10 @@ class WorkingMemory:
         """
         return [self._rendered.get(at, message) for at, message in enumerate(self.messages)]
 
+    def render_of(self, position: int) -> Message:
+        """One message as it is shown."""
+        return self._rendered.get(position, self.messages[position])
+
     def shown_tokens(self, position: int | None = None) -> int:
         """Tokens shown of one message, or of all."""
         return self._shown_tokens.total() if position is None else self._shown_tokens[position]
@@ -300,6 +305,8 @@ class WorkingMemory:
                 fragment = self.value(Cell.FRAGMENT, change.key)
                 if fragment is not None:
                     touched[fragment.message_id, fragment.call_id] = None
+            if change.cell is Cell.SUBGOAL:
+                self.last_subgoal = max(self.last_subgoal, int(change.key))
             if change.after is None:
                 cells.pop(change.key, None)
             else:

@@ -103,7 +103,7 @@ def thresholds(memory: WorkingMemory) -> tuple[int, int]:
 def _foldable(memory: WorkingMemory, at: int) -> int:
     """What folding a message's text safely would save."""
     message = memory.messages[at]
-    shown = memory.shown_tokens(at)
+    shown = memory.part_tokens((message.id, None)) if memory.render_of(at) is message else memory.shown_tokens(at)
     if memory.is_pinned(message.id) or shown < 2 * memory.count(fold_marker(_MARKER_ID, shown)):
         return 0
     fragment, _ = memory.covering((message.id, None))

@@ -9,6 +9,7 @@ from mnemic.domain.text import search_words
 
 _SPLIT = re.compile(r"\n+|(?<=[.!?])\s+(?=[^\s])")
 _WORD = re.compile(r"\w")
+_LOOKED_AT_CHARS = 1_000
 _MIN_LINE_TOKENS = 12
 _ERROR = re.compile(r"\b(error|exception|fail(?:ed|ure|s)?|denied|invalid|not found|cannot|refused|traceback)\b", re.I)
 _OUTCOME = re.compile(
@@ -31,8 +32,9 @@ def extract(text: str, *, focus: str, count_tokens: Callable[[str], int], max_to
     for at, line in enumerate(lines):
         words = set(search_words(line))
         score = 3.0 * len(wanted & words) / len(wanted) if wanted else 0.0
-        score += 2.0 * bool(_ERROR.search(line)) + 1.0 * bool(_OUTCOME.search(line))
-        score += min(len(_VALUE.findall(line)), 4) / 4
+        head = line[:_LOOKED_AT_CHARS]
+        score += 2.0 * bool(_ERROR.search(head)) + 1.0 * bool(_OUTCOME.search(head))
+        score += min(len(_VALUE.findall(head)), 4) / 4
         score += 0.5 * (at == 0) + 1.0 * (at == len(lines) - 1)
         scored.append((-score, at))
     chosen: dict[int, str] = {}
