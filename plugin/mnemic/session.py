@@ -11,9 +11,9 @@ from mnemic.errors import InvalidInput
 if TYPE_CHECKING:
     from mnemic.domain.working_memory.journal import Edit
     from mnemic.domain.working_memory.messages import Message
+    from mnemic.domain.working_memory.outcome import Outcome
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.domain.working_memory.pages import Page
-    from mnemic.domain.working_memory.sculptor import Outcome
     from mnemic.domain.working_memory.session import WorkingMemory
     from mnemic.domain.working_memory.stats import ContextStats
     from mnemic.memory import Memory

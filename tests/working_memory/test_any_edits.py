@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnemic.domain.memory import Role
-from mnemic.domain.working_memory import hiagent, sculptor, task_graph
+from mnemic.domain.working_memory import hiagent, sculptor, search, task_graph
 from mnemic.domain.working_memory.auto_folding import FOLDING, AutoFolding
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import Message
@@ -62,9 +62,9 @@ def act(memory: WorkingMemory, rng: random.Random) -> None:
     elif choice == 6:
         sculptor.restore_fragment(memory, fragment_id=rng.choice(fragments))
     elif choice == 7:
-        found = sculptor.search_context(memory, query="a", role="all", max_results=rng.randint(1, 50))
+        found = search.search_context(memory, query="a", role="all", max_results=rng.randint(1, 50))
         if found.ids:
-            sculptor.get_search_detail(memory, search_id=rng.choice(found.ids))
+            search.get_search_detail(memory, search_id=rng.choice(found.ids))
     elif choice == 8:
         results = [m.id for m in memory.messages if m.role is Role.TOOL] or [message("user", "").id]
         prune_context(memory, text="kept", delete_ids=rng.sample(results, min(len(results), rng.randint(1, 4))))

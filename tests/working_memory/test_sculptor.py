@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mnemic.domain.memory import Role
-from mnemic.domain.working_memory import sculptor
+from mnemic.domain.working_memory import sculptor, search
 from mnemic.domain.working_memory.fragments import FragmentState, make_id
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import Message
@@ -43,17 +43,17 @@ def test_s2_ranges_and_defaults_are_the_published_ones() -> None:
     searches: list[dict[str, Any]] = [
         {"context_size": 49}, {"context_size": 1001}, {"max_results": 51}, {"max_results": 0}, {"role": "tool"},
     ]  # fmt: skip
-    for search in searches:
+    for wrong in searches:
         with pytest.raises(InvalidInput):
-            sculptor.search_context(memory, query="line", **search)
-    hit = sculptor.search_context(memory, query="line 7").ids[0]
+            search.search_context(memory, query="line", **wrong)
+    hit = search.search_context(memory, query="line 7").ids[0]
     for size in (99, 2001):
         with pytest.raises(InvalidInput):
-            sculptor.get_search_detail(memory, search_id=hit, extended_context=size)
+            search.get_search_detail(memory, search_id=hit, extended_context=size)
     cut = sculptor.fragment_context(memory, start_marker="line 0 ", end_marker="line 99 of the story.")
     assert len(cut.ids) == 5
     assert all(re.fullmatch(r"f[0-9a-z]{5}", id) for id in cut.ids)
-    assert all(re.fullmatch(r"s[0-9a-z]{5}", id) for id in sculptor.search_context(memory, query="line").ids)
+    assert all(re.fullmatch(r"s[0-9a-z]{5}", id) for id in search.search_context(memory, query="line").ids)
     with pytest.raises(InvalidInput):  # the assistant said no such thing, and the default role is the user
         sculptor.fragment_context(memory, start_marker="Understood", end_marker="Understood")
 
@@ -90,15 +90,15 @@ def test_s4_search_is_literal_finds_what_is_folded_and_changes_nothing_in_view()
     cut = sculptor.fragment_context(memory, start_marker="The secret", end_marker="again.", num_fragments=1)
     sculptor.fold_fragment(memory, fragment_id=cut.ids[0])
     before = memory.render()
-    found = sculptor.search_context(memory, query="(one) [x]", context_size=50)
+    found = search.search_context(memory, query="(one) [x]", context_size=50)
     assert len(found.ids) == 2
     assert f"folded in {cut.ids[0]}" in found.said
     assert "visible" in found.said
-    assert sculptor.search_context(memory, query="(one).*").ids == ()
-    many = sculptor.search_context(memory, query="filler", max_results=50)
+    assert search.search_context(memory, query="(one).*").ids == ()
+    many = search.search_context(memory, query="filler", max_results=50)
     assert len(many.ids) == 50
     assert "there are more" in many.said
-    detail = sculptor.get_search_detail(memory, search_id=found.ids[1], extended_context=100)
+    detail = search.get_search_detail(memory, search_id=found.ids[1], extended_context=100)
     at = text.index("(one) [x] again")
     window = "\n".join(line.removeprefix("> ") for line in detail.said.split(":\n", 1)[1].split("\n"))
     assert window == text[at - 100 : at + len("(one) [x]") + 100]
@@ -108,7 +108,7 @@ def test_s4_search_is_literal_finds_what_is_folded_and_changes_nothing_in_view()
     assert memory.render()[-1].text == found.said
     memory.append([message("user", "next turn")])
     with pytest.raises(InvalidInput, match="expired"):
-        sculptor.get_search_detail(memory, search_id=found.ids[1])
+        search.get_search_detail(memory, search_id=found.ids[1])
 
 
 def stream(updates: int, seed: int = 5) -> tuple[list[str], dict[str, str]]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from mnemic.domain.memory import Namespace
 from mnemic.domain.validation import check_count, check_label
-from mnemic.domain.working_memory import hiagent, prune, sculptor, task_graph
+from mnemic.domain.working_memory import hiagent, prune, sculptor, search, task_graph
 from mnemic.domain.working_memory.auto_folding import FOLDING, MAX_STEPS
 from mnemic.domain.working_memory.hiagent import SUBGOAL_SUMMARY
 from mnemic.domain.working_memory.journal import Cell
+from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.prefix_cache import BATCHING, release
 from mnemic.domain.working_memory.safety import SAFE_FOLDING
-from mnemic.domain.working_memory.sculptor import Outcome
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import NUDGE_AT
 from mnemic.errors import InvalidInput
@@ -30,8 +30,8 @@ SCULPTOR_TOOLS: Mapping[str, Callable[..., Outcome]] = {
     "fold_fragment": sculptor.fold_fragment,
     "summarize_fragment": sculptor.summarize_fragment,
     "restore_fragment": sculptor.restore_fragment,
-    "search_context": sculptor.search_context,
-    "get_search_detail": sculptor.get_search_detail,
+    "search_context": search.search_context,
+    "get_search_detail": search.get_search_detail,
 }
 
 

@@ -11,7 +11,7 @@ from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentId, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change, Edit
 from mnemic.domain.working_memory.messages import Message, MessageId, ToolCall
-from mnemic.domain.working_memory.sculptor import SearchHit
+from mnemic.domain.working_memory.search import SearchHit
 from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.domain.working_memory.task_graph import Task, TaskStatus
 

@@ -19,7 +19,7 @@ from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import Display, FragmentId, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN, Message
-from mnemic.domain.working_memory.sculptor import Outcome
+from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.session import PartKey, WorkingMemory
 from mnemic.domain.working_memory.subgoals import (
     MAX_RETRIEVES_PER_STEP,

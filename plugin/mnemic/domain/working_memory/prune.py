@@ -15,8 +15,8 @@ from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, Message
+from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.prefix_cache import record_hiding
-from mnemic.domain.working_memory.sculptor import Outcome
 from mnemic.domain.working_memory.session import PartKey, WorkingMemory
 from mnemic.errors import InvalidInput
 

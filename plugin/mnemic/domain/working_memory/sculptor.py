@@ -7,12 +7,9 @@ changes a session by one edit, or raises `InvalidInput` and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from mnemic.domain.memory import Role
-from mnemic.domain.quoting import quote
 from mnemic.domain.validation import check_count, check_text
 from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import (
@@ -27,9 +24,11 @@ from mnemic.domain.working_memory.fragments import (
     solid_spans,
     summary_marker,
 )
-from mnemic.domain.working_memory.journal import Cell, Change, Edit
+from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import Message, MessageId
+from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.prefix_cache import record_hiding
+from mnemic.domain.working_memory.search import messages_of
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.summaries import extract, shorten
 from mnemic.errors import InvalidInput
@@ -44,26 +43,6 @@ SUMMARY_SHARE = 0.25  # of the original's tokens
 _MIN_SUMMARY_TOKENS = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a tool did. ``said`` is what the agent is told; ``warnings`` name what an edit has hidden."""
-
-    said: str
-    edit: Edit
-    ids: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchHit:
-    """Where a text was found: characters ``start`` to ``end`` (exclusive) of a message's original."""
-
-    message_id: MessageId
-    start: int
-    end: int
-    at_user_message: int
-
-
 def fragment_context(
     memory: WorkingMemory, *, start_marker: str, end_marker: str, num_fragments: int = 5, role: str = "user"
 ) -> Outcome:
@@ -73,7 +52,7 @@ def fragment_context(
     several messages; no piece does. Pieces that are in the way are given up if they are visible.
     """
     check_count(num_fragments, name="num_fragments", low=1, high=20)
-    start, end = _marked(memory, start_marker, end_marker, _messages_of(memory, role), role)
+    start, end = _marked(memory, start_marker, end_marker, messages_of(memory, role), role)
     spans = [
         (at, start[1] if at == start[0] else 0, end[1] if at == end[0] else len(memory.messages[at].text))
         for at in range(start[0], end[0] + 1)
@@ -203,82 +182,6 @@ def restore_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     return Outcome(said=f"Restored {fragment_id}, {fragment.tokens} tokens.", edit=edit, ids=(fragment.id,))
 
 
-def search_context(
-    memory: WorkingMemory, *, query: str, role: str = "user", max_results: int = 10, context_size: int = 200
-) -> Outcome:
-    """Find an exact text in the originals, folded or not; at most ``max_results`` (1-50) hits, in order.
-
-    ``context_size`` (50-1000) is how many characters are shown on each side. Ids of hits hold until the next user message.
-    """
-    check_text(query, name="query", limit=MAX_MARKER_CHARS)
-    check_count(max_results, name="max_results", low=1, high=50)
-    check_count(context_size, name="context_size", low=50, high=1_000)
-    found: dict[str, SearchHit] = {}
-    lines: list[str] = []
-    more = False
-    taken = memory.values(Cell.SEARCH_HIT)
-    for at in _messages_of(memory, role):
-        message, begin = memory.messages[at], 0
-        while (begin := message.text.find(query, begin)) >= 0:
-            if len(found) == max_results:
-                more = True
-                break
-            hit = SearchHit(
-                message_id=message.id, start=begin, end=begin + len(query), at_user_message=memory.last_user_at
-            )
-            id = make_id(
-                "s", lambda free: free in taken or free in found, memory.session, message.id, begin, len(memory.edits)
-            )
-            found[id] = hit
-            lines.append(
-                f"{id} · {message.id} ({message.role.value}, {_state_at(memory, hit)}):"
-                + "\n"
-                + _window(message.text, hit, context_size)
-            )
-            begin += len(query)
-        if more:
-            break
-    edit = memory.record(
-        "search_context", [memory.change(Cell.SEARCH_HIT, id, hit) for id, hit in found.items()],
-        arguments={"query": query, "role": role, "max_results": max_results, "context_size": context_size},
-    )  # fmt: skip
-    head = f"{len(found)} hit{'' if len(found) == 1 else 's'}{', and there are more' if more else ''}"
-    said = (
-        "\n".join([f"{head} for {query!r}:", *lines])
-        if found
-        else f"{query!r} does not occur in what role={role!r} said."
-    )
-    return Outcome(said=said, edit=edit, ids=tuple(found))
-
-
-def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context: int = 500) -> Outcome:
-    """A wider look at one hit: ``extended_context`` (100-2000) characters on each side."""
-    check_count(extended_context, name="extended_context", low=100, high=2_000)
-    hit = memory.value(Cell.SEARCH_HIT, search_id)
-    if not isinstance(hit, SearchHit):
-        raise InvalidInput(
-            f"There is no search hit {str(search_id)[:60]!r}.", hint="Use an id that search_context gave."
-        )
-    if hit.at_user_message != memory.last_user_at:
-        raise InvalidInput(
-            f"The search hit {search_id!r} has expired: a user message came since.", hint="Call search_context again."
-        )
-    text = memory.messages[memory.position(hit.message_id)].text
-    edit = memory.record("get_search_detail", arguments={"search_id": search_id, "extended_context": extended_context})
-    return Outcome(
-        said=f"{search_id} · {hit.message_id} ({_state_at(memory, hit)}):\n{_window(text, hit, extended_context)}",
-        edit=edit, ids=(search_id,),
-    )  # fmt: skip
-
-
-def _messages_of(memory: WorkingMemory, role: str) -> Sequence[int]:
-    if role not in ("user", "assistant", "all"):
-        raise InvalidInput(f"role is {str(role)[:40]!r}.", hint='Use "user", "assistant" or "all" (tools included).')
-    if role == "all":
-        return [at for at, message in enumerate(memory.messages) if message.role is not Role.SYSTEM]
-    return [at for at, message in enumerate(memory.messages) if message.role is Role(role)]
-
-
 def _marked(
     memory: WorkingMemory, start_marker: str, end_marker: str, positions: Sequence[int], role: str
 ) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -386,20 +289,6 @@ def _make_fragment(
     return Fragment(
         id=FragmentId(id), message_id=message.id, start=start, end=end, tokens=memory.count(message.text[start:end])
     )
-
-
-def _state_at(memory: WorkingMemory, hit: SearchHit) -> str:
-    """Whether what was found is in view."""
-    part = (hit.message_id, None)
-    cover = memory.cover(part)
-    over = [cover] if cover else []
-    over += [piece for piece in memory.pieces(part) if piece.start < hit.end and hit.start < piece.end]
-    hidden = next((piece for piece in over if memory.display(piece.id) is not None), None)
-    return "visible" if hidden is None else f"{memory.state(hidden.id).value} in {hidden.id}"
-
-
-def _window(text: str, hit: SearchHit, size: int) -> str:
-    return quote(text[max(hit.start - size, 0) : hit.end + size])
 
 
 def _done(memory: WorkingMemory, fragment: Fragment, what: str) -> str:

@@ -12,6 +12,7 @@ from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentId
 from mnemic.domain.working_memory.journal import Cell, Change, Edit
 from mnemic.domain.working_memory.latest_values import LatestValues
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN, Message, MessageId
+from mnemic.domain.working_memory.pairing import check_pairing
 from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.domain.working_memory.token_sums import TokenSums
 from mnemic.errors import InvalidInput
@@ -69,7 +70,7 @@ class WorkingMemory:
         Raises `InvalidInput` for an id that is taken and for a result that answers no call, or one that has its answer.
         """
         if not trusted:
-            self._check_new(messages)
+            check_pairing(messages, self)
         if tokens is None:
             tokens = [self.count_parts(message) for message in messages]
         for message, counts in zip(messages, tokens, strict=True):
@@ -405,37 +406,6 @@ class WorkingMemory:
         if call_id is None:
             return 0
         return 1 + next(number for number, call in enumerate(self.messages[at].calls) if call.id == call_id)
-
-    def _check_new(self, messages: Sequence[Message]) -> None:
-        ids: set[str] = set()
-        calls: set[str] = set()
-        answered: set[str] = set()
-        for message in messages:
-            if message.id in self._positions or message.id in ids:
-                raise InvalidInput(
-                    f"There is a message {message.id!r} in the session {self.session!r} already.",
-                    hint="Give each message an id of its own, or none.",
-                )
-            ids.add(message.id)
-            for call in message.calls:
-                if call.id in self._call_at or call.id in calls:
-                    raise InvalidInput(
-                        f"The call id {call.id!r} of the message {message.id!r} is taken.",
-                        hint="Give each tool call an id of its own.",
-                    )
-                calls.add(call.id)
-            if message.answers is None:
-                continue
-            if message.answers not in self._call_at and message.answers not in calls:
-                raise InvalidInput(
-                    f"The message {message.id!r} answers the call {message.answers!r}, which nobody made.",
-                    hint="Append the assistant's message with the call first.",
-                )
-            if message.answers in self._answer_at or message.answers in answered:
-                raise InvalidInput(
-                    f"The call {message.answers!r} has its answer already.", hint="A call is answered once."
-                )
-            answered.add(message.answers)
 
 
 def _fragment_in(changes: Sequence[Change], id: str) -> Fragment:

@@ -13,7 +13,7 @@ from typing import cast
 
 from mnemic.domain.validation import check_label
 from mnemic.domain.working_memory.journal import Cell, Change
-from mnemic.domain.working_memory.sculptor import Outcome
+from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
 
