@@ -175,9 +175,8 @@ def restore_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     """Show the original again, whatever stood in its place."""
     fragment = memory.fragment(fragment_id)
     cover = memory.cover((fragment.message_id, fragment.call_id))
-    ids = dict.fromkeys([fragment.id, *([cover.id] if cover else [])])
-    cells = (Cell.DISPLAY, Cell.WAITING)
-    changes = [memory.change(cell, id, None) for id in ids for cell in cells]
+    shown = [fragment] if cover is None or cover.id == fragment.id else [fragment, cover]
+    changes = [memory.change(cell, f.id, None) for f in shown for cell in (Cell.DISPLAY, Cell.WAITING)]
     edit = memory.record("restore_fragment", changes, arguments={"fragment_id": fragment_id})
     return Outcome(said=f"Restored {fragment_id}, {fragment.tokens} tokens.", edit=edit, ids=(fragment.id,))
 

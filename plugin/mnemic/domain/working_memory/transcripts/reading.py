@@ -73,18 +73,19 @@ def _read(parsed: Parsed, format: TranscriptFormat | None, after: Sequence[Messa
 
 def _open(parsed: Parsed) -> tuple[dict[str, Any], Sequence[Item]]:
     """The object around the messages (empty if there is none) and the messages."""
-    held = [item for item in parsed.items if isinstance(item.value, dict) and _holder(item.value) is not None]
-    if held and len(parsed.items) > 1:
+    items = list(parsed.items)
+    held = [item for item in items if isinstance(item.value, dict) and _holder(item.value) is not None]
+    if held and len(items) > 1:
         raise InvalidInput(
-            f"{held[0].where}: this is a conversation of its own, one of {len(parsed.items):,} lines.",
+            f"{held[0].where}: this is a conversation of its own, one of {len(items):,} lines.",
             hint="Give one of these lines at a time.",
         )
-    value = parsed.items[0].value
+    value = items[0].value
     if held:
         inner = value[_holder(value) or ""]
         return value, [Item(where=f"message {number}", value=message) for number, message in enumerate(inner, 1)]
     if parsed.lines:
-        return {}, parsed.items
+        return {}, items
     if isinstance(value, list):
         return {}, [Item(where=f"message {number}", value=message) for number, message in enumerate(value, 1)]
     if isinstance(value, dict):
