@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import re
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -129,34 +130,48 @@ def read_last(text: str) -> dict[str, str]:
     return dict(line.split(": ") for line in text.splitlines() if re.fullmatch(r"key\d\d: .+", line))
 
 
+def cut_stream(lines: list[str], *, safe: bool) -> tuple[WorkingMemory, tuple[str, ...]]:
+    """A session that holds the stream, cut into ten fragments."""
+    memory = with_text("\n".join(["BEGIN", *lines, "END"]), safe_folding=safe)
+    return memory, sculptor.fragment_context(memory, start_marker="BEGIN", end_marker="END", num_fragments=10).ids
+
+
 @pytest.mark.parametrize("updates", UPDATES)
-def test_s3_folding_seven_of_ten_loses_latest_values_and_safe_folding_none(updates: int) -> None:
+def test_s3_folding_seven_of_ten_as_published_loses_latest_values_of_keys_that_change_seldom(updates: int) -> None:
     shares, scores = [], []
-    for seed in range(4):
+    for seed in range(20 if updates <= 16 else 4):
         lines, latest = stream(updates, seed)
-        for safe in (False, True):
-            memory = with_text("\n".join(["BEGIN", *lines, "END"]), safe_folding=safe)
-            cut = sculptor.fragment_context(memory, start_marker="BEGIN", end_marker="END", num_fragments=10)
-            before = memory.shown_tokens()
-            for id in cut.ids[:7]:
-                try:
-                    sculptor.fold_fragment(memory, fragment_id=id)
-                except InvalidInput as error:
-                    assert safe and "latest values" in error.message
-            found = read_last(shown(memory)[1])
-            share = 1 - memory.shown_tokens() / before
-            if safe:
-                assert found == latest
-                assert share >= (0.30 if updates == 4 else 0.5), share
-            else:
-                shares.append(share)
-                scores.append(sum(found.get(key) == value for key, value in latest.items()) / KEYS)
-    score, share = sum(scores) / len(scores), sum(shares) / len(shares)
-    assert share == pytest.approx(0.70, abs=0.05)
+        memory, ids = cut_stream(lines, safe=False)
+        markers = 0
+        for id in ids[:7]:
+            sculptor.fold_fragment(memory, fragment_id=id)
+            display = memory.display(id)
+            markers += memory.count(display.text if display else "")
+        found = read_last(shown(memory)[1])
+        scores.append(sum(found.get(key) == value for key, value in latest.items()) / KEYS)
+        # The markers themselves are a twentieth of so short a stream; they are left out of the share.
+        shares.append(1 - (memory.shown_tokens() - markers) / memory.raw_tokens())
+    assert sum(shares) / len(shares) == pytest.approx(0.70, abs=0.03)
     if updates == 4:
-        assert score == pytest.approx(0.763, abs=0.07)
+        assert sum(scores) / len(scores) == pytest.approx(0.763, abs=0.05)
     elif updates >= 16:
-        assert score >= 0.97
+        assert sum(scores) / len(scores) >= 0.99
+
+
+@pytest.mark.parametrize("updates", UPDATES)
+def test_s3_safe_folding_keeps_every_latest_value_whatever_is_folded(updates: int) -> None:
+    shares = []
+    for seed in range(20 if updates <= 16 else 4):
+        lines, latest = stream(updates, seed)
+        memory, ids = cut_stream(lines, safe=True)
+        before = memory.shown_tokens()
+        for id in ids:
+            with suppress(InvalidInput):  # a fragment of nothing but latest values
+                sculptor.fold_fragment(memory, fragment_id=id)
+            assert read_last(shown(memory)[1]) == latest
+        shares.append(1 - memory.shown_tokens() / before)
+    share = sum(shares) / len(shares)
+    assert share >= {4: 0.60, 8: 0.75}.get(updates, 0.85), share
 
 
 @pytest.fixture(scope="module")

@@ -97,8 +97,9 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     marker = fold_marker(fragment.id, fragment.tokens)
     shown = "\n".join([marker, *hidden.kept_lines])
     rest = memory.part_text((fragment.message_id, fragment.call_id))[fragment.end :]
-    if hidden.kept_lines and rest and not rest.startswith("\n"):
-        shown += "\n"  # what follows must not run into a value
+    ends_line = safety.is_safe(memory) and memory.original(fragment).endswith("\n")
+    if (hidden.kept_lines or ends_line) and rest and not rest.startswith("\n"):
+        shown += "\n"  # what stays and what follows are lines of their own, as they were
     if hidden.kept_lines and memory.count(shown) >= fragment.tokens:
         raise InvalidInput(
             f"Nothing of {fragment_id} can be folded: its lines hold the latest values of their keys.",
