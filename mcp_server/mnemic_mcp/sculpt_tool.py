@@ -104,7 +104,7 @@ def sculpt_tool(holder: MemoryHolder) -> Callable[..., Any]:
     ) -> Annotated[CallToolResult, SculptView]:
         """Working memory of a long task. append what happens; cut, fold, summarise, restore, search it; prune results you
         are done with; work in subgoals, folded when closed until you retrieve them; compose all that matters for a goal
-        within budget_tokens. Nothing is lost: everything can be undone.
+        within budget_tokens. Originals are kept: every edit can be undone.
         """
         given = {
             "text": text, "role": role, "messages": messages, "folding": folding, "start_marker": start_marker,
@@ -190,6 +190,8 @@ async def _append(
     if (text is None) == (messages is None):
         raise ToolError("append needs text with its role, or messages, and not both.")
     if text is not None:
+        if not text.strip():
+            raise ToolError("The text is empty. Append what was said or found.")
         return await session.append(text, role=role or "user", folding=folding)
     return await session.append_transcript(json.dumps(messages), folding=folding)
 

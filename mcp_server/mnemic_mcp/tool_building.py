@@ -5,17 +5,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, get_args
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, model_validator
 from pydantic_core import PydanticCustomError
 
 from mnemic import Memory, MnemicError
 from mnemic_mcp.holder import MemoryHolder
+
+
+class _TextStaysText(FuncMetadata):
+    """The SDK reads JSON out of strings, for hosts that send lists as text. A text that is JSON must stay a text."""
+
+    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
+        fields = self.arg_model.model_fields
+        texts = {name for name, field in fields.items() if str in (field.annotation, *get_args(field.annotation))}
+        return {name: data[name] if name in texts else value for name, value in super().pre_parse_json(data).items()}
 
 
 def build_tool(
@@ -38,6 +47,8 @@ def build_tool(
             "_tidy": model_validator(mode="before")(classmethod(_tidier(loose))),  # type: ignore[arg-type]  # as its decorator takes
         },
     )
+    found = tool.fn_metadata
+    tool.fn_metadata = _TextStaysText(**{name: getattr(found, name) for name in type(found).model_fields})
     tool.fn_metadata.arg_model = strict
     tool.parameters = _compact(strict.model_json_schema(by_alias=True))
     if tool.fn_metadata.output_schema is not None:
@@ -46,13 +57,16 @@ def build_tool(
 
 
 _OFTEN_MEANT = {
-    "limit": "k",
-    "top_k": "k",
-    "n": "k",
-    "content": "text",
-    "id": "ids",
-    "category": "kind",
-    "date": "occurred_at",
+    "limit": ("k", "max_results"),
+    "top_k": ("k", "max_results"),
+    "n": ("k", "num_fragments"),
+    "content": ("text",),
+    "goal": ("text",),
+    "summary": ("text",),
+    "numbers": ("ids",),
+    "id": ("ids",),
+    "category": ("kind",),
+    "date": ("occurred_at",),
 }
 
 
@@ -66,14 +80,17 @@ def _tidier(model: type[BaseModel]) -> Callable[[Any, Any], Any]:
             return values
         for name in values:
             if name not in known:
-                meant = _OFTEN_MEANT.get(name) or next(iter(difflib.get_close_matches(name, known, 1)), None)
-                meant = f' Did you mean "{meant}"?' if meant in known else ""
+                often = [other for other in _OFTEN_MEANT.get(name, ()) if other in known]
+                meant = next(iter(often or difflib.get_close_matches(name, known, 1)), None)
+                meant = f' Did you mean "{meant}"?' if meant else ""
                 raise PydanticCustomError(
                     "unknown_argument",
                     'There is no argument "{name}".{meant} Known: {known}.',
                     {"name": name[:40], "meant": meant, "known": ", ".join(sorted(known))},
                 )
-        return {name: [value] if name in lists and isinstance(value, str) else value for name, value in values.items()}
+        return {
+            name: [value] if name in lists and isinstance(value, str | int) else value for name, value in values.items()
+        }
 
     return tidy
 

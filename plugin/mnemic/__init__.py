@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from mnemic.domain.memory import MemoryRecord as MemoryRecord
     from mnemic.domain.memory import NewMemory as NewMemory
     from mnemic.domain.memory import Remembered as Remembered
+    from mnemic.domain.memory import Role as Role
     from mnemic.domain.memory import Status as Status
     from mnemic.domain.provenance import Channel as Channel
     from mnemic.domain.provenance import Origin as Origin
     from mnemic.domain.recall import Hit as Hit
     from mnemic.domain.recall import RecallResult as RecallResult
+    from mnemic.domain.working_memory.messages import Message as Message
+    from mnemic.domain.working_memory.messages import ToolCall as ToolCall
     from mnemic.errors import MnemicError as MnemicError
     from mnemic.memory import Memory as Memory
     from mnemic.memory import open_memory as open_memory
@@ -37,14 +40,17 @@ _EXPORTS = {
     "Kind": "mnemic.domain.memory",
     "Memory": "mnemic.memory",
     "MemoryRecord": "mnemic.domain.memory",
+    "Message": "mnemic.domain.working_memory.messages",
     "MnemicError": "mnemic.errors",
     "NewMemory": "mnemic.domain.memory",
     "Origin": "mnemic.domain.provenance",
     "RecallResult": "mnemic.domain.recall",
     "Remembered": "mnemic.domain.memory",
+    "Role": "mnemic.domain.memory",
     "Session": "mnemic.session",
     "Settings": "mnemic.bootstrap",
     "Status": "mnemic.domain.memory",
+    "ToolCall": "mnemic.domain.working_memory.messages",
     "load_settings": "mnemic.bootstrap",
     "open_memory": "mnemic.memory",
 }
@@ -55,14 +61,17 @@ __all__ = [
     "Kind",
     "Memory",
     "MemoryRecord",
+    "Message",
     "MnemicError",
     "NewMemory",
     "Origin",
     "RecallResult",
     "Remembered",
+    "Role",
     "Session",
     "Settings",
     "Status",
+    "ToolCall",
     "__version__",
     "load_settings",
     "open_memory",

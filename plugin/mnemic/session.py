@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,14 +62,18 @@ class Session:
         found = [messages] if isinstance(messages, Message) else list(messages)
         return await self._run(append_messages, found, options=options)
 
-    async def append_transcript(self, text: str, *, format: str | None = None, **options: Any) -> tuple[str, ...]:
-        """Add the messages of a transcript: JSON of OpenAI, LangChain or Anthropic, a Claude Code session, and others.
+    async def append_transcript(
+        self, transcript: str | Sequence[dict[str, Any]], *, format: str | None = None, **options: Any
+    ) -> tuple[str, ...]:
+        """Add the messages of a transcript: OpenAI's, LangChain's or Anthropic's as JSON text or as dicts, a Claude Code
+        session, and others.
 
         It may go on from what the session holds, and answer calls made there. ``options`` are those of `append`.
         """
         from mnemic.services.sculpt import check_options
         from mnemic.services.sessions import append_transcript
 
+        text = transcript if isinstance(transcript, str) else json.dumps(list(transcript))
         return await self._run(append_transcript, text, format=format, options=check_options(options))
 
     async def exists(self) -> bool:
@@ -157,19 +162,32 @@ class Session:
 
     async def prune_context(self, memory: str, delete_ids: Sequence[str], *, inline: bool = False) -> Outcome:
         """Hide tool results, named by call or message id, and keep ``memory`` about them. All of them or none."""
-        return await self.sculpt("prune_context", memory_text=memory, delete_ids=list(delete_ids), inline=inline)
+        ids = [delete_ids] if isinstance(delete_ids, str) else list(delete_ids)
+        return await self.sculpt("prune_context", memory_text=memory, delete_ids=ids, inline=inline)
 
     async def open_subgoal(self, text: str, *, summary: str | None = None) -> Outcome:
         """Begin the next subgoal; the one at work is closed, with ``summary`` if given."""
         return await self.sculpt("open_subgoal", text=text, summary=summary)
 
+    async def take_answer(self, text: str) -> str | None:
+        """Append a model's answer in HiAgent's text protocol and do what it says.
+
+        ``Subgoal:`` and ``Action:`` lines begin the next subgoal; returns the action for the environment, whose observation
+        is appended with role *tool*. ``Action: retrieve(1, 3)`` shows those subgoals in full: nothing is appended, and None
+        says that the model is to be asked again. Raises `InvalidInput` with what to tell a model that left the protocol;
+        `mnemic.domain.working_memory.subgoals.PROTOCOL` explains it to one.
+        """
+        from mnemic.services.sculpt import take_answer
+
+        return await self._run(take_answer, text)
+
     async def close_subgoal(self, *, summary: str | None = None, satisfied: bool | None = None) -> Outcome:
         """End the subgoal at work and show its outcome in its place."""
         return await self.sculpt("close_subgoal", summary=summary, satisfied=satisfied)
 
-    async def retrieve(self, numbers: Sequence[int]) -> Outcome:
-        """Show closed subgoals in full until the next one begins."""
-        return await self.sculpt("retrieve", numbers=list(numbers))
+    async def retrieve(self, numbers: int | Sequence[int]) -> Outcome:
+        """Show closed subgoals in full until the next one begins; at most twice before the next observation."""
+        return await self.sculpt("retrieve", numbers=[numbers] if isinstance(numbers, int) else list(numbers))
 
     async def undo(self) -> Outcome:
         """Take the last edit back."""

@@ -16,7 +16,7 @@ def test_an_identical_result_is_shown_as_a_reference_while_the_first_is_in_view(
     made = feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
     assert len(made) == 1
     again = memory.append(result("get_r", reservation("economy")))
-    assert again == [Decision(index=3, shown="[same as #1]", reason="identical to the result of item 1")]
+    assert again == [Decision(index=3, shown="[same as #1]", reason="identical to the result #1")]
 
 
 def test_a_changed_result_is_shown_as_its_changes() -> None:
@@ -24,7 +24,7 @@ def test_a_changed_result_is_shown_as_its_changes() -> None:
     feed(memory, call("get_r", id="R1X9"), result("get_r", reservation("economy")), call("get_r", id="R1X9"))
     (change,) = memory.append(result("get_r", reservation("business")))
     assert change.shown == "[#1 with changes]\n-cabin=economy\n+cabin=business"
-    assert change.reason == "differs from item 1 in 1 line"
+    assert change.reason == "differs from #1 in 1 line"
 
 
 def test_references_use_the_names_that_the_host_gives() -> None:

@@ -200,3 +200,18 @@ async def test_a_transcript_goes_on_where_the_session_ended(tmp_path: Path) -> N
         assert [(m.id, m.role.value, m.answers) for m in await session.view()] == [
             ("msg1", "user", None), ("msg2", "assistant", None), ("msg3", "tool", "c1"),
         ]  # fmt: skip
+
+
+async def test_a_models_answers_in_the_text_protocol_open_subgoals_and_retrieve_them(tmp_path: Path) -> None:
+    async with quick(tmp_path) as memory:
+        session = memory.session("maze")
+        await session.append("Find the key.")
+        assert await session.take_answer("Subgoal: open the drawer\nAction: open drawer 1") == "open drawer 1"
+        await session.append("drawer 1 holds a pen and much else " * 20, role="tool")
+        assert await session.take_answer("Subgoal: open the door\nAction: open door") == "open door"
+        assert (await session.history()).count("much else") < 20
+        assert await session.take_answer("Action: retrieve(1)") is None
+        assert (await session.history()).count("much else") == 20
+        with pytest.raises(InvalidInput, match="Action"):
+            await session.take_answer("I wonder.")
+        assert len(await session.view()) == 4

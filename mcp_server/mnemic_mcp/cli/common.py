@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
+
+_NARROW = 100
 
 Home = Annotated[
     Path | None, typer.Option("--home", help="Folder of the memory (else MNEMIC_HOME, else the platform's).")
@@ -72,6 +74,31 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """A table in a terminal; lines with tabs between the cells when piped."""
+    out = console()
+    if not out.is_terminal:
+        for row in rows:
+            typer.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    if "text" in columns and out.width < _NARROW:
+        # Two lines for a memory: columns would leave the text a few letters wide.
+        for row in rows:
+            facts = [cell for name, cell in zip(columns, row, strict=True) if name != "text" and cell]
+            out.print(Text(" · ".join(facts), style="dim"))
+            out.print(Text(row[columns.index("text")]))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "score", "kind", "status"))
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out.print(table)
 
 
 def print_json(value: Any) -> None:

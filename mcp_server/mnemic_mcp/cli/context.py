@@ -9,7 +9,17 @@ import typer
 
 from mnemic import Memory
 from mnemic.errors import InvalidInput
-from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, progress_bar, with_memory
+from mnemic_mcp.cli.common import (
+    AsJson,
+    Home,
+    Namespace,
+    console,
+    fail,
+    print_json,
+    print_table,
+    progress_bar,
+    with_memory,
+)
 
 if TYPE_CHECKING:
     from mnemic.domain.working_memory.replay import Replay
@@ -18,6 +28,18 @@ app = typer.Typer(
     name="context", help="Working memory: sessions, what is shown of them, and replays.", no_args_is_help=True
 )
 
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="If not recognised: openai, langchain, anthropic, claude-code, tau-bench, steps."),
+]
+Folding = Annotated[str | None, typer.Option("--folding", help="Fold the past: lossless, lean, live, k2 or hiagent.")]
+Presets = Annotated[
+    list[str] | None,
+    typer.Option("--preset", "-p", help="Only this one (may be repeated): none, lossless, lean, live, k2, hiagent."),
+]
+MaxSteps = Annotated[
+    int | None, typer.Option("--max-steps", min=1, help="Steps to a chunk; agents in text worlds do well with 12.")
+]
 SessionName = Annotated[str, typer.Argument(help="The session.")]
 _PAGE_TOKENS = 1_000_000
 _PRESETS = ("none", "lossless", "lean", "live", "k2", "hiagent")
@@ -30,12 +52,11 @@ def list_sessions(home: Home = None, namespace: Namespace = None, as_json: AsJso
     if as_json:
         print_json(found)
         return
-    from rich.table import Table
-
-    table = Table("session", "messages", "edits", "begun")
-    for info in found:
-        table.add_row(info.name, f"{info.messages:,}", f"{info.edits:,}", f"{info.created_at:%Y-%m-%d %H:%M}")
-    console().print(table if found else "No sessions yet.")
+    if not found and console().is_terminal:
+        console().print("No sessions yet.")
+        return
+    rows = ((info.name, f"{info.messages}", f"{info.edits}", f"{info.created_at:%Y-%m-%d %H:%M}") for info in found)
+    print_table(("session", "messages", "edits", "begun"), rows)
 
 
 @app.command()
@@ -54,19 +75,20 @@ def stats(session: SessionName, home: Home = None, namespace: Namespace = None, 
     if as_json:
         print_json(found)
         return
-    from rich.table import Table
-
-    table = Table("message", "role", "tokens", "shown", "foldable", "fragments")
     fragments: dict[str, list[str]] = {}
     for fragment in found.fragments:
         fragments.setdefault(fragment.message_id, []).append(f"{fragment.id} {fragment.state.value}")
-    for message in found.messages:
-        table.add_row(
-            message.id, message.role.value, f"{message.tokens:,}", f"{message.shown:,}", f"{message.foldable:,}",
+    rows = (
+        (
+            message.id, message.role.value, f"{message.tokens}", f"{message.shown}", f"{message.foldable}",
             "pinned" if message.pinned else ", ".join(fragments.get(message.id, ())),
-        )  # fmt: skip
+        )
+        for message in found.messages
+    )  # fmt: skip
+    print_table(("message", "role", "tokens", "shown", "foldable", "fragments"), rows)
     out = console()
-    out.print(table)
+    if not out.is_terminal:
+        return
     out.print(f"{found.shown:,} of {found.tokens:,} tokens shown; {found.foldable:,} more could be folded.")
     if found.nudge:
         out.print(found.nudge, style="yellow")
@@ -98,8 +120,8 @@ def import_transcript(
     path: Annotated[Path, typer.Argument(help="A transcript: OpenAI, LangChain, Anthropic, Claude Code.")],
     session: Annotated[str, typer.Option("--session", "-s", help="The session it goes to.")],
     home: Home = None, namespace: Namespace = None,
-    folding: Annotated[str | None, typer.Option("--folding", help="Fold the past by this preset.")] = None,
-    format: Annotated[str | None, typer.Option("--format", help="If it is not recognised by itself.")] = None,
+    folding: Folding = None,
+    format: Format = None,
 ) -> None:  # fmt: skip
     """Take a recorded conversation into a session."""
     text = _read(path)
@@ -114,9 +136,17 @@ def import_transcript(
 @app.command()
 def replay(
     path: Annotated[Path, typer.Argument(help="A transcript; one conversation, or one in each line.")],
-    preset: Annotated[list[str] | None, typer.Option("--preset", "-p", help="Only these; all by default.")] = None,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", help="Steps to a chunk, 12 for text worlds.")] = None,
-    format: Annotated[str | None, typer.Option("--format", help="If it is not recognised by itself.")] = None,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option("--preset", "-p", help="Only this one, may be repeated: none, lossless, lean, live, k2, hiagent."),
+    ] = None,
+    max_steps: MaxSteps = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="openai, langchain, anthropic, claude-code, tau-bench or steps, if it is not recognised."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay recorded conversations under each folding preset: tokens of all prompts before and after."""
@@ -144,21 +174,24 @@ def replay(
     if as_json:
         print_json({"conversations": len(episodes), "token_counter": counter.name, "presets": summed})
         return
-    from rich.table import Table
-
-    table = Table(
-        "preset", "history tokens", "before", "saved", "longest prompt", "invalidated a step", "cost with cache"
-    )
-    for row in summed:
-        table.add_row(
-            row["preset"], f"{row['history']:,}", f"{row['full_history']:,}", f"{row['saved']:.1%}", f"{row['peak']:,}",
-            f"{row['invalidated_per_prompt']:,.0f}", f"{row['cost']:.3f}",
-        )  # fmt: skip
+    rows_shown = (
+        (
+            row["preset"], f"{row['history']}", f"{row['saved']:.1%}", f"{row['peak']}",
+            f"{row['invalidated_per_prompt']:.0f}", f"{row['cost']:.3f}" + (" (dearer)" if row["cost"] > 1 else ""),
+        )
+        for row in summed
+    )  # fmt: skip
+    print_table(("preset", "tokens", "saved", "longest", "rewritten", "cost"), rows_shown)
     out = console()
-    out.print(table)
+    if not out.is_terminal:
+        return
+    prompts, full = summed[0]["prompts"], summed[0]["full_history"]
+    count = f"{len(episodes)} conversation{'' if len(episodes) == 1 else 's'}"
     out.print(
-        f"{len(episodes)} conversations, {summed[0]['prompts']:,} prompts, counted by {counter.name}. Cost is that of the "
-        "input with a prompt cache (read 0.1, write 1.25), relative to never folding."
+        f"{count}, {prompts:,} prompts of {full:,} history tokens in all, counted by {counter.name}. "
+        "tokens: what all prompts hold then; longest: the longest prompt; rewritten: tokens behind the first change, for "
+        "each prompt; cost: input with a prompt cache (read 0.1, write 1.25) relative to never folding. What stays readable "
+        "is not measured here."
     )
 
 

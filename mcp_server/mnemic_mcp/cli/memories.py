@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +10,10 @@ import typer
 from mnemic import Memory, MemoryRecord, NewMemory, Remembered
 from mnemic.domain.validation import MAX_BATCH
 from mnemic.errors import InvalidInput
-from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, with_memory
+from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, print_table, with_memory
 
 Ids = Annotated[list[str], typer.Argument(help="Ids of memories.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", help="A tag; may be given several times.")]
-_NARROW = 100
 _CELL_CHARS = 400
 
 Kinds = Annotated[list[str] | None, typer.Option("--kind", "-k", help="episodic, semantic, procedural or lesson.")]
@@ -99,7 +97,7 @@ def recall(
         out.print(result.reason or "Nothing found.", markup=False)
         return
     rows = [("" if hit.score is None else f"{hit.score:.2f}", *_row(hit.memory)) for hit in result.hits]
-    _print_table(("score", "id", "when", "kind", "text", "origin"), rows)
+    print_table(("score", "id", "when", "kind", "text", "origin"), rows)
     if result.cursor and out.is_terminal:
         out.print(f"More: --cursor {result.cursor}", style="dim", markup=False)
 
@@ -134,7 +132,7 @@ def list_memories(
     if not found and console().is_terminal:
         console().print("No memory here passes the filters.", markup=False)
         return
-    _print_table(("id", "when", "kind", "text", "origin"), [_row(memory) for memory in found])
+    print_table(("id", "when", "kind", "text", "origin"), [_row(memory) for memory in found])
 
 
 def show(
@@ -175,7 +173,7 @@ def history(
         print_json(found)
         return
     out = console()
-    _print_table(
+    print_table(
         ("id", "status", "valid from", "valid to", "text"),
         [
             (
@@ -227,31 +225,6 @@ def _row(memory: MemoryRecord) -> tuple[str, str, str, str, str]:
     if len(text) > _CELL_CHARS:
         text = text[: _CELL_CHARS - 1] + "…"
     return memory.id, when, memory.kind.value, _printable(text), _printable(memory.origin.label())
-
-
-def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """A table in a terminal; lines with tabs between the cells when piped."""
-    out = console()
-    if not out.is_terminal:
-        for row in rows:
-            typer.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    if out.width < _NARROW:
-        # Two lines for a memory: columns would leave the text a few letters wide.
-        for row in rows:
-            facts = [cell for name, cell in zip(columns, row, strict=True) if name != "text" and cell]
-            out.print(Text(" · ".join(facts), style="dim"))
-            out.print(Text(row[columns.index("text")]))
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "score", "kind", "status"))
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    out.print(table)
 
 
 def _lines_from_stdin() -> list[str]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from mnemic.domain.memory import Namespace
-from mnemic.domain.validation import check_count, check_label
+from mnemic.domain.memory import Namespace, Role
+from mnemic.domain.validation import check_count, check_label, check_text
 from mnemic.domain.working_memory import hiagent, prune, sculptor, search, task_graph
 from mnemic.domain.working_memory.auto_folding import FOLDING, MAX_STEPS
 from mnemic.domain.working_memory.hiagent import SUBGOAL_SUMMARY
 from mnemic.domain.working_memory.journal import Cell
+from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.prefix_cache import BATCHING, release
 from mnemic.domain.working_memory.safety import SAFE_FOLDING
@@ -20,7 +21,7 @@ from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import NUDGE_AT
 from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends
-from mnemic.services.sessions import edit_session, read_session, set_options
+from mnemic.services.sessions import MAX_MESSAGE_CHARS, edit_session, free_id, read_session, set_options
 
 MAX_TOOL_STEPS = 20
 """Sculptor's cap on tool steps within one turn of the user."""
@@ -44,6 +45,17 @@ def sculpt(backends: Backends, namespace: Namespace, session: str, action: str, 
     _check_arguments(action, arguments)
     prepared = _with_model(backends, namespace, session, action, arguments)
     return edit_session(backends, namespace, session, partial(_act, action, prepared))
+
+
+def take_answer(backends: Backends, namespace: Namespace, session: str, text: str) -> str | None:
+    """Append a model's answer in the text protocol; the action for the environment, None after a retrieve."""
+    check_text(text, name="answer", limit=MAX_MESSAGE_CHARS)
+
+    def act(memory: WorkingMemory) -> str | None:
+        answer = Message(id=free_id(memory, len(memory.messages) + 1), role=Role.ASSISTANT, text=text)
+        return hiagent.take_answer(memory, answer, summarise=backends.summarise, fold=_folds_by_hand(memory))
+
+    return edit_session(backends, namespace, session, act, create=True)
 
 
 def _check_arguments(action: str, arguments: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ def append_messages(
     def act(memory: WorkingMemory) -> tuple[str, ...]:
         set_options(memory, options)
         named = [
-            message if message.id else replace(message, id=_free_id(memory, at))
+            message if message.id else replace(message, id=free_id(memory, at))
             for at, message in enumerate(checked, len(memory.messages) + 1)
         ]
         memory.append(named)
@@ -254,7 +254,8 @@ def _checked(message: Message) -> Message:
     return message
 
 
-def _free_id(memory: WorkingMemory, place: int) -> MessageId:
+def free_id(memory: WorkingMemory, place: int) -> MessageId:
+    """An id for the message at ``place``, counted from 1."""
     id = f"msg{place}"
     while memory.has_message(id):
         id += "+"
@@ -264,5 +265,5 @@ def _free_id(memory: WorkingMemory, place: int) -> MessageId:
 def _unknown(where: tuple[Namespace, str]) -> InvalidInput:
     return InvalidInput(
         f"There is no session {where[1]!r} in {'/'.join(where[0])}.",
-        hint="Append a message to begin it, or list the sessions.",
+        hint="Appending a message begins it; memory://sessions and `mnemic context list` name those there are.",
     )

@@ -185,7 +185,7 @@ class Folder:
         copy = self._first_copy.get(known.item.text)
         if copy is not None and self._shows_whole(copy):
             self._point(known, copy, same_as(self._refer(copy)))
-            return f"identical to the result of item {copy}"
+            return f"identical to the result {self._refer(copy)}"
         self._first_copy[known.item.text] = known.index
         base = None if known.subject is None else self._whole_version.get(known.subject)
         if base is None or not self._shows_whole(base) or size <= 2 * self.preset.min_tokens:
@@ -195,7 +195,7 @@ class Folder:
             return ""
         self._point(known, base, difference)
         count = changed_lines(difference)
-        return f"differs from item {base} in {count} line{'' if count == 1 else 's'}"
+        return f"differs from {self._refer(base)} in {count} line{'' if count == 1 else 's'}"
 
     def _point(self, known: Known, base: int, shown: str) -> None:
         known.view = shown

@@ -97,10 +97,12 @@ def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> Outcome:
     if unknown or not numbers:
         known = f"1 to {memory.last_subgoal}" if subgoals else "none yet"
         named = ", ".join(str(number)[:10] for number in unknown[:5]) + (" and more" if len(unknown) > 5 else "")
-        raise InvalidInput(f"There is no subgoal {named}.", hint=f"Name some of: {known}.")
+        what = f"There is no subgoal {named}." if unknown else "No subgoal was named."
+        raise InvalidInput(what, hint=f"Name some of: {known}.")
     if _retrieves(memory) >= MAX_RETRIEVES_PER_STEP:
         raise InvalidInput(
-            f"retrieve was used {MAX_RETRIEVES_PER_STEP} times without an action since.", hint="Take an action first."
+            f"retrieve was used {MAX_RETRIEVES_PER_STEP} times without an action since.",
+            hint="Go on first: it may be used again after the next observation.",
         )
     changes: list[Change] = []
     for number in dict.fromkeys(numbers):

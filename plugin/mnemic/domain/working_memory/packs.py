@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mnemic.domain.memory import Role
-from mnemic.domain.quoting import quote
-from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN, Message
+from mnemic.domain.quoting import quote, visible
+from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.subgoals import open_subgoal_of
 from mnemic.domain.working_memory.summaries import shorten
+from mnemic.domain.working_memory.task_graph import Task, TaskStatus, tasks_of
 from mnemic.errors import InvalidInput
 
 
@@ -21,6 +22,7 @@ class Section(StrEnum):
     INSTRUCTIONS = "Instructions"
     HISTORY = "History"
     SUBGOAL = "Current subgoal"
+    TASKS = "Tasks"
     GOAL = "Goal"
     LESSONS = "Lessons: what went wrong before"
     EXPERIENCES = "Experiences: what worked before"
@@ -59,14 +61,15 @@ class ContextPack:
     left_out: tuple[LeftOut, ...]
 
 
-_RECALLED = (Section.LESSONS, Section.EXPERIENCES, Section.MEMORIES)
+_RECALLED = (Section.TASKS, Section.LESSONS, Section.EXPERIENCES, Section.MEMORIES)
 _LEAST_CUT_TOKENS = 40
 _CUT_MARK_TOKENS = 5
 # Shares of what is left after pinned instructions and the goal; what one section does not use the next may.
-_SHARES = {Section.LESSONS: 0.15, Section.EXPERIENCES: 0.2, Section.MEMORIES: 0.4}
+_SHARES = {Section.TASKS: 0.2, Section.LESSONS: 0.15, Section.EXPERIENCES: 0.2, Section.MEMORIES: 0.4}
 _HOW = {
     Section.HISTORY: "search_context finds text in it; view shows it",
     Section.SUBGOAL: "view shows it",
+    Section.TASKS: "stats lists them",
     Section.LESSONS: 'recall with kinds=["lesson"]',
     Section.EXPERIENCES: 'recall with kinds=["procedural"]',
     Section.MEMORIES: "recall with the goal as its query",
@@ -78,8 +81,8 @@ def session_blocks(memory: WorkingMemory) -> list[Block]:
     active = open_subgoal_of(memory.subgoals())
     begin = len(memory.messages) if active is None else active.opened_at
     pinned, history, current = [], [], []
-    for at, (raw, message) in enumerate(zip(memory.messages, memory.render(), strict=True)):
-        text = shown_text(raw, message)
+    for at, message in enumerate(memory.messages):
+        text = shown_text(memory, at)
         if text is not None and memory.is_pinned(message.id):
             pinned.append(Block(section=Section.INSTRUCTIONS, id=message.id, text=text))
         elif text is not None and at < begin:
@@ -91,7 +94,9 @@ def session_blocks(memory: WorkingMemory) -> list[Block]:
             section=Section.SUBGOAL, id=f"subgoal {active.number}", text=f"{active.number} Subgoal: {active.text}"
         )
         current.insert(0, head)
-    return [*pinned, *history, *current]
+    open_tasks = [task for task in tasks_of(memory).values() if task.status is not TaskStatus.DONE]
+    tasks = [Block(section=Section.TASKS, id=task.id, text=task_line(task)) for task in open_tasks]
+    return [*pinned, *history, *current, *tasks]
 
 
 def assemble(
@@ -187,8 +192,15 @@ def _left_out(
     return found
 
 
-def shown_text(raw: Message, message: Message) -> str | None:
-    """A message as a cited block; None when edits have left nothing of it to show."""
+def task_line(task: Task) -> str:
+    """A task in one line."""
+    after = f", after {', '.join(task.after)}" if task.after else ""
+    return f"task {task.id} ({task.status.value}{after}): {visible(task.title)}"
+
+
+def shown_text(memory: WorkingMemory, at: int) -> str | None:
+    """A message as a cited block, with what brings its original back; None when edits have left nothing to show."""
+    raw, message = memory.messages[at], memory.render_of(at)
     if message.role is Role.SYSTEM:
         return message.text
     calls = [
@@ -201,4 +213,6 @@ def shown_text(raw: Message, message: Message) -> str | None:
         return None
     # Whoever said it may have pasted anything: nothing in a message can pass for a heading or for another message.
     shown = quote("\n".join([*([text] if text else []), *calls]))
-    return f"[{message.id} {message.role.value}{f' {message.name}' if message.name else ''}]\n{shown}"
+    cover = memory.cover((message.id, None))
+    folded = f" · {memory.state(cover.id).value} {cover.id}" if cover and memory.display(cover.id) else ""
+    return f"[{message.id} {message.role.value}{f' {message.name}' if message.name else ''}{folded}]\n{shown}"

@@ -10,12 +10,12 @@ from functools import partial
 from mnemic.domain.quoting import visible
 from mnemic.domain.validation import check_count
 from mnemic.domain.working_memory.journal import Cell, Edit
-from mnemic.domain.working_memory.packs import shown_text
+from mnemic.domain.working_memory.packs import shown_text, task_line
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import context_stats
 from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.domain.working_memory.summaries import shorten
-from mnemic.domain.working_memory.task_graph import Task, tasks_of
+from mnemic.domain.working_memory.task_graph import tasks_of
 
 MIN_PAGE_TOKENS = 100
 MAX_PAGE_TOKENS = 10_000_000
@@ -67,8 +67,7 @@ Entry = Callable[[], str | None]
 
 
 def _view(memory: WorkingMemory) -> list[Entry]:
-    pairs = zip(memory.messages, memory.render(), strict=True)
-    return [partial(shown_text, raw, message) for raw, message in pairs]
+    return [partial(shown_text, memory, at) for at in range(len(memory.messages))]
 
 
 def _log(memory: WorkingMemory) -> list[Entry]:
@@ -95,7 +94,7 @@ def _stats(memory: WorkingMemory) -> list[Entry]:
         f"{len(stats.messages)} messages, {stats.shown:,} of {stats.tokens:,} tokens shown, {stats.edits} edits",
         *([stats.nudge] if stats.nudge else []),
         *map(_subgoal_line, memory.subgoals()),
-        *map(_task_line, tasks_of(memory).values()),
+        *map(task_line, tasks_of(memory).values()),
     ]
     for message, raw in zip(stats.messages, memory.messages, strict=True):
         parts = [f"{message.id} {message.role.value}", *([message.name] if message.name else [])]
@@ -107,11 +106,6 @@ def _stats(memory: WorkingMemory) -> list[Entry]:
         parts += [f"[{'; '.join(fragments[message.id])}]"] if message.id in fragments else []
         lines.append(visible(" · ".join(parts)))
     return [partial(str, line) for line in lines]
-
-
-def _task_line(task: Task) -> str:
-    after = f", after {', '.join(task.after)}" if task.after else ""
-    return f"task {task.id} ({task.status.value}{after}): {visible(task.title)}"
 
 
 def _subgoal_line(subgoal: Subgoal) -> str:

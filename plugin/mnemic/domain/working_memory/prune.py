@@ -22,6 +22,7 @@ from mnemic.errors import InvalidInput
 
 MAX_MEMORY_CHARS = 20_000
 MAX_DELETED = 1_000
+_REASON = "pruned by the agent"
 
 
 def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str], inline: bool = False) -> Outcome:
@@ -53,9 +54,16 @@ def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str]
     covers: list[Fragment] = []
     for number, part in enumerate(parts):
         cover, made = memory.covering(part)
+        present = memory.display(cover.id)
+        if (
+            present is not None
+            and present.reason == _REASON
+            and memory.messages[memory.position(part[0])].role is Role.TOOL
+        ):
+            raise InvalidInput(f"{part[0]} is pruned already.", hint="Leave it out, or restore it first.")
         covers.append(cover)
         shown = EMPTY_ARGUMENTS if part[1] is not None else f"[pruned; {text}]" if inline and number == 0 else ""
-        display = Display(state=FragmentState.FOLDED, text=shown, reason="pruned by the agent")
+        display = Display(state=FragmentState.FOLDED, text=shown, reason=_REASON)
         changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
     hidden = safety.check(memory, covers)
     edit = record_hiding(memory, "prune_context", changes, {"memory": text, "delete_ids": list(delete_ids)})
@@ -79,6 +87,6 @@ def _record(memory: WorkingMemory, id: str) -> int:
     if at is None or message is None or message.role is not Role.TOOL:
         raise InvalidInput(
             f"{str(id)[:60]!r} is not the id of a tool's result; nothing was pruned.",
-            hint="Give ids of tool calls or of their results, as context_stats lists them.",
+            hint="Give ids of tool calls or of their results, as the stats of the session list them.",
         )
     return at

@@ -22,7 +22,7 @@ SAFE_FOLDING = "safe_folding"
 
 _ERROR = re.compile(r"\b(error|exception|traceback|failed|failure|denied)\b", re.IGNORECASE)
 _ERROR_CHARS = 400
-_NAMED = 10
+_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +78,11 @@ def name_lost(hidden: Hidden, shown: str) -> tuple[str, ...]:
     lost = [line for line in lines if f" {word_key(line)} " not in view]
     if not lost:
         return ()
-    named = "; ".join(line[:80] for line in lost[:_NAMED])
+    changed = [line.strip() for line in hidden.kept_lines if line.strip() in lost]
+    named = "; ".join(line[:80] for line in (changed or lost)[:_NAMED])
     more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-    return (f"This hides the latest values in: {named}{more}.",)
+    what = "the latest values of what has changed before" if changed else "values that are written nowhere else"
+    return (f"This hides {what}: {named}{more}.",)
 
 
 def _answered(memory: WorkingMemory, at: int) -> bool:

@@ -103,7 +103,7 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     if hidden.kept_lines and memory.count(shown) >= fragment.tokens:
         raise InvalidInput(
             f"Nothing of {fragment_id} can be folded: its lines hold the latest values of their keys.",
-            hint="Fold older values instead, or summarise it.",
+            hint="Fold older values instead; these are needed.",
         )
     if memory.state(fragment_id) is FragmentState.FOLDED:
         return Outcome(

@@ -68,11 +68,9 @@ def search_context(
         arguments={"query": query, "role": role, "max_results": max_results, "context_size": context_size},
     )  # fmt: skip
     head = f"{len(found)} hit{'' if len(found) == 1 else 's'}{', and there are more' if more else ''}"
-    said = (
-        "\n".join([f"{head} for {query!r}:", *lines])
-        if found
-        else f"{query!r} does not occur in what role={role!r} said."
-    )
+    everywhere = "" if role == "all" else ' With role="all", what tools said is searched too.'
+    nothing = f"{query!r} does not occur in what role={role!r} said.{everywhere}"
+    said = "\n".join([f"{head} for {query!r}:", *lines]) if found else nothing
     return Outcome(said=said, edit=edit, ids=tuple(found))
 
 

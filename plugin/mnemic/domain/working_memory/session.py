@@ -97,7 +97,7 @@ class WorkingMemory:
         if at is None:
             raise InvalidInput(
                 f"There is no message {str(message_id)[:60]!r} in the session {self.session!r}.",
-                hint="context_stats lists the ids.",
+                hint="The stats of the session list the ids.",
             )
         return at
 
@@ -132,7 +132,7 @@ class WorkingMemory:
         if found is None:
             raise InvalidInput(
                 f"There is no fragment {str(fragment_id)[:60]!r} in the session {self.session!r}.",
-                hint="Use an id that fragment_context or context_stats gave.",
+                hint="Use an id that cutting gave; the stats of the session list them all.",
             )
         return cast(Fragment, found)
 

@@ -45,7 +45,8 @@ class Subgoal:
 
     def closed_lines(self) -> str:
         """The two lines that stand for a closed subgoal."""
-        return f"{self.number} Subgoal: {self.text}\nObservation: {self.summary}"
+        missed = "not met: " if self.satisfied is False else ""
+        return f"{self.number} Subgoal: {self.text}\nObservation: {missed}{self.summary}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
