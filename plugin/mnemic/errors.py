@@ -2,7 +2,9 @@
 
     MnemicError                has .hint: what to do next
     ├── InvalidInput           the caller can fix it; never retry unchanged
-    │   └── UnknownMemory      no memory has that id (it may have been erased)
+    │   ├── UnknownMemory      no memory has that id (it may have been erased)
+    │   └── PolicyError        a guard policy that cannot be used; carries every problem with its place
+    ├── GuardRefused           the guard's policy refused to store it; carries the verdict
     └── BackendError
         ├── StoreUnavailable   busy, full, read-only, unreachable; safe to retry once the hint is followed
         ├── StoreCorrupted     the ledger's file is damaged; run ``mnemic doctor``
@@ -12,6 +14,13 @@ A message says what happened, where and with which value; ``hint`` says what to 
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnemic.domain.verdict import Verdict
 
 
 class MnemicError(Exception):
@@ -32,6 +41,35 @@ class InvalidInput(MnemicError):
 
 class UnknownMemory(InvalidInput):
     """No memory has this id in this namespace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyProblem:
+    """One thing that is wrong with a policy. ``line`` and ``column`` count from 1; 0 when the place is not known.
+
+    ``path`` is where in the policy, such as ``write.rules.secrets``.
+    """
+
+    message: str
+    path: str = ""
+    line: int = 0
+    column: int = 0
+
+
+class PolicyError(InvalidInput):
+    """A guard policy cannot be used. ``problems`` has all that is wrong with it, in the order of the file."""
+
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[PolicyProblem] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+
+class GuardRefused(MnemicError):
+    """The policy refused to store a text. Nothing was stored; do not retry unchanged. ``verdict`` says why."""
+
+    def __init__(self, message: str, *, hint: str = "", verdict: Verdict) -> None:
+        super().__init__(message, hint=hint)
+        self.verdict = verdict
 
 
 class BackendError(MnemicError):

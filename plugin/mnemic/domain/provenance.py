@@ -14,6 +14,7 @@ class Channel(StrEnum):
     TOOL = "tool"
     WEB = "web"
     FILE = "file"
+    MAIL = "mail"
     IMPORT = "import"
 
 
