@@ -56,6 +56,9 @@ class Action(StrEnum):
     SUPERSEDED = "superseded"
     ARCHIVED = "archived"
     RESTORED = "restored"
+    QUARANTINED = "quarantined"
+    RELEASED = "released"
+    REJECTED = "rejected"
 
 
 class Relation(StrEnum):
@@ -63,6 +66,7 @@ class Relation(StrEnum):
 
     NEAR_DUPLICATE = "near_duplicate"
     EVIDENCE = "evidence"
+    CONTEXT = "context"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,12 @@ Every port is synchronous. The public API runs a whole use case in one worker th
 snapshot and pays for one change of thread. `mnemic.testing` ships a contract suite for each port that others implement.
 """
 
+from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.ledger import (
     FORGOTTEN,
     WHOLE_INDEX,
     FeedRow,
-    Finding,
+    HealthCheck,
     IndexState,
     Ledger,
     LedgerSnapshot,
@@ -25,7 +26,9 @@ __all__ = [
     "Clock",
     "Embedder",
     "FeedRow",
-    "Finding",
+    "GuardReader",
+    "GuardWriter",
+    "HealthCheck",
     "IndexState",
     "LangChainEmbeddings",
     "Ledger",

@@ -19,6 +19,7 @@ from mnemic.protocols import FeedRow, IndexState, LexicalHit
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
 from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
+from mnemic.storage.sqlite_guard import SqliteGuardReader
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -49,7 +50,7 @@ _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
 
 
-class SqliteSnapshot(SqliteSessionReader):
+class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
@@ -249,7 +250,7 @@ class SqliteSnapshot(SqliteSessionReader):
 
     def twins(self, record: MemoryRecord) -> list[tuple[RowKey, MemoryRecord]]:
         rows = self._all(
-            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.sameness = ? AND m.held = 'active' "
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.sameness = ? AND m.held != 'archived' "
             "AND m.superseded_by IS NULL ORDER BY m.key",
             sameness_of(record),
         )
