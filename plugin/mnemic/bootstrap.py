@@ -19,6 +19,7 @@ from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
+    from mnemic.guard.guard import Guard
     from mnemic.protocols import Embedder
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
@@ -53,6 +54,11 @@ class Settings(BaseModel):
     )
     token_counter: Literal["auto", "tiktoken", "heuristic"] = Field(
         "auto", description="`auto` and `heuristic` never use the network; `tiktoken` may download its encoding once."
+    )
+    policy: str = Field(
+        "default",
+        min_length=1,
+        description="What the guard does: the name of a policy that comes with mnemic, or the path of a YAML file.",
     )
     chroma: Literal["off", "embedded", "server", "cloud"] = Field(
         "embedded",
@@ -174,7 +180,9 @@ def open_backends(
     from mnemic.storage.system import SystemClock, new_memory_id
     from mnemic.storage.token_counters import create_token_counter
 
+    clock = SystemClock()
     embedder = embedder or create_embedder(settings)
+    guard = create_guard(settings, embedder)
     ledger = SqliteLedger(settings.ledger_path, durable=settings.durable)
     try:
         ledger.register_embedder(embedder.id, embedder.dimensions)
@@ -194,8 +202,8 @@ def open_backends(
         )  # fmt: skip
     backends = Backends(
         ledger=ledger, index=LayeredIndex(embedder.id, embedder.dimensions, follower), embedder=embedder,
-        token_counter=create_token_counter(settings.token_counter), clock=SystemClock(), new_id=new_memory_id,
-        summarise=summarise,
+        token_counter=create_token_counter(settings.token_counter), clock=clock, new_id=new_memory_id,
+        guard=guard, summarise=summarise,
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(
@@ -218,6 +226,39 @@ def create_embedder(settings: Settings) -> Embedder:
     return StaticEmbedder()
 
 
+def create_guard(settings: Settings, embedder: Embedder) -> Guard:
+    """The guard with the policy that the settings name, and the rules that other packages bring.
+
+    Raises `PolicyError` for a policy that cannot be used. A file that becomes unusable later leaves the last good one in
+    force.
+    """
+    from importlib.metadata import entry_points
+
+    from mnemic.guard.guard import Guard, OutsideRules
+    from mnemic.guard.policy.watching import PolicySource
+    from mnemic.protocols import RecallPhaseRule, WritePhaseRule
+    from mnemic.protocols.rules import RECALL_RULES, WRITE_RULES
+
+    def rules(group: str, protocol: type[Any]) -> tuple[Any, ...]:
+        found = []
+        for entry in entry_points(group=group):
+            made = entry.load()
+            rule = made() if isinstance(made, type) or not isinstance(made, protocol) else made
+            if not isinstance(rule, protocol):
+                raise InvalidInput(
+                    f"The guard rule {entry.name} ({entry.value}) is no {protocol.__name__}.",
+                    hint="It needs an id and a check method; see mnemic.protocols.rules.",
+                )
+            found.append(rule)
+        return tuple(found)
+
+    outside = OutsideRules(write=rules(WRITE_RULES, WritePhaseRule), recall=rules(RECALL_RULES, RecallPhaseRule))
+    source = PolicySource(settings.policy)
+    # Only the static vectors are fast enough to look at every sentence.
+    embed = embedder.embed if settings.embedder == "static" and embedder.id.startswith("wordllama") else None
+    return Guard(source.current, embed=embed, outside=outside)
+
+
 def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
     """Do what an owner of an embedded Chroma would do after an erasure, if there is none."""
     from mnemic.storage.chroma_store import forget_unused_folder
@@ -233,6 +274,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     written, finish erasures that other processes held up, and clear an embedded Chroma that this process does not use.
     """
     from mnemic.services.health import embed_missing, scrub_if_needed
+    from mnemic.services.review import screen_missing
     from mnemic.services.sessions import drop_erased
 
     seen = -1
@@ -242,6 +284,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 last_seq = snapshot.last_seq()
             if last_seq != seen:
                 embed_missing(backends, stopped=stopping.is_set)
+                screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)
             drop_erased(backends)

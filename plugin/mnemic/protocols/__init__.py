@@ -15,8 +15,10 @@ from mnemic.protocols.ledger import (
     LedgerSnapshot,
     LedgerTransaction,
     LexicalHit,
+    Neighbour,
 )
 from mnemic.protocols.models import Clock, Embedder, LangChainEmbeddings, TokenCounter, Vectors
+from mnemic.protocols.rules import Recalled, RecallFinding, RecallPhaseRule, WritePhaseRule
 from mnemic.protocols.sessions import SessionInfo, SessionReader, SessionWriter, StoredMessage
 from mnemic.protocols.vector_index import VectorIndex
 
@@ -35,6 +37,10 @@ __all__ = [
     "LedgerSnapshot",
     "LedgerTransaction",
     "LexicalHit",
+    "Neighbour",
+    "RecallFinding",
+    "RecallPhaseRule",
+    "Recalled",
     "SessionInfo",
     "SessionReader",
     "SessionWriter",
@@ -42,4 +48,5 @@ __all__ = [
     "TokenCounter",
     "VectorIndex",
     "Vectors",
+    "WritePhaseRule",
 ]

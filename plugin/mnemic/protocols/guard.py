@@ -22,6 +22,10 @@ class GuardReader(Protocol):
         """Memories whose text no rule has looked at yet, oldest first."""
         ...
 
+    def has_untrusted(self) -> bool:
+        """Whether any memory came from an untrusted origin when it was written."""
+        ...
+
     def written_by(self, source: int, *, since: datetime) -> int:
         """How many marked memories one source has written since a moment."""
         ...

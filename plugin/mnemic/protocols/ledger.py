@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.marks import Screened
-from mnemic.domain.memory import Action, Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
+from mnemic.domain.memory import Action, Erasure, Event, Kind, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.guard import GuardReader, GuardWriter
@@ -39,6 +39,17 @@ class LexicalHit:
 
     key: RowKey
     bm25: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A memory that may say nearly the same as another."""
+
+    key: RowKey
+    id: MemoryId
+    kind: Kind
+    text: str
+    status: Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +174,8 @@ class LedgerSnapshot(SessionReader, GuardReader, Protocol):
         """Active and quarantined memories that are the same as ``record`` but for id and times of recording."""
         ...
 
-    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[MemoryId, str]]:
-        """Id and text of current memories of the same namespace and kind with nearly the same words, newest first.
+    def neighbours(self, record: MemoryRecord, *, limit: int, any_kind: bool = False) -> list[Neighbour]:
+        """Current memories of the same namespace and kind with nearly the same words, newest first; quarantined ones too.
 
         They are candidates: the caller compares the words.
         """

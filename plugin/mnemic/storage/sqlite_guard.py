@@ -61,6 +61,11 @@ class SqliteGuardReader:
         )
         return [(RowKey(row[0]), record_from_row(row)) for row in rows]
 
+    def has_untrusted(self) -> bool:
+        return bool(
+            self._connection.execute("SELECT EXISTS (SELECT 1 FROM guard_marks WHERE source != 0)").fetchone()[0]
+        )
+
     def written_by(self, source: int, *, since: datetime) -> int:
         row = self._connection.execute(
             "SELECT count(*) FROM guard_marks WHERE source = ? AND at >= ?", (source, to_microseconds(since))
