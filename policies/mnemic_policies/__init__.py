@@ -1,4 +1,4 @@
-"""Policies for mnemic's guard, and the JSON schema by which editors complete and check them. Data: imports nothing of mnemic."""
+"""Policies for the guard, and the JSON schema by which editors complete and check them: data that imports nothing."""
 
 from __future__ import annotations
 

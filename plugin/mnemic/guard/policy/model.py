@@ -11,12 +11,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from mnemic.domain.provenance import Channel
 from mnemic.domain.verdict import Decision
 from mnemic.guard.policy.defaults import OriginClass
-from mnemic.guard.policy.own_rules import EffectVerb, OwnRule, RuleId
+from mnemic.guard.policy.own_rules import EffectVerb, OwnRule
 
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -78,16 +78,16 @@ class PolicyPart(BaseModel):
 class Trust(PolicyPart):
     """How far text is trusted, by the channel it came through: from 0, not at all, to 1."""
 
-    user: Share = Field(1.0, description="What the user says.")
-    agent: Share = Field(0.8, description="What the agent writes down itself.")
-    tool: Share = Field(0.4, description="What tools return.")
-    file: Share = Field(0.3, description="What stands in files.")
-    import_: Share = Field(0.3, alias="import", description="What was imported from another store.")
-    mail: Share = Field(0.2, description="What comes by mail.")
-    web: Share = Field(0.2, description="What stands on web pages.")
-    trusted_from: Share = Field(0.7, description="Text below this is untrusted: screened, labelled, masked.")
+    user: Share = Field(default=1.0, description="What the user says.")
+    agent: Share = Field(default=0.8, description="What the agent writes down itself.")
+    tool: Share = Field(default=0.4, description="What tools return.")
+    file: Share = Field(default=0.3, description="What stands in files.")
+    import_: Share = Field(default=0.3, alias="import", description="What was imported from another store.")
+    mail: Share = Field(default=0.2, description="What comes by mail.")
+    web: Share = Field(default=0.2, description="What stands on web pages.")
+    trusted_from: Share = Field(default=0.7, description="Text below this is untrusted: screened, labelled, masked.")
     claims: Claims = Field(
-        Claims.LOWER_ONLY,
+        default=Claims.LOWER_ONLY,
         description="What a caller says of its channel. `lower_only`: it can lower trust, and never raise it above "
         "`agent`. `believed`: it is taken at its word.",
     )
@@ -104,12 +104,12 @@ class Independence(PolicyPart):
     """
 
     trusted: tuple[Identity, ...] = Field(
-        (Identity.CHANNEL, Identity.ACTOR, Identity.SOURCE, Identity.SESSION, Identity.TASK),
+        default=(Identity.CHANNEL, Identity.ACTOR, Identity.SOURCE, Identity.SESSION, Identity.TASK),
         min_length=1,
         description="For trusted memories. With one user and one agent, sessions and tasks tell origins apart.",
     )
     untrusted: tuple[Identity, ...] = Field(
-        (Identity.CHANNEL, Identity.SOURCE),
+        default=(Identity.CHANNEL, Identity.SOURCE),
         min_length=1,
         description="For untrusted ones. Sessions do not count: a stranger can wait for the next session.",
     )
@@ -118,9 +118,9 @@ class Independence(PolicyPart):
 class DecisionByClass(PolicyPart):
     """A decision for each class of origin; a class that is not named keeps its built-in decision."""
 
-    user: Decision | None = Field(None, description="For the user's own words.")
-    agent: Decision | None = Field(None, description="For what a trusted agent writes.")
-    untrusted: Decision | None = Field(None, description="For everybody else's words.")
+    user: Decision | None = Field(default=None, description="For the user's own words.")
+    agent: Decision | None = Field(default=None, description="For what a trusted agent writes.")
+    untrusted: Decision | None = Field(default=None, description="For everybody else's words.")
 
     def of_class(self, origin_class: OriginClass) -> Decision | None:
         """The decision for ``origin_class``, if there is one."""
@@ -155,88 +155,94 @@ RuleSetting = Annotated[
 class Flooding(PolicyPart):
     """When one origin writes too much. What follows is the decision of the rule `flooding`."""
 
-    window_minutes: Count = Field(60, description="Counted over this time.")
-    max_untrusted: Count = Field(200, description="So many memories from one untrusted origin are not yet a flood.")
-    max_alike: Count = Field(5, description="So many near-identical ones from one origin are not yet a flood.")
+    window_minutes: Count = Field(default=60, description="Counted over this time.")
+    max_untrusted: Count = Field(
+        default=200, description="So many memories from one untrusted origin are not yet a flood."
+    )
+    max_alike: Count = Field(default=5, description="So many near-identical ones from one origin are not yet a flood.")
 
 
 class Writing(PolicyPart):
     """What happens to a text when it is stored."""
 
-    enabled: Flag = Field(True, description="False: nothing is screened when it is stored.")
+    enabled: Flag = Field(default=True, description="False: nothing is screened when it is stored.")
     withhold: Withhold = Field(
-        Withhold.STEERING,
+        default=Withhold.STEERING,
         description="What is withheld of what strangers write. `steering`: whatever tries to steer the reader. "
         "`steering_and_requests`: unrelated requests too, which catches more attacks and more honest mails. "
         "What is not withheld is labelled, and its directives are masked.",
     )
-    rules: dict[RuleId, RuleSetting] = Field(
+    rules: dict[str, RuleSetting] = Field(
         default_factory=dict,
         description="Another decision for a rule than the built-in one: one for all, or one by class of origin "
         "(user, agent, untrusted).",
     )
-    max_chars: Count = Field(50_000, description="Longer text is a finding of the rule `too-long`.")
-    flooding: Flooding = Field(Flooding(), description=Flooding.__doc__)
-    rule_timeout_ms: Count = Field(100, description="A rule that takes longer has failed: the finding `rule-failed`.")
+    max_chars: Count = Field(default=50_000, description="Longer text is a finding of the rule `too-long`.")
+    flooding: Flooding = Field(default=Flooding(), description=Flooding.__doc__)
+    rule_timeout_ms: Count = Field(
+        default=100, description="A rule that takes longer has failed: the finding `rule-failed`."
+    )
 
 
 class Contradiction(PolicyPart):
     """An untrusted memory that says otherwise than a trusted one."""
 
-    decision: Handling = Field(Handling.WITHHOLD, description="What happens to the untrusted one.")
-    min_topic: Share = Field(0.4, description="Both cover at least this share of the question's words.")
+    decision: Handling = Field(default=Handling.WITHHOLD, description="What happens to the untrusted one.")
+    min_topic: Share = Field(default=0.4, description="Both cover at least this share of the question's words.")
     min_answer: Share = Field(
-        0.5, description="It contradicts if it has less than this share of the words of the trusted answer."
+        default=0.5, description="It contradicts if it has less than this share of the words of the trusted answer."
     )
 
 
 class Consensus(PolicyPart):
     """Whether the memories that were found for a question agree, counted by independent origins."""
 
-    enabled: Flag = Field(True, description="False: memories are not compared with each other.")
-    k: Annotated[int, Field(strict=True, ge=2, le=50)] = Field(4, description="So many candidates are compared.")
+    enabled: Flag = Field(default=True, description="False: memories are not compared with each other.")
+    k: Annotated[int, Field(strict=True, ge=2, le=50)] = Field(
+        default=4, description="So many candidates are compared."
+    )
     method: Literal["quorum", "clustering"] = Field(
-        "quorum",
+        default="quorum",
         description="`quorum`: a majority of independent origins decides. `clustering`: as A-MemGuard released.",
     )
     count: Literal["origins", "records"] = Field(
-        "origins", description="What has a voice. Counting records lets whoever writes most decide."
+        default="origins", description="What has a voice. Counting records lets whoever writes most decide."
     )
     quorum_of: Literal["trusted", "any"] = Field(
-        "trusted", description="Whose support confirms a memory. With `any`, three strangers outvote the user."
+        default="trusted", description="Whose support confirms a memory. With `any`, three strangers outvote the user."
     )
-    quorum_origins: Count = Field(2, description="So many independent origins confirm a memory.")
-    eps: Share = Field(0.5, description="Reasoning paths closer than this agree (1 - Jaccard of their edges).")
-    min_samples: Count = Field(2, description="So many agreeing paths are a group.")
-    on_contested: Handling = Field(Handling.WARN, description="What happens when no side has a quorum.")
+    quorum_origins: Count = Field(default=2, description="So many independent origins confirm a memory.")
+    eps: Share = Field(default=0.5, description="Reasoning paths closer than this agree (1 - Jaccard of their edges).")
+    min_samples: Count = Field(default=2, description="So many agreeing paths are a group.")
+    on_contested: Handling = Field(default=Handling.WARN, description="What happens when no side has a quorum.")
     single_origin: Handling = Field(
-        Handling.WARN, description="What happens when everything that was found has the same origin."
+        default=Handling.WARN, description="What happens when everything that was found has the same origin."
     )
 
 
 class Lessons(PolicyPart):
     """What was learnt from rejected memories. Lessons warn; they are never returned as memories."""
 
-    enabled: Flag = Field(True, description="False: no lessons are kept or consulted.")
+    enabled: Flag = Field(default=True, description="False: no lessons are kept or consulted.")
     per_candidate: Annotated[int, Field(strict=True, ge=1, le=50)] = Field(
-        4, description="At most so many lessons are consulted for a candidate."
+        default=4, description="At most so many lessons are consulted for a candidate."
     )
-    ttl_days: Count = Field(90, description="A lesson expires when it has not been hit for so long.")
-    quarantine_after: Count = Field(2, description="A memory that was rejected so often is quarantined.")
+    ttl_days: Count = Field(default=90, description="A lesson expires when it has not been hit for so long.")
+    quarantine_after: Count = Field(default=2, description="A memory that was rejected so often is quarantined.")
 
 
 class Effects(PolicyPart):
     """What memories may lead an agent to do. Whatever is said here, an untrusted memory never authorises an effect."""
 
-    deny: tuple[EffectVerb, ...] = Field((), description="Memories that call for these are withheld.")
+    deny: tuple[EffectVerb, ...] = Field(default=(), description="Memories that call for these are withheld.")
     review: tuple[EffectVerb, ...] = Field(
-        ("delete", "disable", "execute", "grant", "pay", "publish", "revoke", "send", "share", "transfer"),
+        default=("delete", "disable", "execute", "grant", "pay", "publish", "revoke", "send", "share", "transfer"),
         description="Memories that call for these need `quorum_origins` trusted origins, or they are contested.",
     )
     allow: tuple[EffectVerb, ...] = Field(
-        (), description="A lesson against one of these yields to a quorum of trusted origins."
+        default=(), description="A lesson against one of these yields to a quorum of trusted origins."
     )
-    quorum_origins: Count = Field(2, description="So many trusted origins support an effect under review.")
+    quorum_origins: Count = Field(default=2, description="So many trusted origins support an effect under review.")
 
     @model_validator(mode="after")
     def _one_list_each(self) -> Effects:
@@ -250,42 +256,53 @@ class Recalling(PolicyPart):
     """What happens to memories when they are recalled."""
 
     label_untrusted: Flag = Field(
-        True, description="Untrusted memories carry their origin and the number of their independent supporters."
+        default=True,
+        description="Untrusted memories carry their origin and the number of their independent supporters.",
     )
     mask_directives: Flag = Field(
-        True, description="Instruction-like sentences of untrusted memories are masked; the raw text is had on demand."
+        default=True,
+        description="Instruction-like sentences of untrusted memories are masked; the raw text is had on demand.",
     )
-    contradiction: Contradiction = Field(Contradiction(), description=Contradiction.__doc__)
-    consensus: Consensus = Field(Consensus(), description=Consensus.__doc__)
-    lessons: Lessons = Field(Lessons(), description=Lessons.__doc__)
-    effects: Effects = Field(Effects(), description=Effects.__doc__)
-    deadline_ms: Count = Field(50, description="What the guard has not judged by then is handled as contested.")
+    contradiction: Contradiction = Field(default=Contradiction(), description=Contradiction.__doc__)
+    consensus: Consensus = Field(default=Consensus(), description=Consensus.__doc__)
+    lessons: Lessons = Field(default=Lessons(), description=Lessons.__doc__)
+    effects: Effects = Field(default=Effects(), description=Effects.__doc__)
+    deadline_ms: Count = Field(default=50, description="What the guard has not judged by then is handled as contested.")
 
 
 class Judge(PolicyPart):
     """A language model that is asked for its judgement, if one is configured."""
 
-    when: Literal["never", "contested", "always"] = Field("never", description="For which sets it is asked.")
-    max_calls_per_hour: Count = Field(60, description="When these are used up, the guard goes on without it.")
+    when: Literal["never", "contested", "always"] = Field(default="never", description="For which sets it is asked.")
+    max_calls_per_hour: Count = Field(default=60, description="When these are used up, the guard goes on without it.")
     on_error: Literal["reject_all", "contested"] = Field(
-        "reject_all", description="What a malformed answer means for the set that was asked about."
+        default="reject_all", description="What a malformed answer means for the set that was asked about."
     )
 
 
 class Policy(PolicyPart):
     """What the guard does. Only `name` is needed: whatever is not said is as in `default.yaml`."""
 
-    name: str = Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$", description="What reports call it.")
-    description: str = Field("", max_length=2_000, description="What it is for.")
-    mode: Mode = Field(Mode.ENFORCE, description="`enforce`, or `watch`: judges and reports, and changes nothing.")
-    trust: Trust = Field(Trust(), description=Trust.__doc__)
-    independence: Independence = Field(Independence(), description=Independence.__doc__)
-    write: Writing = Field(Writing(), description=Writing.__doc__)
-    recall: Recalling = Field(Recalling(), description=Recalling.__doc__)
-    judge: Judge = Field(Judge(), description=Judge.__doc__)
-    rules: tuple[OwnRule, ...] = Field(
-        (), max_length=200, description="Your own rules. They can only make it stricter."
+    name: str = Field(min_length=1, max_length=80, description="What reports call it.")
+    description: str = Field(default="", max_length=2_000, description="What it is for.")
+    mode: Mode = Field(
+        default=Mode.ENFORCE, description="`enforce`, or `watch`: judges and reports, and changes nothing."
     )
+    trust: Trust = Field(default=Trust(), description=Trust.__doc__)
+    independence: Independence = Field(default=Independence(), description=Independence.__doc__)
+    write: Writing = Field(default=Writing(), description=Writing.__doc__)
+    recall: Recalling = Field(default=Recalling(), description=Recalling.__doc__)
+    judge: Judge = Field(default=Judge(), description=Judge.__doc__)
+    rules: tuple[OwnRule, ...] = Field(
+        default=(), max_length=200, description="Your own rules. They can only make it stricter."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, name: str) -> str:
+        if not name.isprintable():
+            raise ValueError("a name is one line of printable characters")
+        return name
 
     @cached_property
     def digest(self) -> str:

@@ -25,18 +25,20 @@ class _Strict(BaseModel):
 class WriteConditions(_Strict):
     """All that are given must hold; of a list, one is enough."""
 
-    kinds: tuple[Kind, ...] = Field((), description="The memory is one of these kinds.")
-    channels: tuple[Channel, ...] = Field((), description="It came through one of these channels.")
+    kinds: tuple[Kind, ...] = Field(default=(), description="The memory is one of these kinds.")
+    channels: tuple[Channel, ...] = Field(default=(), description="It came through one of these channels.")
     trust_below: Annotated[float, Field(strict=True, gt=0, le=1)] | None = Field(
-        None, description="The trust in its origin is below this."
+        default=None, description="The trust in its origin is below this."
     )
-    tags: tuple[Tag, ...] = Field((), description="It has one of these tags.")
+    tags: tuple[Tag, ...] = Field(default=(), description="It has one of these tags.")
     text: Pattern | None = Field(
-        None,
+        default=None,
         description="A regular expression (RE2: no look-around, no back references) that is found in the text. "
         "Capitals do not matter; start with (?-i) if they should.",
     )
-    effects: tuple[EffectVerb, ...] = Field((), description="It calls for one of these effects, such as transfer.")
+    effects: tuple[EffectVerb, ...] = Field(
+        default=(), description="It calls for one of these effects, such as transfer."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -49,7 +51,7 @@ class RecallConditions(WriteConditions):
     """All that are given must hold; of a list, one is enough."""
 
     question: Pattern | None = Field(
-        None, description="A regular expression that is found in the question for which it was recalled."
+        default=None, description="A regular expression that is found in the question for which it was recalled."
     )
 
 

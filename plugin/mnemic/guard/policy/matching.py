@@ -1,0 +1,73 @@
+"""Regular expressions that no pattern and no text can make slow: RE2 looks at each character once.
+
+RE2 has no look-around and no back references, which is what makes that possible. It is imported when a policy has a pattern.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from mnemic.domain.verdict import Span
+
+MAX_SPANS = 32
+_MAX_MEMORY_BYTES = 8 << 20
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class PatternError(ValueError):
+    """A pattern cannot be used; the text says why."""
+
+
+@lru_cache(maxsize=512)
+def compile_pattern(pattern: str) -> Any:
+    """The pattern, compiled; capitals do not matter unless it begins with ``(?-i)``.
+
+    Raises PatternError for what RE2 does not know or would need too much memory for.
+    """
+    try:
+        import re2
+    except ImportError as error:
+        raise PatternError("patterns need the package google-re2, which is not installed") from error
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = _MAX_MEMORY_BYTES
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        raise PatternError(_explained(pattern, error)) from error
+    except UnicodeEncodeError as error:
+        raise PatternError("the pattern is no valid Unicode text") from error
+
+
+def find_spans(pattern: str, text: str) -> tuple[Span, ...]:
+    """Where ``pattern`` is found in ``text``: at most `MAX_SPANS` places, from the left, without empty ones."""
+    found: list[Span] = []
+    for match in islice(compile_pattern(pattern).finditer(_encodable(text)), MAX_SPANS):
+        start, end = match.span()
+        if end > start:
+            found.append((start, end))
+    return tuple(found)
+
+
+def is_found(pattern: str, text: str) -> bool:
+    """Whether ``pattern`` is found anywhere in ``text``."""
+    return compile_pattern(pattern).search(_encodable(text)) is not None
+
+
+def _encodable(text: str) -> str:
+    """Half of a surrogate pair has no UTF-8; it becomes one other character, so that places stay right."""
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _explained(pattern: str, error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    if any(sign in pattern for sign in ("(?=", "(?!", "(?<=", "(?<!")):
+        return "look-around such as (?=…) is not available, because it can take for ever"
+    if "invalid escape sequence" in reason and any(f"\\{digit}" in pattern for digit in "123456789"):
+        return "back references such as \\1 are not available, because they can take for ever"
+    return f"the pattern cannot be used: {reason}"
