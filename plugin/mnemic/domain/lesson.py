@@ -25,19 +25,22 @@ class LessonStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """A pattern to avoid, kept apart from memories: never recalled, only consulted.
+    """What to beware of. It is kept apart from memories: never recalled, only consulted.
 
-    ``bad_edges`` are the typed edges that only the rejected path had, sorted; ``fingerprint`` is the same for the same
-    edges. ``path_text`` and ``query`` tell people where it comes from; they are emptied when its source is erased.
+    ``bad_edges`` are the typed edges that only the rejected path had, never empty; ``fingerprint`` is that of their set.
+    ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an attacker, so
+    they are for people and for matching and never go to an agent. ``source`` is the rejected memory; when that is erased,
+    it becomes None and the texts become empty.
     """
 
     id: LessonId
     namespace: Namespace
-    bad_edges: tuple[Edge, ...]
-    fingerprint: str
-    source: MemoryId | None
+    trigger_text: str
+    bad_edges: frozenset[Edge]
     path_text: str
     query: str
+    source: MemoryId | None
+    fingerprint: int
     created_at: datetime
     expires_at: datetime
     hits: int = 0

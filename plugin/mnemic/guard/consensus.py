@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mnemic.domain.lesson import Edge
 from mnemic.domain.text import jaccard
 from mnemic.guard.effects import STEERING
-from mnemic.guard.paths import Edge, Path
+from mnemic.guard.paths import Path
 
 PathDecision = Literal["keep", "contested", "reject"]
 

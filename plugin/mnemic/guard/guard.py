@@ -148,6 +148,15 @@ def masked_text(record: MemoryRecord, marks: Marks) -> str | None:
     return mask(record.text, spans, placeholder=HIDDEN) if spans else None
 
 
+def masked_when_to_use(record: MemoryRecord, marks: Marks) -> str | None:
+    """The same of the situation in which it helps, which was screened behind the text."""
+    start = len(record.text) + len(_SEPARATOR)
+    when = record.when_to_use or ""
+    inside = [(max(at - start, 0), min(end - start, len(when))) for at, end in marks.directives if end > start]
+    spans = [(at, end) for at, end in inside if at < end]
+    return mask(when, spans, placeholder=HIDDEN) if spans else None
+
+
 def redacted_text(text: str, verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     """The text without what the verdict wants out of it, and what that was."""
     findings = [

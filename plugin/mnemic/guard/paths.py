@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mnemic.domain.lesson import Edge
 from mnemic.errors import InvalidInput
 from mnemic.guard.effects import step_effects
 from mnemic.guard.steps import Step, find_steps
-
-Edge = tuple[str, str, str]
-"""Head, relation, tail."""
 
 START, END = "START", "END"
 _MAX_STEPS = 64

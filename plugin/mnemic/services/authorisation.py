@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from mnemic.domain.lesson import Lesson
 from mnemic.domain.marks import Marks
 from mnemic.domain.memory import MemoryRecord, Namespace, Status
 from mnemic.domain.validation import check_ids, check_text
@@ -38,7 +39,7 @@ def authorise_action(
         marks = snapshot.marks([key for key, _ in found.values()])
         supports = [_support(backends, policy, record, marks[key]) for key, record in found.values()]
         path = extract_path(text)
-        heeded = []
+        heeded: list[Lesson] = []
         if path is not None and policy.recall.lessons.enabled and not by_user:
             spaces = {record.namespace for _, record in found.values()}
             spaces |= set() if namespace is None else {namespace}

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from mnemic.domain.lesson import Lesson, LessonId
 from mnemic.domain.marks import Marks, Review, Screened
-from mnemic.domain.memory import MemoryRecord, RowKey
+from mnemic.domain.memory import MemoryRecord, Namespace, RowKey
 from mnemic.domain.recall import Standing, Withheld
+from mnemic.domain.text import jaccard
 from mnemic.domain.verdict import Decision, Finding
 from mnemic.guard import consensus, lessons
 from mnemic.guard.bounded import run_bounded
@@ -22,9 +23,11 @@ from mnemic.guard.paths import Path
 from mnemic.guard.policy import Handling, OriginClass, Policy, origin_key
 from mnemic.guard.policy.matching import is_found
 from mnemic.guard.policy.own_rules import RecallRule
-from mnemic.protocols import LedgerSnapshot, Recalled
+from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
 
 UNVERIFIED = "unverified"
+# Whoever stores a lesson gives it its id.
+_NO_ID = LessonId("")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,12 +91,8 @@ def vet(
     marks = snapshot.marks([key for key, _ in found])
     vetted = [_vetted(guard, policy, key, record, marks[key]) for key, record in found]
     vetting = Vetting(vetted=vetted)
-    if not policy.write.enabled and not policy.recall.consensus.enabled:
-        return vetting
     for one in vetted:
         _look_at_findings(guard, policy, one)
-    if not policy.recall.consensus.enabled and policy.recall.contradiction.decision is Handling.ALLOW:
-        pass
     steps: list[Callable[[], None]] = [
         lambda: _consult_lessons(snapshot, policy, vetting, now=now),
         lambda: _seek_consensus(policy, vetting, question, now=now),
@@ -152,33 +151,38 @@ def _consult_lessons(snapshot: LedgerSnapshot, policy: Policy, vetting: Vetting,
     if not settings.enabled or not candidates:
         return
     heeded: dict[LessonId, str] = {}
-    known: dict[tuple[str, ...], list[Lesson]] = {}
+    known: dict[Namespace, list[Lesson]] = {}
     for one in candidates:
         namespace = one.record.namespace
         if namespace not in known:
-            known[namespace] = [lesson for lesson in snapshot.lessons(namespace) if lesson.heeded_at(now)]
+            known[namespace] = snapshot.lessons(namespace)
+        if not known[namespace]:
+            continue
         assert one.path is not None
-        for lesson in lessons.triggered(one.path, known[namespace], limit=settings.per_candidate):
-            if _yields(policy, lesson, one, candidates):
-                continue
-            heeded[lesson.id] = lessons.warning(lesson)
-            one.mark(Handling.WITHHOLD, f"lesson {lesson.id}: it does what a rejected memory did")
+        for lesson in lessons.triggered(one.path, known[namespace], now=now, limit=settings.per_candidate):
+            if not _yields(policy, lesson, one.path, candidates):
+                heeded[lesson.id] = lessons.warning(lesson)
+                one.mark(Handling.WITHHOLD, f"lesson {lesson.id}: it does what a rejected memory did")
     vetting.heeded = tuple(heeded)
     vetting.warnings = tuple(heeded.values())
 
 
-def _yields(policy: Policy, lesson: Lesson, one: Vetted, candidates: Sequence[Vetted]) -> bool:
-    """Whether a quorum of trusted origins and the policy's explicit allow outweigh a lesson."""
+def _yields(policy: Policy, lesson: Lesson, path: Path, candidates: Sequence[Vetted]) -> bool:
+    """Whether a quorum of trusted origins and the policy's explicit leave outweigh a lesson."""
     effects = policy.recall.effects
-    assert one.path is not None
-    if not (one.path.effects - STEERING) or not (one.path.effects - STEERING) <= set(effects.allow):
+    if not effects.allow:
         return False
-    bad = set(lesson.bad_edges)
+    nearest = 1.0 - policy.recall.consensus.eps
     origins = {
-        other.origin_key for other in candidates
-        if other.trusted and other.path is not None and bad <= other.path.typed_edges
-    }  # fmt: skip
-    return len(origins) >= effects.quorum_origins
+        other.origin_key
+        for other in candidates
+        if other.trusted
+        and other.path is not None
+        and jaccard(path.typed_edges, other.path.typed_edges) >= nearest
+    }
+    return lessons.yields(
+        lesson, path, trusted_origins=len(origins), allow=frozenset(effects.allow), quorum_origins=effects.quorum_origins
+    )
 
 
 def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: datetime) -> None:
@@ -187,32 +191,31 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
     candidates = [one for one in vetting.vetted if one.path is not None and not one.withheld][: settings.k]
     if not settings.enabled or len(candidates) < 2:
         return
-    by_id = {one.record.id: one for one in candidates}
-    records = [
-        consensus.PathRecord(
-            id=one.record.id, path=one.path, origin_key=one.origin_key,
-            trusted=one.trusted or settings.quorum_of == "any",
+    by_id = {str(one.record.id): one for one in candidates}
+    records = {
+        id: consensus.PathRecord(
+            id=id, path=one.path, origin_key=one.origin_key, trusted=one.trusted or settings.quorum_of == "any"
         )
-        for one in candidates if one.path is not None
-    ]  # fmt: skip
+        for id, one in by_id.items()
+        if one.path is not None
+    }
     counted = consensus.ConsensusSettings(
         k=settings.k, eps=settings.eps, min_samples=settings.min_samples, quorum_origins=settings.quorum_origins,
         count=settings.count, method=settings.method,
     )  # fmt: skip
-    verdicts = consensus.judge(records, counted)
-    single = len({record.origin_key for record in records}) == 1
-    kept = [record.path for record in records if verdicts[record.id].decision == "keep"]
+    verdicts = consensus.judge(list(records.values()), counted)
+    single = len({record.origin_key for record in records.values()}) == 1
+    kept = [records[id] for id, verdict in verdicts.items() if verdict.decision == "keep"]
     learnt: list[Lesson] = []
     for id, verdict in verdicts.items():
-        one = by_id[record_id(id)]
+        one = by_id[id]
         if verdict.decision == "reject":
             one.rejected = True
             one.mark(Handling.WITHHOLD, f"consensus: {'; '.join(verdict.reasons)}")
-            if policy.recall.lessons.enabled and one.path is not None:
+            if policy.recall.lessons.enabled:
                 lesson = lessons.distil(
-                    one.path, kept, id=LessonId("l" + one.record.id[1:]), namespace=one.record.namespace,
-                    source=one.record.id, query=question, now=now,
-                    expires_at=now + timedelta(days=policy.recall.lessons.ttl_days),
+                    records[id], kept, id=_NO_ID, namespace=one.record.namespace, query=question, now=now,
+                    ttl=timedelta(days=policy.recall.lessons.ttl_days),
                 )  # fmt: skip
                 learnt += [lesson] if lesson is not None else []
         elif verdict.decision == "contested":
@@ -220,10 +223,6 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
             one.mark(handling, f"contested: {'; '.join(verdict.reasons)}")
             one.doubtful = True
     vetting.learnt = tuple(learnt)
-
-
-def record_id(id: str) -> str:
-    return id
 
 
 def _weigh_effects(policy: Policy, vetted: Sequence[Vetted]) -> None:
@@ -307,7 +306,7 @@ def _apply_outside_rules(
     by_id = {one.record.id: one for one in vetted}
     for rule in rules:
         share = max(seconds_left / len(rules), 0.001)
-        answer = run_bounded(rule.id, lambda rule=rule: list(rule.check(question, recalled)), timeout_seconds=share)
+        answer = run_bounded(rule.id, partial(_check, rule, question, recalled), timeout_seconds=share)
         if isinstance(answer, Finding):
             for one in vetted:
                 handling = policy.recall.consensus.on_contested if one.trusted else Handling.WITHHOLD
@@ -317,6 +316,10 @@ def _apply_outside_rules(
             if found.memory_id in by_id:
                 handling = Handling.WITHHOLD if found.withhold else Handling.WARN
                 by_id[found.memory_id].mark(handling, f"{rule.id}: {found.finding.reason}")
+
+
+def _check(rule: RecallPhaseRule, question: str, recalled: Sequence[Recalled]) -> list[RecallFinding]:
+    return list(rule.check(question, recalled))
 
 
 def _labels(policy: Policy, one: Vetted) -> list[str]:

@@ -133,7 +133,7 @@ CREATE INDEX guard_marks_by_source ON guard_marks (source, at) WHERE source != 0
 
 CREATE TABLE guard_lessons (
     key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, namespace INTEGER NOT NULL REFERENCES namespaces (key),
-    fingerprint TEXT NOT NULL, source TEXT, body TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL, source TEXT, body TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
     hits INTEGER NOT NULL, last_hit_at INTEGER, status TEXT NOT NULL, UNIQUE (namespace, fingerprint)
 ) STRICT;
 CREATE INDEX guard_lessons_by_source ON guard_lessons (source) WHERE source IS NOT NULL;

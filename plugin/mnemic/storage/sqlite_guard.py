@@ -179,7 +179,7 @@ class SqliteGuardWriter(SqliteGuardReader):
         for table in ("guard_marks", "guard_exposures", "guard_rejections"):
             self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
         self._connection.execute(
-            "UPDATE guard_lessons SET source = NULL, body = json_remove(body, '$.path_text', '$.query') WHERE source = ?",
+            "UPDATE guard_lessons SET source = NULL, body = json_remove(body, '$.path_text', '$.query', '$.trigger_text') WHERE source = ?",
             (id,),
         )
 
@@ -252,7 +252,14 @@ def _spans(pairs: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
 
 
 def _lesson_body(lesson: Lesson) -> str:
-    return encode_json({"bad_edges": lesson.bad_edges, "path_text": lesson.path_text, "query": lesson.query})
+    return encode_json(
+        {
+            "bad_edges": sorted(lesson.bad_edges),
+            "path_text": lesson.path_text,
+            "query": lesson.query,
+            "trigger_text": lesson.trigger_text,
+        }
+    )
 
 
 def _lesson(row: Sequence[Any]) -> Lesson:
@@ -260,7 +267,7 @@ def _lesson(row: Sequence[Any]) -> Lesson:
     values = json.loads(body)
     edges: list[Edge] = [(head, relation, tail) for head, relation, tail in values["bad_edges"]]
     return Lesson(
-        id=LessonId(id), namespace=namespace_of(path), bad_edges=tuple(edges), fingerprint=fingerprint,
+        id=LessonId(id), namespace=namespace_of(path), bad_edges=frozenset(edges), trigger_text=values.get("trigger_text", ""), fingerprint=fingerprint,
         source=None if source is None else MemoryId(source), path_text=values.get("path_text", ""),
         query=values.get("query", ""), created_at=from_microseconds(created_at),
         expires_at=from_microseconds(expires_at), hits=hits,
