@@ -1,0 +1,103 @@
+"""Cuts a text into clauses: the pieces that may each be an instruction, also where somebody has glued one to a sentence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mnemic.guard.screening.plain import Plain
+from mnemic.guard.screening.verbs import MIXED, RARE, SURE
+
+# Where one clause ends and the next begins. Every alternative is bounded, so cutting is linear in the text.
+_CUT = re.compile(
+    r"""
+      [\r\n\u2028\u2029]+
+    | [.!?\u2026][)\]"'\u201d\u2019*_]{0,3}\s+(?=[A-Z"'\u201c\u2018(\[<*_\-\u2022#{\d])   # the end of a sentence
+    | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
+    | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[a-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
+    | </?[A-Za-z!|][^<>\n]{0,120}> | <!--+ | --+>                                 # markup
+    | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
+    | ",\s{0,3}" | "\s{0,3}:\s{0,3}"(?=[A-Za-z]) | [{}]                           # JSON
+    | \s+[\u2022\u2023\u25aa\u00b7*\u2013\u2014\-]+\s+(?=[A-Za-z"'])              # bullets and dashes
+    | ;\s+(?=[A-Za-z])
+    | (?<=[a-z][:)])\s+(?=[A-Z"'\u201c][a-z]{2})                                  # a label before a sentence
+    | \s{2,}(?=[A-Z])
+    """,
+    re.VERBOSE,
+)
+# Inside a line: a capitalised word that may start a clause of its own, and what makes it likely.
+_INNER = re.compile(
+    r"(?<=[^\s.!?:])\s(?=([A-Z][a-z]+)(?:['\u2019](?:s|re))?\s+(?:(?P<strong>your|the|a|an|my|all|each|every|this|that|these|those|any|some"
+    r"|me|us|them|him|her|it)\b|(?P<loose>in|with|using|to|into|as|for|about|how|why|what|who|whether|if|on|up|down"
+    r"|only|[\"'\u201c\u2018\d])|(?P<be>is|are|was|were|do|does|did|can|could|would|will|many|much|should|has|have|you)\b"
+    r"|(?P<other>\w)))"
+)
+_QUESTION_WORDS = frozenset("What Who Whose Where Why How Which".split())
+_AUXILIARIES = frozenset("Can Could Would Will Is Are Does Did When".split())
+_OPENERS = frozenset("In At When Whenever If Before After While From Throughout Instead Also Please Kindly".split())
+_LONGEST = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause: its range in the plain text, its words as written, and the same in small letters."""
+
+    start: int
+    end: int
+    text: str
+    low: str
+
+    @property
+    def is_question(self) -> bool:
+        return self.text.rstrip("\"')]\u201d\u2019 ").endswith("?")
+
+
+def clauses_of(plain: Plain) -> list[Clause]:
+    """The clauses, in order and without overlap. None is longer than 600 characters."""
+    found: list[Clause] = []
+    text = plain.text
+    last = 0
+    for cut in _CUT.finditer(text):
+        _add(found, plain, last, cut.end() if text[cut.start()] in ".!?\u2026" else cut.start())
+        last = cut.end()
+    _add(found, plain, last, len(text))
+    return found
+
+
+def _add(found: list[Clause], plain: Plain, start: int, end: int) -> None:
+    """Appends what lies between two cuts, cut once more where a capitalised command or question begins."""
+    while end - start > 1:
+        stop = min(end, start + _LONGEST)
+        if stop < end:
+            stop = max(plain.text.rfind(" ", start + 1, stop), start + _LONGEST // 2)
+        at = start
+        for inner in _INNER.finditer(plain.text, start, stop):
+            if _begins(inner):
+                _append(found, plain, at, inner.start())
+                at = inner.end()
+        _append(found, plain, at, stop)
+        start = stop
+
+
+def _append(found: list[Clause], plain: Plain, start: int, end: int) -> None:
+    text = plain.text[start:end]
+    stripped = text.lstrip()
+    start += len(text) - len(stripped)
+    stripped = stripped.rstrip()
+    if stripped:
+        end = start + len(stripped)
+        found.append(Clause(start, end, stripped, plain.low[start:end]))
+
+
+def _begins(inner: re.Match[str]) -> bool:
+    word = inner[1]
+    if word in _QUESTION_WORDS or (word in _OPENERS and not inner["other"]):
+        return True
+    if word in _AUXILIARIES:
+        return inner["be"] is not None or (inner["strong"] is not None and word not in ("Will", "Can"))
+    if word in ("Please", "Kindly"):
+        return True
+    verb = word.lower()
+    if verb in SURE:
+        return inner["be"] is None
+    return (verb in MIXED and bool(inner["strong"] or inner["loose"])) or (verb in RARE and bool(inner["strong"]))

@@ -1,0 +1,152 @@
+"""Content that a person who looks at the text does not see. These rules work in every language."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+from mnemic.domain.verdict import Finding, Span
+from mnemic.guard.screening.plain import INVISIBLE, mixed_words, mostly_latin
+
+_OVERRIDE = re.compile("[\u202d\u202e]")
+_EMBEDDING = re.compile("[\u202a\u202b\u2066-\u2068]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_TAGS = re.compile("[\U000e0000-\U000e007f]+")
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
+_SELECTORS = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]+")
+_IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u1800-\u18af]")
+_ZERO_WIDTH = re.compile("[\u200b-\u200d\u2060-\u2064\ufeff\u180e\u3164\uffa0]+")
+_LONG_RUN = 8
+_LATIN = re.compile("[A-Za-z]")
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_HEX = re.compile(r"\b(?:0x)?((?:[0-9a-fA-F]{2}){16,})\b")
+_HEX_PAIRS = re.compile(r"(?:(?:\\x|%|\\u00|0x)[0-9a-fA-F]{2}[ ,]?){12,}")
+_WORDS = re.compile(r"[A-Za-z]{2,}")
+_MOST_DECODED = 4_000
+
+
+def hidden_text(text: str) -> Finding | None:
+    """Direction overrides, tag characters outside flags, selector runs, and zero-width characters within words."""
+    if text.isascii() or not INVISIBLE.search(text):
+        return None
+    kinds: list[str] = []
+    spans: list[Span] = []
+    for kind, found in (
+        ("direction control", _directions(text)),
+        ("tag characters", _tags(text)),
+        ("variation selectors", _selectors(text)),
+        ("zero-width characters", _zero_width(text)),
+    ):
+        if found:
+            kinds.append(kind)
+            spans += found
+    if not spans:
+        return None
+    return Finding(
+        rule="hidden-text",
+        reason=f"contains characters that cannot be seen: {', '.join(kinds)}",
+        spans=ordered(spans),
+        detail=kinds[0],
+    )
+
+
+def _directions(text: str) -> list[Span]:
+    found = [match.span() for match in _OVERRIDE.finditer(text)]
+    if not _RIGHT_TO_LEFT.search(text):  # texts with Arabic or Hebrew embed and isolate for good reason
+        found += [match.span() for match in _EMBEDDING.finditer(text)]
+    return found
+
+
+def _tags(text: str) -> list[Span]:
+    flags = [match.span() for match in _FLAG.finditer(text)]
+    return [
+        match.span()
+        for match in _TAGS.finditer(text)
+        if not any(start <= match.start() and match.end() <= end for start, end in flags)
+    ]
+
+
+def _selectors(text: str) -> list[Span]:
+    """Variation selectors that choose no glyph: several in a row, or more than two after ordinary characters."""
+    runs = [
+        match.span()
+        for match in _SELECTORS.finditer(text)
+        if match.end() - match.start() > 1 or not _IDEOGRAPH.match(text[max(0, match.start() - 1)])
+    ]
+    long = [run for run in runs if run[1] - run[0] > 1]
+    return runs if len(runs) > 2 else long
+
+
+def _zero_width(text: str) -> list[Span]:
+    """Zero-width characters between Latin letters, more than two; or a long run of several kinds, which carries bits."""
+    within: list[Span] = []
+    runs: list[Span] = []
+    for match in _ZERO_WIDTH.finditer(text):
+        start, end = match.span()
+        if end - start >= _LONG_RUN and len(set(match[0])) > 1:
+            runs.append((start, end))
+        elif start > 0 and end < len(text) and _LATIN.match(text[start - 1]) and _LATIN.match(text[end]):
+            within.append((start, end))
+    return runs + within if len(within) > 2 else runs
+
+
+def homoglyphs(text: str) -> Finding | None:
+    """Two words or more that mix alphabets by letters that look alike, in a text that is written in Latin letters."""
+    if text.isascii():
+        return None
+    words = mixed_words(text)
+    if len(words) < 2 or not mostly_latin(text):
+        return None
+    return Finding(
+        rule="homoglyphs",
+        reason=f"{len(words)} words mix Latin letters with look-alikes of another alphabet",
+        spans=tuple(words),
+    )
+
+
+def encoded_payload(text: str) -> Finding | None:
+    """Base64 or hexadecimal that decodes to readable words. Keys, hashes, ids and images do not."""
+    spans = ordered(span for span, decoded in _decoded(text) if _readable(decoded))
+    if not spans:
+        return None
+    return Finding(rule="encoded-payload", reason="contains encoded text that decodes to readable words", spans=spans)
+
+
+def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
+    for match in _BASE64.finditer(text):
+        if text[max(0, match.start() - 30) : match.start()].rpartition("data:image/")[1]:
+            continue
+        run = match[0].rstrip("=")[:_MOST_DECODED].replace("-", "+").replace("_", "/")
+        run = run[: len(run) - len(run) % 4] if len(run) % 4 == 1 else run + "=" * (-len(run) % 4)
+        try:
+            yield match.span(), base64.b64decode(run)
+        except (binascii.Error, ValueError):
+            continue
+    for match in _HEX.finditer(text):
+        yield match.span(), bytes.fromhex(match[1][:_MOST_DECODED])
+    for match in _HEX_PAIRS.finditer(text):
+        digits = "".join(re.findall(r"(?:\\x|%|\\u00|0x)([0-9a-fA-F]{2})", match[0][: 4 * _MOST_DECODED]))
+        yield match.span(), bytes.fromhex(digits)
+
+
+def _readable(decoded: bytes) -> bool:
+    """At least 95 % printable ASCII, and three words or more with spaces between them."""
+    printable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in decoded)
+    if printable < 0.95 * len(decoded) or b" " not in decoded:
+        return False
+    words = _WORDS.findall(decoded.decode("ascii", "ignore"))
+    return len(words) >= 3 and sum(map(len, words)) >= 0.5 * len(decoded)
+
+
+def ordered(spans: Iterator[Span] | list[Span]) -> tuple[Span, ...]:
+    """Ascending and without overlap: spans that meet become one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif start < end:
+            merged.append((start, end))
+    return tuple(merged)

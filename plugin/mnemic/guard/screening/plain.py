@@ -1,0 +1,105 @@
+"""The text as the rules read it: one form for look-alikes and nothing invisible, with the way back to the original."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from mnemic.domain.verdict import Span
+
+# Characters that leave no mark: zero-width spaces and joiners, direction controls, soft hyphens, variation selectors,
+# invisible operators and tag characters (Unicode 15, general category Cf and default-ignorable code points).
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\U000e0000-\U000e0fff]+"
+)
+
+# Letters of Cyrillic and Greek that look like a Latin one, in pairs (after Unicode's confusables.txt, the letters alone).
+_PAIRS = (
+    "аa еe оo рp сc уy хx іi јj ѕs ԁd һh ӏl ԛq ԝw ѵv ьb кk мm тt нh вb гr пn АA ВB ЕE ІI ЈJ КK МM НH ОO РP СC ЅS ТT УY ХX"
+    " οo ρp νv αa ιi κk τt υu ΑA ΒB ΕE ΖZ ΗH ΙI ΚK ΜM ΝN ΟO ΡP ΤT ΥY ΧX"
+)
+LOOK_ALIKE = {ord(pair[0]): pair[1] for pair in _PAIRS.split()}
+_MIXABLE = re.compile(r"[A-Za-z\u0370-\u04ff\u0500-\u052f]{2,64}")
+_OTHER = re.compile(r"[\u0370-\u052f]")
+_LATIN = re.compile(r"[A-Za-z]")
+_MASSES = (re.compile(r"[\u0370-\u03ff]"), re.compile(r"[\u0400-\u052f]"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """``text`` is what the rules match. ``low`` is the same in small letters, of equal length.
+
+    ``origins`` gives for each character of ``text`` the start of the original character that it came from; None when
+    both are the same text. ``size`` is the length of the original.
+    """
+
+    text: str
+    low: str
+    size: int
+    origins: Sequence[int] | None
+
+    def span(self, start: int, end: int) -> Span:
+        """The range of the original text that ``text[start:end]`` came from."""
+        if self.origins is None:
+            return (start, end)
+        if start >= end:
+            at = self.origins[start] if start < len(self.origins) else self.size
+            return (at, at)
+        # Up to where the next kept character begins: invisible ones in between belong to what comes before them.
+        return (self.origins[start], self.origins[end] if end < len(self.origins) else self.size)
+
+
+def plain(text: str) -> Plain:
+    """Compose compatibility forms (NFKC, character by character), drop what is invisible, undo look-alike letters."""
+    if text.isascii():
+        return Plain(text=text, low=text.lower(), size=len(text), origins=None)
+    kept: list[str] = []
+    origins: list[int] = []
+    for at, char in enumerate(text):
+        if char < "\x80":
+            kept.append(char)
+            origins.append(at)
+        elif not INVISIBLE.match(char):
+            form = unicodedata.normalize("NFKC", char)
+            kept.extend(form)
+            origins.extend([at] * len(form))
+    composed = _without_look_alikes("".join(kept))
+    same = len(composed) == len(text) and all(before + 1 == after for before, after in pairwise(origins))
+    lowered = composed.lower()
+    if len(lowered) != len(composed):  # a few capitals become two characters, such as İ
+        lowered = "".join(low if len(low := char.lower()) == 1 else char for char in composed)
+    return Plain(text=composed, low=lowered, size=len(text), origins=None if same else origins)
+
+
+def mixed_words(text: str) -> list[Span]:
+    """Words that mix Latin letters with Cyrillic or Greek ones that look like Latin: ``pаypal`` with a Cyrillic a."""
+    if not _OTHER.search(text):
+        return []
+    return [
+        match.span()
+        for match in _MIXABLE.finditer(text)
+        if any(ord(char) in LOOK_ALIKE for char in match[0]) and _LATIN.search(match[0])
+    ]
+
+
+def mostly_latin(text: str) -> bool:
+    """Whether Latin letters outnumber those of Greek and of Cyrillic."""
+    latin = len(_LATIN.findall(text))
+    return all(len(mass.findall(text)) <= latin for mass in _MASSES)
+
+
+def _without_look_alikes(text: str) -> str:
+    """In a text of Latin letters, Cyrillic and Greek look-alikes become the letters they look like."""
+    if not _OTHER.search(text) or not mostly_latin(text):
+        return text
+    pieces: list[str] = []
+    last = 0
+    for match in _MIXABLE.finditer(text):
+        if _OTHER.search(match[0]) and all(char < "\x80" or ord(char) in LOOK_ALIKE for char in match[0]):
+            pieces += (text[last : match.start()], match[0].translate(LOOK_ALIKE))
+            last = match.end()
+    return "".join(pieces) + text[last:] if pieces else text

@@ -1,0 +1,216 @@
+"""Reads a text with every rule that is asked for. What follows from the findings is the policy's part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mnemic.domain.verdict import Finding, Span
+from mnemic.errors import InvalidInput
+from mnemic.guard.screening import backdoor, hidden, offtopic, steering
+from mnemic.guard.screening.clauses import Clause, clauses_of
+from mnemic.guard.screening.directives import Directive, directive_in
+from mnemic.guard.screening.language import is_foreign
+from mnemic.guard.screening.offtopic import Embed, Topic
+from mnemic.guard.screening.personal import personal_data
+from mnemic.guard.screening.plain import Plain, plain
+from mnemic.guard.screening.rules import LEXICAL, RULES
+from mnemic.guard.screening.secrets import secrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """What the rules saw in one text. All spans are ranges of the original text.
+
+    ``findings`` holds every rule that fired, whatever a policy makes of it. ``directives`` are the clauses that tell
+    somebody to do something, and questions that belong to nothing in the text; ascending, without overlap: they are
+    what is masked when the text comes from an untrusted origin. They are there only if a rule was asked for that reads
+    English. ``english`` is false when the rules about wording cannot judge the text.
+    """
+
+    findings: tuple[Finding, ...]
+    directives: tuple[Span, ...]
+    english: bool
+
+
+def screen(
+    text: str,
+    *,
+    rules: Collection[str] | None = None,
+    question: str | None = None,
+    embed: Embed | None = None,
+) -> Screening:
+    """Reads ``text`` with the rules named (all of `RULES` by default).
+
+    ``question`` is the request that the text would answer, for records that hold no question of their own. ``embed``
+    gives unit vectors of sentences; without it the topic is judged by shared words alone.
+
+    Raises `mnemic.errors.InvalidInput` for a rule that does not exist.
+    """
+    wanted = frozenset(RULES if rules is None else rules)
+    unknown = sorted(wanted - RULES.keys())
+    if unknown:
+        raise InvalidInput(f"There is no rule {unknown[0]!r}.", hint=f"The rules are {', '.join(RULES)}.")
+    return _Reading(text, wanted, question, embed).screening()
+
+
+class _Reading:
+    """One text, read once: each view of it is made when the first rule needs it."""
+
+    def __init__(self, text: str, wanted: frozenset[str], question: str | None, embed: Embed | None) -> None:
+        self.text = text
+        self.wanted = wanted
+        self.question = question
+        self.embed = embed
+
+    @cached_property
+    def plain(self) -> Plain:
+        return plain(self.text)
+
+    @cached_property
+    def clauses(self) -> list[Clause]:
+        return clauses_of(self.plain)
+
+    @cached_property
+    def directives(self) -> list[Directive]:
+        return [found for one in self.clauses if (found := directive_in(one)) is not None]
+
+    @cached_property
+    def topic(self) -> Topic:
+        return Topic(self.clauses, self.embed)
+
+    @cached_property
+    def stray(self) -> list[Clause]:
+        return offtopic.stray_questions(self.clauses, self.topic) if "?" in self.plain.text else []
+
+    @cached_property
+    def foreign(self) -> tuple[list[Clause], bool]:
+        """The clauses in another language, and whether the text as a whole is English."""
+        judged = [(one, is_foreign(one.text)) for one in self.clauses]
+        foreign = [one for one, verdict in judged if verdict]
+        if not foreign:
+            return [], is_foreign(self.plain.text) is not True
+        other = sum(len(one.text) for one in foreign)
+        english = sum(len(one.text) for one, verdict in judged if verdict is False)
+        return foreign, other < english
+
+    def screening(self) -> Screening:
+        reads_english = bool(self.wanted & LEXICAL) or "other-language" in self.wanted
+        findings = [*self._hidden(), *self._backdoor(), *self._steering(), *self._requests(), *self._contents()]
+        if "other-language" in self.wanted:
+            findings += self._language()
+        judged = bool(self.wanted & _NEEDS_DIRECTIVES)
+        return Screening(
+            findings=tuple(findings),
+            directives=self._masked(findings) if judged else (),
+            english=self.foreign[1] if reads_english and self.wanted & _NEEDS_LANGUAGE else True,
+        )
+
+    def _hidden(self) -> list[Finding]:
+        rules = {
+            "hidden-text": hidden.hidden_text,
+            "encoded-payload": hidden.encoded_payload,
+            "homoglyphs": hidden.homoglyphs,
+        }
+        found = [rule(self.text) for name, rule in rules.items() if name in self.wanted]
+        return [one for one in found if one is not None]
+
+    def _backdoor(self) -> list[Finding]:
+        found: list[Finding | None] = []
+        if "two-answers" in self.wanted:
+            found.append(backdoor.two_answers(self.plain))
+        if "anchored-rule" in self.wanted:
+            found.append(backdoor.anchored_rule(self.plain))
+        if "conditional-reversal" in self.wanted:
+            found.append(backdoor.conditional_reversal(self.plain))
+        if "destructive-mismatch" in self.wanted:
+            found.append(backdoor.destructive_mismatch(self.plain, self.question))
+        return [one for one in found if one is not None]
+
+    def _steering(self) -> list[Finding]:
+        found: list[Finding | None] = []
+        if "role-claim" in self.wanted:
+            found.append(steering.role_claim(self.plain, self.clauses))
+        if "chat-markup" in self.wanted:
+            found.append(steering.chat_markup(self.plain, self.directives))
+        if self.wanted & steering.ABOUT_ONE_DIRECTIVE:
+            found += steering.judge_directives(self.plain, self.directives, self.wanted)
+        return [one for one in found if one is not None]
+
+    def _requests(self) -> list[Finding]:
+        found: list[Finding | None] = []
+        if self.wanted & {"offtopic-content", "offtopic-action"} and not offtopic.howto(self.clauses, self.directives):
+            if "offtopic-content" in self.wanted:
+                found.append(offtopic.offtopic_content(self.plain, self.directives, self.topic))
+            if "offtopic-action" in self.wanted:
+                found.append(offtopic.offtopic_action(self.plain, self.directives, self.topic))
+        if "offtopic-question" in self.wanted and self.stray:
+            found.append(offtopic.offtopic_question(self.plain, self.clauses, self.stray))
+        return [one for one in found if one is not None]
+
+    def _contents(self) -> list[Finding]:
+        found: list[Finding] = []
+        if "secret" in self.wanted:
+            found += secrets(self.text)
+        if "personal-data" in self.wanted:
+            found += personal_data(self.text)
+        return found
+
+    def _language(self) -> list[Finding]:
+        foreign, english = self.foreign
+        if not foreign and english:
+            return []
+        spans = hidden.ordered([self.plain.span(one.start, one.end) for one in foreign])
+        return [Finding(rule="other-language", reason="not English: rules about wording cannot judge it", spans=spans)]
+
+    def _masked(self, findings: Sequence[Finding]) -> tuple[Span, ...]:
+        clauses = [one.clause for one in self.directives] + self.stray
+        spans = [self.plain.span(one.start, one.end) for one in clauses]
+        spans += [span for finding in findings if finding.rule in LEXICAL - _NOT_MASKED for span in finding.spans]
+        return hidden.ordered(spans)
+
+
+_NOT_MASKED = frozenset({"destructive-mismatch"})
+"""Rules whose spans are no directive."""
+_NEEDS_DIRECTIVES = frozenset(
+    {"chat-markup", "offtopic-content", "offtopic-action", "offtopic-question"} | steering.ABOUT_ONE_DIRECTIVE
+)
+_NEEDS_LANGUAGE = _NEEDS_DIRECTIVES | {"other-language"}
+
+
+def mask(text: str, spans: Sequence[Span], *, placeholder: str = "[instruction-like text hidden]") -> str:
+    """``text`` with each span (ascending, without overlap) replaced by ``placeholder``. Without spans: the text itself.
+
+    Spans with nothing but white space between them get one placeholder.
+    """
+    pieces: list[str] = []
+    last = 0
+    for start, end in spans:
+        between = text[last:start]
+        if not (pieces and not between.strip()):
+            pieces += (between, placeholder)
+        last = end
+    pieces.append(text[last:])
+    return "".join(pieces)
+
+
+def redact(text: str, findings: Sequence[Finding]) -> str:
+    """``text`` without its credentials and personal data: each becomes ``[redacted: what it was]``."""
+    found = sorted(
+        (start, end, finding.detail or finding.rule)
+        for finding in findings
+        if finding.rule in _REDACTED
+        for start, end in finding.spans
+    )
+    pieces: list[str] = []
+    last = 0
+    for start, end, kind in found:
+        if start >= last:
+            pieces += (text[last:start], f"[redacted: {kind}]")
+        last = max(last, end)
+    pieces.append(text[last:])
+    return "".join(pieces)
+
+
+_REDACTED = frozenset({"secret", "personal-data"})
