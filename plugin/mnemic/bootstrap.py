@@ -19,8 +19,9 @@ from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
-    from mnemic.guard.guard import Guard
+    from mnemic.guard.creation import create_guard
     from mnemic.protocols import Embedder
+    from mnemic.guard.creation import create_guard
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
 
@@ -177,12 +178,15 @@ def open_backends(
     from mnemic.storage.chroma_store import ChromaAddress
     from mnemic.storage.layered_index import LayeredIndex
     from mnemic.storage.sqlite_ledger import SqliteLedger
+    from mnemic.storage.static_embedder import StaticEmbedder
     from mnemic.storage.system import SystemClock, new_memory_id
     from mnemic.storage.token_counters import create_token_counter
 
     clock = SystemClock()
     embedder = embedder or create_embedder(settings)
-    guard = create_guard(settings, embedder)
+    # Only vectors from a table are fast enough to look at every sentence.
+    fast = embedder.embed if embedder.id == StaticEmbedder.id else None
+    guard = create_guard(settings.policy, embed=fast)
     ledger = SqliteLedger(settings.ledger_path, durable=settings.durable)
     try:
         ledger.register_embedder(embedder.id, embedder.dimensions)
@@ -224,39 +228,6 @@ def create_embedder(settings: Settings) -> Embedder:
     from mnemic.storage.static_embedder import StaticEmbedder
 
     return StaticEmbedder()
-
-
-def create_guard(settings: Settings, embedder: Embedder) -> Guard:
-    """The guard with the policy that the settings name, and the rules that other packages bring.
-
-    Raises `PolicyError` for a policy that cannot be used. A file that becomes unusable later leaves the last good one in
-    force.
-    """
-    from importlib.metadata import entry_points
-
-    from mnemic.guard.guard import Guard, OutsideRules
-    from mnemic.guard.policy.watching import PolicySource
-    from mnemic.protocols import RecallPhaseRule, WritePhaseRule
-    from mnemic.protocols.rules import RECALL_RULES, WRITE_RULES
-
-    def rules(group: str, protocol: type[Any]) -> tuple[Any, ...]:
-        found = []
-        for entry in entry_points(group=group):
-            made = entry.load()
-            rule = made() if isinstance(made, type) or not isinstance(made, protocol) else made
-            if not isinstance(rule, protocol):
-                raise InvalidInput(
-                    f"The guard rule {entry.name} ({entry.value}) is no {protocol.__name__}.",
-                    hint="It needs an id and a check method; see mnemic.protocols.rules.",
-                )
-            found.append(rule)
-        return tuple(found)
-
-    outside = OutsideRules(write=rules(WRITE_RULES, WritePhaseRule), recall=rules(RECALL_RULES, RecallPhaseRule))
-    source = PolicySource(settings.policy)
-    # Only the static vectors are fast enough to look at every sentence.
-    embed = embedder.embed if settings.embedder == "static" and embedder.id.startswith("wordllama") else None
-    return Guard(source.current, embed=embed, outside=outside)
 
 
 def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:

@@ -64,9 +64,7 @@ class GuardDesk:
         """Keep memories out of recall until `release`."""
         from mnemic.services.review import reject
 
-        return await self._memory.run(
-            reject, ids, origin=self._origin, reason=reason, namespace=_optional(namespace)
-        )
+        return await self._memory.run(reject, ids, origin=self._origin, reason=reason, namespace=_optional(namespace))
 
     async def lessons(self, *, namespace: Namespace | str | None = None) -> tuple[Lesson, ...]:
         """What was learnt from rejected memories, oldest first, released and expired lessons included."""

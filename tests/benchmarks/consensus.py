@@ -59,10 +59,7 @@ def by_effects(records: Sequence[PathRecord]) -> dict[str, str]:
     supports = [
         Support(memory=r.id, trusted=r.trusted, origin_key=r.origin_key, effects=r.path.effects) for r in records
     ]
-    allowed = {
-        r.id: authorise_effects(r.path.effects, supports, EffectRules()).decision == "allowed"
-        for r in records
-    }
+    allowed = {r.id: authorise_effects(r.path.effects, supports, EffectRules()).decision == "allowed" for r in records}
     return {id: "keep" if fine else "reject" for id, fine in allowed.items()}
 
 

@@ -109,7 +109,9 @@ def _by_quorum(records: Sequence[PathRecord], settings: ConsensusSettings) -> De
         if len(support[record.id]) >= settings.quorum_origins and 2 * len(support[record.id]) > len(present)
     ]
     if not cores:
-        return _all(records, "contested", f"no {settings.quorum_origins} independent origins and most of {len(present)} agree")
+        return _all(
+            records, "contested", f"no {settings.quorum_origins} independent origins and most of {len(present)} agree"
+        )
     plans = _components(cores, lambda one, other: _agree(one, other, settings))
     strength = [max(len(support[record.id]) for record in plan) for plan in plans]
     if strength.count(max(strength)) > 1:
@@ -118,7 +120,11 @@ def _by_quorum(records: Sequence[PathRecord], settings: ConsensusSettings) -> De
     decided: Decided = {}
     for record in records:
         voter = _voter(record, settings)
-        near = [core for core in chosen if core is record or (_agree(record, core, settings) and _voter(core, settings) != voter)]
+        near = [
+            core
+            for core in chosen
+            if core is record or (_agree(record, core, settings) and _voter(core, settings) != voter)
+        ]
         if not near:
             decided[record.id] = "reject", f"disagrees with the plan of {max(strength)} independent origins"
         elif alone := _own_effects(record, records, settings):

@@ -219,9 +219,7 @@ class EffectVerdict:
 _SEVERITY: dict[EffectDecision, int] = {"allowed": 0, "review": 1, "denied": 2}
 
 
-def authorise(
-    action: str, supports: Sequence[Support], rules: EffectRules, *, by_user: bool = False
-) -> EffectVerdict:
+def authorise(action: str, supports: Sequence[Support], rules: EffectRules, *, by_user: bool = False) -> EffectVerdict:
     """Whether ``action`` may be done on the strength of ``supports``; ``by_user``: a person asked for it or confirmed it.
 
     An untrusted or contested memory supports nothing. An effect that no trusted memory names is denied; one that is to be

@@ -201,4 +201,3 @@ def _own_finding(policy: Policy, rule: WriteRule, record: MemoryRecord, effects:
         if not spans:
             return None
     return Finding(rule=rule.id, reason=rule.reason, spans=spans)
-

@@ -82,11 +82,7 @@ def triggered(
 
     The caller passes the lessons of the namespace that is recalled from.
     """
-    hit = [
-        lesson
-        for lesson in lessons
-        if lesson.heeded_at(now) and lesson.bad_edges <= path.typed_edges
-    ]
+    hit = [lesson for lesson in lessons if lesson.heeded_at(now) and lesson.bad_edges <= path.typed_edges]
     return tuple(sorted(hit, key=lambda lesson: (-len(lesson.bad_edges), lesson.id))[:limit])
 
 
@@ -99,7 +95,9 @@ def yields(lesson: Lesson, path: Path, *, trusted_origins: int, allow: frozenset
     if trusted_origins < max(quorum_origins, 2):
         return False
     effects = path.effects - STEERING
-    steps = {head for head, _, _ in lesson.bad_edges} | {tail for _, relation, tail in lesson.bad_edges if relation == "then"}
+    steps = {head for head, _, _ in lesson.bad_edges} | {
+        tail for _, relation, tail in lesson.bad_edges if relation == "then"
+    }
     return bool(effects and effects <= allow) or steps - {START, END} <= allow
 
 

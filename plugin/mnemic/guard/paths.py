@@ -58,7 +58,9 @@ class Path:
                 raise TypeError
             return cls(_decoded(stored["e"], words), _decoded(stored["t"], words), frozenset(effects), action)
         except (KeyError, TypeError, IndexError) as error:
-            raise InvalidInput("This is not a stored reasoning path.", hint="It is extracted again at the next write.") from error
+            raise InvalidInput(
+                "This is not a stored reasoning path.", hint="It is extracted again at the next write."
+            ) from error
 
 
 def _decoded(flat: object, words: list[str]) -> frozenset[Edge]:

@@ -11,7 +11,7 @@ from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.text import jaccard, shape_words
 from mnemic.domain.verdict import Decision, Finding, Verdict
 from mnemic.errors import GuardRefused
-from mnemic.guard.guard import Guard, class_in, inherit, path_in, redacted_text
+from mnemic.guard.guard import class_in, inherit, path_in, redacted_text
 from mnemic.guard.policy import OriginClass, Policy
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Neighbour
 from mnemic.services.backends import Backends, require
@@ -51,7 +51,9 @@ def examine(
             text, redacted = redacted_text(draft.text, verdict)
             if text != draft.text:
                 # The ranges of what was found belong to the old text.
-                kept = tuple(found for found in marks.findings if found.rule in {r.finding.rule for r in verdict.judged})
+                kept = tuple(
+                    found for found in marks.findings if found.rule in {r.finding.rule for r in verdict.judged}
+                )
                 draft = replace(draft, text=text)
                 again = backends.guard.examine(policy, draft)
                 told = {found.rule for found in again.findings}
@@ -85,7 +87,10 @@ def admit(
     if not policy.write.enabled:
         return candidate
     marks = _with_taints(transaction, candidate, neighbours)
-    further = [*_flooding(transaction, policy, candidate, neighbours), *_laundering(transaction, backends, policy, candidate, marks)]
+    further = [
+        *_flooding(transaction, policy, candidate, neighbours),
+        *_laundering(transaction, backends, policy, candidate, marks),
+    ]
     copied = _copy_of_withheld(policy, candidate, neighbours)
     if copied is not None:
         further.append(copied)
@@ -93,7 +98,10 @@ def admit(
     marks = inherit(marks, exposed)
     if marks.taints == candidate.marks.taints and not further:
         return candidate
-    if class_in(policy, marks) is OriginClass.UNTRUSTED and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED:
+    if (
+        class_in(policy, marks) is OriginClass.UNTRUSTED
+        and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED
+    ):
         # Trusted words got a brief look; these turn out not to be.
         full = backends.guard.examine(policy, candidate.record, fully=True)
         marks = replace(full, taints=marks.taints, source=marks.source)
@@ -111,9 +119,7 @@ def status_of(candidate: Candidate) -> Status:
     return Status.QUARANTINED if withheld else candidate.record.status
 
 
-def record_admission(
-    transaction: LedgerTransaction, key: RowKey, candidate: Candidate, *, at: datetime
-) -> None:
+def record_admission(transaction: LedgerTransaction, key: RowKey, candidate: Candidate, *, at: datetime) -> None:
     """Keep what was found, and write the log where something followed from it."""
     transaction.put_marks(key, candidate.marks, at=at)
     verdict = candidate.verdict
@@ -152,9 +158,7 @@ def context_keys(
     return tuple(named)
 
 
-def _with_taints(
-    transaction: LedgerTransaction, candidate: Candidate, neighbours: Sequence[Neighbour]
-) -> Marks:
+def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbours: Sequence[Neighbour]) -> Marks:
     """The marks with the taints of what it cites, what it stands in for and what it copies."""
     record, marks = candidate.record, candidate.marks
     sources = list(record.evidence)

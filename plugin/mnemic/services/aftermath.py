@@ -37,7 +37,7 @@ def note_vetting(
     backends.deliveries.note(contexts, untrusted, now=now)
     if not policy.enforced:
         return
-    doubtful = [one.key for one in vetted if one.doubtful or one.withheld and not one.trusted]
+    doubtful = [one.key for one in vetted if one.doubtful or (one.withheld and not one.trusted)]
     rejected = [one for one in vetted if one.rejected]
     learnt = [lesson for vetting in vettings for lesson in vetting.learnt]
     heeded = tuple(dict.fromkeys(id for vetting in vettings for id in vetting.heeded))
@@ -96,9 +96,7 @@ def _count_rejection(
     if one.marks.review is not None:
         return
     detail = {"rules": {"consensus": "quarantine"}, "rejected_for": times}
-    transaction.set_status(
-        one.key, Status.QUARANTINED, action=Action.QUARANTINED, at=now, origin=origin, detail=detail
-    )
+    transaction.set_status(one.key, Status.QUARANTINED, action=Action.QUARANTINED, at=now, origin=origin, detail=detail)
     transaction.append_audit(
         AuditEntry(
             number=0, at=now, namespace=record.namespace, action=GuardAction.QUARANTINED, memory_id=record.id,

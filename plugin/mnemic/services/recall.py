@@ -104,9 +104,7 @@ def recall(
     asked = _understand(backends, query, notes) if query.text else None
     policy = backends.guard.policy
     with backends.ledger.snapshot() as snapshot:
-        ranking = (
-            _newest(snapshot, query, skip) if asked is None else _ranked(backends, snapshot, query, asked, skip)
-        )
+        ranking = _newest(snapshot, query, skip) if asked is None else _ranked(backends, snapshot, query, asked, skip)
         page = _page(backends, snapshot, policy, query, ranking)
     hits = [found.hit for found in page.found]
     packed, tokens = pack(hits, query.budget_tokens, render, backends.token_counter)
@@ -131,9 +129,7 @@ def recall(
     )
 
 
-def _page(
-    backends: Backends, snapshot: LedgerSnapshot, policy: Policy, query: RecallQuery, ranking: _Ranking
-) -> _Page:
+def _page(backends: Backends, snapshot: LedgerSnapshot, policy: Policy, query: RecallQuery, ranking: _Ranking) -> _Page:
     """The first ``k`` of a ranking that may be delivered. They are judged together, and with a few more than are asked for:
     who asks for one memory should learn as well that a better trusted one says otherwise.
     """
@@ -201,9 +197,7 @@ def _ranked(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, as
     )
 
 
-def _read(
-    snapshot: LedgerSnapshot, query: RecallQuery, relevant: Sequence[Candidate], skip: int
-) -> Iterator[_Found]:
+def _read(snapshot: LedgerSnapshot, query: RecallQuery, relevant: Sequence[Candidate], skip: int) -> Iterator[_Found]:
     place = skip
     size = max(query.k, _LEAST_VETTED) + 1
     while place < len(relevant):

@@ -96,9 +96,7 @@ def _store(
         return replace(_confirm(transaction, *twin, draft), redacted=candidate.redacted)
     near = _near_duplicates(draft, neighbours)
     held = replace(draft, status=status)
-    key = transaction.append(
-        held, embedder_id=backends.embedder.id, vector=vector, screened=candidate.marks.screened
-    )
+    key = transaction.append(held, embedder_id=backends.embedder.id, vector=vector, screened=candidate.marks.screened)
     record_admission(transaction, key, candidate, at=draft.recorded_at)
     for other in near:
         transaction.link(

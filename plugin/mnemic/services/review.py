@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from mnemic.domain.drafting import check_origin
@@ -160,7 +159,9 @@ def set_lesson(
     with backends.ledger.transaction() as transaction:
         found = next((lesson for lesson in transaction.lessons(namespace) if lesson.id == id), None)
         if found is None:
-            raise UnknownMemory(f"There is no lesson {str(id)[:40]} in this namespace.", hint="List them: `mnemic guard lessons`.")
+            raise UnknownMemory(
+                f"There is no lesson {str(id)[:40]} in this namespace.", hint="List them: `mnemic guard lessons`."
+            )
         changed = replace(found, status=LessonStatus.ACTIVE if heeded else LessonStatus.RELEASED)
         if changed.status is not found.status:
             at = backends.clock.now()

@@ -16,7 +16,7 @@ from mnemic.domain.text import jaccard
 from mnemic.domain.verdict import Decision, Finding
 from mnemic.guard import consensus, lessons
 from mnemic.guard.bounded import run_bounded
-from mnemic.guard.contradiction import ClaimTokens, agree, claim_tokens, contradicts
+from mnemic.guard.contradiction import ClaimTokens, claim_tokens, compare
 from mnemic.guard.effects import STEERING
 from mnemic.guard.guard import HIDDEN, Guard, class_in, masked_text, masked_when_to_use, path_in, trust_in
 from mnemic.guard.paths import Path
@@ -176,12 +176,14 @@ def _yields(policy: Policy, lesson: Lesson, path: Path, candidates: Sequence[Vet
     origins = {
         other.origin_key
         for other in candidates
-        if other.trusted
-        and other.path is not None
-        and jaccard(path.typed_edges, other.path.typed_edges) >= nearest
+        if other.trusted and other.path is not None and jaccard(path.typed_edges, other.path.typed_edges) >= nearest
     }
     return lessons.yields(
-        lesson, path, trusted_origins=len(origins), allow=frozenset(effects.allow), quorum_origins=effects.quorum_origins
+        lesson,
+        path,
+        trusted_origins=len(origins),
+        allow=frozenset(effects.allow),
+        quorum_origins=effects.quorum_origins,
     )
 
 
@@ -253,21 +255,21 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
     untrusted = [one for one in vetted if not one.trusted and not one.withheld]
     if not trusted or not untrusted or not question:
         return
-    settings = policy.recall.contradiction
     asked = _tokens(question)
     for one in untrusted:
         mine = _tokens(one.record.text)
         agreeing: set[str] = set()
         for other in trusted:
-            theirs = _tokens(other.record.text)
-            if contradicts(asked, theirs, mine, min_topic=settings.min_topic, min_answer=settings.min_answer):
+            relation = compare(asked, _tokens(other.record.text), mine).relation
+            if relation == "contradicts":
                 one.contested_by.append(other.record)
-            elif agree(asked, theirs, mine):
+            elif relation == "agrees":
                 agreeing.add(other.origin_key)
         one.supporters = len(agreeing)
         if one.contested_by:
             one.doubtful = True
-            one.mark(settings.decision, f"contradiction: {one.contested_by[0].id}, which is trusted, says otherwise")
+            reason = f"contradiction: {one.contested_by[0].id}, which is trusted, says otherwise"
+            one.mark(policy.recall.contradiction.decision, reason)
 
 
 def _apply_own_rules(policy: Policy, question: str, vetted: Sequence[Vetted]) -> None:

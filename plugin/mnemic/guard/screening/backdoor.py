@@ -9,7 +9,9 @@ from mnemic.domain.verdict import Finding
 from mnemic.guard.screening.hidden import ordered
 from mnemic.guard.screening.plain import Plain
 
-_ANSWER = re.compile(r"\banswer(?: is|:| =| should be| must be| was)?\s{0,3}[:=]?\s{0,3}[\"'(*]{0,2}(yes|no|true|false)\b")
+_ANSWER = re.compile(
+    r"\banswer(?: is|:| =| should be| must be| was)?\s{0,3}[:=]?\s{0,3}[\"'(*]{0,2}(yes|no|true|false)\b"
+)
 _OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true"}
 
 _AFTER_QUESTION = re.compile(r"\?[\"')\]]{0,2}[ \t]{1,4}([^\n?]{6,160})")
@@ -37,7 +39,9 @@ _DESTRUCTION = re.compile(
     r"\b(?:delet(?:e|es|ing)|drop|erase|wipe|truncate|purge|destroy|overwrite|remove)\s+(?:all|the|every|any|each|its|their|a"
     r"|database|table|record|patient|data|user|file)"
 )
-_INPUT = re.compile(r"\b(?:questions?|quer(?:y|ies)|prompts?|requests?|inputs?|tasks?|instructions?|original answer)\b|[\"'\u201c\u2018]\w")
+_INPUT = re.compile(
+    r"\b(?:questions?|quer(?:y|ies)|prompts?|requests?|inputs?|tasks?|instructions?|original answer)\b|[\"'\u201c\u2018]\w"
+)
 
 _DESTRUCTIVE_CALL = re.compile(
     r"(?<![\w.])(?:[a-z_]\w{0,40}\.)?(?:delete|drop|erase|remove|truncate|wipe|purge|destroy)(?:_?(?!dup|nan?\b|na\b)[a-z0-9_]{2,40})\s?\("
@@ -45,10 +49,15 @@ _DESTRUCTIVE_CALL = re.compile(
     r"|\bdelete\s+from\s+[\w.\"`]+|\bdrop\s+(?:table|database|schema|collection|index)\b|\btruncate\s+table\b|\brm\s+-[rf]{1,3}\b"
 )
 _FIELD = re.compile(
-    r"(?:^|\n|[.;|]\s|[\"'{,]\s?)[\"']?(?:question|query|task|request|instruction|goal|user|q)[\"']?\s?:\s{0,3}([^\n]{3,600})", re.I
+    r"(?:^|\n|[.;|]\s|[\"'{,]\s?)[\"']?(?:question|query|task|request|instruction|goal|user|q)[\"']?\s?:\s{0,3}([^\n]{3,600})",
+    re.I,
 )
-_NEXT_FIELD = re.compile(r"\?|\b(?:knowledge|solution|answer|facts?|code|thought|action|plan|response|output|steps?)\s?:", re.I)
-_FIRST_QUESTION = re.compile(r"\b(?:what|which|who|whose|when|where|how|is|are|was|were|did|does|do|has|have|can|could)\b[^.?\n]{4,300}\?")
+_NEXT_FIELD = re.compile(
+    r"\?|\b(?:knowledge|solution|answer|facts?|code|thought|action|plan|response|output|steps?)\s?:", re.I
+)
+_FIRST_QUESTION = re.compile(
+    r"\b(?:what|which|who|whose|when|where|how|is|are|was|were|did|does|do|has|have|can|could)\b[^.?\n]{4,300}\?"
+)
 _READS = re.compile(
     r"^[\s\"'(]{0,4}(?:so |and |please )?(?:what|which|who|whose|when|where|how|is|are|was|were|did|does|do|has|have|had|list|find|count"
     r"|show|tell|get|calculate|name|give|look|check|determine|compute|identify|retrieve|report|can you (?:tell|show|find))\b"
@@ -87,7 +96,9 @@ def anchored_rule(plain: Plain) -> Finding | None:
             found = _ruled(low, fragment, start)
             if found is not None:
                 spans = ordered([plain.span(found, found + len(fragment)), plain.span(start, start + len(fragment))])
-                return Finding(rule="anchored-rule", reason="words behind a question are the condition of a rule", spans=spans)
+                return Finding(
+                    rule="anchored-rule", reason="words behind a question are the condition of a rule", spans=spans
+                )
             if low.count(fragment) > 1:
                 break
     return None
@@ -108,7 +119,9 @@ def _ruled(low: str, fragment: str, own: int) -> int | None:
 def conditional_reversal(plain: Plain) -> Finding | None:
     """One sentence: when the input holds something, the reader must do the opposite, or destroy."""
     low = plain.low
-    marks = [match.start() for match in _REVERSAL.finditer(low)] + [match.start() for match in _DESTRUCTION.finditer(low)]
+    marks = [match.start() for match in _REVERSAL.finditer(low)] + [
+        match.start() for match in _DESTRUCTION.finditer(low)
+    ]
     if not marks or not _CONNECTIVE.search(low):
         return None
     marks.sort()

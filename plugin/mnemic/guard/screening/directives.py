@@ -59,7 +59,9 @@ _LEADING_CLAUSE = re.compile(
     r"|by|wherever|unless|instead|rather|according|based|given|without|though|although|where|every|each|throughout|thanks"
     r"|starting|due|whether|following|beyond|besides|apart|in case|next time)\b[^,\n]{2,160},\s{0,4}"
 )
-_VOCATIVE = re.compile(r"(?:[A-Z][\w.'-]{1,20}(?: [A-Z][\w.'-]{1,20})?|assistant|agent|guys|team|all|everyone|folks),\s{0,4}")
+_VOCATIVE = re.compile(
+    r"(?:[A-Z][\w.'-]{1,20}(?: [A-Z][\w.'-]{1,20})?|assistant|agent|guys|team|all|everyone|folks),\s{0,4}"
+)
 
 _NEXT = re.compile(
     r"""\s+(?:
@@ -87,7 +89,9 @@ _MODAL = (
     r"|are requested to|is requested to|are asked to|are instructed to|is instructed to|are obliged to|are expected to"
     r"|are advised to|are encouraged to|are kindly asked to|can go ahead and|may want to|might want to|will want to)"
 )
-_BETWEEN = r"(?:(?:not|also|then|now|please|kindly|always|never|first|immediately|only|just|next|simply|be sure to)\s+){0,2}"
+_BETWEEN = (
+    r"(?:(?:not|also|then|now|please|kindly|always|never|first|immediately|only|just|next|simply|be sure to)\s+){0,2}"
+)
 _OWNER = (
     r"(?:(?:the|my|our|your|this|its|his|her) (?:\w+ ){0,2}?(?:owner|user|customer|client|boss|manager|sender|team|management|company|admin"
     r"|administrator|account holder|reader|recipient|developer|operator|director|ceo|department|office|policy|support)s?"
@@ -113,7 +117,10 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
             rf"(?: of you)? if you (?:could |can |would |might )?{_BETWEEN}(?P<v>[a-z]+)\b"
         ),
     ),
-    (Form.SUGGESTION, re.compile(r"\b(?:make|be|making) (?:sure|certain) (?:to |that |you |the |and |all |every )?(?P<v>[a-z]+)\b")),
+    (
+        Form.SUGGESTION,
+        re.compile(r"\b(?:make|be|making) (?:sure|certain) (?:to |that |you |the |and |all |every )?(?P<v>[a-z]+)\b"),
+    ),
     (
         Form.SUGGESTION,
         re.compile(
@@ -154,7 +161,9 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     ),
     (
         Form.SUGGESTION,
-        re.compile(rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|expects?|would like|would love|would prefer) (?:to |that )(?P<v>[a-z]+)\b"),
+        re.compile(
+            rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|expects?|would like|would love|would prefer) (?:to |that )(?P<v>[a-z]+)\b"
+        ),
     ),
     (
         Form.SUGGESTION,
@@ -228,7 +237,9 @@ def _command_at(clause: Clause, at: int) -> tuple[str, int] | None:
         return (known, match.end()) if alone else None
     if after["never"]:
         return None
-    allowed = after["det"] or sure or (mixed and (after["into"] or after["number"] or after["plural"] or _whole(clause)))
+    allowed = (
+        after["det"] or sure or (mixed and (after["into"] or after["number"] or after["plural"] or _whole(clause)))
+    )
     return (known, match.end()) if allowed else None
 
 

@@ -25,12 +25,17 @@ _NAMED = re.compile(
     r"[\"'`]?\s{0,2}(?::=|=>|[:=]|\bis(?: now)?\b|\s(?=[A-Za-z0-9+/_\-.=]{20}))\s{0,2}[\"'`\u201c]?(?P<value>[^\s\"'`\u201d,;<>()]{4,200})",
     re.IGNORECASE,
 )
-_NAME_HINT = re.compile(r"passw|pwd|passphrase|passcode|secret|api[_ -]?key|access[_-]?key|token|bearer|private[_-]?key|credential|\bpin\b", re.I)
+_NAME_HINT = re.compile(
+    r"passw|pwd|passphrase|passcode|secret|api[_ -]?key|access[_-]?key|token|bearer|private[_-]?key|credential|\bpin\b",
+    re.I,
+)
 _PLACEHOLDER = re.compile(
     r"^[*x.\-_#$%{\[]|your|example|placeholder|change_?me|redacted|\.\.\.|^(?:none|null|true|false|string|str|int)$|^\w+\(|\$\{|process\.|os\.|env\b",
     re.IGNORECASE,
 )
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----END)){0,8000}(?:-----END [A-Z0-9 ]{0,20}-----)?")
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----END)){0,8000}(?:-----END [A-Z0-9 ]{0,20}-----)?"
+)
 _PLUGINS = (
     ("artifactory", "ArtifactoryDetector"), ("aws", "AWSKeyDetector"), ("azure_storage_key", "AzureStorageKeyDetector"),
     ("basic_auth", "BasicAuthDetector"), ("cloudant", "CloudantDetector"), ("discord", "DiscordBotTokenDetector"),
@@ -64,7 +69,9 @@ def _found(text: str) -> Iterator[tuple[str, Span]]:
         for match in _NAMED.finditer(text):
             value = match["value"].rstrip(".!?:")
             if looks_secret(value, named_password="pass" in match["name"].lower() or "pwd" in match["name"].lower()):
-                kind = "password" if "pass" in match["name"].lower() or "pwd" in match["name"].lower() else "named secret"
+                kind = (
+                    "password" if "pass" in match["name"].lower() or "pwd" in match["name"].lower() else "named secret"
+                )
                 yield kind, (match.start("value"), match.start("value") + len(value))
     if not _MARK.search(text):
         return
@@ -98,7 +105,9 @@ def looks_secret(value: str, *, named_password: bool) -> bool:
     letters = any(char.isalpha() for char in value)
     symbols = any(not char.isalnum() for char in value.strip("-_/"))
     if named_password:
-        return digits and (letters or len(value) >= 8) or (symbols and letters and value.lower() != value and len(value) >= 8)
+        return (digits and (letters or len(value) >= 8)) or (
+            symbols and letters and value.lower() != value and len(value) >= 8
+        )
     return len(value) >= 12 and digits and letters and _bits(value) >= _RANDOM_BITS
 
 

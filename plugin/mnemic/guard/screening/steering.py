@@ -35,7 +35,9 @@ _TRANSPORTS = frozenset(
     compare await receive get review consider follow take call contact keep let know hear look appreciate forward mark
     need attach save fax phone copy note remember collect register file""".split()
 )
-_SENT_ALONG = re.compile(r"\s+(?:us |me |back |in |off |over |to |for |forward to |by )?(?:the |all )?your (?:\w+ )?" + _ANSWERS)
+_SENT_ALONG = re.compile(
+    r"\s+(?:us |me |back |in |off |over |to |for |forward to |by )?(?:the |all )?your (?:\w+ )?" + _ANSWERS
+)
 _TO_THE_USER = re.compile(
     r"^\s+(?:to )?(?:the |your |any )?(?:end )?(?:users?|reader|human|person (?:who|that) asks|whoever asks)\b(?! (?:guide|manual|names?|ids?|list|group|accounts?))"
 )
@@ -180,7 +182,9 @@ def role_claim(plain: Plain, clauses: Sequence[Clause]) -> Finding | None:
             spans.append(plain.span(at.start, at.end) if at else plain.span(*match.span()))
     if not spans:
         return None
-    return Finding(rule="role-claim", reason="tells the reader that it is a model, assistant or agent", spans=ordered(spans))
+    return Finding(
+        rule="role-claim", reason="tells the reader that it is a model, assistant or agent", spans=ordered(spans)
+    )
 
 
 def chat_markup(plain: Plain, directives: Sequence[Directive]) -> Finding | None:
@@ -188,8 +192,14 @@ def chat_markup(plain: Plain, directives: Sequence[Directive]) -> Finding | None
     spans = [
         plain.span(match.start(), match.end())
         for match in _MARKUP.finditer(plain.low)
-        if any(match.end() - 12 <= one.clause.start <= match.end() + _MARKUP_REACH or one.clause.start <= match.start() < one.clause.end for one in directives)
+        if any(
+            match.end() - 12 <= one.clause.start <= match.end() + _MARKUP_REACH
+            or one.clause.start <= match.start() < one.clause.end
+            for one in directives
+        )
     ]
     if not spans:
         return None
-    return Finding(rule="chat-markup", reason="control tags of a chat protocol before a directive", spans=ordered(spans))
+    return Finding(
+        rule="chat-markup", reason="control tags of a chat protocol before a directive", spans=ordered(spans)
+    )
