@@ -41,9 +41,9 @@ def apply_rule(rule: WriteRule | RecallRule, facts: Facts) -> Finding | None:
     question = when.question if isinstance(when, RecallConditions) else None
     if question is not None and (facts.question is None or not is_found(question, facts.question)):
         return None
-    spans: tuple[Span, ...] = ()
+    spans: tuple[Span, ...] | None = ()
     if when.text is not None:
-        if not is_found(when.text, facts.text):
-            return None
         spans = find_spans(when.text, facts.text)
+        if spans is None:
+            return None
     return Finding(rule=rule.id, reason=rule.reason, spans=spans)
