@@ -41,9 +41,10 @@ def apply_rule(rule: WriteRule | RecallRule, facts: Facts) -> Finding | None:
     question = when.question if isinstance(when, RecallConditions) else None
     if question is not None and (facts.question is None or not is_found(question, facts.question)):
         return None
-    spans: tuple[Span, ...] | None = ()
+    spans: tuple[Span, ...] = ()
     if when.text is not None:
-        spans = find_spans(when.text, facts.text)
-        if spans is None:
+        found = find_spans(when.text, facts.text)
+        if found is None:
             return None
+        spans = found
     return Finding(rule=rule.id, reason=rule.reason, spans=spans)
