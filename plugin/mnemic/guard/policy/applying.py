@@ -43,7 +43,8 @@ def apply_rule(rule: WriteRule | RecallRule, facts: Facts) -> Finding | None:
         return None
     spans: tuple[Span, ...] = ()
     if when.text is not None:
-        if not is_found(when.text, facts.text):
+        found = find_spans(when.text, facts.text)
+        if found is None:
             return None
-        spans = find_spans(when.text, facts.text)
+        spans = found
     return Finding(rule=rule.id, reason=rule.reason, spans=spans)

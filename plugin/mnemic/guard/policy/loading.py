@@ -60,6 +60,9 @@ def parse_policy(
 ) -> Policy:
     """The policy that a text says. Raises PolicyError with every problem, and nothing else."""
     document = read_yaml(data)
+    if not document.complete:
+        # What was read of it says nothing about the rest.
+        raise _error(source, document.problems)
     if document.value is None and not document.problems:
         document.note("a policy needs at least a name, and here is nothing", (), (1, 1))
     elif document.value is not None and not isinstance(document.value, dict):

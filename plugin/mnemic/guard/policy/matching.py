@@ -1,4 +1,4 @@
-"""Regular expressions that no pattern and no text can make slow: RE2 looks at each character once.
+"""Regular expressions that no pattern and no text can make explode: RE2 looks at each character once.
 
 RE2 has no look-around and no back references, which is what makes that possible. It is imported when a policy has a pattern.
 """
@@ -6,6 +6,7 @@ RE2 has no look-around and no back references, which is what makes that possible
 from __future__ import annotations
 
 import re
+import time
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 from mnemic.domain.verdict import Span
 
 MAX_SPANS = 32
-_MAX_MEMORY_BYTES = 8 << 20
+_MAX_MEMORY_BYTES = 4 << 20
+# Time is at most about the product of this and the text's length: one second for 100,000 characters.
+_MAX_STEPS = 1_500
+_MORE_SPANS_SECONDS = 0.02
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -21,7 +25,7 @@ class PatternError(ValueError):
     """A pattern cannot be used; the text says why."""
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def compile_pattern(pattern: str) -> Any:
     """The pattern, compiled; capitals do not matter unless it begins with ``(?-i)``.
 
@@ -36,21 +40,35 @@ def compile_pattern(pattern: str) -> Any:
     options.log_errors = False
     options.max_mem = _MAX_MEMORY_BYTES
     try:
-        return re2.compile(pattern, options)
+        compiled = re2.compile(pattern, options)
     except re2.error as error:
         raise PatternError(_explained(pattern, error)) from error
     except UnicodeEncodeError as error:
         raise PatternError("the pattern is no valid Unicode text") from error
+    if compiled.programsize > _MAX_STEPS:
+        raise PatternError(
+            f"the pattern is too large: {compiled.programsize:,} steps, and {_MAX_STEPS:,} are the most. "
+            "Repeat less, or make two rules"
+        )
+    return compiled
 
 
-def find_spans(pattern: str, text: str) -> tuple[Span, ...]:
-    """Where ``pattern`` is found in ``text``: at most `MAX_SPANS` places, from the left, without empty ones."""
-    found: list[Span] = []
-    for match in islice(compile_pattern(pattern).finditer(_encodable(text)), MAX_SPANS):
-        start, end = match.span()
-        if end > start:
-            found.append((start, end))
-    return tuple(found)
+def find_spans(pattern: str, text: str) -> tuple[Span, ...] | None:
+    """Where ``pattern`` is found in ``text``, from the left; None if nowhere. Empty matches have no place.
+
+    At most `MAX_SPANS`, and fewer if each takes long to find: whether there is one never depends on time.
+    """
+    matches = compile_pattern(pattern).finditer(_encodable(text))
+    first = next(matches, None)
+    if first is None:
+        return None
+    enough = time.monotonic() + _MORE_SPANS_SECONDS
+    found = [first.span()]
+    for match in islice(matches, MAX_SPANS - 1):
+        found.append(match.span())
+        if time.monotonic() > enough:
+            break
+    return tuple(span for span in found if span[1] > span[0])
 
 
 def is_found(pattern: str, text: str) -> bool:

@@ -294,7 +294,7 @@ class Policy(PolicyPart):
     recall: Recalling = Field(default=Recalling(), description=Recalling.__doc__)
     judge: Judge = Field(default=Judge(), description=Judge.__doc__)
     rules: tuple[OwnRule, ...] = Field(
-        default=(), max_length=200, description="Your own rules. They can only make it stricter."
+        default=(), max_length=100, description="Your own rules. They can only make it stricter."
     )
 
     @field_validator("name")

@@ -46,12 +46,16 @@ _PARSER_ERRORS = (ValueError, ArithmeticError, LookupError, TypeError, Attribute
 
 @dataclass(slots=True)
 class Document:
-    """What a file says: the value, where each path of it stands (the key's place, in a mapping), and what is wrong."""
+    """What a file says: the value, where each path of it stands (``places``: its key's place), and what is wrong.
+
+    ``complete`` is false when there was no sense in reading on.
+    """
 
     value: Any = None
     places: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
     problems: list[PolicyProblem] = field(default_factory=list)
+    complete: bool = True
 
     def note(self, message: str, path: Path, place: Place) -> None:
         """Add a problem."""
@@ -81,8 +85,9 @@ def read_yaml(data: bytes | str) -> Document:
     text = _decoded(data, document)
     if text is None:
         return document
+    document.complete = False
     try:
-        _build(_events(text), document)
+        document.complete = _build(_events(text), document)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = " ".join(part for part in (error.context, error.problem) if part) or "is no YAML"
@@ -97,6 +102,7 @@ def read_yaml(data: bytes | str) -> Document:
 def _decoded(data: bytes | str, document: Document) -> str | None:
     if len(data) > MAX_BYTES:
         document.note(f"larger than {MAX_BYTES // 1024} KiB", (), (0, 0))
+        document.complete = False
         return None
     if isinstance(data, str):
         return data.removeprefix("\ufeff")
@@ -105,6 +111,7 @@ def _decoded(data: bytes | str, document: Document) -> str | None:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         document.note("this is no UTF-8 text", (), _place_of_offset(before, len(before)))
+        document.complete = False
         return None
 
 
@@ -131,7 +138,7 @@ class _Open:
     key: str | None = None
 
 
-def _build(events: Iterator[Event], document: Document) -> None:
+def _build(events: Iterator[Event], document: Document) -> bool:
     stack: list[_Open] = []
     nodes = documents = 0
     for event in events:
@@ -141,16 +148,17 @@ def _build(events: Iterator[Event], document: Document) -> None:
             documents += 1
             if documents > 1:
                 document.note("a second document begins here; a policy is one", (), place)
-                return
+                return False
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             stack.pop()
         elif isinstance(event, NodeEvent):
             nodes += 1
             if nodes > MAX_NODES:
                 document.note(f"more than {MAX_NODES:,} values", (), place)
-                return
+                return False
             if not _add(event, place, stack, document):
-                return
+                return False
+    return True
 
 
 def _add(event: NodeEvent, place: Place, stack: list[_Open], document: Document) -> bool:
