@@ -19,9 +19,7 @@ from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
-    from mnemic.guard.creation import create_guard
     from mnemic.protocols import Embedder
-    from mnemic.guard.creation import create_guard
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
 
@@ -173,6 +171,7 @@ def open_backends(
 ) -> OpenMemory:
     """Open the ledger and wire everything to it. Takes about 0.2 s, most of it for imports; never goes to the network."""
     # Heavy imports happen here and not at the top, so that a server can answer before it opens its memory.
+    from mnemic.guard.creation import create_guard
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
     from mnemic.storage.chroma_store import ChromaAddress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import partial
 
 from mnemic.domain.marks import Marks, Review, Screened, Taint, merge_taints, taint_of
 from mnemic.domain.memory import MemoryRecord
@@ -15,7 +15,7 @@ from mnemic.guard.bounded import run_bounded
 from mnemic.guard.effects import find_effects
 from mnemic.guard.paths import Path, extract_path
 from mnemic.guard.policy import OriginClass, Policy, class_of, decide, decide_rule, origin_key, trust_of
-from mnemic.guard.policy.matching import find_spans
+from mnemic.guard.policy.applying import Facts, apply_rule
 from mnemic.guard.policy.own_rules import WriteRule
 from mnemic.guard.screening import RULES, mask, redact, screen
 from mnemic.protocols import RecallPhaseRule, Vectors, WritePhaseRule
@@ -49,6 +49,8 @@ class Guard:
         self._policy = policy
         self._embed = embed
         self.outside = outside or OutsideRules()
+        # Replaced as a whole, never changed: other threads read it.
+        self._telling: dict[tuple[str, OriginClass], frozenset[str]] = {}
 
     @property
     def policy(self) -> Policy:
@@ -68,7 +70,7 @@ class Guard:
             reason = f"it has {len(record.text):,} characters; {policy.write.max_chars:,} are allowed"
             marks = replace(marks, findings=(Finding(rule=TOO_LONG, reason=reason),))
         text = screened_text(record)
-        rules = None if fully else _rules_for(policy, origin_class)
+        rules = None if fully else self._rules_for(policy, origin_class)
         screening = screen(text, rules=rules, embed=self._embed)
         path = extract_path(record.text)
         effects = find_effects(record.text) if path is None else path.effects
@@ -96,17 +98,37 @@ class Guard:
             enforced=policy.enforced,
         )
 
+    def _rules_for(self, policy: Policy, origin_class: OriginClass) -> frozenset[str]:
+        """Content rules that can change anything for a trusted class."""
+        key = (policy.digest, origin_class)
+        rules = self._telling.get(key)
+        if rules is None:
+            rules = frozenset(id for id in RULES if decide_rule(policy, id, origin_class) is not Decision.ALLOW)
+            kept = {other: known for other, known in self._telling.items() if other[0] == policy.digest}
+            self._telling = {**kept, key: rules}
+        return rules
+
     def _own_findings(self, policy: Policy, record: MemoryRecord, effects: Iterable[str]) -> Iterator[Finding]:
-        for rule in policy.rules:
-            if isinstance(rule, WriteRule) and (found := _own_finding(policy, rule, record, set(effects))) is not None:
-                yield found
+        if policy.rules:
+            facts = Facts(
+                text=record.text, kind=record.kind, channel=record.origin.channel, tags=record.tags,
+                trust=trust_of(policy, record.origin), effects=frozenset(effects),
+            )  # fmt: skip
+            for rule in policy.rules:
+                if isinstance(rule, WriteRule) and (found := apply_rule(rule, facts)) is not None:
+                    yield found
         for outside in self.outside.write:
-            check = lambda rule=outside: list(rule.check(record))  # noqa: E731
-            answer = run_bounded(outside.id, check, timeout_seconds=policy.write.rule_timeout_ms / 1000)
+            answer = run_bounded(
+                outside.id, partial(_check, outside, record), timeout_seconds=policy.write.rule_timeout_ms / 1000
+            )
             if isinstance(answer, Finding):
                 yield answer
             else:
                 yield from (replace(found, rule=outside.id) for found in answer)
+
+
+def _check(rule: WritePhaseRule, record: MemoryRecord) -> list[Finding]:
+    return list(rule.check(record))
 
 
 def screened_text(record: MemoryRecord) -> str:
@@ -171,33 +193,7 @@ def _origin_of(taint: Taint) -> Origin:
     return Origin(channel=taint.channel, claimed=taint.claimed)
 
 
-@lru_cache(maxsize=32)
-def _rules_for(policy: Policy, origin_class: OriginClass) -> frozenset[str]:
-    """Content rules that can change anything for a trusted class."""
-    return frozenset(id for id in RULES if decide_rule(policy, id, origin_class) is not Decision.ALLOW)
-
-
 def _inside(finding: Finding, limit: int) -> Finding:
     """A finding with only those ranges that lie in the text itself; what was seen in a label has none."""
     spans: tuple[Span, ...] = tuple((start, min(end, limit)) for start, end in finding.spans if start < limit)
     return finding if spans == finding.spans else replace(finding, spans=spans)
-
-
-def _own_finding(policy: Policy, rule: WriteRule, record: MemoryRecord, effects: set[str]) -> Finding | None:
-    when = rule.when
-    if when.kinds and record.kind not in when.kinds:
-        return None
-    if when.channels and record.origin.channel not in when.channels:
-        return None
-    if when.trust_below is not None and trust_of(policy, record.origin) >= when.trust_below:
-        return None
-    if when.tags and not set(when.tags) & set(record.tags):
-        return None
-    if when.effects and not set(when.effects) & effects:
-        return None
-    spans: tuple[Span, ...] = ()
-    if when.text is not None:
-        spans = find_spans(when.text, record.text)
-        if not spans:
-            return None
-    return Finding(rule=rule.id, reason=rule.reason, spans=spans)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
+from mnemic.domain.drafting import check_origin
 from mnemic.domain.memory import MemoryRecord, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import RECALLED_KINDS, Hit, MemoryFilter, RecallResult
@@ -99,6 +100,7 @@ def recall(
     ``notes`` says so.
     """
     query = _checked(query, backends)
+    origin = check_origin(origin or Origin())
     skip = 0 if query.cursor is None else decode_cursor(query.cursor, query.identity())
     notes: list[str] = []
     asked = _understand(backends, query, notes) if query.text else None
@@ -112,7 +114,7 @@ def recall(
     delivered = page.found[: len(packed)]
     note_vetting(
         backends, policy, page.vetting, delivered=[found.key for found in delivered], question=query.text,
-        session=query.filter.session, origin=origin or Origin(), now=query.filter.now or backends.clock.now(),
+        session=query.filter.session, origin=origin, now=query.filter.now or backends.clock.now(),
     )  # fmt: skip
     withheld = [withheld_view(one) for vetting in page.vetting for one in vetting.vetted if one.withheld]
     reason = ranking.reason if not withheld else "Everything that was found is withheld by the guard."

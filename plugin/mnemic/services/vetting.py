@@ -21,7 +21,7 @@ from mnemic.guard.effects import STEERING
 from mnemic.guard.guard import HIDDEN, Guard, class_in, masked_text, masked_when_to_use, path_in, trust_in
 from mnemic.guard.paths import Path
 from mnemic.guard.policy import Handling, OriginClass, Policy, origin_key
-from mnemic.guard.policy.matching import is_found
+from mnemic.guard.policy.applying import Facts, apply_rule
 from mnemic.guard.policy.own_rules import RecallRule
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
 
@@ -273,26 +273,19 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
 
 
 def _apply_own_rules(policy: Policy, question: str, vetted: Sequence[Vetted]) -> None:
-    for rule in policy.rules:
-        if not isinstance(rule, RecallRule):
-            continue
-        for one in vetted:
-            if _applies(policy, rule, question, one):
+    rules = [rule for rule in policy.rules if isinstance(rule, RecallRule)]
+    if not rules:
+        return
+    for one in vetted:
+        record = one.record
+        facts = Facts(
+            text=record.text, kind=record.kind, channel=record.origin.channel, trust=one.trust, tags=record.tags,
+            effects=one.marks.effects, question=question,
+        )  # fmt: skip
+        for rule in rules:
+            if apply_rule(rule, facts) is not None:
                 handling = Handling.WITHHOLD if rule.decision == "withhold" else Handling.WARN
                 one.mark(handling, f"{rule.id}: {rule.reason}")
-
-
-def _applies(policy: Policy, rule: RecallRule, question: str, one: Vetted) -> bool:
-    when, record = rule.when, one.record
-    return (
-        (not when.kinds or record.kind in when.kinds)
-        and (not when.channels or record.origin.channel in when.channels)
-        and (when.trust_below is None or one.trust < when.trust_below)
-        and (not when.tags or bool(set(when.tags) & set(record.tags)))
-        and (not when.effects or bool(set(when.effects) & set(one.marks.effects)))
-        and (when.text is None or is_found(when.text, record.text))
-        and (when.question is None or is_found(when.question, question))
-    )
 
 
 def _apply_outside_rules(
