@@ -158,8 +158,9 @@ def recall_text(result: RecallResult) -> str:
         parts.append(f"{count}{size}. {NOTICE}")
         parts += [hit_text(hit) for hit in result.hits]
     if result.withheld:
-        count = len(result.withheld)
-        parts.append(f"{count} more {'was' if count == 1 else 'were'} found and withheld by the guard; a person can review:")
+        kept_back = len(result.withheld)
+        were = "was" if kept_back == 1 else "were"
+        parts.append(f"{kept_back} more {were} found and withheld by the guard; a person can review:")
         parts += [
             visible(f"{one.id} · origin {one.origin} · {'; '.join(one.reasons)}")
             for one in result.withheld[:MAX_WITHHELD]

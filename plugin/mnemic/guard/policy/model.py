@@ -187,7 +187,7 @@ class Writing(PolicyPart):
 class Contradiction(PolicyPart):
     """An untrusted memory that says otherwise than a trusted one."""
 
-    decision: Handling = Field(default=Handling.WITHHOLD, description="What happens to the untrusted one.")
+    decision: Handling = Field(default=Handling.WARN, description="What happens to the untrusted one.")
     min_topic: Share = Field(default=0.4, description="Both cover at least this share of the question's words.")
     min_answer: Share = Field(
         default=0.5, description="It contradicts if it has less than this share of the words of the trusted answer."
