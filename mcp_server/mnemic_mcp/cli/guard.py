@@ -57,7 +57,9 @@ def review(
 
 
 @app.command()
-def explain(id: Annotated[str, typer.Argument(help="Id of a memory.")], home: Home = None, as_json: AsJson = False) -> None:
+def explain(
+    id: Annotated[str, typer.Argument(help="Id of a memory.")], home: Home = None, as_json: AsJson = False
+) -> None:
     """Show what was found about a memory, what the policy makes of it, and what was done."""
 
     async def run(memory: Memory) -> Any:

@@ -114,7 +114,15 @@ def _hit_row(hit: Hit, *, beware: bool) -> tuple[str, ...]:
     id, when, kind, _, origin = _row(hit.memory)
     score = "" if hit.score is None else f"{hit.score:.2f}"
     labels = "; ".join(hit.standing.labels) if hit.standing is not None else ""
-    return (score, id, when, kind, _cell(hit.memory, hit.shown_text), origin, *((_printable(labels),) if beware else ()))
+    return (
+        score,
+        id,
+        when,
+        kind,
+        _cell(hit.memory, hit.shown_text),
+        origin,
+        *((_printable(labels),) if beware else ()),
+    )
 
 
 def list_memories(

@@ -16,6 +16,7 @@ from mnemic.domain.validation import check_count, check_id, check_ids, check_lab
 from mnemic.domain.verdict import Decision, Verdict
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.guard.guard import inherit, trust_in
+from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.admission import audit_entry
 from mnemic.services.backends import Backends, require
@@ -209,22 +210,31 @@ def screen_missing(backends: Backends, *, stopped: Callable[[], bool] = lambda: 
 def _keep_screened(
     transaction: LedgerTransaction, backends: Backends, found: Sequence[tuple[RowKey, MemoryRecord, Marks]]
 ) -> None:
-    policy, at = backends.guard.policy, backends.clock.now()
+    policy = backends.guard.policy
     here = transaction.marks([key for key, _, _ in found])
     for key, record, marks in found:
         before = here.get(key)
         if before is None or before.screened is not Screened.NOT:
             continue  # erased, or another process was faster
-        marks = replace(inherit(marks, before.taints), review=before.review)
-        verdict = backends.guard.judge(policy, marks)
-        transaction.put_marks(key, marks, at=at)
-        withheld = verdict.enforced and verdict.decision.strictness >= Decision.QUARANTINE.strictness
-        if withheld and record.status is Status.ACTIVE and marks.review is None:
-            transaction.set_status(
-                key, Status.QUARANTINED, action=Action.QUARANTINED, at=at, origin=record.origin,
-                detail={"rules": sorted({judged.finding.rule for judged in verdict.judged})},
-            )  # fmt: skip
-            transaction.append_audit(audit_entry(record, verdict, GuardAction.QUARANTINED, at=at))
+        keep_marks(
+            transaction, backends, policy, key, record, replace(inherit(marks, before.taints), review=before.review)
+        )
+
+
+def keep_marks(
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks
+) -> None:
+    """Keep what was found in a text that is stored already, and withhold it if the policy says so and nobody decided."""
+    at = backends.clock.now()
+    verdict = backends.guard.judge(policy, marks)
+    transaction.put_marks(key, marks, at=at)
+    withheld = verdict.enforced and verdict.decision.strictness >= Decision.QUARANTINE.strictness
+    if withheld and record.status is Status.ACTIVE and marks.review is None:
+        transaction.set_status(
+            key, Status.QUARANTINED, action=Action.QUARANTINED, at=at, origin=record.origin,
+            detail={"rules": sorted({judged.finding.rule for judged in verdict.judged})},
+        )  # fmt: skip
+        transaction.append_audit(audit_entry(record, verdict, GuardAction.QUARANTINED, at=at))
 
 
 def _detail(reason: str | None) -> dict[str, Any]:

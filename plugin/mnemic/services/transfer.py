@@ -1,7 +1,8 @@
 """Moving memories between ledgers as JSON Lines, exactly: export, import and export again give the same bytes.
 
-One object a line, told apart by ``type``: a *header*, then every *memory* in the order of writing, then *event*, *link* and
-*erasure* lines. Vectors are not exported; they are computed again.
+One object a line, told apart by ``type``: a *header*, then every *memory* in the order of writing, then *marks*, *event*,
+*link* and *erasure* lines. Vectors and what the guard finds in a text are not exported; they are computed again. Lessons and
+the guard's log belong to the ledger that wrote them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mnemic.domain.drafting import check_origin, draft_memory
+from mnemic.domain.marks import Marks, Review, Taint
 from mnemic.domain.memory import (
     Action,
     Erasure,
@@ -27,13 +29,17 @@ from mnemic.domain.memory import (
     NewMemory,
     Relation,
     Role,
+    RowKey,
     Status,
 )
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.validation import check_id, check_namespace
 from mnemic.errors import InvalidInput, MnemicError
+from mnemic.guard.guard import class_in, inherit
+from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot
 from mnemic.services.backends import Backends, embed_records
+from mnemic.services.review import keep_marks
 
 FORMAT = "mnemic-export"
 FORMAT_VERSION = 1
@@ -90,6 +96,20 @@ class _MemoryLine(_Line):
     confirmed_at: AwareDatetime | None = None
 
 
+class _TaintLine(_Line):
+    channel: Channel
+    claimed: bool = False
+
+
+class _MarksLine(_Line):
+    """What a memory was drawn from besides its own origin, and what a person decided about it."""
+
+    type: Literal["marks"]
+    memory_id: str
+    taints: list[_TaintLine] = []
+    review: Review | None = None
+
+
 class _EventLine(_Line):
     type: Literal["event"]
     memory_id: str
@@ -114,8 +134,8 @@ class _ErasureLine(_Line):
     erased_at: AwareDatetime
 
 
-_AnyLine = Annotated[_HeaderLine | _MemoryLine | _EventLine | _LinkLine | _ErasureLine, Field(discriminator="type")]
-_AnyOfLines = _HeaderLine | _MemoryLine | _EventLine | _LinkLine | _ErasureLine
+_AnyOfLines = _HeaderLine | _MemoryLine | _MarksLine | _EventLine | _LinkLine | _ErasureLine
+_AnyLine = Annotated[_AnyOfLines, Field(discriminator="type")]
 _LINE: TypeAdapter[_AnyOfLines] = TypeAdapter(_AnyLine)
 
 
@@ -132,32 +152,41 @@ def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> G
     with backends.ledger.snapshot() as snapshot:
         yield _encode({"type": "header", "format": FORMAT, "version": FORMAT_VERSION})
         ids: list[MemoryId] = []
-        for _, record in snapshot.iterate(namespace=namespace):
+        keys: list[RowKey] = []
+        for key, record in snapshot.iterate(namespace=namespace):
             ids.append(record.id)
+            keys.append(key)
             yield _encode({"type": "memory", **_plain(asdict(record))})
+        yield from _export_marks(snapshot, ids, keys)
         yield from _export_rest(snapshot, ids, namespace)
 
 
 def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress | None = None) -> ImportReport:
     """Take in the lines of an export, all of them in one transaction or none.
 
-    A memory that is there already and exactly equal is passed over, so importing twice adds nothing. Raises `InvalidInput`
+    A memory that is there already and exactly equal is passed over, so importing twice adds nothing. Each text is screened as
+    if it were written now, by the origin that the file gives it: whoever imports a file vouches for its origins. Raises `InvalidInput`
     that lists what is wrong in which line (at most 20), or which memories are here in another state than in the import.
     """
     parsed = _parse(lines, progress)
     with backends.ledger.snapshot() as snapshot:
         missing = _missing(snapshot, parsed)
+    policy = backends.guard.policy
     vectors: dict[MemoryId, bytes | None] = {}
+    marks: dict[MemoryId, Marks] = {}
     for start in range(0, len(missing), _BATCH):
         chunk = missing[start : start + _BATCH]
         embedded = embed_records(backends.embedder, chunk)
         vectors |= {record.id: vector for record, vector in zip(chunk, embedded, strict=True)}
+        marks |= {record.id: _marks_of(backends, policy, record, parsed.marks.get(record.id)) for record in chunk}
         if progress is not None:
             progress(start)
     with backends.ledger.transaction() as transaction:
         missing = _missing(transaction, parsed)
         for record in missing:
-            transaction.append(record, embedder_id=backends.embedder.id, vector=vectors.get(record.id))
+            found = marks.get(record.id) or _marks_of(backends, policy, record, parsed.marks.get(record.id))
+            key = transaction.append(record, embedder_id=backends.embedder.id, vector=vectors.get(record.id))
+            keep_marks(transaction, backends, policy, key, record, found)
         imported = {record.id for record in missing}
         for event in parsed.events:
             # What was here before keeps its own events.
@@ -171,6 +200,17 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
             if erasure.memory_id not in known:
                 transaction.restore_erasure(erasure)
     return ImportReport(imported=len(missing), present=len(parsed.records) - len(missing))
+
+
+def _export_marks(snapshot: LedgerSnapshot, ids: list[MemoryId], keys: list[RowKey]) -> Iterator[str]:
+    for start in range(0, len(ids), _BATCH):
+        found = snapshot.marks(keys[start : start + _BATCH])
+        for id, key in zip(ids[start : start + _BATCH], keys[start : start + _BATCH], strict=True):
+            marks = found[key]
+            if marks.review is not None or len(marks.taints) > 1:
+                taints = [taint._asdict() for taint in marks.taints[1:]]
+                line = {"type": "marks", "memory_id": id, "taints": taints, "review": marks.review}
+                yield _encode(_plain(line))
 
 
 def _export_rest(snapshot: LedgerSnapshot, ids: list[MemoryId], namespace: Namespace | None) -> Iterator[str]:
@@ -194,6 +234,7 @@ class _Parsed:
     """The content of an import, each line valid by itself."""
 
     records: list[MemoryRecord] = field(default_factory=list)
+    marks: dict[MemoryId, _MarksLine] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     erasures: list[Erasure] = field(default_factory=list)
@@ -246,6 +287,8 @@ def _take_line(line: _AnyOfLines, parsed: _Parsed, ids: set[str]) -> None:
             raise InvalidInput(f"{line.id} supersedes itself")
         ids.add(line.id)
         parsed.records.append(_record(line))
+    elif isinstance(line, _MarksLine):
+        parsed.marks[check_id(line.memory_id)] = line
     elif isinstance(line, _EventLine):
         parsed.events.append(
             Event(
@@ -334,6 +377,17 @@ def _missing(snapshot: LedgerSnapshot, parsed: _Parsed) -> list[MemoryRecord]:
             hint="Import into an empty ledger, or take these memories out of the file.",
         )
     return [record for record in parsed.records if record.id not in found]
+
+
+def _marks_of(backends: Backends, policy: Policy, record: MemoryRecord, line: _MarksLine | None) -> Marks:
+    """What the guard finds in an imported text, and what its own ledger knew of it."""
+    marks = backends.guard.examine(policy, record)
+    if line is None:
+        return marks
+    taints = tuple(Taint(taint.channel, taint.claimed) for taint in line.taints)
+    if class_in(policy, inherit(marks, taints)) is not class_in(policy, marks):
+        marks = backends.guard.examine(policy, record, fully=True)
+    return replace(inherit(marks, taints), review=line.review)
 
 
 def _differences(here: MemoryRecord, there: MemoryRecord) -> list[str]:
