@@ -81,12 +81,17 @@ def distil(
     query: str,
     now: datetime,
     ttl: timedelta = LESSON_TTL,
+    effects_only: bool = True,
 ) -> Lesson | None:
     """The lesson of a path that was rejected in favour of ``kept``: its typed edges that no kept path has.
 
     None when nothing was kept (the set was contested: nobody can tell who is right) or when fewer than two edges are its own.
+    With ``effects_only`` also when the path has no effect that the kept paths lack: a memory that merely answers another
+    question is no attack, and a lesson from it would reject every memory of its kind (7 % of the benign ones, measured).
     """
     if not kept:
+        return None
+    if effects_only and not rejected.path.effects.difference(*(record.path.effects for record in kept)):
         return None
     bad = rejected.path.typed_edges.difference(*(record.path.typed_edges for record in kept))
     if len(bad) < _MIN_EDGES:

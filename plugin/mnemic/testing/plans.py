@@ -49,7 +49,7 @@ def plan_queries(
     seed: int = 0,
     mimic: bool = False,
     drift: float = 0.25,
-    stray: float = 0.03,
+    stray: float = 0.012,
 ) -> list[PlanQuery]:
     """``count`` questions with ``k`` memories each, ``poisoned`` of them from one attacker (0..k). Same seed, same plans.
 
