@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.contradiction [--json FILE]
 
-Reads ../shared/data/poison_dev.jsonl.gz (not part of the project). The trusted memory is ``question — correct answer.``; the
-control is the same passage with the correct answer in place of the incorrect one.
+Reads ../shared/data/poison_dev.jsonl.gz (not part of the project). The trusted memory is ``question — correct
+answer.``; the control is the same passage with the correct answer in place of the incorrect one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "poison_dev.jsonl.gz"
 
 
 def measure(data: Path = DATA) -> dict[str, float]:
-    """Shares of value answers (``contested``, of all those with an answer that is neither yes/no nor empty) and of controls."""
+    """Shares of value answers (``contested``, of all those with an answer that is neither yes/no nor empty) and of
+    controls.
+    """
     with gzip.open(data, "rt", encoding="utf-8") as lines:
         rows = [row for row in map(json.loads, lines) if row["attack"] == "poisonedrag_corruption"]
     poison: Counter[str] = Counter()
@@ -34,8 +36,7 @@ def measure(data: Path = DATA) -> dict[str, float]:
         valued = bool(answer) and not answer <= {"yes", "no"}
         poison[relation if valued else "no value"] += 1
         if valued and row["incorrect"].lower() in row["text"].lower():
-            correct = row["correct"]
-            true = re.sub(re.escape(row["incorrect"]), lambda _, correct=correct: correct, row["text"], flags=re.I)
+            true = row["correct"].join(re.split(re.escape(row["incorrect"]), row["text"], flags=re.I))
             control[compare(query, trusted, claim_tokens(true)).relation] += 1
     values = len(rows) - poison["no value"]
     texts = [claim_tokens(row["text"]) for row in rows[:10]]

@@ -1,8 +1,9 @@
 """Lessons: what was wrong with a rejected path, kept apart from memories and consulted before the next recall.
 
-After A-MemGuard's dual memory (arXiv 2510.02373), whose lesson is the rejected chain itself. Here a lesson is the part of the
-path that no kept path has, as typed edges, so it meets the same attack under other tables and values, it expires, a person
-can release it, and it yields where trusted origins and the policy allow what it warns of. Pure: the caller stores lessons.
+After A-MemGuard's dual memory (arXiv 2510.02373), whose lesson is the rejected chain itself. Here a lesson is the part
+of the path that no kept path has, as typed edges, so it meets the same attack under other tables and values, it
+expires, a person can release it, and it yields where trusted origins and the policy allow what it warns of. Pure: the
+caller stores lessons.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from mnemic.domain.text import fingerprint, jaccard
+from mnemic.domain.text import fingerprint
 from mnemic.errors import InvalidInput
 from mnemic.guard.consensus import OURS, ConsensusSettings, PathRecord, PathVerdict, judge
 from mnemic.guard.effects import STEERING, find_effects
-from mnemic.guard.paths import END, START, Edge, Path
+from mnemic.guard.paths import END, START, Edge, Path, distance
 
 LESSON_TTL = timedelta(days=90)
 LESSONS_PER_PATH = 4
@@ -28,8 +29,9 @@ _MIN_EDGES = 2  # one edge is shared by too many plans that have done nothing
 class Lesson:
     """What to beware of. ``bad_edges`` are typed edges, never empty; ``fingerprint`` is that of their set.
 
-    ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an attacker, so
-    they are for people and for matching and never go to an agent (`warning` is for agents). ``source``: the rejected memory.
+    ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an
+    attacker, so they are for people and for matching and never go to an agent (`warning` is for agents). ``source``:
+    the rejected memory.
     """
 
     id: str
@@ -64,7 +66,8 @@ class Lesson:
             edges = frozenset((str(head), str(relation), str(tail)) for head, relation, tail in raw)
             return cls(
                 id=str(stored["id"]), namespace=tuple(map(str, namespace)), trigger_text=str(stored["trigger_text"]),
-                bad_edges=edges, path_text=str(stored["path_text"]), query=str(stored["query"]), source=str(stored["source"]),
+                bad_edges=edges, path_text=str(stored["path_text"]),
+                query=str(stored["query"]), source=str(stored["source"]),
                 fingerprint=_of(edges), created_at=datetime.fromisoformat(str(stored["created_at"])),
                 expires_at=datetime.fromisoformat(str(stored["expires_at"])), hits=hits,
                 status="released" if stored["status"] == "released" else "active",
@@ -85,9 +88,10 @@ def distil(
 ) -> Lesson | None:
     """The lesson of a path that was rejected in favour of ``kept``: its typed edges that no kept path has.
 
-    None when nothing was kept (the set was contested: nobody can tell who is right) or when fewer than two edges are its own.
-    With ``effects_only`` also when the path has no effect that the kept paths lack: a memory that merely answers another
-    question is no attack, and a lesson from it would reject every memory of its kind (7 % of the benign ones, measured).
+    None when nothing was kept (the set was contested: nobody can tell who is right) or when fewer than two edges are
+    its own. With ``effects_only`` also when the path has no effect that the kept paths lack: a memory that merely
+    answers another question is no attack, and a lesson from it would reject every memory of its kind (7 % of the
+    benign ones, measured).
     """
     if not kept:
         return None
@@ -146,13 +150,14 @@ def triggered(
 def yields(lesson: Lesson, path: Path, *, trusted_origins: int, allow: frozenset[str], quorum_origins: int = 2) -> bool:
     """Whether ``lesson`` does not stop ``path``: a quorum of trusted origins stands for it *and* the policy allows it.
 
-    ``trusted_origins``: how many agree with the path, its own among them. ``allow`` names effects or steps; it must name
-    every effect of the path, or every step that the lesson warns of.
+    ``trusted_origins``: how many agree with the path, its own among them. ``allow`` names effects or steps; it must
+    name every effect of the path, or every step that the lesson warns of.
     """
     if trusted_origins < max(quorum_origins, 2):
         return False
     effects = path.effects - STEERING
-    steps = {head for head, _, _ in lesson.bad_edges} | {tail for _, relation, tail in lesson.bad_edges if relation == "then"}
+    steps = {head for head, _, _ in lesson.bad_edges}
+    steps |= {tail for _, relation, tail in lesson.bad_edges if relation == "then"}
     return bool(effects and effects <= allow) or steps - {START, END} <= allow
 
 
@@ -164,7 +169,8 @@ def judge_with_lessons(
     now: datetime,
     allow: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, PathVerdict], dict[str, tuple[Lesson, ...]]]:
-    """Lessons first: a path that meets one is rejected; `judge` decides about the rest. With the lessons met, by record.
+    """Lessons first: a path that meets one is rejected; `judge` decides about the rest. With the lessons met, by
+    record.
 
     ``lessons`` are those known when the request began: what it teaches acts from the next request on.
     """
@@ -172,9 +178,7 @@ def judge_with_lessons(
     met: dict[str, tuple[Lesson, ...]] = {}
     for record in records:
         origins = {
-            other.origin_key
-            for other in records
-            if other.trusted and 1.0 - jaccard(record.path.typed_edges, other.path.typed_edges) <= settings.eps
+            other.origin_key for other in records if other.trusted and distance(record.path, other.path) <= settings.eps
         }
         stopping = tuple(
             lesson

@@ -16,7 +16,9 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """``role`` is how it relates to its step (``takes``, ``from``, ``where``, ``on``), ``type`` what kind of value it is."""
+    """``role`` is how it relates to its step (``takes``, ``from``, ``where``, ``on``), ``type`` what kind of value it
+    is.
+    """
 
     role: str
     value: str
@@ -57,7 +59,10 @@ _TYPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("url", r"(?:https?|ftp)://|www\.|(?:[\w-]{1,63}\.){1,4}(?:com|org|net|io|dev|gov|edu|info|xyz|ru|cn|co)\b"),
         ("email", r"[\w.+-]{1,64}@[\w.-]{1,100}\Z"),
         ("date", r"\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{2,4}\Z"),
-        ("path", r"(?:~|\.{1,2}|[a-z]:)?[/\\]\S|[\w-]{1,60}\.(?:txt|csv|json|ya?ml|py|sh|pdf|md|log|xlsx?|docx?|db|png|jpe?g)\Z"),
+        (
+            "path",
+            r"(?:~|\.{1,2}|[a-z]:)?[/\\]\S|[\w-]{1,60}\.(?:txt|csv|json|ya?ml|py|sh|pdf|md|log|xlsx?|docx?|db|png|jpe?g)\Z",
+        ),
         ("id", r"(?=\S{0,60}\d)[a-z0-9]{1,40}(?:[-_#:][a-z0-9]{1,40}){0,8}\Z|#\w"),
         ("condition", r"[^=<>]{1,80}(?:[<>]=?|!=|={1,2})"),
     )
@@ -67,7 +72,9 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,60}\Z")
 
 
 def value_type(value: str, *, quoted: bool = False, call: str = "") -> str:
-    """The type of an argument: number, bool, url, email, date, path, id, condition, table, string, list, object or name."""
+    """The type of an argument: number, bool, url, email, date, path, id, condition, table, string, list, object or
+    name.
+    """
     shown = value.strip()
     if shown[:1] in "[(":
         return "list"
@@ -119,7 +126,8 @@ def _calls(text: str) -> Iterator[Step]:
 # --- agent logs, JSON, HTTP ---
 
 _ACTION = re.compile(
-    r"^[ \t]{0,20}(?:action|act)[ \t]{0,4}\d{0,3}[ \t]{0,4}:[ \t]{0,4}([A-Za-z_][\w.]{0,60})(?:\[([^\]\n]{0,300})\])?", re.I | re.M
+    r"^[ \t]{0,20}(?:action|act)[ \t]{0,4}\d{0,3}[ \t]{0,4}:[ \t]{0,4}([A-Za-z_][\w.]{0,60})(?:\[([^\]\n]{0,300})\])?",
+    re.I | re.M,
 )
 _TOOL = re.compile(
     r"\"(?:name|tool|tool_name|function|action)\"\s{0,20}:\s{0,20}\"([\w.\-]{1,80})\"\s{0,20},\s{0,20}"
@@ -153,12 +161,17 @@ def _http(text: str) -> Iterator[Step]:
 
 # --- shell ---
 
-_SUBCOMMANDS = frozenset("git pip pip3 npm docker kubectl systemctl apt apt-get brew sudo aws gcloud cargo uv conda".split())
+_SUBCOMMANDS = frozenset(
+    "git pip pip3 npm docker kubectl systemctl apt apt-get brew sudo aws gcloud cargo uv conda".split()
+)
 _PROGRAMS = _SUBCOMMANDS | frozenset(
-    """rm cp mv curl wget ssh scp chmod chown cat ls grep sed awk find echo python python3 bash sh dd mkfs kill pkill tar unzip
+    """rm cp mv curl wget ssh scp chmod chown cat ls grep sed awk find echo python python3 bash sh dd mkfs kill pkill
+    tar unzip
     psql mysql sqlite3 mkdir rmdir touch ln head tail less export source crontab rsync nc node make go java""".split()
 )
-_LINE = re.compile(r"(?:^|(?<=&&)|(?<=[;|`]))[ \t]{0,20}(?:[$>#][ ])?([a-z][\w-]{0,20})((?:[ \t]{1,4}[^\s|;&`]{1,200}){1,12})", re.M)
+_LINE = re.compile(
+    r"(?:^|(?<=&&)|(?<=[;|`]))[ \t]{0,20}(?:[$>#][ ])?([a-z][\w-]{0,20})((?:[ \t]{1,4}[^\s|;&`]{1,200}){1,12})", re.M
+)
 
 
 def _commands(text: str) -> Iterator[Step]:
@@ -177,7 +190,8 @@ def _commands(text: str) -> Iterator[Step]:
         else:
             continue  # a sentence that begins with "find" or "make"
         arguments = [
-            Argument("with", word, word if word.startswith("-") and len(word) < 20 else value_type(word)) for word in words
+            Argument("with", word, word if word.startswith("-") and len(word) < 20 else value_type(word))
+            for word in words
         ]
         yield Step(match.span(), name, name, tuple(dict.fromkeys(arguments)))
 
@@ -195,7 +209,9 @@ _OPERATOR = re.compile(
     r"|insert into|update|set|delete from|drop table|drop database|truncate table|truncate|alter table|create table|values"
     r"|case|not|desc)\b(?:(?=\s{1,10}([\w.\"`]{1,60}))|)|([<>]=?|!=|=)\s{0,4}('[^'\n]{0,100}'|[\w.-]{1,60})?", re.I
 )  # fmt: skip
-_ON_A_TABLE = frozenset("from,join,insert into,update,delete from,drop table,truncate table,truncate,alter table,create table".split(","))
+_ON_A_TABLE = frozenset(
+    "from,join,insert into,update,delete from,drop table,truncate table,truncate,alter table,create table".split(",")
+)
 
 
 def _statements(text: str) -> Iterator[Span]:
@@ -219,7 +235,7 @@ def _operators(text: str, statement: Span) -> Iterator[Step]:
         kind = f"sql {word}"
         arguments: tuple[Argument, ...] = ()
         if word in _ON_A_TABLE and operator[2]:
-            arguments = (Argument("on", operator[2].strip("\"`"), "table"),)
+            arguments = (Argument("on", operator[2].strip('"`'), "table"),)
         elif operator[4]:
             arguments = (Argument("takes", operator[4], value_type(operator[4].strip("'"), quoted="'" in operator[4])),)
         yield Step(operator.span(), kind, kind, arguments)
@@ -227,18 +243,24 @@ def _operators(text: str, statement: Span) -> Iterator[Step]:
 
 # --- procedures in words ---
 
-_ITEM = re.compile(r"^[ \t]{0,20}(?:\d{1,2}[.)]|[-*•]|step[ ]\d{1,2}[.:)])[ \t]{1,8}([A-Za-z]{2,20})\b([^\n]{0,200})", re.I | re.M)
+_ITEM = re.compile(
+    r"^[ \t]{0,20}(?:\d{1,2}[.)]|[-*•]|step[ ]\d{1,2}[.:)])[ \t]{1,8}([A-Za-z]{2,20})\b([^\n]{0,200})", re.I | re.M
+)
 _ACTION_VERBS = frozenset(
-    """open close read write send forward delete remove erase drop create add update check verify call run execute install
-    download upload copy move rename search find look query filter select sort load fetch get list retrieve save store click
-    type enter submit log login navigate visit go follow ask confirm cancel book reserve order buy pay transfer share invite
-    grant revoke enable disable start stop restart deploy publish build test use set configure change replace parse extract
-    compute calculate compare count summarize summarise translate convert validate approve reject schedule email reply notify
-    turn press take put pick place heat cool clean examine wipe purge ignore skip wait return collect gather identify apply
-    provide include avoid ensure make review merge export import connect disconnect mount unmount print obtain""".split()
+    """open close read write send forward delete remove erase drop create add update check verify call run execute
+    install download upload copy move rename search find look query filter select sort load fetch get list retrieve
+    save store click type enter submit log login navigate visit go follow ask confirm cancel book reserve order buy pay
+    transfer share invite grant revoke enable disable start stop restart deploy publish build test use set configure
+    change replace parse extract compute calculate compare count summarize summarise translate convert validate approve
+    reject schedule email reply notify turn press take put pick place heat cool clean examine wipe purge ignore skip
+    wait return collect gather identify apply
+    provide include avoid ensure make review merge export import connect disconnect mount unmount print
+    obtain""".split()
 )
 _OBJECT = re.compile(r"\"[^\"]{1,100}\"|'[^']{1,100}'|`[^`]{1,100}`|[^\s,;]+")
-_SKIPPED = frozenset("the a an your my our their its this that these those all any each every to for of in on at with from up".split())
+_SKIPPED = frozenset(
+    "the a an your my our their its this that these those all any each every to for of in on at with from up".split()
+)
 
 
 def _imperatives(text: str, *, alone: bool) -> Iterator[Step]:
@@ -260,7 +282,8 @@ def _imperatives(text: str, *, alone: bool) -> Iterator[Step]:
 
 
 _ASSIGNED = re.compile(
-    r"^[ \t]{0,20}([A-Za-z_][\w.]{0,60})[ ]{0,2}=[ ]{0,2}(\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'|[-+]?\d[\d.]{0,20}|true|false)[ \t]{0,20}$",
+    r"^[ \t]{0,20}([A-Za-z_][\w.]{0,60})[ ]{0,2}=[ ]{0,2}"
+    r"(\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'|[-+]?\d[\d.]{0,20}|true|false)[ \t]{0,20}$",
     re.I | re.M,
 )
 

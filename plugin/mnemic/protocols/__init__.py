@@ -15,13 +15,14 @@ from mnemic.protocols.ledger import (
     LedgerTransaction,
     LexicalHit,
 )
-from mnemic.protocols.models import Clock, Embedder, LangChainEmbeddings, TokenCounter, Vectors
+from mnemic.protocols.models import ChatModel, Clock, Embedder, LangChainEmbeddings, TokenCounter, Vectors
 from mnemic.protocols.sessions import SessionInfo, SessionReader, SessionWriter, StoredMessage
 from mnemic.protocols.vector_index import VectorIndex
 
 __all__ = [
     "FORGOTTEN",
     "WHOLE_INDEX",
+    "ChatModel",
     "Clock",
     "Embedder",
     "FeedRow",
