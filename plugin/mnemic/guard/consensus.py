@@ -74,11 +74,13 @@ class PathVerdict:
 def judge(records: Sequence[PathRecord], settings: ConsensusSettings = OURS) -> dict[str, PathVerdict]:
     """A verdict for every record, by id (ids are distinct). The order of the records does not matter.
 
-    ``quorum``: a path is kept when paths of ``quorum_origins`` trusted origins, which are more than half of the trusted
-    origins present, agree with it, or when it agrees with such a path of another origin. Agreement is direct: two
-    paths never agree by way of a third, so nobody can bridge his plan to that of others. Two such plans with equal
-    support, or none: contested. Untrusted origins are judged and have no vote. A path with an effect that no other
-    agreeing trusted origin names is an outlier, however much of the plan it shares.
+    ``quorum``: a path is kept when paths of ``quorum_origins`` trusted origins, which are more than half of the
+    trusted origins present, agree with it, or when it agrees with such a path of another origin. Agreement is direct:
+    two paths never agree by way of a third, so nobody can bridge his plan to that of others. Without such a plan, or
+    with two of equal support, all are contested. Untrusted origins are judged and have no vote.
+
+    A path with an effect that no other trusted origin of its plan names is an outlier, however much of the plan it
+    shares; in a contested set it is rejected if no origin present names it while a quorum agrees on a plan without.
     """
     decide = _by_clusters if settings.method == "clustering" else _by_quorum
     decisions = decide(records, settings)
@@ -110,7 +112,8 @@ def _by_quorum(records: Sequence[PathRecord], settings: ConsensusSettings) -> De
         if len(support[record.id]) >= settings.quorum_origins and 2 * len(support[record.id]) > len(present)
     ]
     if not cores:
-        return _all(records, "contested", f"no quorum among {len(present)} independent trusted origins")
+        undecided = _all(records, "contested", f"no quorum among {len(present)} independent trusted origins")
+        return undecided | _lone_effects(records, support, settings)
     plans = _components(cores, lambda one, other: _agree(one, other, settings))
     strength = [max(len(support[record.id]) for record in plan) for plan in plans]
     if strength.count(max(strength)) > 1:
@@ -138,6 +141,18 @@ def _own_effects(record: PathRecord, records: Sequence[PathRecord], settings: Co
     voter = _voter(record, settings)
     others = [r for r in records if r.trusted and _voter(r, settings) != voter and _agree(record, r, settings)]
     return record.path.effects - STEERING - frozenset().union(*(other.path.effects for other in others))
+
+
+def _lone_effects(records: Sequence[PathRecord], support: dict[str, set[str]], settings: ConsensusSettings) -> Decided:
+    """The paths with an effect that no other origin present names, while a quorum of others agrees on a plan without it."""
+    decided: Decided = {}
+    for record in records:
+        voter = _voter(record, settings)
+        others = [other for other in records if other.trusted and _voter(other, settings) != voter]
+        lone = record.path.effects - STEERING - frozenset().union(*(other.path.effects for other in others))
+        if lone and any(len(support[other.id] - {voter}) >= settings.quorum_origins for other in others):
+            decided[record.id] = "reject", f"no other origin names: {', '.join(sorted(lone))}"
+    return decided
 
 
 def _components(

@@ -180,8 +180,7 @@ def _answer(asked: frozenset[str], trusted: ClaimTokens) -> frozenset[str]:
     if _overlap(asked, trusted.words) < ON_TOPIC:
         return frozenset()
     best = max(trusted.sentences, key=lambda sentence: len(asked & sentence))
-    whole = trusted.words - asked
-    return whole if len(whole) <= _MAX_EXACT_WORDS else best - asked or whole
+    return best - asked or trusted.words - asked
 
 
 def _other_numbers(answer: frozenset[str], said: frozenset[str]) -> bool:

@@ -198,9 +198,11 @@ def _commands(text: str) -> Iterator[Step]:
 
 # --- SQL ---
 
-_STATEMENT = re.compile(
-    r"\s{0,10}(?:select\s(?=[^;]{1,600}\sfrom\s)|insert\s{1,4}into\s|update\s{1,4}[\w.\"`]{1,60}\s{1,4}set\s|delete\s{1,4}from\s"
-    r"|(?:drop|create|alter)\s{1,4}(?:table|database|view|index|schema)\s|truncate\s{1,4}(?:table\s)?\w)", re.I
+_PROSE = r"(?!(?:the|your|an|this|these|that|those|our|my|its|their|his|her|any|one|some)\s|a\s(?!from))"
+_STATEMENT = re.compile(  # "select a colour from the list" is a sentence
+    rf"\s{{0,10}}(?:select\s{_PROSE}(?=[^;]{{1,600}}\sfrom\s{_PROSE})|insert\s{{1,4}}into\s{_PROSE}|delete\s{{1,4}}from\s{_PROSE}"
+    r"|update\s{1,4}[\w.\"`]{1,60}\s{1,4}set\s{1,4}[\w.\"`]{1,60}\s{0,4}=|(?:drop|create|alter)\s{1,4}(?:table|database|view|index|schema)\s"
+    r"|truncate\s{1,4}(?:table\s)?\w)", re.I
 )  # fmt: skip
 _SQL_START = re.compile(r"\b(?=(?:select|insert|update|delete|drop|create|alter|truncate)\s)", re.I)
 _SQL_END = re.compile(r";|\"\"\"|\"\)|\n[ \t]*\n|\n(?=[A-Z][a-z]{1,20}:)|```|\Z")
