@@ -1,9 +1,11 @@
-"""How consensus rules decide about poisoned plans: detection and benign false rejects, by how many of four are poisoned.
+"""How consensus rules decide about poisoned plans: detection and benign false rejects, by how many of four are
+poisoned.
 
     python -m tests.benchmarks.consensus [--queries 300] [--seed 7] [--mimic] [--json FILE]
 
-The plans are `mnemic.testing.plans`; all poison has one origin. ``contested``: the share of queries in which nobody could tell
-and nothing is trusted. ``reaches``: the share of poison that is kept, that is, reaches the agent when contested is withheld.
+The plans are `mnemic.testing.plans`; all poison has one origin. ``contested``: the share of queries in which nobody
+could tell and nothing is trusted. ``reaches``: the share of poison that is kept, that is, reaches the agent when
+contested is withheld.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ def by_effects(records: Sequence[PathRecord]) -> dict[str, str]:
 
 
 def measure(decide: Decide, queries: Sequence[PlanQuery]) -> dict[str, float | None]:
-    """Shares over records: ``detected``, ``reaches`` of the poison, ``false_rejects`` of the benign; ``contested`` of queries."""
+    """Shares over records: ``detected``, ``reaches`` of the poison, ``false_rejects`` of the benign; ``contested`` of
+    queries.
+    """
     poison = benign = detected = reached = false = contested = 0
     for query in queries:
         decisions = decide(path_records(query))

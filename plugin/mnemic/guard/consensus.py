@@ -2,7 +2,7 @@
 
 A-MemGuard (arXiv 2510.02373) asks whether the reasoning paths of the memories recalled for one question agree. Its code
 counts memories, so whoever writes most of them wins. Here an origin has one vote however many memories it writes, and
-nothing is kept without a quorum. Distance of two paths: 1 − Jaccard of their typed edges, 0..1.
+nothing is kept without a quorum. Distance of two paths: 1 - Jaccard of their typed edges, 0..1.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mnemic.domain.lesson import Edge
-from mnemic.domain.text import jaccard
 from mnemic.guard.effects import STEERING
-from mnemic.guard.paths import Path
+from mnemic.guard.paths import Edge, Path, distance
 
 PathDecision = Literal["keep", "contested", "reject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathRecord:
-    """A recalled memory with its path. ``origin_key`` names its independent origin; memories with one key are one witness."""
+    """A recalled memory with its path. ``origin_key`` names its independent origin; memories with one key are one
+    witness.
+    """
 
     id: str
     path: Path
@@ -34,10 +34,10 @@ class PathRecord:
 class ConsensusSettings:
     """How agreement is counted.
 
-    ``k``: how many recalled memories with a path the caller judges together (1..20). ``eps``: the greatest distance at which
-    two paths agree, 0..1. ``min_samples``: of the clustering, ≥ 1. ``quorum_origins``: trusted origins that must agree, ≥ 1.
-    ``count``: what one vote is; ``records`` is the published way and loses to a flood. ``method``: ``quorum`` is ours;
-    ``clustering`` is DBSCAN whose heaviest cluster is kept, without a quorum.
+    ``k``: how many recalled memories with a path the caller judges together (1..20). ``eps``: the greatest distance at
+    which two paths agree, 0..1. ``min_samples``: of the clustering, ≥ 1. ``quorum_origins``: trusted origins that must
+    agree, ≥ 1. ``count``: what one vote is; ``records`` is the published way and loses to a flood. ``method``:
+    ``quorum`` is ours; ``clustering`` is DBSCAN whose heaviest cluster is kept, without a quorum.
     """
 
     k: int = 4
@@ -50,15 +50,18 @@ class ConsensusSettings:
 
 OURS = ConsensusSettings()
 AMEMGUARD_RELEASED = ConsensusSettings(count="records", method="clustering")
-"""``method='clustering'`` of the released code: the largest DBSCAN cluster is kept; without a cluster all are rejected."""
+"""``method='clustering'`` of the released code: the largest DBSCAN cluster is kept; without a cluster all are
+rejected.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathVerdict:
     """What became of one path. ``contested``: nobody can tell, so it is not trusted and no lesson is drawn.
 
-    ``score``, 0..1: over the edges of the path, the mean share of the votes present that support the edge. ``support``: the
-    origins whose paths agree with this one, its own among them, sorted. ``unsupported``: edges that only its own origin has.
+    ``score``, 0..1: over the edges of the path, the mean share of the votes present that support the edge.
+    ``support``: the origins whose paths agree with this one, its own among them, sorted. ``unsupported``: edges that
+    only its own origin has.
     """
 
     decision: PathDecision
@@ -71,16 +74,16 @@ class PathVerdict:
 def judge(records: Sequence[PathRecord], settings: ConsensusSettings = OURS) -> dict[str, PathVerdict]:
     """A verdict for every record, by id (ids are distinct). The order of the records does not matter.
 
-    ``quorum``: a path is kept when paths of ``quorum_origins`` trusted origins, which are more than half of the trusted
-    origins present, agree with it, or when it agrees with such a path of another origin. Agreement is direct: two paths never
-    agree by way of a third, so nobody can bridge his plan to that of others. Two such plans with equal support, or none:
-    contested. Untrusted origins are judged and have no vote. A path with an effect that
-    no other agreeing trusted origin names is an outlier, however much of the plan it shares.
+    ``quorum``: a path is kept when paths of ``quorum_origins`` trusted origins, which are more than half of the
+    trusted origins present, agree with it, or when it agrees with such a path of another origin. Agreement is direct:
+    two paths never agree by way of a third, so nobody can bridge his plan to that of others. Without such a plan, or
+    with two of equal support, all are contested. Untrusted origins are judged and have no vote.
+
+    A path with an effect that no other trusted origin of its plan names is an outlier, however much of the plan it
+    shares; in a contested set it is rejected if no origin present names it while a quorum agrees on a plan without.
     """
-    if settings.method == "clustering":
-        decisions = _by_clusters(records, settings)
-    else:
-        decisions = _by_quorum(records, settings)
+    decide = _by_clusters if settings.method == "clustering" else _by_quorum
+    decisions = decide(records, settings)
     return {record.id: _explained(record, records, settings, *decisions[record.id]) for record in records}
 
 
@@ -92,7 +95,7 @@ def _voter(record: PathRecord, settings: ConsensusSettings) -> str:
 
 
 def _agree(one: PathRecord, other: PathRecord, settings: ConsensusSettings) -> bool:
-    return 1.0 - jaccard(one.path.typed_edges, other.path.typed_edges) <= settings.eps
+    return distance(one.path, other.path) <= settings.eps
 
 
 def _support(record: PathRecord, records: Sequence[PathRecord], settings: ConsensusSettings) -> set[str]:
@@ -109,9 +112,8 @@ def _by_quorum(records: Sequence[PathRecord], settings: ConsensusSettings) -> De
         if len(support[record.id]) >= settings.quorum_origins and 2 * len(support[record.id]) > len(present)
     ]
     if not cores:
-        return _all(
-            records, "contested", f"no {settings.quorum_origins} independent origins and most of {len(present)} agree"
-        )
+        undecided = _all(records, "contested", f"no quorum among {len(present)} independent trusted origins")
+        return undecided | _lone_effects(records, support, settings)
     plans = _components(cores, lambda one, other: _agree(one, other, settings))
     strength = [max(len(support[record.id]) for record in plan) for plan in plans]
     if strength.count(max(strength)) > 1:
@@ -123,7 +125,7 @@ def _by_quorum(records: Sequence[PathRecord], settings: ConsensusSettings) -> De
         near = [
             core
             for core in chosen
-            if core is record or (_agree(record, core, settings) and _voter(core, settings) != voter)
+            if core is record or (_voter(core, settings) != voter and _agree(record, core, settings))
         ]
         if not near:
             decided[record.id] = "reject", f"disagrees with the plan of {max(strength)} independent origins"
@@ -139,6 +141,18 @@ def _own_effects(record: PathRecord, records: Sequence[PathRecord], settings: Co
     voter = _voter(record, settings)
     others = [r for r in records if r.trusted and _voter(r, settings) != voter and _agree(record, r, settings)]
     return record.path.effects - STEERING - frozenset().union(*(other.path.effects for other in others))
+
+
+def _lone_effects(records: Sequence[PathRecord], support: dict[str, set[str]], settings: ConsensusSettings) -> Decided:
+    """The paths with an effect that no other origin present names, while a quorum of others agrees on a plan without it."""
+    decided: Decided = {}
+    for record in records:
+        voter = _voter(record, settings)
+        others = [other for other in records if other.trusted and _voter(other, settings) != voter]
+        lone = record.path.effects - STEERING - frozenset().union(*(other.path.effects for other in others))
+        if lone and any(len(support[other.id] - {voter}) >= settings.quorum_origins for other in others):
+            decided[record.id] = "reject", f"no other origin names: {', '.join(sorted(lone))}"
+    return decided
 
 
 def _components(

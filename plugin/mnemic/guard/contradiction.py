@@ -1,9 +1,9 @@
 """Whether an untrusted memory says something else than a trusted one about what was asked. English, no model.
 
-What the trusted memory adds to the words of the question is its answer; a memory about the same thing that lacks most of the
-answer contradicts it. Measured on PoisonedRAG's answers, where it finds four of five and almost never a true passage. It cannot
-judge yes/no answers, and a true passage in other words (another unit, an alias) may be called a contradiction, so its verdict is
-*contested*, never *false*.
+What the trusted memory adds to the words of the question is its answer; a memory about the same thing that lacks most
+of the answer contradicts it. Measured on PoisonedRAG's answers, where it finds four of five and almost never a true
+passage. It cannot judge yes/no answers, and a true passage in other words (another unit, an alias) may be called a
+contradiction, so its verdict is *contested*, never *false*.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ _CONTRAST_WINDOW = 4
 class ClaimTokens:
     """The stemmed content words of a text, made once and good for every question.
 
-    ``sentences``: those of each sentence, in order; a question stands with what follows it. ``sequence``: all words in order.
+    ``sentences``: those of each sentence, in order; a question stands with what follows it. ``sequence``: all words in
+    order.
     """
 
     words: frozenset[str]
@@ -55,7 +56,8 @@ class ClaimTokens:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """How one memory stands to a trusted one. ``share``, 0..1, of the answer that it holds; 0 when unknown or off topic.
+    """How one memory stands to a trusted one. ``share``, 0..1, of the answer that it holds; 0 when unknown or off
+    topic.
 
     ``negated``: it holds the answer only within a contrast ("not in Porto"). A label: 3 of 100 true passages do so too.
     """
@@ -146,7 +148,9 @@ def contradictions(query: ClaimTokens, trusted: Sequence[ClaimTokens], untrusted
 
 
 def agree(one: ClaimTokens, other: ClaimTokens, query: ClaimTokens) -> bool:
-    """Whether two memories seem to claim the same about ``query``: right in about two of three cases, so for labels only."""
+    """Whether two memories seem to claim the same about ``query``: right in about two of three cases, so for labels
+    only.
+    """
     left, right = one.words - query.words, other.words - query.words
     smaller = min(len(left), len(right))
     return bool(smaller) and len(left & right) / smaller >= AGREES and not _numbers_differ(left, right)
@@ -170,12 +174,13 @@ def _overlap(asked: frozenset[str], words: frozenset[str]) -> float:
 
 
 def _answer(asked: frozenset[str], trusted: ClaimTokens) -> frozenset[str]:
-    """What the sentence of the trusted memory that is most about the question adds to it; all of a memory of few words."""
+    """What the sentence of the trusted memory that is most about the question adds to it; all of a memory of few
+    words.
+    """
     if _overlap(asked, trusted.words) < ON_TOPIC:
         return frozenset()
     best = max(trusted.sentences, key=lambda sentence: len(asked & sentence))
-    whole = trusted.words - asked
-    return whole if len(whole) <= _MAX_EXACT_WORDS else best - asked or whole
+    return best - asked or trusted.words - asked
 
 
 def _other_numbers(answer: frozenset[str], said: frozenset[str]) -> bool:

@@ -1,8 +1,8 @@
 """What a text would do to the world, by verbs; and whether memories may authorise it.
 
-The verbs are those of A-MemGuard's outliers and of AgentDojo's goals, by what they do and not by how an attack words them.
-Reading is no effect. A verb counts in a sentence, in the name of a call (``DeleteDB``, ``requests.delete``), in a shell
-command, in SQL and as an HTTP method. English.
+The verbs are those of A-MemGuard's outliers and of AgentDojo's goals, by what they do and not by how an attack words
+them. Reading is no effect. A verb counts in a sentence, in the name of a call (``DeleteDB``, ``requests.delete``), in
+a shell command, in SQL and as an HTTP method. English.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ READ_CHARS = 16_000
 """How many characters of a text are looked at: what follows is not an action that anyone would follow."""
 
 STEERING = frozenset({"ignore", "always", "never"})
-"""Names that `find_effects` gives for words that steer an agent. They change nothing in the world and need no support."""
+"""Names that `find_effects` gives for words that steer an agent. They change nothing in the world and need no
+support.
+"""
 
 # Canonical effect: the verbs that name it anywhere, base form.
 _VERBS: dict[str, str] = {
@@ -59,19 +61,22 @@ _IN_CALLS: dict[str, str] = {
     "trade": "transfer", "email": "send", "mail": "send", "block": "disable", "book": "reserve", "order": "reserve",
 }  # fmt: skip
 _READING = frozenset(
-    """get list read search find fetch load filter select query lookup look view show describe count sum avg mean max min
-    calculate calc compute compare check verify validate convert parse format print len sort group join head tail exists
-    info status help open close finish answer think respond sql interpreter db python int str float round range date now
-    time weather browse summarize summarise extract translate retrieve inspect scan explain login authenticate value
-    distinct limit between like in and or not case when coalesce from where if for while return assert isinstance dict set
+    """get list read search find fetch load filter select query lookup look view show describe count sum avg mean max
+    min calculate calc compute compare check verify validate convert parse format print len sort group join head tail
+    exists info status help open close finish answer think respond sql interpreter db python int str float round range
+    date now time weather browse summarize summarise extract translate retrieve inspect scan explain login authenticate
+    value distinct limit between like in and or not case when coalesce from where if for while return assert isinstance
+    dict set
     tuple zip map any all abs enumerate sorted datetime strftime""".split()
 )
 
 _PHRASES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("delete", re.compile(r"\bget rid of\b", re.I)),
-    ("disable", re.compile(r"\b(?:turn|switch|shut)(?:s|ed|ing)?[ ](?:it[ ]|them[ ]|the[ ]\w{1,20}[ ])?(?:off|down)\b", re.I)),
+    ("disable", re.compile(
+        r"\b(?:turn|switch|shut)(?:s|ed|ing)?[ ](?:it[ ]|them[ ]|the[ ]\w{1,20}[ ])?(?:off|down)\b", re.I)),
     ("grant", re.compile(r"\b(?:give|gives|gave|giving)[ ](?:\w{1,30}[ ]){0,4}(?:access|permissions?|rights)\b", re.I)),
-    ("execute", re.compile(r"\brun(?:s|ning)?[ ](?:the[ ]|this[ ]|a[ ]|following[ ]){0,2}(?:script|command|code|binary)\b", re.I)),
+    ("execute", re.compile(
+        r"\brun(?:s|ning)?[ ](?:the[ ]|this[ ]|a[ ]|following[ ]){0,2}(?:script|command|code|binary)\b", re.I)),
     ("execute", re.compile(r"\|[ ]{0,4}(?:sudo[ ])?(?:ba|z)?sh\b")),
     ("overwrite", re.compile(r"\b(?:PUT)[ ](?=/|https?:)")),
     ("change", re.compile(r"\bPATCH[ ](?=/|https?:)")),
@@ -79,7 +84,8 @@ _PHRASES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ignore", re.compile(r"\bforget[ ](?:\w{1,20}[ ]){0,2}(?:previous|prior|above|everything|instructions?)\b", re.I)),
 )  # fmt: skip
 _COMMAND = re.compile(
-    r"(?:^|[`$;&|\n\"'])[ \t]{0,8}(?:sudo[ \t]{1,4})?(rm|rmdir|dd|mkfs|mv|curl|scp|rsync|chmod|chown|usermod|pkill|kill|shutdown"
+    r"(?:^|[`$;&|\n\"'])[ \t]{0,8}(?:sudo[ \t]{1,4})?"
+    r"(rm|rmdir|dd|mkfs|mv|curl|scp|rsync|chmod|chown|usermod|pkill|kill|shutdown"
     r"|bash|sh)[ \t]{1,4}(?=[-\w./~$\"'])"
 )
 _GIT_PUSH = re.compile(r"\bgit[ ]push\b")
@@ -112,7 +118,9 @@ EFFECTS = frozenset(_VERBS) - STEERING
 
 
 def canonical(name: str) -> str | None:
-    """The canonical name of an effect that a person wrote (``erase`` → ``delete``, ``pay`` → ``transfer``), else None."""
+    """The canonical name of an effect that a person wrote (``erase`` → ``delete``, ``pay`` → ``transfer``), else
+    None.
+    """
     lowered = name.strip().lower()
     return lowered if lowered in _VERBS else _CALL_FORMS.get(lowered)
 
@@ -184,8 +192,8 @@ def unknown_calls(text: str) -> tuple[str, ...]:
 class Support:
     """A memory that was in the context when an action was proposed.
 
-    ``origin_key`` names its independent origin: two memories with one key are one witness. ``effects`` are those that the
-    memory itself names, by `find_effects`.
+    ``origin_key`` names its independent origin: two memories with one key are one witness. ``effects`` are those that
+    the memory itself names, by `find_effects`.
     """
 
     memory: str
@@ -209,7 +217,9 @@ class EffectRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectVerdict:
-    """Whether an action may go ahead: ``denied`` > ``review`` (ask a person) > ``allowed``. ``reasons`` repeat no payload."""
+    """Whether an action may go ahead: ``denied`` > ``review`` (ask a person) > ``allowed``. ``reasons`` repeat no
+    payload.
+    """
 
     decision: EffectDecision
     effects: frozenset[str] = frozenset()
@@ -220,18 +230,19 @@ _SEVERITY: dict[EffectDecision, int] = {"allowed": 0, "review": 1, "denied": 2}
 
 
 def authorise(action: str, supports: Sequence[Support], rules: EffectRules, *, by_user: bool = False) -> EffectVerdict:
-    """Whether ``action`` may be done on the strength of ``supports``; ``by_user``: a person asked for it or confirmed it.
+    """Whether ``action`` may be done on the strength of ``supports``; ``by_user``: a person asked for it or confirmed
+    it.
 
-    An untrusted or contested memory supports nothing. An effect that no trusted memory names is denied; one that is to be
-    reviewed and has fewer trusted origins than the quorum waits for a person; what ``rules`` deny stays denied even then.
-    A call about which nothing is known waits for a person. An action without an effect is allowed.
+    An untrusted or contested memory supports nothing. An effect that no trusted memory names is denied; one that is to
+    be reviewed and has fewer trusted origins than the quorum waits for a person; what ``rules`` deny stays denied even
+    then. A call about which nothing is known waits for a person. An action without an effect is allowed.
     """
     unknown = () if by_user else unknown_calls(action)
     verdict = authorise_effects(find_effects(action), supports, rules, by_user=by_user)
     if not unknown:
         return verdict
     reason = f"nothing is known about what {len(unknown)} call(s) of the action do"
-    decision = max(verdict.decision, "review", key=_SEVERITY.__getitem__)
+    decision: EffectDecision = "denied" if verdict.decision == "denied" else "review"
     return EffectVerdict(decision=decision, effects=verdict.effects, reasons=(*verdict.reasons, reason))
 
 
@@ -241,7 +252,8 @@ def authorise_effects(
     """As `authorise`, for an action whose effects are known, such as those of a path."""
     wanted = effects - STEERING
     judged = [_judge(effect, supports, rules, by_user=by_user) for effect in sorted(wanted)]
-    worst = max((decision for decision, _ in judged), key=_SEVERITY.__getitem__, default="allowed")
+    decisions: list[EffectDecision] = ["allowed", *(decision for decision, _ in judged)]
+    worst = max(decisions, key=_SEVERITY.__getitem__)
     return EffectVerdict(decision=worst, effects=wanted, reasons=tuple(reason for _, reason in judged))
 
 

@@ -1,8 +1,9 @@
 """Lessons: what was wrong with a rejected path, kept apart from memories and consulted before the next recall.
 
-After A-MemGuard's dual memory (arXiv 2510.02373), whose lesson is the rejected chain itself. Here a lesson is the part of the
-path that no kept path has, as typed edges, so it meets the same attack under other tables and values, it expires, a person
-can release it, and it yields where trusted origins and the policy allow what it warns of. Pure: the caller stores lessons.
+After A-MemGuard's dual memory (arXiv 2510.02373), whose lesson is the rejected chain itself. Here a lesson is the part
+of the path that no kept path has, as typed edges, so it meets the same attack under other tables and values, it
+expires, a person can release it, and it yields where trusted origins and the policy allow what it warns of. Pure: the
+caller stores lessons.
 """
 
 from __future__ import annotations
@@ -11,17 +12,67 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mnemic.domain.lesson import Edge, Lesson, LessonId
-from mnemic.domain.memory import MemoryId, Namespace
-from mnemic.domain.text import fingerprint, jaccard
+from mnemic.domain.text import fingerprint
+from mnemic.errors import InvalidInput
 from mnemic.guard.consensus import OURS, ConsensusSettings, PathRecord, PathVerdict, judge
 from mnemic.guard.effects import STEERING, find_effects
-from mnemic.guard.paths import END, START, Path
+from mnemic.guard.paths import END, START, Edge, Path, distance
 
 LESSON_TTL = timedelta(days=90)
 LESSONS_PER_PATH = 4
 _TEXT_CHARS = 500
 _MIN_EDGES = 2  # one edge is shared by too many plans that have done nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What to beware of. ``bad_edges`` are typed edges, never empty; ``fingerprint`` is that of their set.
+
+    ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an
+    attacker, so they are for people and for matching and never go to an agent (`warning` is for agents). ``source``:
+    the rejected memory.
+    """
+
+    id: str
+    namespace: tuple[str, ...]
+    trigger_text: str
+    bad_edges: frozenset[Edge]
+    path_text: str
+    query: str
+    source: str
+    fingerprint: int
+    created_at: datetime
+    expires_at: datetime
+    hits: int = 0
+    status: Literal["active", "released"] = "active"
+
+    def to_dict(self) -> dict[str, object]:
+        """A JSON-codable form."""
+        return {
+            "id": self.id, "namespace": list(self.namespace), "trigger_text": self.trigger_text,
+            "bad_edges": [list(edge) for edge in sorted(self.bad_edges)], "path_text": self.path_text, "query": self.query,
+            "source": self.source, "created_at": self.created_at.isoformat(), "expires_at": self.expires_at.isoformat(),
+            "hits": self.hits, "status": self.status,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Lesson:
+        """The lesson that `to_dict` wrote. Raises `InvalidInput` when it did not."""
+        try:
+            raw, namespace, hits = stored["bad_edges"], stored["namespace"], stored["hits"]
+            if not isinstance(raw, list) or not raw or not isinstance(namespace, list) or not isinstance(hits, int):
+                raise TypeError
+            edges = frozenset((str(head), str(relation), str(tail)) for head, relation, tail in raw)
+            return cls(
+                id=str(stored["id"]), namespace=tuple(map(str, namespace)), trigger_text=str(stored["trigger_text"]),
+                bad_edges=edges, path_text=str(stored["path_text"]),
+                query=str(stored["query"]), source=str(stored["source"]),
+                fingerprint=_of(edges), created_at=datetime.fromisoformat(str(stored["created_at"])),
+                expires_at=datetime.fromisoformat(str(stored["expires_at"])), hits=hits,
+                status="released" if stored["status"] == "released" else "active",
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput("This is not a stored lesson.") from error
 
 
 def distil(
@@ -33,12 +84,18 @@ def distil(
     query: str,
     now: datetime,
     ttl: timedelta = LESSON_TTL,
+    effects_only: bool = True,
 ) -> Lesson | None:
     """The lesson of a path that was rejected in favour of ``kept``: its typed edges that no kept path has.
 
-    None when nothing was kept (the set was contested: nobody can tell who is right) or when fewer than two edges are its own.
+    None when nothing was kept (the set was contested: nobody can tell who is right) or when fewer than two edges are
+    its own. With ``effects_only`` also when the path has no effect that the kept paths lack: a memory that merely
+    answers another question is no attack, and a lesson from it would reject every memory of its kind (7 % of the
+    benign ones, measured).
     """
     if not kept:
+        return None
+    if effects_only and not rejected.path.effects.difference(*(record.path.effects for record in kept)):
         return None
     bad = rejected.path.typed_edges.difference(*(record.path.typed_edges for record in kept))
     if len(bad) < _MIN_EDGES:
@@ -89,15 +146,14 @@ def triggered(
 def yields(lesson: Lesson, path: Path, *, trusted_origins: int, allow: frozenset[str], quorum_origins: int = 2) -> bool:
     """Whether ``lesson`` does not stop ``path``: a quorum of trusted origins stands for it *and* the policy allows it.
 
-    ``trusted_origins``: how many agree with the path, its own among them. ``allow`` names effects or steps; it must name
-    every effect of the path, or every step that the lesson warns of.
+    ``trusted_origins``: how many agree with the path, its own among them. ``allow`` names effects or steps; it must
+    name every effect of the path, or every step that the lesson warns of.
     """
     if trusted_origins < max(quorum_origins, 2):
         return False
     effects = path.effects - STEERING
-    steps = {head for head, _, _ in lesson.bad_edges} | {
-        tail for _, relation, tail in lesson.bad_edges if relation == "then"
-    }
+    steps = {head for head, _, _ in lesson.bad_edges}
+    steps |= {tail for _, relation, tail in lesson.bad_edges if relation == "then"}
     return bool(effects and effects <= allow) or steps - {START, END} <= allow
 
 
@@ -109,7 +165,8 @@ def judge_with_lessons(
     now: datetime,
     allow: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, PathVerdict], dict[str, tuple[Lesson, ...]]]:
-    """Lessons first: a path that meets one is rejected; `judge` decides about the rest. With the lessons met, by record.
+    """Lessons first: a path that meets one is rejected; `judge` decides about the rest. With the lessons met, by
+    record.
 
     ``lessons`` are those known when the request began: what it teaches acts from the next request on.
     """
@@ -117,9 +174,7 @@ def judge_with_lessons(
     met: dict[str, tuple[Lesson, ...]] = {}
     for record in records:
         origins = {
-            other.origin_key
-            for other in records
-            if other.trusted and 1.0 - jaccard(record.path.typed_edges, other.path.typed_edges) <= settings.eps
+            other.origin_key for other in records if other.trusted and distance(record.path, other.path) <= settings.eps
         }
         stopping = tuple(
             lesson

@@ -1,9 +1,9 @@
 """The reasoning path of a memory: what it would have an agent do, as edges between steps. No model.
 
-A-MemGuard (arXiv 2510.02373) has a model write one chain ``entity → relation → entity`` per memory. Here the chain is read
-from the text: calls, ``Action: name[…]``, JSON tool calls, shell commands, SQL, HTTP requests and the imperative steps of a
-procedure, in the order in which they stand. Typed edges name an argument's type instead of the argument, so the plans of
-two different questions compare. A path is extracted when a memory is written and stored with it.
+A-MemGuard (arXiv 2510.02373) has a model write one chain ``entity → relation → entity`` per memory. Here the chain is
+read from the text: calls, ``Action: name[…]``, JSON tool calls, shell commands, SQL, HTTP requests and the imperative
+steps of a procedure, in the order in which they stand. Typed edges name an argument's type instead of the argument, so
+the plans of two different questions compare. A path is extracted when a memory is written and stored with it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _VALUE_CHARS = 60
 class Path:
     """What a memory would have an agent do.
 
-    ``edges`` name the arguments, at most `_VALUE_CHARS` characters of each; ``typed_edges`` their types. ``effects`` are
-    those of the steps (`mnemic.guard.effects.step_effects`); ``action_text`` has the passages that they were read from, in
-    order.
+    ``edges`` name the arguments, at most `_VALUE_CHARS` characters of each; ``typed_edges`` their types. ``effects``
+    are those of the steps (`mnemic.guard.effects.step_effects`); ``action_text`` has the passages that they were read
+    from, in order.
     """
 
     edges: frozenset[Edge]
@@ -37,7 +37,9 @@ class Path:
     action_text: str
 
     def to_dict(self) -> dict[str, object]:
-        """A compact, JSON-codable form: every word once, edges as indexes into the words. Equal paths give equal dicts."""
+        """A compact, JSON-codable form: every word once, edges as indexes into the words. Equal paths give equal
+        dicts.
+        """
         words: dict[str, int] = {}
 
         def coded(edges: frozenset[Edge]) -> list[int]:
@@ -58,9 +60,7 @@ class Path:
                 raise TypeError
             return cls(_decoded(stored["e"], words), _decoded(stored["t"], words), frozenset(effects), action)
         except (KeyError, TypeError, IndexError) as error:
-            raise InvalidInput(
-                "This is not a stored reasoning path.", hint="It is extracted again at the next write."
-            ) from error
+            raise InvalidInput("This is not a stored reasoning path.", hint="Extract it again.") from error
 
 
 def _decoded(flat: object, words: list[str]) -> frozenset[Edge]:
@@ -68,6 +68,12 @@ def _decoded(flat: object, words: list[str]) -> frozenset[Edge]:
         raise TypeError
     named = [words[at] for at in flat]
     return frozenset(zip(named[::3], named[1::3], named[2::3], strict=True))
+
+
+def distance(one: Path, other: Path) -> float:
+    """How different two paths are: 1 - Jaccard of their typed edges, 0 (the same) .. 1 (nothing in common)."""
+    union = len(one.typed_edges | other.typed_edges)
+    return 1.0 - len(one.typed_edges & other.typed_edges) / union if union else 1.0
 
 
 def extract_path(text: str) -> Path | None:

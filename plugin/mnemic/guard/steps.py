@@ -16,7 +16,9 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """``role`` is how it relates to its step (``takes``, ``from``, ``where``, ``on``), ``type`` what kind of value it is."""
+    """``role`` is how it relates to its step (``takes``, ``from``, ``where``, ``on``), ``type`` what kind of value it
+    is.
+    """
 
     role: str
     value: str
@@ -70,7 +72,9 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,60}\Z")
 
 
 def value_type(value: str, *, quoted: bool = False, call: str = "") -> str:
-    """The type of an argument: number, bool, url, email, date, path, id, condition, table, string, list, object or name."""
+    """The type of an argument: number, bool, url, email, date, path, id, condition, table, string, list, object or
+    name.
+    """
     shown = value.strip()
     if shown[:1] in "[(":
         return "list"
@@ -161,7 +165,8 @@ _SUBCOMMANDS = frozenset(
     "git pip pip3 npm docker kubectl systemctl apt apt-get brew sudo aws gcloud cargo uv conda".split()
 )
 _PROGRAMS = _SUBCOMMANDS | frozenset(
-    """rm cp mv curl wget ssh scp chmod chown cat ls grep sed awk find echo python python3 bash sh dd mkfs kill pkill tar unzip
+    """rm cp mv curl wget ssh scp chmod chown cat ls grep sed awk find echo python python3 bash sh dd mkfs kill pkill
+    tar unzip
     psql mysql sqlite3 mkdir rmdir touch ln head tail less export source crontab rsync nc node make go java""".split()
 )
 _LINE = re.compile(
@@ -193,9 +198,11 @@ def _commands(text: str) -> Iterator[Step]:
 
 # --- SQL ---
 
-_STATEMENT = re.compile(
-    r"\s{0,10}(?:select\s(?=[^;]{1,600}\sfrom\s)|insert\s{1,4}into\s|update\s{1,4}[\w.\"`]{1,60}\s{1,4}set\s|delete\s{1,4}from\s"
-    r"|(?:drop|create|alter)\s{1,4}(?:table|database|view|index|schema)\s|truncate\s{1,4}(?:table\s)?\w)", re.I
+_PROSE = r"(?!(?:the|your|an|this|these|that|those|our|my|its|their|his|her|any|one|some)\s|a\s(?!from))"
+_STATEMENT = re.compile(  # "select a colour from the list" is a sentence
+    rf"\s{{0,10}}(?:select\s{_PROSE}(?=[^;]{{1,600}}\sfrom\s{_PROSE})|insert\s{{1,4}}into\s{_PROSE}|delete\s{{1,4}}from\s{_PROSE}"
+    r"|update\s{1,4}[\w.\"`]{1,60}\s{1,4}set\s{1,4}[\w.\"`]{1,60}\s{0,4}=|(?:drop|create|alter)\s{1,4}(?:table|database|view|index|schema)\s"
+    r"|truncate\s{1,4}(?:table\s)?\w)", re.I
 )  # fmt: skip
 _SQL_START = re.compile(r"\b(?=(?:select|insert|update|delete|drop|create|alter|truncate)\s)", re.I)
 _SQL_END = re.compile(r";|\"\"\"|\"\)|\n[ \t]*\n|\n(?=[A-Z][a-z]{1,20}:)|```|\Z")
@@ -242,13 +249,15 @@ _ITEM = re.compile(
     r"^[ \t]{0,20}(?:\d{1,2}[.)]|[-*•]|step[ ]\d{1,2}[.:)])[ \t]{1,8}([A-Za-z]{2,20})\b([^\n]{0,200})", re.I | re.M
 )
 _ACTION_VERBS = frozenset(
-    """open close read write send forward delete remove erase drop create add update check verify call run execute install
-    download upload copy move rename search find look query filter select sort load fetch get list retrieve save store click
-    type enter submit log login navigate visit go follow ask confirm cancel book reserve order buy pay transfer share invite
-    grant revoke enable disable start stop restart deploy publish build test use set configure change replace parse extract
-    compute calculate compare count summarize summarise translate convert validate approve reject schedule email reply notify
-    turn press take put pick place heat cool clean examine wipe purge ignore skip wait return collect gather identify apply
-    provide include avoid ensure make review merge export import connect disconnect mount unmount print obtain""".split()
+    """open close read write send forward delete remove erase drop create add update check verify call run execute
+    install download upload copy move rename search find look query filter select sort load fetch get list retrieve
+    save store click type enter submit log login navigate visit go follow ask confirm cancel book reserve order buy pay
+    transfer share invite grant revoke enable disable start stop restart deploy publish build test use set configure
+    change replace parse extract compute calculate compare count summarize summarise translate convert validate approve
+    reject schedule email reply notify turn press take put pick place heat cool clean examine wipe purge ignore skip
+    wait return collect gather identify apply
+    provide include avoid ensure make review merge export import connect disconnect mount unmount print
+    obtain""".split()
 )
 _OBJECT = re.compile(r"\"[^\"]{1,100}\"|'[^']{1,100}'|`[^`]{1,100}`|[^\s,;]+")
 _SKIPPED = frozenset(
@@ -275,7 +284,8 @@ def _imperatives(text: str, *, alone: bool) -> Iterator[Step]:
 
 
 _ASSIGNED = re.compile(
-    r"^[ \t]{0,20}([A-Za-z_][\w.]{0,60})[ ]{0,2}=[ ]{0,2}(\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'|[-+]?\d[\d.]{0,20}|true|false)[ \t]{0,20}$",
+    r"^[ \t]{0,20}([A-Za-z_][\w.]{0,60})[ ]{0,2}=[ ]{0,2}"
+    r"(\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'|[-+]?\d[\d.]{0,20}|true|false)[ \t]{0,20}$",
     re.I | re.M,
 )
 

@@ -17,14 +17,14 @@ from mnemic.protocols.ledger import (
     LexicalHit,
     Neighbour,
 )
-from mnemic.protocols.models import Clock, Embedder, LangChainEmbeddings, TokenCounter, Vectors
-from mnemic.protocols.rules import Recalled, RecallFinding, RecallPhaseRule, WritePhaseRule
+from mnemic.protocols.models import ChatModel, Clock, Embedder, LangChainEmbeddings, TokenCounter, Vectors
 from mnemic.protocols.sessions import SessionInfo, SessionReader, SessionWriter, StoredMessage
 from mnemic.protocols.vector_index import VectorIndex
 
 __all__ = [
     "FORGOTTEN",
     "WHOLE_INDEX",
+    "ChatModel",
     "Clock",
     "Embedder",
     "FeedRow",

@@ -1,4 +1,4 @@
-"""Small ports: time, tokens, vectors of texts."""
+"""Small ports: time, tokens, vectors of texts, a language model."""
 
 from __future__ import annotations
 
@@ -49,6 +49,14 @@ class Embedder(Protocol):
 
         Raises `mnemic.errors.ModelFailed`; retrying is safe.
         """
+        ...
+
+
+class ChatModel(Protocol):
+    """A language model that answers one prompt. Optional everywhere: nothing of mnemic needs one."""
+
+    def complete(self, prompt: str) -> str:
+        """The model's answer to ``prompt``, its text alone. Raises `mnemic.errors.ModelFailed`; retrying is safe."""
         ...
 
 

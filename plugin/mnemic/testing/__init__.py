@@ -7,17 +7,23 @@ A contract is a class of tests. Subclass it in your test suite, say how to make 
 """
 
 from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorIndexContract
-from mnemic.testing.fakes import FailingEmbedder, SetClock, WordEmbedder, make_record
+from mnemic.testing.fakes import FailingEmbedder, ScriptedModel, SetClock, WordEmbedder, make_record
+from mnemic.testing.plans import PlanQuery, PlanRecord, delete_procedures, plan_queries
 from mnemic.testing.providers import check_anthropic, check_openai
 
 __all__ = [
     "EmbedderContract",
     "FailingEmbedder",
     "LedgerContract",
+    "PlanQuery",
+    "PlanRecord",
+    "ScriptedModel",
     "SetClock",
     "VectorIndexContract",
     "WordEmbedder",
     "check_anthropic",
     "check_openai",
+    "delete_procedures",
     "make_record",
+    "plan_queries",
 ]

@@ -59,6 +59,31 @@ class FailingEmbedder(WordEmbedder):
         return super().embed(texts)
 
 
+class ScriptedModel:
+    """A language model that says what a test wrote, one answer per call, and keeps the prompts it was given.
+
+    An answer that is an exception is raised. The last answer is given again when there are no more.
+    """
+
+    def __init__(self, answers: Sequence[str | Exception]) -> None:
+        self.answers = list(answers)
+        self.prompts: list[str] = []
+
+    @property
+    def calls(self) -> int:
+        """How often the model was asked."""
+        return len(self.prompts)
+
+    def complete(self, prompt: str) -> str:
+        self.prompts.append(prompt)
+        if not self.answers:
+            raise ModelFailed("The script has no answers.", hint="Give ScriptedModel at least one.")
+        answer = self.answers[min(self.calls, len(self.answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
 def make_record(text: str, **fields: Any) -> MemoryRecord:
     """A memory with defaults for everything but its text."""
     recorded_at = fields.pop("recorded_at", datetime(2026, 1, 1, tzinfo=UTC))

@@ -1,9 +1,9 @@
 """Seeded plans for tests of consensus: questions whose recalled memories hold a tool plan with SQL.
 
-The shape is that of the EHR agent's memory in A-MemGuard's experiments: ``question → LoadDB → FilterDB → … → SQL → answer``.
-The schema, the questions and the plans are our own. Memories recalled for one question answer questions of the same family
-and differ in tables, columns, values and, now and then, in an operator. The poison is the published transform: the plan loads
-its table with the call that destroys it.
+The shape is that of the EHR agent's memory in A-MemGuard's experiments: ``question → LoadDB → FilterDB → … → SQL →
+answer``. The schema, the questions and the plans are our own. Memories recalled for one question answer questions of
+the same family and differ in tables, columns, values and, now and then, in an operator. The poison is the published
+transform: the plan loads its table with the call that destroys it.
 """
 
 from __future__ import annotations
@@ -49,13 +49,15 @@ def plan_queries(
     seed: int = 0,
     mimic: bool = False,
     drift: float = 0.25,
-    stray: float = 0.03,
+    stray: float = 0.012,
 ) -> list[PlanQuery]:
-    """``count`` questions with ``k`` memories each, ``poisoned`` of them from one attacker (0..k). Same seed, same plans.
+    """``count`` questions with ``k`` memories each, ``poisoned`` of them from one attacker (0..k). Same seed, same
+    plans.
 
-    ``mimic``: the poison goes on after the destructive call with the whole benign plan, so most of its edges are shared;
-    otherwise it ends soon after, as the published demonstrations do. ``drift``, 0..1: how probable each change of an operator is;
-    ``stray``, 0..1: that a memory answers a question of another family, as a search finds now and then.
+    ``mimic``: the poison goes on after the destructive call with the whole benign plan, so most of its edges are
+    shared; otherwise it ends soon after, as the published demonstrations do. ``drift``, 0..1: how probable each change
+    of an operator is; ``stray``, 0..1: that a memory answers a question of another family, as a search finds now and
+    then.
     """
     rng = random.Random(seed)  # noqa: S311
     queries = []

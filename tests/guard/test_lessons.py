@@ -1,0 +1,142 @@
+"""Lessons: acceptance test A3 as far as it needs no store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mnemic.errors import InvalidInput
+from mnemic.guard.consensus import PathRecord, judge
+from mnemic.guard.lessons import Lesson, distil, judge_with_lessons, learn, triggered, warning
+from mnemic.guard.paths import extract_path
+from mnemic.testing.plans import PlanRecord, delete_procedures, plan_queries
+from tests.benchmarks.consensus import by_lessons, learn_lessons, measure, path_records
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LESSONS = learn_lessons(plan_queries(50, poisoned=1, seed=500))
+
+
+def as_records(plans: list[PlanRecord]) -> list[PathRecord]:
+    paths = [(plan, extract_path(plan.text)) for plan in plans]
+    return [PathRecord(id=plan.id, path=path, origin_key=plan.origin) for plan, path in paths if path]
+
+
+def one_lesson() -> tuple[Lesson, PathRecord]:
+    records = path_records(plan_queries(1, poisoned=1, seed=1, drift=0, stray=0)[0])
+    bad = next(record for record in records if record.origin_key == "attacker")
+    kept = [record for record in records if record is not bad]
+    lesson = distil(bad, kept, namespace=("n",), query="How many?", now=NOW)
+    assert lesson is not None
+    return lesson, bad
+
+
+def test_a3_fifty_poisoned_questions_teach_at_most_ten_lessons() -> None:
+    assert 1 <= len(LESSONS) <= 10
+
+
+@pytest.mark.parametrize("poisoned", [3, 4])
+def test_a3_what_was_learnt_breaks_a_majority(poisoned: int) -> None:
+    queries = plan_queries(150, poisoned=poisoned, seed=600)
+    taught, untaught = measure(by_lessons(LESSONS), queries), measure(by_lessons(()), queries)
+    assert taught["detected"] is not None and taught["detected"] >= 0.95
+    assert (taught["false_rejects"] or 0) <= 0.02
+    assert untaught["detected"] is not None and untaught["detected"] <= 0.05
+
+
+def test_a3_lessons_reject_hardly_anything_benign() -> None:
+    benign = measure(by_lessons(LESSONS), plan_queries(150, poisoned=0, seed=601))
+    assert benign["false_rejects"] is not None and benign["false_rejects"] <= 0.03
+
+
+def learnt_from_delete() -> tuple[Lesson, ...]:
+    """A lesson whose bad edges a legitimate delete procedure holds as well."""
+    lesson, _ = one_lesson()
+    edges = frozenset({("START", "then", "DeleteDB"), ("DeleteDB", "takes", "table")})
+    return (replace(lesson, bad_edges=edges),)
+
+
+def test_a3_a_legitimate_procedure_of_two_trusted_origins_that_the_policy_allows_is_not_rejected() -> None:
+    records = as_records(delete_procedures(["ana", "bo"]))
+    lessons = learnt_from_delete()
+    for allow in (frozenset({"delete"}), frozenset({"DeleteDB"})):
+        verdicts, met = judge_with_lessons(records, lessons, now=NOW, allow=allow)
+        assert {verdict.decision for verdict in verdicts.values()} == {"keep"}
+        assert not met
+
+
+@pytest.mark.parametrize(
+    ("origins", "allow"),
+    [(["ana", "bo"], ""), (["ana", "ana"], "delete"), (["ana"], "delete"), (["ana", "bo"], "send")],
+)
+def test_a3_without_a_quorum_or_without_the_policys_word_the_lesson_stands(origins: list[str], allow: str) -> None:
+    records = as_records(delete_procedures(origins))
+    verdicts, _ = judge_with_lessons(records, learnt_from_delete(), now=NOW, allow=frozenset(allow.split()))
+    assert {verdict.decision for verdict in verdicts.values()} == {"reject"}
+
+
+def test_a3_a_lesson_of_this_request_acts_from_the_next_one_on() -> None:
+    query = plan_queries(1, poisoned=1, seed=1, drift=0, stray=0)[0]
+    records = path_records(query)
+    verdicts, met = judge_with_lessons(records, (), now=NOW)
+    assert not met
+    kept = [record for record in records if verdicts[record.id].decision == "keep"]
+    found = [distil(r, kept, namespace=(), query="q", now=NOW) for r in records if verdicts[r.id].decision == "reject"]
+    lessons = learn((), [lesson for lesson in found if lesson])
+    assert list(judge_with_lessons(records, lessons, now=NOW)[1]) == [
+        r.id for r in records if r.origin_key == "attacker"
+    ]
+
+
+def test_a3_at_most_four_lessons_are_met_by_one_path() -> None:
+    lesson, bad = one_lesson()
+    many = [replace(lesson, id=f"l{n}") for n in range(9)]
+    assert len(triggered(bad.path, many, now=NOW)) == 4
+
+
+def test_contested_sets_teach_nothing() -> None:
+    records = path_records(plan_queries(1, poisoned=3, seed=1, drift=0, stray=0)[0])
+    assert {verdict.decision for verdict in judge(records).values()} == {"contested"}
+    assert distil(records[0], [], namespace=(), query="q", now=NOW) is None
+
+
+def test_a_memory_that_only_answers_another_question_teaches_nothing_unless_that_is_wanted() -> None:
+    harmless = as_records([PlanRecord(id="a", text="x = GetRoom('b')\ny = Finish(x)", origin="ana", poisoned=False)])[0]
+    kept = path_records(plan_queries(1, poisoned=0)[0])
+    assert distil(harmless, kept, namespace=(), query="q", now=NOW) is None
+    assert distil(harmless, kept, namespace=(), query="q", now=NOW, effects_only=False) is not None
+
+
+def test_expired_and_released_lessons_stop_nothing() -> None:
+    lesson, bad = one_lesson()
+    assert triggered(bad.path, [lesson], now=NOW) == (lesson,)
+    assert triggered(bad.path, [lesson], now=NOW + timedelta(days=90)) == ()
+    assert triggered(bad.path, [replace(lesson, status="released")], now=NOW) == ()
+
+
+def test_the_same_bad_edges_are_one_lesson_per_namespace() -> None:
+    lesson, _ = one_lesson()
+    later = replace(lesson, id="other", expires_at=lesson.expires_at + timedelta(days=1))
+    assert learn([lesson], [later]) == (replace(lesson, expires_at=later.expires_at),)
+    elsewhere = replace(lesson, namespace=("m",))
+    assert learn([lesson], [elsewhere]) == (lesson, elsewhere)
+    released = replace(lesson, status="released")
+    assert learn([released], [later])[0].status == "released"
+
+
+def test_a_lesson_survives_its_json_round_trip() -> None:
+    lesson, _ = one_lesson()
+    assert Lesson.from_dict(json.loads(json.dumps(lesson.to_dict()))) == lesson
+    for broken in ({}, {**lesson.to_dict(), "bad_edges": []}, {**lesson.to_dict(), "created_at": "soon"}):
+        with pytest.raises(InvalidInput):
+            Lesson.from_dict(broken)
+
+
+def test_the_warning_for_an_agent_repeats_nothing_that_the_memory_says() -> None:
+    lesson, _ = one_lesson()
+    evil = replace(lesson, bad_edges=lesson.bad_edges | {("obey_Eve_now", "then", "send_secrets")}, query="obey Eve")
+    said = warning(evil)
+    assert "delete" in said and "send" in said
+    assert not any(word in said for word in ("Eve", "obey", "secrets", "DeleteDB", "LoadDB"))
