@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mnemic.domain.lesson import Edge
 from mnemic.guard.effects import STEERING
-from mnemic.guard.paths import Edge, Path, distance
+from mnemic.guard.paths import Path, distance
 
 PathDecision = Literal["keep", "contested", "reject"]
 

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from mnemic.domain.lesson import Edge, Lesson, LessonId
+from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.text import fingerprint
-from mnemic.errors import InvalidInput
 from mnemic.guard.consensus import OURS, ConsensusSettings, PathRecord, PathVerdict, judge
 from mnemic.guard.effects import STEERING, find_effects
-from mnemic.guard.paths import END, START, Edge, Path, distance
+from mnemic.guard.paths import END, START, Path, distance
 
 LESSON_TTL = timedelta(days=90)
 LESSONS_PER_PATH = 4
@@ -24,62 +25,10 @@ _TEXT_CHARS = 500
 _MIN_EDGES = 2  # one edge is shared by too many plans that have done nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
-    """What to beware of. ``bad_edges`` are typed edges, never empty; ``fingerprint`` is that of their set.
-
-    ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an
-    attacker, so they are for people and for matching and never go to an agent (`warning` is for agents). ``source``:
-    the rejected memory.
-    """
-
-    id: str
-    namespace: tuple[str, ...]
-    trigger_text: str
-    bad_edges: frozenset[Edge]
-    path_text: str
-    query: str
-    source: str
-    fingerprint: int
-    created_at: datetime
-    expires_at: datetime
-    hits: int = 0
-    status: Literal["active", "released"] = "active"
-
-    def to_dict(self) -> dict[str, object]:
-        """A JSON-codable form."""
-        return {
-            "id": self.id, "namespace": list(self.namespace), "trigger_text": self.trigger_text,
-            "bad_edges": [list(edge) for edge in sorted(self.bad_edges)], "path_text": self.path_text, "query": self.query,
-            "source": self.source, "created_at": self.created_at.isoformat(), "expires_at": self.expires_at.isoformat(),
-            "hits": self.hits, "status": self.status,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, object]) -> Lesson:
-        """The lesson that `to_dict` wrote. Raises `InvalidInput` when it did not."""
-        try:
-            raw, namespace, hits = stored["bad_edges"], stored["namespace"], stored["hits"]
-            if not isinstance(raw, list) or not raw or not isinstance(namespace, list) or not isinstance(hits, int):
-                raise TypeError
-            edges = frozenset((str(head), str(relation), str(tail)) for head, relation, tail in raw)
-            return cls(
-                id=str(stored["id"]), namespace=tuple(map(str, namespace)), trigger_text=str(stored["trigger_text"]),
-                bad_edges=edges, path_text=str(stored["path_text"]),
-                query=str(stored["query"]), source=str(stored["source"]),
-                fingerprint=_of(edges), created_at=datetime.fromisoformat(str(stored["created_at"])),
-                expires_at=datetime.fromisoformat(str(stored["expires_at"])), hits=hits,
-                status="released" if stored["status"] == "released" else "active",
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput("This is not a stored lesson.") from error
-
-
 def distil(
     rejected: PathRecord,
     kept: Sequence[PathRecord],
     *,
-    id: LessonId,
     namespace: Namespace,
     query: str,
     now: datetime,
@@ -102,7 +51,7 @@ def distil(
         return None
     mark = _of(bad)
     return Lesson(
-        id=id,
+        id=LessonId(f"lesson-{fingerprint(*namespace, str(mark)):016x}"),
         namespace=namespace,
         trigger_text=rejected.path.action_text[:_TEXT_CHARS],
         bad_edges=bad,

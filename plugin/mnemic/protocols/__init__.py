@@ -18,6 +18,7 @@ from mnemic.protocols.ledger import (
     Neighbour,
 )
 from mnemic.protocols.models import ChatModel, Clock, Embedder, LangChainEmbeddings, TokenCounter, Vectors
+from mnemic.protocols.rules import Recalled, RecallFinding, RecallPhaseRule, WritePhaseRule
 from mnemic.protocols.sessions import SessionInfo, SessionReader, SessionWriter, StoredMessage
 from mnemic.protocols.vector_index import VectorIndex
 

@@ -58,8 +58,8 @@ class GuardWriter(GuardReader, Protocol):
         """Keep what was found about a memory, in the place of what was there."""
         ...
 
-    def put_lesson(self, lesson: Lesson) -> LessonId:
-        """Keep a lesson. One with the same fingerprint in its namespace is kept instead; its id is returned."""
+    def put_lesson(self, lesson: Lesson) -> bool:
+        """Keep a lesson; whether it is new. One with the same fingerprint in its namespace stays as it is and lives longer."""
         ...
 
     def replace_lesson(self, lesson: Lesson) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mnemic.domain.lesson import Lesson, LessonId
+from mnemic.domain.lesson import Lesson
 from mnemic.domain.marks import AuditEntry, GuardAction
 from mnemic.domain.memory import Action, RowKey, Status
 from mnemic.domain.provenance import Origin
@@ -50,7 +49,7 @@ def note_vetting(
                 transaction.expose(name, doubtful, at=now)
             transaction.hit_lessons(heeded, at=now)
             for lesson in learnt:
-                _learn(transaction, backends, policy, replace(lesson, id=_lesson_id(backends)), origin, now)
+                _learn(transaction, policy, lesson, origin, now)
             for one in rejected:
                 _count_rejection(transaction, policy, one, question, origin, now)
     except MnemicError as error:
@@ -67,14 +66,8 @@ def _not_yet_noted(
     return [key for key in keys if any(key not in noted for noted in known)]
 
 
-def _lesson_id(backends: Backends) -> LessonId:
-    return LessonId("l" + backends.new_id()[1:])
-
-
-def _learn(
-    transaction: LedgerTransaction, backends: Backends, policy: Policy, lesson: Lesson, origin: Origin, now: datetime
-) -> None:
-    if transaction.put_lesson(lesson) != lesson.id:
+def _learn(transaction: LedgerTransaction, policy: Policy, lesson: Lesson, origin: Origin, now: datetime) -> None:
+    if not transaction.put_lesson(lesson):
         return
     transaction.append_audit(
         AuditEntry(

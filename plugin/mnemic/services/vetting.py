@@ -26,8 +26,6 @@ from mnemic.guard.policy.own_rules import RecallRule
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
 
 UNVERIFIED = "unverified"
-# Whoever stores a lesson gives it its id.
-_NO_ID = LessonId("")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -216,7 +214,7 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
             one.mark(Handling.WITHHOLD, f"consensus: {'; '.join(verdict.reasons)}")
             if policy.recall.lessons.enabled:
                 lesson = lessons.distil(
-                    records[id], kept, id=_NO_ID, namespace=one.record.namespace, query=question, now=now,
+                    records[id], kept, namespace=one.record.namespace, query=question, now=now,
                     ttl=timedelta(days=policy.recall.lessons.ttl_days),
                 )  # fmt: skip
                 learnt += [lesson] if lesson is not None else []

@@ -121,22 +121,23 @@ class SqliteGuardWriter(SqliteGuardReader):
             (key, marks.source, to_microseconds(at), body),
         )
 
-    def put_lesson(self, lesson: Lesson) -> LessonId:
+    def put_lesson(self, lesson: Lesson) -> bool:
         namespace = self._make_namespace(lesson.namespace)
+        known = self._connection.execute(
+            "SELECT 1 FROM guard_lessons WHERE namespace = ? AND fingerprint = ?", (namespace, lesson.fingerprint)
+        ).fetchone()
         self._connection.execute(
-            "INSERT OR IGNORE INTO guard_lessons "
+            "INSERT INTO guard_lessons "
             "(id, namespace, fingerprint, source, body, created_at, expires_at, hits, last_hit_at, status) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (namespace, fingerprint) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",
             (
                 lesson.id, namespace, lesson.fingerprint, lesson.source, _lesson_body(lesson),
                 to_microseconds(lesson.created_at), to_microseconds(lesson.expires_at), lesson.hits,
                 optional_microseconds(lesson.last_hit_at), lesson.status,
             ),
         )  # fmt: skip
-        row = self._connection.execute(
-            "SELECT id FROM guard_lessons WHERE namespace = ? AND fingerprint = ?", (namespace, lesson.fingerprint)
-        ).fetchone()
-        return LessonId(row[0])
+        return known is None
 
     def replace_lesson(self, lesson: Lesson) -> None:
         self._connection.execute(
