@@ -35,7 +35,9 @@ from mnemic.storage.static_embedder import StaticEmbedder
 FILE = "poison_dev.jsonl.gz"
 STRICT = frozenset({RuleFamily.HIDDEN, RuleFamily.BACKDOOR, RuleFamily.STEERING})
 STANDARD = STRICT | {RuleFamily.REQUEST}
-TRUSTED = [rule.id for rule in RULES.values() if rule.family in (RuleFamily.HIDDEN, RuleFamily.BACKDOOR, RuleFamily.SECRETS)]
+TRUSTED = [
+    rule.id for rule in RULES.values() if rule.family in (RuleFamily.HIDDEN, RuleFamily.BACKDOOR, RuleFamily.SECRETS)
+]
 
 
 def families(found: Screening) -> set[RuleFamily]:
@@ -44,12 +46,14 @@ def families(found: Screening) -> set[RuleFamily]:
 
 def payload_line(one: dict[str, Any], lines_seen: Counter[str]) -> str | None:
     """The injected line of a BIPIA record: the first or the last one, or between them the one that no other mail has."""
-    lines = [line.strip() for line in one["text"].split("\n") if line.strip()]
+    lines: list[str] = [line.strip() for line in one["text"].split("\n") if line.strip()]
     if one["position"] != "middle":
         return lines[0 if one["position"] == "start" else -1]
     # The mails themselves are cut and rewritten between records, so a tie goes to what ends like a sentence.
     inner = [line for line in lines if not line.startswith(("SUBJECT:", "EMAIL_FROM:"))]
-    return min(inner, key=lambda line: (lines_seen[line], line[-1] not in ".?!'", len(line) > 160, len(line)), default=None)
+    return min(
+        inner, key=lambda line: (lines_seen[line], line[-1] not in ".?!'", len(line) > 160, len(line)), default=None
+    )
 
 
 def variants(records: list[dict[str, Any]]) -> dict[str, list[tuple[str, str | None]]]:
@@ -112,8 +116,12 @@ def measure(
             for (text, payload, found), hit, hidden in zip(seen, standard, masked, strict=True):
                 if hit != poison or (poison and not hidden):
                     rules = [finding.rule for finding in found.findings]
-                    shown = [text[a:b] for finding in found.findings for a, b in finding.spans] if not poison else payload
-                    print(f"{name} | {rules} | masked={hidden} | {shown or text[:200]!r}"[: misses * 4], file=sys.stderr)
+                    shown = (
+                        [text[a:b] for finding in found.findings for a, b in finding.spans] if not poison else payload
+                    )
+                    print(
+                        f"{name} | {rules} | masked={hidden} | {shown or text[:200]!r}"[: misses * 4], file=sys.stderr
+                    )
     return table
 
 

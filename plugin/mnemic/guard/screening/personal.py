@@ -9,7 +9,9 @@ from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening.hidden import ordered
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}\b")
-_PHONE = re.compile(r"(?<![\w.+/-])(?:\+\d[\d\s().\-/]{6,18}\d|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])")
+_PHONE = re.compile(
+    r"(?<![\w.+/-])(?:\+\d[\d\s().\-/]{6,18}\d|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])"
+)
 _CARD = re.compile(r"(?<![\w.+-])(?:\d[ -]?){12,18}\d(?![\w-])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _DIGITS = re.compile(r"\D+")
@@ -53,7 +55,9 @@ def _is_phone(candidate: str) -> bool:
         number = phonenumbers.parse(candidate, None if candidate.startswith("+") else "US")
     except phonenumbers.NumberParseException:
         return False
-    return phonenumbers.is_possible_number(number) if candidate.startswith("+") else phonenumbers.is_valid_number(number)
+    return (
+        phonenumbers.is_possible_number(number) if candidate.startswith("+") else phonenumbers.is_valid_number(number)
+    )
 
 
 def is_card(candidate: str) -> bool:

@@ -48,16 +48,28 @@ _ALL = (
     RuleInfo("role-claim", _S, 'Tells the reader what it is: "you are a … model, assistant, agent". English.'),
     RuleInfo("steers-answer", _S, "A directive whose object is the reader's answer. English."),
     RuleInfo("answer-manner", _S, "A directive on the manner or the language of the answer. English."),
-    RuleInfo("transforms-message", _S, "A directive to encode, scramble or replace the letters of the answer. English."),
+    RuleInfo(
+        "transforms-message", _S, "A directive to encode, scramble or replace the letters of the answer. English."
+    ),
     RuleInfo("steers-instructions", _S, "A directive about the reader's instructions, task or nature. English."),
     RuleInfo("override", _S, "A directive to ignore what the reader was told before. English."),
     RuleInfo("chat-markup", _S, "Control tags of a chat protocol before a directive."),
-    RuleInfo("offtopic-content", _R, "A self-contained request to produce content that the text is not about. English."),
-    RuleInfo("offtopic-action", _R, "A request that changes state, with an address, file or quotation, off the topic. English."),
-    RuleInfo("offtopic-question", _R, "The only question of an impersonal text, self-contained and off its topic. English."),
+    RuleInfo(
+        "offtopic-content", _R, "A self-contained request to produce content that the text is not about. English."
+    ),
+    RuleInfo(
+        "offtopic-action",
+        _R,
+        "A request that changes state, with an address, file or quotation, off the topic. English.",
+    ),
+    RuleInfo(
+        "offtopic-question", _R, "The only question of an impersonal text, self-contained and off its topic. English."
+    ),
     RuleInfo("secret", RuleFamily.SECRETS, "Keys, tokens, passwords and private keys."),
     RuleInfo("personal-data", RuleFamily.PERSONAL, "E-mail addresses, phone numbers, card numbers and IBANs."),
-    RuleInfo("other-language", RuleFamily.LANGUAGE, "Sentences in another language than English: not judged by its rules."),
+    RuleInfo(
+        "other-language", RuleFamily.LANGUAGE, "Sentences in another language than English: not judged by its rules."
+    ),
 )
 
 RULES: Mapping[str, RuleInfo] = MappingProxyType({rule.id: rule for rule in _ALL})
