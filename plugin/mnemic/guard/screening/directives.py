@@ -77,7 +77,8 @@ _NEXT = re.compile(
     | (?P<into>(?:in|into|with|as|to|up|down|out|back|off|over|through|away|using|via|without|only|like|by)\b)
     | (?P<number>\d|https?:|www\.|[/~$][\w/])
     | (?P<preposition>(?:from|for|on|at|about|against|around|between|before|after|under|upon|within|across)\b)
-    | (?P<plural>[a-z]{2,20}s\s+(?:of|in|with|to|from|by|as|into|for|on|at)\b | \w+\s+(?:of|in|with|to|from|for)\s+(?:your|the|all)\b)
+    | (?P<plural>[a-z]{2,20}s\s+(?:of|in|with|to|from|by|as|into|for|on|at)\b
+        | \w+\s+(?:of|in|with|to|from|for)\s+(?:your|the|all)\b)
     | (?P<other>\w)
     )""",
     re.VERBOSE,
@@ -87,8 +88,10 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|will|would|can|could|may|might|does|did|do|be|been|[a-z]+(?:ies|ed|'s))\b"
 )
 
-_WHO = r"(?:you|we|i|the (?:ai |llm )?(?:agent|assistant|model|reader|bot|system|user|recipient)|assistants?|agents?"
+_WHO = (
+    r"(?:you|we|i|the (?:ai |llm )?(?:agent|assistant|model|reader|bot|system|user|recipient)|assistants?|agents?"
     r"|ai|it|they|one)"
+)
 _MODAL = (
     r"(?:must|should|shall|need to|needs to|have to|has to|ought to|had better|are to|is to|are required to"
     r"|is required to"

@@ -16,7 +16,8 @@ _ENGLISH = STOP_WORDS | frozenset(
 # Function words of ten other languages in Latin letters; words that English has too are left out.
 _FOREIGN = (
     frozenset(
-        """der das und ist nicht mit sie ich wir ihr ein eine einen einem einer auf für von zu dem den des sich auch oder wenn
+        """der das und ist nicht mit sie ich wir ihr ein eine einen einem einer auf für von zu dem den des sich auch oder
+    wenn
     bitte wird sind haben noch nach über bei aus diese dieser alle le la les des une est que qui dans pour pas avec sur
     vous nous je il elle ce cette votre notre mais ou où sont être à au aux du en et el los las una por con para del se
     no lo como más pero su sus sobre este esta tu usted ya muy sin mi di il che è un per non con sono gli della nel

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - look-alike letters are what this is about
+# ruff: noqa: RUF001, RUF002 - look-alike letters are what this is about
 """The text as the rules read it: one form for look-alikes and nothing invisible, with the way back to the original."""
 
 from __future__ import annotations

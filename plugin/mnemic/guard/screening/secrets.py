@@ -1,4 +1,4 @@
-"""Keys, tokens and passwords in a text: detect-secrets' detectors where a cheap look finds a reason, and passwords by name."""
+"""Keys, tokens and passwords: detect-secrets' detectors where a cheap look finds a reason, and values beside a name."""
 
 from __future__ import annotations
 
@@ -118,10 +118,8 @@ def looks_secret(value: str, *, named_password: bool) -> bool:
     letters = any(char.isalpha() for char in value)
     symbols = any(not char.isalnum() for char in value.strip("-_/"))
     if named_password:
-        return (
-            digits
-            and (letters or len(value) >= 8)
-            or (symbols and letters and value.lower() != value and len(value) >= 8)
+        return (digits and (letters or len(value) >= 8)) or (
+            symbols and letters and value.lower() != value and len(value) >= 8
         )
     return len(value) >= 12 and digits and letters and _bits(value) >= _RANDOM_BITS
 

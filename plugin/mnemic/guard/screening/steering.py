@@ -108,7 +108,8 @@ _OTHERS_RULES = re.compile(
 )
 
 _IGNORING = frozenset(
-    "ignore disregard forget override discard abandon bypass skip neglect dismiss overlook drop overrule circumvent erase suspend".split()
+    """ignore disregard forget override discard abandon bypass skip neglect dismiss overlook drop overrule circumvent
+    erase suspend""".split()
 )
 _TOLD_BEFORE = re.compile(
     r"^\s+(?:(?:all|any|every|each|everything|anything|the|your|those|these|of|about|completely|entirely|in"
