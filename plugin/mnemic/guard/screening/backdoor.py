@@ -76,8 +76,8 @@ _DESTRUCTIONS = (
     "rm",
 )
 _DESTRUCTIVE_CALL = re.compile(
-    r"(?<![\w.])(?:[a-z_]\w{0,40}\.)?(?:delete|drop|erase|remove|truncate|wipe|purge|destroy)(?:_?(?!dup|nan?\b"
-    r"|na\b)[a-z0-9_]{2,40})\s?\("
+    r"(?<![\w.])(?:[a-z_]\w{0,40}\.)?(?:delete|drop|erase|remove|truncate|wipe|purge|destroy)(?!_?(?:dup|nan?\b|col))"
+    r"[a-z0-9_]{2,40}\s?\("
     r"|\b(?:os\.(?:remove|unlink|rmdir)|shutil\.rmtree)\s?\("
     r"|\bdelete\s+from\s+[\w.\"`]+|\bdrop\s+(?:table|database|schema|collection|index)\b|\btruncate\s+table\b"
     r"|\brm\s+-[rf]{1,3}\b"

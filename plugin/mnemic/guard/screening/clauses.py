@@ -14,7 +14,7 @@ _CUT = re.compile(
       [\r\n\u2028\u2029]+
     | [.!?\u2026][)\]"'\u201d\u2019*_]{0,3}\s+(?=[A-Z"'\u201c\u2018(\[<*_\-\u2022#{\d])   # the end of a sentence
     | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
-    | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[a-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
+    | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[A-Za-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
     | </?[A-Za-z!|][^<>\n]{0,120}> | <!--+ | --+>                                 # markup
     | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
     | ",\s{0,3}" | "\s{0,3}:\s{0,3}"(?=[A-Za-z]) | [{}]                           # JSON

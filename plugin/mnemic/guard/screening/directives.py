@@ -112,7 +112,7 @@ _OWNER = (
 _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (Form.COMMAND, re.compile(rf"\b(?:please|kindly|pls|plz)\s+{_BETWEEN}(?:do not |don't )?(?P<v>[a-z]+)\b")),
     (Form.DUTY, re.compile(rf"\b{_WHO}\s+{_BETWEEN}{_MODAL}\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
-    (Form.REQUEST, re.compile(rf"\b(?:can|could|would|will|may)\s+you\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
+    (Form.REQUEST, re.compile(rf"\b(?:can|could|would|will)\s+you\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
     (
         Form.REQUEST,
         re.compile(
@@ -121,6 +121,7 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
             rf"(?:you|the (?:agent|assistant|model|ai|bot))\s+to\s+{_BETWEEN}(?P<v>[a-z]+)\b"
         ),
     ),
+    (Form.REQUEST, re.compile(rf"\bso kind (?:as to|and|to) {_BETWEEN}(?P<v>[a-z]+)\b")),
     (Form.REQUEST, re.compile(r"\b(?:would|do) you mind\s+(?P<v>[a-z]+ing)\b")),
     (
         Form.REQUEST,
@@ -216,6 +217,7 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     ),
 )
 _STATED = frozenset({Form.DUTY, Form.WISH, Form.SUGGESTION})
+_GERUNDS = frozenset({Form.REQUEST, Form.WISH})
 # Cheap: a clause without one of these words has none of the forms above.
 _HINT = re.compile(
     r"please|kindly|pls|plz|\b(?:you|sure|certain|must|should|shall|to|let's|lets|prefers?|suggests?|recommends?"
@@ -279,7 +281,9 @@ def _embedded(clause: Clause) -> Directive | None:
         for match in pattern.finditer(clause.low):
             groups = match.groupdict()
             word = groups.get("v") or groups.get("to") or ""
-            base = word if word in VERBS else base_of_gerund(word) or base_of_participle(word)
+            base = word if word in VERBS else base_of_gerund(word) if form in _GERUNDS else None
+            if base is None and (form is Form.SUGGESTION or " if you " in match[0]):
+                base = base_of_participle(word)
             if base is not None and not (form in _STATED and clause.is_question):
                 return Directive(clause, form, base, match.end())
     return None

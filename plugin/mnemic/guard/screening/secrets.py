@@ -26,7 +26,7 @@ _NAMED = re.compile(
 # Every name in `_NAMED` holds one of these: text without them pays for this look alone.
 _NAME_HINTS = ("passw", "pwd", "passphrase", "passcode", "secret", "key", "token", "bearer", "credential", "pin")
 _PLACEHOLDER = re.compile(
-    r"^[*x.\-_#$%{\[]|your|example|placeholder|change_?me|redacted|\.\.\.|^(?:none|null|true|false|string|str|int)$"
+    r"^(?:[*.\-_#$%{\[]|x{3})|your|example|placeholder|change_?me|redacted|\.\.\.|^(?:none|null|true|false|string|str|int)$"
     r"|^\w+\(|\$\{|process\.|os\.|env\b",
     re.IGNORECASE,
 )

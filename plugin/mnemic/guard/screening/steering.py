@@ -42,7 +42,7 @@ _TRANSPORTS = frozenset(
     need attach save fax phone copy note remember collect register file""".split()
 )
 _SENT_ALONG = re.compile(
-    r"\s+(?:us |me |back |in |off |over |to |for |forward to |by )?(?:the |all )?your (?:\w+ )?" + _ANSWERS
+    r"\s+(?:us |me |you |back |in |off |over |to |for |forward |by ){0,2}(?:the |all )?your (?:\w+ )?" + _ANSWERS
 )
 _TO_THE_USER = re.compile(
     r"^\s+(?:to )?(?:the |your |any )?(?:end )?(?:users?|reader|human|person (?:who|that) asks"
