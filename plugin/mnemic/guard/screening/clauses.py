@@ -86,7 +86,7 @@ def _append(found: list[Clause], plain: Plain, start: int, end: int) -> None:
     stripped = text.lstrip()
     start += len(text) - len(stripped)
     stripped = stripped.rstrip()
-    if stripped:
+    if len(stripped) > 1:
         end = start + len(stripped)
         found.append(Clause(start, end, stripped, plain.low[start:end]))
 

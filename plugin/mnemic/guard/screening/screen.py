@@ -167,12 +167,12 @@ class _Reading:
     def _masked(self, findings: Sequence[Finding]) -> tuple[Span, ...]:
         clauses = [one.clause for one in self.directives] + self.stray
         spans = [self.plain.span(one.start, one.end) for one in clauses]
-        spans += [span for finding in findings if finding.rule in LEXICAL - _NOT_MASKED for span in finding.spans]
+        spans += [span for finding in findings if finding.rule in _MASKED for span in finding.spans]
         return hidden.ordered(spans)
 
 
-_NOT_MASKED = frozenset({"destructive-mismatch"})
-"""Rules whose spans are no directive."""
+_MASKED = (LEXICAL - {"destructive-mismatch"}) | {"encoded-payload"}
+"""Rules whose spans say something to the reader."""
 _NEEDS_DIRECTIVES = frozenset(
     {"chat-markup", "offtopic-content", "offtopic-action", "offtopic-question"} | steering.ABOUT_ONE_DIRECTIVE
 )
