@@ -106,6 +106,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
 
 def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
     async def recall(
+        ctx: Context,
         query: Annotated[
             str | None,
             Field(description="A question in plain words; names and dates help. Without it: the newest."),
@@ -143,6 +144,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
                 query, **where, k=k, kinds=kinds or (), tags=tags or (), session=session,
                 channels=channels or (), since=since, until=until, as_of=as_of, min_score=min_score,
                 budget_tokens=budget_tokens, cursor=cursor, render=views.render_hit,
+                origin=_origin(holder, ctx),
             )  # fmt: skip
         return tool_result(views.recall_text(result), views.recall_view(result))
 

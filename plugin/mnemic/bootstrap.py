@@ -54,6 +54,11 @@ class Settings(BaseModel):
     token_counter: Literal["auto", "tiktoken", "heuristic"] = Field(
         "auto", description="`auto` and `heuristic` never use the network; `tiktoken` may download its encoding once."
     )
+    policy: str = Field(
+        "default",
+        min_length=1,
+        description="What the guard does: the name of a policy that comes with mnemic, or the path of a YAML file.",
+    )
     chroma: Literal["off", "embedded", "server", "cloud"] = Field(
         "embedded",
         description="Which Chroma serves as the vector index: `off`, `embedded` in the folder, a `server`, or the `cloud`.",
@@ -166,15 +171,21 @@ def open_backends(
 ) -> OpenMemory:
     """Open the ledger and wire everything to it. Takes about 0.2 s, most of it for imports; never goes to the network."""
     # Heavy imports happen here and not at the top, so that a server can answer before it opens its memory.
+    from mnemic.guard.creation import create_guard
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
     from mnemic.storage.chroma_store import ChromaAddress
     from mnemic.storage.layered_index import LayeredIndex
     from mnemic.storage.sqlite_ledger import SqliteLedger
+    from mnemic.storage.static_embedder import StaticEmbedder
     from mnemic.storage.system import SystemClock, new_memory_id
     from mnemic.storage.token_counters import create_token_counter
 
+    clock = SystemClock()
     embedder = embedder or create_embedder(settings)
+    # Only vectors from a table are fast enough to look at every sentence.
+    fast = embedder.embed if embedder.id == StaticEmbedder.id else None
+    guard = create_guard(settings.policy, embed=fast)
     ledger = SqliteLedger(settings.ledger_path, durable=settings.durable)
     try:
         ledger.register_embedder(embedder.id, embedder.dimensions)
@@ -194,8 +205,8 @@ def open_backends(
         )  # fmt: skip
     backends = Backends(
         ledger=ledger, index=LayeredIndex(embedder.id, embedder.dimensions, follower), embedder=embedder,
-        token_counter=create_token_counter(settings.token_counter), clock=SystemClock(), new_id=new_memory_id,
-        summarise=summarise,
+        token_counter=create_token_counter(settings.token_counter), clock=clock, new_id=new_memory_id,
+        guard=guard, summarise=summarise,
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(
@@ -233,6 +244,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     written, finish erasures that other processes held up, and clear an embedded Chroma that this process does not use.
     """
     from mnemic.services.health import embed_missing, scrub_if_needed
+    from mnemic.services.review import screen_missing
     from mnemic.services.sessions import drop_erased
 
     seen = -1
@@ -242,6 +254,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 last_seq = snapshot.last_seq()
             if last_seq != seen:
                 embed_missing(backends, stopped=stopping.is_set)
+                screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)
             drop_erased(backends)

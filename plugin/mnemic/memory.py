@@ -35,6 +35,7 @@ from mnemic.session import Session
 if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
     from mnemic.domain.working_memory.packs import ContextPack
+    from mnemic.guard_desk import GuardDesk
     from mnemic.protocols import Embedder, SessionInfo
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
@@ -138,17 +139,17 @@ class Memory:
         tags: Iterable[str] = (), session: str | None = None, speaker: str | None = None, role: str | None = None,
         occurred_at: Moment | None = None, valid_from: Moment | None = None, source: str | None = None,
         when_to_use: str | None = None, evidence: Iterable[str] = (), supersedes: str | None = None,
-        origin: Origin | None = None,
+        context: Iterable[str] = (), origin: Origin | None = None,
     ) -> Remembered:  # fmt: skip
         """Store one memory durably. The fields are those of `NewMemory`.
 
-        The same text again is confirmed and counted, not doubled. Raises `InvalidInput`, `UnknownMemory`,
-        `StoreUnavailable`; a retry is safe.
+        The same text again is confirmed and counted, not doubled. The receipt says when the guard keeps it out of recall.
+        Raises `InvalidInput`, `UnknownMemory`, `GuardRefused`, `StoreUnavailable`; a retry is safe.
         """
         new = NewMemory(
             text=text, kind=kind, namespace=namespace, tags=tags, session=session, speaker=speaker, role=role,
             occurred_at=occurred_at, valid_from=valid_from, source=source, when_to_use=when_to_use, evidence=evidence,
-            supersedes=supersedes, origin=origin,
+            supersedes=supersedes, context=context, origin=origin,
         )  # fmt: skip
         return (await self.remember_many([new]))[0]
 
@@ -165,13 +166,14 @@ class Memory:
     async def recall(
         self, query: str | None = None, *, k: int = 10, min_score: float | None = None,
         budget_tokens: int | None = None, cursor: str | None = None, render: Callable[[Hit], str] | None = None,
-        **filters: Unpack[Filters],
+        origin: Origin | None = None, **filters: Unpack[Filters],
     ) -> RecallResult:  # fmt: skip
         """The memories that answer ``query``, best first; none when nothing is relevant. Without a query, the newest.
 
         ``filters`` are those of `make_filter`. ``min_score`` 0..1 (default: what measured as relevant);
         ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``render`` says
-        how a hit will be shown, so that the budget counts that. Raises `InvalidInput`, `StoreUnavailable`.
+        how a hit will be shown, so that the budget counts that. What the guard keeps back is named in ``withheld``; ``origin`` is
+        whoever asks, so that what is concluded from doubtful memories is known for what it is. Raises `InvalidInput`, `StoreUnavailable`.
         """
         from mnemic.services.recall import RecallQuery, recall, show_text
 
@@ -179,7 +181,7 @@ class Memory:
             text="" if query is None else query, filter=self.make_filter(**filters), k=k, min_score=min_score,
             budget_tokens=budget_tokens, cursor=cursor,
         )  # fmt: skip
-        return await self.run(recall, question, render=render or show_text)
+        return await self.run(recall, question, render=render or show_text, origin=origin or self._origin)
 
     async def get(self, id: str, *, namespace: Namespace | str | None = None) -> MemoryRecord:
         """One memory, whatever its status. Raises `UnknownMemory`, also for one outside ``namespace`` when given."""
@@ -263,6 +265,13 @@ class Memory:
         from mnemic.services.transfer import import_lines
 
         return await self.run(import_lines, lines, progress=progress)
+
+    @property
+    def guard(self) -> GuardDesk:
+        """What the guard withholds and why, and deciding about it."""
+        from mnemic.guard_desk import GuardDesk
+
+        return GuardDesk(self, self._origin)
 
     def session(self, name: str, *, namespace: Namespace | str | None = None) -> Session:
         """Working memory of the conversation ``name``. Nothing is stored before something is appended to it."""

@@ -18,6 +18,7 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.text import normalise
 from mnemic.errors import InvalidInput, UnknownMemory
+from mnemic.guard.creation import create_guard
 from mnemic.services.backends import Backends
 from mnemic.services.browse import get, history, list_memories
 from mnemic.services.curate import archive, erase, restore
@@ -81,6 +82,7 @@ def open_backends(folder: Path, clock: SetClock) -> Backends:
     return Backends(
         ledger=ledger, index=ExactIndex(embedder.id, embedder.dimensions), embedder=embedder,
         token_counter=HeuristicTokenCounter(), clock=clock, new_id=new_memory_id,
+        guard=create_guard("default"),
     )  # fmt: skip
 
 

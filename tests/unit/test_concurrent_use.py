@@ -54,7 +54,7 @@ async def test_a_recall_under_way_does_not_trip_over_what_is_written_meanwhile(t
 
 async def test_an_index_that_knows_more_than_a_snapshot_gives_only_what_the_snapshot_has(tmp_path: Path) -> None:
     from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
-    from mnemic.services.recall import RecallQuery, _ranked_page, _understand
+    from mnemic.services.recall import RecallQuery, _ranked, _understand
 
     async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(), chroma="off", namespace=("n",)) as memory:
         first = await memory.remember("red apple one")
@@ -67,8 +67,8 @@ async def test_an_index_that_knows_more_than_a_snapshot_gives_only_what_the_snap
             await memory.remember("red apple two")
             await memory.archive([(await memory.remember("red apple three")).id])
             await memory.recall("red apple")  # another thread brings the shared index up to date
-            page = _ranked_page(backends, snapshot, query, asked, 0)
-        assert [hit.memory.id for hit in page.hits] == [first.id]
+            found = list(_ranked(backends, snapshot, query, asked, 0).found)
+        assert [one.hit.memory.id for one in found] == [first.id]
 
 
 async def test_closing_waits_for_calls_and_refuses_new_ones(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnemic import __version__
-from mnemic_mcp.cli import context, memories, models, serve, upkeep
+from mnemic_mcp.cli import context, guard, memories, models, policy, serve, upkeep
 from mnemic_mcp.cli.common import configure_logs
 
 app = typer.Typer(
@@ -52,3 +52,5 @@ app.command("doctor")(upkeep.doctor)
 app.command("reindex")(upkeep.reindex)
 app.add_typer(models.app, name="models")
 app.add_typer(context.app, name="context")
+app.add_typer(guard.app, name="guard")
+app.add_typer(policy.app, name="policy")

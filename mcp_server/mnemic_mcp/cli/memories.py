@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mnemic import Memory, MemoryRecord, NewMemory, Remembered
+from mnemic import Hit, Memory, MemoryRecord, NewMemory, Remembered
 from mnemic.domain.validation import MAX_BATCH
 from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, print_table, with_memory
@@ -56,6 +56,11 @@ def remember(
     out = console()
     for receipt in receipts:
         out.print(f"{receipt.outcome.value} {receipt.id}", markup=False)
+        if receipt.redacted:
+            out.print(f"  taken out before it was stored: {', '.join(receipt.redacted)}", markup=False)
+        if receipt.outcome == "quarantined" and receipt.verdict is not None:
+            for reason in receipt.verdict.reasons:
+                out.print(f"  {_printable(reason)}", markup=False)
         for near in receipt.near_duplicates:
             out.print(f"  almost the same as {near.id}: {_printable(near.text)}", markup=False)
 
@@ -91,15 +96,25 @@ def recall(
         print_json(result)
         return
     out = console()
-    for note in result.notes:
+    for note in (*result.notes, *(f"Warning: {warning}" for warning in result.warnings)):
         out.print(note, style="yellow", markup=False)
     if not result.hits:
         out.print(result.reason or "Nothing found.", markup=False)
-        return
-    rows = [("" if hit.score is None else f"{hit.score:.2f}", *_row(hit.memory)) for hit in result.hits]
-    print_table(("score", "id", "when", "kind", "text", "origin"), rows)
+    else:
+        beware = any(hit.standing is not None and hit.standing.labels for hit in result.hits)
+        columns = ("score", "id", "when", "kind", "text", "origin", *(("beware",) if beware else ()))
+        print_table(columns, [_hit_row(hit, beware=beware) for hit in result.hits])
+    for one in result.withheld:
+        out.print(f"withheld {one.id}: {_printable('; '.join(one.reasons))}", style="yellow", markup=False)
     if result.cursor and out.is_terminal:
         out.print(f"More: --cursor {result.cursor}", style="dim", markup=False)
+
+
+def _hit_row(hit: Hit, *, beware: bool) -> tuple[str, ...]:
+    id, when, kind, _, origin = _row(hit.memory)
+    score = "" if hit.score is None else f"{hit.score:.2f}"
+    labels = "; ".join(hit.standing.labels) if hit.standing is not None else ""
+    return (score, id, when, kind, _cell(hit.memory, hit.shown_text), origin, *((_printable(labels),) if beware else ()))
 
 
 def list_memories(
@@ -221,10 +236,12 @@ def forget(
 
 def _row(memory: MemoryRecord) -> tuple[str, str, str, str, str]:
     when = (memory.occurred_at or memory.recorded_at).strftime("%Y-%m-%d")
-    text = f"{memory.speaker}: {memory.text}" if memory.speaker else memory.text
-    if len(text) > _CELL_CHARS:
-        text = text[: _CELL_CHARS - 1] + "…"
-    return memory.id, when, memory.kind.value, _printable(text), _printable(memory.origin.label())
+    return memory.id, when, memory.kind.value, _cell(memory, memory.text), _printable(memory.origin.label())
+
+
+def _cell(memory: MemoryRecord, text: str) -> str:
+    text = f"{memory.speaker}: {text}" if memory.speaker else text
+    return _printable(text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + "…")
 
 
 def _lines_from_stdin() -> list[str]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, NewType
 
 from mnemic.domain.provenance import Origin
+from mnemic.domain.verdict import Verdict
 
 MemoryId = NewType("MemoryId", str)
 """Public id: ``m`` and 15 characters of Crockford base 32, the first nine of them the time in milliseconds."""
@@ -56,6 +57,9 @@ class Action(StrEnum):
     SUPERSEDED = "superseded"
     ARCHIVED = "archived"
     RESTORED = "restored"
+    QUARANTINED = "quarantined"
+    RELEASED = "released"
+    REJECTED = "rejected"
 
 
 class Relation(StrEnum):
@@ -63,6 +67,7 @@ class Relation(StrEnum):
 
     NEAR_DUPLICATE = "near_duplicate"
     EVIDENCE = "evidence"
+    CONTEXT = "context"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,8 @@ class NewMemory:
     ``namespace`` is a tuple of labels or a string with ``/`` between them. ``occurred_at`` is when it happened;
     ``valid_from`` is since when it has been true (default: ``occurred_at``, else now); both may be ISO 8601 strings.
     ``when_to_use`` says in which situation a procedure helps. ``evidence`` names the memories this one was drawn from.
-    ``supersedes`` names the memory whose place this one takes.
+    ``supersedes`` names the memory whose place this one takes. ``context`` names memories that the writer had before it: what
+    was doubtful among them decides whether this may be stored as it is.
     """
 
     text: str
@@ -89,6 +95,7 @@ class NewMemory:
     when_to_use: str | None = None
     evidence: Iterable[str] = ()
     supersedes: str | None = None
+    context: Iterable[str] = ()
     origin: Origin | None = None
 
 
@@ -160,6 +167,7 @@ class Outcome(StrEnum):
 
     STORED = "stored"
     CONFIRMED = "confirmed"
+    QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +184,8 @@ class Remembered:
     """The receipt for one remembered text. It is durable when you hold this.
 
     ``confirmed`` means that the same text was there already: it was counted (``confirmations``), not stored twice.
+    ``quarantined``: stored, and kept out of recall until a person has looked at it; ``verdict`` says why. ``redacted`` names
+    what was taken out of the text before it was stored.
     """
 
     id: MemoryId
@@ -183,6 +193,8 @@ class Remembered:
     confirmations: int = 0
     superseded: MemoryId | None = None
     near_duplicates: tuple[NearDuplicate, ...] = ()
+    verdict: Verdict | None = None
+    redacted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

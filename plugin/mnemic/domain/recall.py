@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from mnemic.domain.memory import Kind, MemoryRecord, Namespace, Status
+from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, Status
 from mnemic.domain.provenance import Channel
 
 RECALLED_KINDS = (Kind.EPISODIC, Kind.SEMANTIC, Kind.PROCEDURAL)
@@ -48,6 +48,35 @@ class MemoryFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a delivered memory can be relied on. ``trust`` in 0..1 by the policy, ``trusted`` what follows from it.
+
+    ``labels`` say for people and models what to know before using it; none for a trusted memory that nothing speaks against.
+    ``supporters`` counts other independent trusted origins that agree. ``contested_by`` names trusted memories that say
+    otherwise. ``masked_text`` is the text with instruction-like parts masked, None when nothing is. ``doubtful`` is true when
+    what is concluded from it should be looked at before it is stored.
+    """
+
+    trust: float
+    trusted: bool
+    labels: tuple[str, ...] = ()
+    supporters: int = 0
+    contested_by: tuple[MemoryId, ...] = ()
+    masked_text: str | None = None
+    masked_when_to_use: str | None = None
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A memory that was found and not delivered, and why. It is never quoted here."""
+
+    id: MemoryId
+    origin: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One recalled memory.
 
@@ -63,11 +92,24 @@ class Hit:
     similarity: float | None
     excerpt: str | None = None
     brief: bool = False
+    standing: Standing | None = None
+
+    @property
+    def whole_text(self) -> str:
+        """All of the text that may be shown: with instruction-like parts masked where the policy asks for it."""
+        masked = None if self.standing is None else self.standing.masked_text
+        return self.memory.text if masked is None else masked
 
     @property
     def shown_text(self) -> str:
         """The text to show: the whole of it, or the part that fitted the budget."""
-        return self.memory.text if self.excerpt is None else self.excerpt
+        return self.whole_text if self.excerpt is None else self.excerpt
+
+    @property
+    def shown_when_to_use(self) -> str | None:
+        """The situation in which it helps, masked as the text is."""
+        masked = None if self.standing is None else self.standing.masked_when_to_use
+        return self.memory.when_to_use if masked is None else masked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +118,8 @@ class RecallResult:
 
     ``considered`` counts the candidates that reached the ranking. ``cursor`` asks for the next part and is None at the
     end. ``reason`` says why ``hits`` is empty, ``notes`` what was left out on the way (a failing embedder).
-    ``tokens`` is counted by ``token_counter``, None when there was no budget.
+    ``tokens`` is counted by ``token_counter``, None when there was no budget. ``withheld`` names what was found and kept
+    back; ``warnings`` are the lessons that apply, to be read before acting.
     """
 
     hits: tuple[Hit, ...]
@@ -86,3 +129,5 @@ class RecallResult:
     cursor: str | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -6,7 +6,9 @@ import hashlib
 import re
 import struct
 import unicodedata
+from collections.abc import Set
 from datetime import datetime
+from typing import Any
 
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
@@ -67,8 +69,8 @@ def near_keys(scope: str, words: frozenset[str]) -> tuple[int, ...]:
     return tuple(fingerprint(scope, str(at), *map(str, minima[at : at + _ROWS])) for at in range(0, len(minima), _ROWS))
 
 
-def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
-    """Share of words two sets have in common, 0..1."""
+def jaccard(left: Set[Any], right: Set[Any]) -> float:
+    """Share of what two sets hold that both hold, 0..1; 0 for two empty ones."""
     union = len(left | right)
     return len(left & right) / union if union else 0.0
 

@@ -4,18 +4,21 @@ Every port is synchronous. The public API runs a whole use case in one worker th
 snapshot and pays for one change of thread. `mnemic.testing` ships a contract suite for each port that others implement.
 """
 
+from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.ledger import (
     FORGOTTEN,
     WHOLE_INDEX,
     FeedRow,
-    Finding,
+    HealthCheck,
     IndexState,
     Ledger,
     LedgerSnapshot,
     LedgerTransaction,
     LexicalHit,
+    Neighbour,
 )
 from mnemic.protocols.models import Clock, Embedder, LangChainEmbeddings, TokenCounter, Vectors
+from mnemic.protocols.rules import Recalled, RecallFinding, RecallPhaseRule, WritePhaseRule
 from mnemic.protocols.sessions import SessionInfo, SessionReader, SessionWriter, StoredMessage
 from mnemic.protocols.vector_index import VectorIndex
 
@@ -25,13 +28,19 @@ __all__ = [
     "Clock",
     "Embedder",
     "FeedRow",
-    "Finding",
+    "GuardReader",
+    "GuardWriter",
+    "HealthCheck",
     "IndexState",
     "LangChainEmbeddings",
     "Ledger",
     "LedgerSnapshot",
     "LedgerTransaction",
     "LexicalHit",
+    "Neighbour",
+    "RecallFinding",
+    "RecallPhaseRule",
+    "Recalled",
     "SessionInfo",
     "SessionReader",
     "SessionWriter",
@@ -39,4 +48,5 @@ __all__ = [
     "TokenCounter",
     "VectorIndex",
     "Vectors",
+    "WritePhaseRule",
 ]

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemic.domain.memory import Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.domain.marks import Screened
+from mnemic.domain.memory import Action, Erasure, Event, Kind, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
+from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.sessions import SessionReader, SessionWriter
 
 
@@ -40,6 +42,17 @@ class LexicalHit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A memory that may say nearly the same as another."""
+
+    key: RowKey
+    id: MemoryId
+    kind: Kind
+    text: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexState:
     """How far an index outside the ledger has followed a namespace. ``generation`` names its present incarnation."""
 
@@ -55,7 +68,7 @@ FORGOTTEN = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class HealthCheck:
     """Something that `doctor` found. ``repairable`` says whether ``--repair`` can mend it."""
 
     check: str
@@ -64,7 +77,7 @@ class Finding:
     repairable: bool = False
 
 
-class LedgerSnapshot(SessionReader, Protocol):
+class LedgerSnapshot(SessionReader, GuardReader, Protocol):
     """A consistent view of the ledger. Everything read through one snapshot belongs together."""
 
     def last_seq(self) -> int:
@@ -158,11 +171,11 @@ class LedgerSnapshot(SessionReader, Protocol):
         ...
 
     def twins(self, record: MemoryRecord) -> list[tuple[RowKey, MemoryRecord]]:
-        """Active memories that are the same as ``record`` but for id and times of recording."""
+        """Active and quarantined memories that are the same as ``record`` but for id and times of recording."""
         ...
 
-    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[MemoryId, str]]:
-        """Id and text of current memories of the same namespace and kind with nearly the same words, newest first.
+    def neighbours(self, record: MemoryRecord, *, limit: int, any_kind: bool = False) -> list[Neighbour]:
+        """Current memories of the same namespace and kind with nearly the same words, newest first; quarantined ones too.
 
         They are candidates: the caller compares the words.
         """
@@ -199,11 +212,15 @@ class LedgerSnapshot(SessionReader, Protocol):
         ...
 
 
-class LedgerTransaction(LedgerSnapshot, SessionWriter, Protocol):
+class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, Protocol):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
 
-    def append(self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None) -> RowKey:
+    def append(
+        self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT
+    ) -> RowKey:
         """Store a memory exactly as it is given, with its status and times.
+
+        ``screened`` says which rules have looked at it; what they found comes with `put_marks`.
 
         Without a vector it is found by its words until somebody embeds it (`put_vectors`).
         """
@@ -219,9 +236,11 @@ class LedgerTransaction(LedgerSnapshot, SessionWriter, Protocol):
 
     def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None: ...
 
-    def set_archived(
-        self, key: RowKey, *, archived: bool, at: datetime, origin: Origin, detail: dict[str, Any]
-    ) -> None: ...
+    def set_status(
+        self, key: RowKey, status: Status, *, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]
+    ) -> None:
+        """Hold a memory as active, archived or quarantined, and note ``action`` in its history."""
+        ...
 
     def link(self, link: Link) -> None: ...
 
@@ -268,7 +287,7 @@ class Ledger(Protocol):
         """Make room for an embedder's vectors. Idempotent."""
         ...
 
-    def diagnose(self, embedder_id: str) -> list[Finding]:
+    def diagnose(self, embedder_id: str) -> list[HealthCheck]:
         """What is wrong with the ledger's files; missing vectors count for ``embedder_id`` alone."""
         ...
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
-from mnemic.protocols.ledger import Finding, LedgerSnapshot
+from mnemic.protocols.ledger import HealthCheck, LedgerSnapshot
 from mnemic.protocols.models import Vectors
 
 
@@ -42,7 +42,7 @@ class VectorIndex(Protocol):
         """What `status` shows of it."""
         ...
 
-    def diagnose(self, snapshot: LedgerSnapshot) -> list[Finding]:
+    def diagnose(self, snapshot: LedgerSnapshot) -> list[HealthCheck]:
         """Whether it agrees with the ledger."""
         ...
 

@@ -43,14 +43,14 @@ def _cut(hit: Hit, budget_tokens: int, render: Render, counter: TokenCounter) ->
     """The longest beginning that fits, by bisection over characters; without its particulars where these take the room."""
     if counter.count(render(replace(hit, excerpt=""))) > budget_tokens // 2:
         hit = replace(hit, brief=True)
-    low, high = 0, len(hit.memory.text)
+    low, high = 0, len(hit.whole_text)
     while low < high:
         middle = (low + high + 1) // 2
-        if counter.count(render(replace(hit, excerpt=hit.memory.text[:middle]))) <= budget_tokens:
+        if counter.count(render(replace(hit, excerpt=hit.whole_text[:middle]))) <= budget_tokens:
             low = middle
         else:
             high = middle - 1
-    return hit if low == len(hit.memory.text) else replace(hit, excerpt=hit.memory.text[:low])
+    return hit if low == len(hit.whole_text) else replace(hit, excerpt=hit.whole_text[:low])
 
 
 def encode_cursor(question: int, skip: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,8 +10,10 @@ from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import date_words
 from mnemic.domain.working_memory.sculptor import Summarise
 from mnemic.errors import ModelFailed, UnknownMemory
+from mnemic.guard.guard import Guard
 from mnemic.logs import get_logger
 from mnemic.protocols import Clock, Embedder, Ledger, LedgerSnapshot, TokenCounter, VectorIndex
+from mnemic.services.deliveries import Deliveries
 from mnemic.services.live_sessions import LiveSessions
 
 log = get_logger(__name__)
@@ -26,6 +29,9 @@ class Backends:
     token_counter: TokenCounter
     clock: Clock
     new_id: Callable[[], MemoryId]
+    guard: Guard
+    deliveries: Deliveries = field(default_factory=Deliveries)
+    process_id: str = field(default_factory=lambda: secrets.token_hex(8))
     sessions: LiveSessions = field(default_factory=LiveSessions)
     summarise: Summarise | None = None
 

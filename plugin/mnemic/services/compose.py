@@ -33,6 +33,10 @@ def compose(
     for section, kinds, k in _RECALLED:
         filter = MemoryFilter(namespace=namespace, kinds=kinds)
         found = recall(backends, RecallQuery(text=goal, filter=filter, k=k))
+        blocks += [
+            Block(section=Section.LESSONS, id=f"warning {at}", text=warning)
+            for at, warning in enumerate(found.warnings, 1)
+        ]
         blocks += [Block(section=section, id=hit.memory.id, text=_cited(hit)) for hit in found.hits]
     return assemble(
         blocks, goal=goal, budget_tokens=budget_tokens, count_tokens=backends.token_counter.count,
@@ -56,5 +60,6 @@ def _cited(hit: Hit) -> str:
     ]
     facts += [memory.speaker] if memory.speaker else []
     lines = ["[" + " · ".join(visible(fact) for fact in facts) + "]"]
-    lines += ["when: " + quote(memory.when_to_use)] if memory.when_to_use else []
-    return "\n".join([*lines, quote(memory.text)])
+    lines += [] if hit.standing is None else [f"beware: {visible(label)}" for label in hit.standing.labels]
+    lines += ["when: " + quote(hit.shown_when_to_use)] if hit.shown_when_to_use else []
+    return "\n".join([*lines, quote(hit.shown_text)])

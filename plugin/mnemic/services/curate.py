@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.memory import EraseReceipt, MemoryId, Namespace, Relation, Status
+from mnemic.domain.memory import Action, EraseReceipt, MemoryId, Namespace, Relation, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label
 from mnemic.errors import InvalidInput, StoreUnavailable
@@ -71,9 +71,10 @@ def _set_archived(
             if record.status is Status.QUARANTINED:
                 raise InvalidInput(f"{record.id} is quarantined.", hint="Release or reject it by review.")
             if (record.status is Status.ARCHIVED) is not archived:
-                transaction.set_archived(
+                transaction.set_status(
                     key,
-                    archived=archived,
+                    Status.ARCHIVED if archived else Status.ACTIVE,
+                    action=Action.ARCHIVED if archived else Action.RESTORED,
                     at=backends.clock.now(),
                     origin=origin,
                     detail={"reason": why} if why else {},

@@ -8,7 +8,7 @@ from typing import Any
 
 from mnemic.domain.memory import Namespace
 from mnemic.errors import ModelFailed
-from mnemic.protocols import Finding
+from mnemic.protocols import HealthCheck
 from mnemic.services.backends import Backends, embedding_text
 
 _BATCH = 256
@@ -33,7 +33,7 @@ class Status:
 class Diagnosis:
     """What `doctor` found and, when asked to, mended."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[HealthCheck, ...]
     repaired: tuple[str, ...] = ()
 
     @property
@@ -113,14 +113,14 @@ def reset_index(backends: Backends) -> None:
         transaction.forget_index_states()
 
 
-def _diagnose(backends: Backends) -> list[Finding]:
+def _diagnose(backends: Backends) -> list[HealthCheck]:
     findings = backends.ledger.diagnose(backends.embedder.id)
     if all(finding.ok or finding.check != "ledger file" for finding in findings):
         with backends.ledger.snapshot() as snapshot:
             findings += backends.index.diagnose(snapshot)
             scrubbed = not snapshot.is_unscrubbed()
             size = f"{snapshot.count():,} memories in {backends.ledger.size_bytes() / 1e6:,.1f} MB"
-        findings.append(Finding(check="size", ok=True, detail=size))
+        findings.append(HealthCheck(check="size", ok=True, detail=size))
         detail = "nothing is left of what was erased" if scrubbed else "erased content may still be in the files"
-        findings.append(Finding(check="erasures", ok=scrubbed, detail=detail, repairable=not scrubbed))
+        findings.append(HealthCheck(check="erasures", ok=scrubbed, detail=detail, repairable=not scrubbed))
     return findings

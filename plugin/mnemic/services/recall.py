@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
+from mnemic.domain.drafting import check_origin
 from mnemic.domain.memory import MemoryRecord, RowKey, Status
+from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import RECALLED_KINDS, Hit, MemoryFilter, RecallResult
 from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, check_text
 from mnemic.errors import ModelFailed
+from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval.fusion import Candidate, rank
 from mnemic.retrieval.packing import Render, decode_cursor, encode_cursor, pack
 from mnemic.retrieval.question import Question, parse_question
+from mnemic.services.aftermath import note_vetting
 from mnemic.services.backends import Backends
+from mnemic.services.vetting import Vetting, vet, withheld_view
 
 CANDIDATES_PER_CHANNEL = 100
 MAX_K = 100
+_LEAST_VETTED = 8
 MIN_BUDGET_TOKENS = 100
 MAX_BUDGET_TOKENS = 100_000
 
@@ -54,14 +62,28 @@ class _Asked(NamedTuple):
     vector: Vectors | None
 
 
-class _Page(NamedTuple):
-    """Hits of one page, each with the place in the ranking after it; ``end`` is whether the ranking ends here."""
+class _Found(NamedTuple):
+    """A memory in the ranking, and the place after it."""
 
-    hits: list[Hit]
-    places: list[int]
-    end: bool
+    key: RowKey
+    hit: Hit
+    place: int
+
+
+class _Ranking(NamedTuple):
+    """What was found, best first, read as far as it is asked for. ``reason`` says why it may be empty."""
+
+    found: Iterator[_Found]
     considered: int
     reason: str
+
+
+class _Page(NamedTuple):
+    """What is delivered of a ranking; ``end`` is whether the ranking ends here."""
+
+    found: list[_Found]
+    end: bool
+    vetting: list[Vetting]
 
 
 def show_text(hit: Hit) -> str:
@@ -69,33 +91,82 @@ def show_text(hit: Hit) -> str:
     return hit.shown_text
 
 
-def recall(backends: Backends, query: RecallQuery, *, render: Render = show_text) -> RecallResult:
-    """The memories that answer ``query``, best first.
+def recall(
+    backends: Backends, query: RecallQuery, *, render: Render = show_text, origin: Origin | None = None
+) -> RecallResult:
+    """The memories that answer ``query``, best first, as far as the guard lets them out. ``origin`` is whoever asks.
 
     Raises `InvalidInput`, `StoreUnavailable`. A failing embedder does not stop it: words still find memories, and
     ``notes`` says so.
     """
     query = _checked(query, backends)
+    origin = check_origin(origin or Origin())
     skip = 0 if query.cursor is None else decode_cursor(query.cursor, query.identity())
     notes: list[str] = []
     asked = _understand(backends, query, notes) if query.text else None
+    policy = backends.guard.policy
     with backends.ledger.snapshot() as snapshot:
-        page = (
-            _newest_page(snapshot, query, skip)
-            if asked is None
-            else _ranked_page(backends, snapshot, query, asked, skip)
-        )
-    packed, tokens = pack(page.hits, query.budget_tokens, render, backends.token_counter)
-    more = packed and not (page.end and len(packed) == len(page.hits))
+        ranking = _newest(snapshot, query, skip) if asked is None else _ranked(backends, snapshot, query, asked, skip)
+        page = _page(backends, snapshot, policy, query, ranking)
+    hits = [found.hit for found in page.found]
+    packed, tokens = pack(hits, query.budget_tokens, render, backends.token_counter)
+    more = packed and not (page.end and len(packed) == len(hits))
+    delivered = page.found[: len(packed)]
+    note_vetting(
+        backends, policy, page.vetting, delivered=[found.key for found in delivered], question=query.text,
+        session=query.filter.session, origin=origin, now=query.filter.now or backends.clock.now(),
+    )  # fmt: skip
+    withheld = [withheld_view(one) for vetting in page.vetting for one in vetting.vetted if one.withheld]
+    reason = ranking.reason if not withheld else "Everything that was found is withheld by the guard."
     return RecallResult(
         hits=tuple(packed),
-        considered=page.considered,
+        considered=ranking.considered,
         tokens=tokens,
         token_counter=backends.token_counter.name,
-        cursor=encode_cursor(query.identity(), page.places[len(packed) - 1]) if more else None,
-        reason=None if packed else page.reason,
-        notes=tuple(notes),
+        cursor=encode_cursor(query.identity(), delivered[-1].place) if more else None,
+        reason=None if packed else reason,
+        notes=(*notes, *(note for vetting in page.vetting for note in vetting.notes)),
+        withheld=tuple(withheld),
+        warnings=tuple(dict.fromkeys(warning for vetting in page.vetting for warning in vetting.warnings)),
     )
+
+
+def _page(backends: Backends, snapshot: LedgerSnapshot, policy: Policy, query: RecallQuery, ranking: _Ranking) -> _Page:
+    """The first ``k`` of a ranking that may be delivered. They are judged together, and with a few more than are asked for:
+    who asks for one memory should learn as well that a better trusted one says otherwise.
+    """
+    chosen: list[_Found] = []
+    vettings: list[Vetting] = []
+    end = False
+    while len(chosen) < query.k and not end:
+        wanted = max(query.k - len(chosen), _LEAST_VETTED if not vettings else 1)
+        batch = list(islice(ranking.found, wanted + 1))
+        end = len(batch) <= wanted
+        spare = batch[wanted:]
+        if not batch:
+            break
+        vetting = vet(
+            snapshot, backends.guard, policy, query.text, [(found.key, found.hit.memory) for found in batch],
+            now=query.filter.now or backends.clock.now(),
+        )  # fmt: skip
+        passed = [
+            found._replace(hit=replace(found.hit, standing=vetting.standing(policy, one)))
+            for found, one in zip(batch, vetting.vetted, strict=True)
+            if not one.withheld
+        ]
+        room = query.k - len(chosen)
+        if len(passed) > room or spare:
+            end = end and len(passed) <= room
+        last = passed[room - 1].place if len(passed) >= room else batch[-1].place
+        vettings.append(_up_to(vetting, batch, last))
+        chosen += passed[:room]
+    return _Page(chosen, end, vettings)
+
+
+def _up_to(vetting: Vetting, batch: Sequence[_Found], place: int) -> Vetting:
+    """What was vetted up to a place in the ranking: what lies behind it was only looked at for comparison."""
+    kept = [one for found, one in zip(batch, vetting.vetted, strict=True) if found.place <= place]
+    return replace(vetting, vetted=kept)
 
 
 def _checked(query: RecallQuery, backends: Backends) -> RecallQuery:
@@ -118,38 +189,48 @@ def _understand(backends: Backends, query: RecallQuery, notes: list[str]) -> _As
     return _Asked(question, _embed(backends, question.text, notes))
 
 
-def _ranked_page(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: _Asked, skip: int) -> _Page:
+def _ranked(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: _Asked, skip: int) -> _Ranking:
     candidates, complete = _candidates(backends, snapshot, query.filter, asked)
     min_score = RELEVANT_SCORE if query.min_score is None else query.min_score
     exempt = complete if query.min_score is None else set()
     relevant = [entry for entry in candidates if entry.score >= min_score or entry.key in exempt]
-    hits: list[Hit] = []
-    places: list[int] = []
+    return _Ranking(
+        _read(snapshot, query, relevant, skip), len(candidates), _why_nothing(candidates, min_score, skip, snapshot)
+    )
+
+
+def _read(snapshot: LedgerSnapshot, query: RecallQuery, relevant: Sequence[Candidate], skip: int) -> Iterator[_Found]:
     place = skip
-    while place < len(relevant) and len(hits) < query.k:
-        chunk = relevant[place : place + query.k]
+    size = max(query.k, _LEAST_VETTED) + 1
+    while place < len(relevant):
+        chunk = relevant[place : place + size]
         records = snapshot.records([entry.key for entry in chunk])
         for entry in chunk:
-            if len(hits) == query.k:
-                break
             place += 1
             record = records.get(entry.key)
             # An index may know more, or less, than this snapshot: only what the ledger says now leaves.
             if record is not None and _may_leave(record, query.filter):
-                hits.append(
-                    Hit(memory=record, score=round(entry.score, 4), lexical=entry.lexical, similarity=entry.similarity)
+                hit = Hit(
+                    memory=record, score=round(entry.score, 4), lexical=entry.lexical, similarity=entry.similarity
                 )
-                places.append(place)
-    return _Page(
-        hits, places, place >= len(relevant), len(candidates), _why_nothing(candidates, min_score, skip, snapshot)
-    )
+                yield _Found(entry.key, hit, place)
 
 
-def _newest_page(snapshot: LedgerSnapshot, query: RecallQuery, skip: int) -> _Page:
-    found = snapshot.select(query.filter, limit=skip + query.k + 1)[skip:]
-    hits = [Hit(memory=record, score=None, lexical=None, similarity=None) for _, record in found[: query.k]]
-    places = list(range(skip + 1, skip + len(hits) + 1))
-    return _Page(hits, places, len(found) <= query.k, len(found), _why_nothing([], 0.0, skip, snapshot))
+def _newest(snapshot: LedgerSnapshot, query: RecallQuery, skip: int) -> _Ranking:
+    def read() -> Iterator[_Found]:
+        before: RowKey | None = None
+        place = 0
+        while True:
+            entries = snapshot.select(query.filter, limit=skip + query.k + 1, before=before)
+            for key, record in entries:
+                place += 1
+                if place > skip:
+                    yield _Found(key, Hit(memory=record, score=None, lexical=None, similarity=None), place)
+            if len(entries) <= skip + query.k:
+                return
+            before = entries[-1][0]
+
+    return _Ranking(read(), snapshot.count(query.filter) if query.k else 0, _why_nothing([], 0.0, skip, snapshot))
 
 
 def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mnemic.domain.drafting import check_origin, draft_memory
+from mnemic.domain.marks import AuditEntry, GuardAction
 from mnemic.domain.memory import (
     Link,
     MemoryId,
@@ -21,13 +23,16 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, jaccard, normalise, shape_words
-from mnemic.domain.validation import MAX_BATCH, MAX_TAGS
-from mnemic.errors import InvalidInput
-from mnemic.protocols import LedgerTransaction
+from mnemic.domain.validation import MAX_BATCH, MAX_TAGS, check_ids
+from mnemic.errors import GuardRefused, InvalidInput
+from mnemic.guard.policy import Policy
+from mnemic.protocols import LedgerTransaction, Neighbour
+from mnemic.services.admission import Candidate, admit, examine, record_admission, status_of
 from mnemic.services.backends import Backends, embed_records, require
 
 _MAX_NEAR_DUPLICATES = 3
 _NEIGHBOURS_READ = 6
+_MAX_CONTEXT = 100
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
 _MIN_SHAPE_WORDS = 3
 
@@ -38,8 +43,8 @@ def remember(
     """Store all of ``memories`` in one transaction, or none. Receipts come in the same order.
 
     ``namespace`` and ``origin`` stand in where a memory names none.
-    Raises `InvalidInput`, `UnknownMemory` (evidence or superseded memory), `StoreUnavailable`. A retry is safe: what was
-    stored before is confirmed, not doubled.
+    Raises `InvalidInput`, `UnknownMemory` (evidence, context or superseded memory), `GuardRefused`, `StoreUnavailable`. A
+    retry is safe: what was stored before is confirmed, not doubled.
     """
     if not memories:
         raise InvalidInput("There is nothing to remember.", hint="Give at least one text.")
@@ -60,37 +65,82 @@ def remember(
         )
         for new in memories
     ]
-    vectors = embed_records(backends.embedder, drafts)
-    with backends.ledger.transaction() as transaction:
-        return tuple(
-            _store(transaction, draft, vector, backends.embedder.id)
-            for draft, vector in zip(drafts, vectors, strict=True)
-        )
+    contexts = [
+        () if isinstance(new, str) else check_ids(new.context, name="context", limit=_MAX_CONTEXT) for new in memories
+    ]
+    policy = backends.guard.policy
+    try:
+        candidates = examine(backends, policy, drafts, contexts)
+        vectors = embed_records(backends.embedder, [candidate.record for candidate in candidates])
+        with backends.ledger.transaction() as transaction:
+            return tuple(
+                _store(transaction, backends, policy, candidate, vector)
+                for candidate, vector in zip(candidates, vectors, strict=True)
+            )
+    except GuardRefused as refused:
+        _note_refusal(backends, refused, namespace=drafts[0].namespace, origin=origin)
+        raise
 
 
-def _store(transaction: LedgerTransaction, draft: MemoryRecord, vector: bytes | None, embedder_id: str) -> Remembered:
+def _store(
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate, vector: bytes | None
+) -> Remembered:
+    draft = candidate.record
     require(transaction, draft.evidence, namespace=draft.namespace)
-    twin = _twin_of(transaction, draft)
+    untrusted_about = policy.write.enabled and transaction.has_untrusted()
+    neighbours = transaction.neighbours(draft, limit=_NEIGHBOURS_READ, any_kind=untrusted_about)
+    candidate = admit(transaction, backends, policy, candidate, neighbours)
+    status = status_of(candidate)
+    twin = _twin_of(transaction, draft, withheld=status is Status.QUARANTINED)
     if twin is not None:
-        return _confirm(transaction, *twin, draft)
-    near = _near_duplicates(transaction, draft)
-    transaction.append(draft, embedder_id=embedder_id, vector=vector)
-    if draft.supersedes is not None:
-        _supersede(transaction, draft.supersedes, draft)
+        return replace(_confirm(transaction, *twin, draft), redacted=candidate.redacted)
+    near = _near_duplicates(draft, neighbours)
+    held = replace(draft, status=status)
+    key = transaction.append(held, embedder_id=backends.embedder.id, vector=vector, screened=candidate.marks.screened)
+    record_admission(transaction, key, candidate, at=draft.recorded_at)
     for other in near:
         transaction.link(
             Link(source=draft.id, target=other.id, relation=Relation.NEAR_DUPLICATE, score=round(other.similarity, 4))
         )
-    for id in draft.evidence:
-        transaction.link(Link(source=draft.id, target=id, relation=Relation.EVIDENCE))
-    return Remembered(id=draft.id, outcome=Outcome.STORED, superseded=draft.supersedes, near_duplicates=near)
+    for relation, ids in ((Relation.EVIDENCE, draft.evidence), (Relation.CONTEXT, candidate.context)):
+        for id in ids:
+            transaction.link(Link(source=draft.id, target=id, relation=relation))
+    verdict = candidate.verdict if candidate.verdict.judged else None
+    if status is Status.QUARANTINED:
+        # What is withheld takes nobody's place.
+        return Remembered(id=draft.id, outcome=Outcome.QUARANTINED, verdict=verdict, redacted=candidate.redacted)
+    if draft.supersedes is not None:
+        _supersede(transaction, draft.supersedes, draft)
+    return Remembered(
+        id=draft.id, outcome=Outcome.STORED, superseded=draft.supersedes, near_duplicates=near, verdict=verdict,
+        redacted=candidate.redacted,
+    )  # fmt: skip
 
 
-def _twin_of(transaction: LedgerTransaction, draft: MemoryRecord) -> tuple[RowKey, MemoryRecord] | None:
-    """The active memory that is the same. What supersedes another is new, unless it repeats that, or is a retry."""
+def _note_refusal(backends: Backends, refused: GuardRefused, *, namespace: Namespace, origin: Origin) -> None:
+    """What was refused leaves a line in the log and nothing else."""
+    verdict = refused.verdict
+    rules = {judged.finding.rule: judged.decision.value for judged in verdict.judged}
+    with backends.ledger.transaction() as transaction:
+        transaction.append_audit(
+            AuditEntry(
+                number=0, at=backends.clock.now(), namespace=namespace, action=GuardAction.REFUSED, memory_id=None,
+                origin=origin, policy=verdict.policy, detail={"decision": verdict.decision.value, "rules": rules},
+            )
+        )  # fmt: skip
+
+
+def _twin_of(
+    transaction: LedgerTransaction, draft: MemoryRecord, *, withheld: bool
+) -> tuple[RowKey, MemoryRecord] | None:
+    """The memory that is the same. What supersedes another is new, unless it repeats that, or is a retry.
+
+    What is withheld is the same as what is withheld already; what is let in, as what is in.
+    """
     for key, other in transaction.twins(draft):
         same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
-        if same_text and draft.supersedes in (None, other.id, other.supersedes):
+        same_fate = withheld or other.status is not Status.QUARANTINED
+        if same_text and same_fate and draft.supersedes in (None, other.id, other.supersedes):
             return key, other
     return None
 
@@ -118,7 +168,8 @@ def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, dr
         if id == twin.id:
             continue
         transaction.link(Link(source=twin.id, target=id, relation=Relation.EVIDENCE))
-    return Remembered(id=twin.id, outcome=Outcome.CONFIRMED, confirmations=confirmations)
+    outcome = Outcome.QUARANTINED if twin.status is Status.QUARANTINED else Outcome.CONFIRMED
+    return Remembered(id=twin.id, outcome=outcome, confirmations=confirmations)
 
 
 def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRecord) -> None:
@@ -133,14 +184,15 @@ def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRe
     transaction.supersede(key, by=draft.id, at=draft.recorded_at, valid_to=valid_to, origin=draft.origin)
 
 
-def _near_duplicates(transaction: LedgerTransaction, draft: MemoryRecord) -> tuple[NearDuplicate, ...]:
+def _near_duplicates(draft: MemoryRecord, neighbours: Sequence[Neighbour]) -> tuple[NearDuplicate, ...]:
     """Earlier memories that say almost the same with other numbers or a few other words, most similar first."""
     words = shape_words(draft.text)
     if len(words) < _MIN_SHAPE_WORDS:
         return ()
     near = [
-        NearDuplicate(id=id, text=text, similarity=similarity)
-        for id, text in transaction.neighbours(draft, limit=_NEIGHBOURS_READ)
-        if id != draft.supersedes and (similarity := jaccard(words, shape_words(text))) >= NEAR_DUPLICATE_JACCARD
-    ]
+        NearDuplicate(id=other.id, text=other.text, similarity=similarity)
+        for other in neighbours
+        if other.id != draft.supersedes and other.kind is draft.kind and other.status is Status.ACTIVE
+        and (similarity := jaccard(words, shape_words(other.text))) >= NEAR_DUPLICATE_JACCARD
+    ]  # fmt: skip
     return tuple(sorted(near, key=lambda other: -other.similarity)[:_MAX_NEAR_DUPLICATES])

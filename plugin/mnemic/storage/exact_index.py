@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
-from mnemic.protocols import FeedRow, Finding, LedgerSnapshot, Vectors
+from mnemic.protocols import FeedRow, HealthCheck, LedgerSnapshot, Vectors
 
 _FEED_CHUNK = 5_000
 # Similarities are rounded so that the order does not depend on where in the matrix a row happens to lie.
@@ -143,9 +143,11 @@ class ExactIndex:
             size = sum(shelf.matrix.nbytes for shelf in self._shelves.values())
         return {"vectors": vectors, "bytes": size}
 
-    def diagnose(self, snapshot: LedgerSnapshot) -> list[Finding]:
+    def diagnose(self, snapshot: LedgerSnapshot) -> list[HealthCheck]:
         """An exact index is read from the ledger itself: it cannot drift."""
-        return [Finding(check="index", ok=True, detail=f"exact scan of the ledger, up to change {snapshot.last_seq()}")]
+        return [
+            HealthCheck(check="index", ok=True, detail=f"exact scan of the ledger, up to change {snapshot.last_seq()}")
+        ]
 
     def close(self) -> None:
         with self._lock:

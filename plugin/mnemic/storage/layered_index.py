@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
 from mnemic.logs import get_logger
-from mnemic.protocols import WHOLE_INDEX, Finding, IndexState, LedgerSnapshot, Vectors
+from mnemic.protocols import WHOLE_INDEX, HealthCheck, IndexState, LedgerSnapshot, Vectors
 from mnemic.storage.chroma_follower import ChromaFollower
 from mnemic.storage.chroma_store import ChromaStore
 from mnemic.storage.exact_index import ExactIndex, best, rounded
@@ -83,26 +83,26 @@ class LayeredIndex:
             }
         return described
 
-    def diagnose(self, snapshot: LedgerSnapshot) -> list[Finding]:
+    def diagnose(self, snapshot: LedgerSnapshot) -> list[HealthCheck]:
         findings = self._exact.diagnose(snapshot)
         if self._follower is None:
             return findings
         whole = snapshot.index_state(self._follower.index_name, WHOLE_INDEX)
         if whole is None:
-            return [*findings, Finding(check="index", ok=True, detail="Chroma: not in use at this size")]
+            return [*findings, HealthCheck(check="index", ok=True, detail="Chroma: not in use at this size")]
         store = self._follower.store
         if store is None or whole.generation != self._follower.generation:
-            return [*findings, Finding(check="index", ok=True, detail="Chroma: not open in this process")]
+            return [*findings, HealthCheck(check="index", ok=True, detail="Chroma: not open in this process")]
         try:
             return [*findings, self._compare(store, snapshot)]
         except Exception as error:
             detail = f"Chroma: out of reach ({type(error).__name__}: {error}); exact scans answer"
-            return [*findings, Finding(check="index", ok=False, detail=detail, repairable=True)]
+            return [*findings, HealthCheck(check="index", ok=False, detail=detail, repairable=True)]
 
     def close(self) -> None:
         self._exact.close()
 
-    def _compare(self, store: ChromaStore, snapshot: LedgerSnapshot) -> Finding:
+    def _compare(self, store: ChromaStore, snapshot: LedgerSnapshot) -> HealthCheck:
         """Whether Chroma holds as many vectors as the ledger, in every namespace that it has caught up with."""
         assert self._follower is not None
         drifted = []
@@ -117,7 +117,7 @@ class LayeredIndex:
             if not expected <= found <= expected + snapshot.announced(namespace):
                 drifted.append(f"namespace {namespace}: {found} of {expected} vectors")
         detail = "; ".join(drifted) or f"agrees with the ledger in {compared} namespaces"
-        return Finding(check="index", ok=not drifted, detail=f"Chroma: {detail}", repairable=bool(drifted))
+        return HealthCheck(check="index", ok=not drifted, detail=f"Chroma: {detail}", repairable=bool(drifted))
 
     def _live_chroma(self, snapshot: LedgerSnapshot, namespace_key: int) -> tuple[ChromaStore, IndexState] | None:
         """Chroma, if this process has the current generation open and it has nearly caught up with the namespace."""

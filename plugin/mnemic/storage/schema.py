@@ -118,7 +118,42 @@ CREATE TABLE session_edits (
 ) STRICT;
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+-- Which of the guard's rules have looked at a text: 0 none, 1 those for trusted channels, 2 all.
+ALTER TABLE memories ADD COLUMN screened INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX memories_unscreened ON memories (key) WHERE screened = 0;
+
+CREATE TABLE guard_marks (
+    key INTEGER PRIMARY KEY,          -- of a memory
+    source INTEGER NOT NULL,          -- hash of what told its origin apart, 0 for a trusted one
+    at INTEGER NOT NULL,
+    body TEXT NOT NULL                -- JSON object
+) STRICT;
+CREATE INDEX guard_marks_by_source ON guard_marks (source, at) WHERE source != 0;
+
+CREATE TABLE guard_lessons (
+    key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, namespace INTEGER NOT NULL REFERENCES namespaces (key),
+    fingerprint INTEGER NOT NULL, source TEXT, body TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+    hits INTEGER NOT NULL, last_hit_at INTEGER, status TEXT NOT NULL, UNIQUE (namespace, fingerprint)
+) STRICT;
+CREATE INDEX guard_lessons_by_source ON guard_lessons (source) WHERE source IS NOT NULL;
+
+-- Into which context (a connection, a session, a task) a doubtful memory was delivered.
+CREATE TABLE guard_exposures (
+    context TEXT NOT NULL, key INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (context, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE guard_rejections (
+    key INTEGER NOT NULL, question INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (key, question)
+) STRICT, WITHOUT ROWID;
+
+-- Each hash covers its row and the hash before it.
+CREATE TABLE guard_audit (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, namespace TEXT NOT NULL, action TEXT NOT NULL, memory TEXT,
+    origin TEXT NOT NULL, policy TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 VERSION = len(MIGRATIONS)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mnemic.protocols import Finding
+from mnemic.protocols import HealthCheck
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
 from mnemic.storage.sqlite_connections import BUSY_TIMEOUT_SECONDS, SqliteConnections
+from mnemic.storage.sqlite_guard import broken_audit
 from mnemic.storage.sqlite_snapshot import SqliteSnapshot
 from mnemic.storage.sqlite_transaction import SqliteTransaction
 
@@ -56,13 +57,14 @@ class SqliteLedger:
                 f"CREATE TABLE IF NOT EXISTS {vector_table(key)} (key INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT"
             )
 
-    def diagnose(self, embedder_id: str) -> list[Finding]:
+    def diagnose(self, embedder_id: str) -> list[HealthCheck]:
         with self._connections.exclusive() as connection:
             return [
                 _integrity(connection),
                 _full_text(connection),
                 _orphans(connection),
                 _count(connection),
+                _audit(connection),
                 *_vectors(connection, embedder_id),
             ]
 
@@ -124,44 +126,55 @@ _ORPHANS = {
     "links": "FROM links WHERE source NOT IN (SELECT id FROM memories) OR target NOT IN (SELECT id FROM memories)",
     "session messages": "FROM session_messages WHERE session NOT IN (SELECT key FROM sessions)",
     "session edits": "FROM session_edits WHERE session NOT IN (SELECT key FROM sessions)",
+    "marks": "FROM guard_marks WHERE key NOT IN (SELECT key FROM memories)",
     "near-duplicate keys": "FROM near_keys WHERE key NOT IN (SELECT key FROM memories)",
 }
 
 
-def _integrity(connection: sqlite3.Connection) -> Finding:
+def _integrity(connection: sqlite3.Connection) -> HealthCheck:
     try:
         lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
     except sqlite3.DatabaseError as error:
         lines = [str(error)]
     ok = lines == ["ok"]
-    return Finding(check="ledger file", ok=ok, detail="intact" if ok else "; ".join(lines))
+    return HealthCheck(check="ledger file", ok=ok, detail="intact" if ok else "; ".join(lines))
 
 
-def _full_text(connection: sqlite3.Connection) -> Finding:
+def _full_text(connection: sqlite3.Connection) -> HealthCheck:
     """FTS5 compares every word of every memory with its index."""
     try:
         connection.execute("INSERT INTO memories_words (memories_words, rank) VALUES ('integrity-check', 1)")
     except sqlite3.DatabaseError as error:
-        return Finding(check="full text", ok=False, detail=f"differs from the memories: {error}", repairable=True)
-    return Finding(check="full text", ok=True, detail="agrees with the memories")
+        return HealthCheck(check="full text", ok=False, detail=f"differs from the memories: {error}", repairable=True)
+    return HealthCheck(check="full text", ok=True, detail="agrees with the memories")
 
 
-def _orphans(connection: sqlite3.Connection) -> Finding:
+def _orphans(connection: sqlite3.Connection) -> HealthCheck:
     found = {name: connection.execute(f"SELECT count(*) {sql}").fetchone()[0] for name, sql in _ORPHANS.items()}
     present = {name: count for name, count in found.items() if count}
     detail = ", ".join(f"{count} orphaned {name}" for name, count in present.items()) or "none"
-    return Finding(check="orphans", ok=not present, detail=detail, repairable=bool(present))
+    return HealthCheck(check="orphans", ok=not present, detail=detail, repairable=bool(present))
 
 
-def _count(connection: sqlite3.Connection) -> Finding:
+def _count(connection: sqlite3.Connection) -> HealthCheck:
     kept, counted = connection.execute("SELECT memories, (SELECT count(*) FROM memories) FROM ledger").fetchone()
     ok = kept == counted
-    return Finding(
+    return HealthCheck(
         check="count", ok=ok, detail=f"{counted:,} memories" + ("" if ok else f", {kept:,} noted"), repairable=not ok
     )
 
 
-def _vectors(connection: sqlite3.Connection, embedder_id: str) -> list[Finding]:
+def _audit(connection: sqlite3.Connection) -> HealthCheck:
+    """Every entry of the guard's log covers all before it, so a changed or missing one shows."""
+    try:
+        entries, broken = broken_audit(connection)
+    except sqlite3.DatabaseError as error:
+        return HealthCheck(check="audit log", ok=False, detail=str(error))
+    detail = f"{entries:,} entries, unbroken" if broken is None else f"broken at entry {broken:,}: changed or removed"
+    return HealthCheck(check="audit log", ok=broken is None, detail=detail)
+
+
+def _vectors(connection: sqlite3.Connection, embedder_id: str) -> list[HealthCheck]:
     findings = []
     for table, id in _vector_tables(connection):
         missing, orphaned = connection.execute(
@@ -172,7 +185,7 @@ def _vectors(connection: sqlite3.Connection, embedder_id: str) -> list[Finding]:
         # Another embedder's vectors need not be complete: whoever uses it fills in what is missing.
         ok = not orphaned and (not missing or id != embedder_id)
         findings.append(
-            Finding(
+            HealthCheck(
                 check=f"vectors of {id}",
                 ok=ok,
                 detail=detail if missing or orphaned else "complete",

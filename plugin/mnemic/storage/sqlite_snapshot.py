@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemic.domain.memory import Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, Relation, RowKey
+from mnemic.domain.memory import Erasure, Event, Kind, Link, MemoryId, MemoryRecord, Namespace, Relation, RowKey, Status
 from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.text import near_keys, shape_words
 from mnemic.errors import InvalidInput
-from mnemic.protocols import FeedRow, IndexState, LexicalHit
+from mnemic.protocols import FeedRow, IndexState, LexicalHit, Neighbour
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
 from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
+from mnemic.storage.sqlite_guard import SqliteGuardReader
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -49,7 +50,7 @@ _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
 
 
-class SqliteSnapshot(SqliteSessionReader):
+class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
@@ -249,21 +250,24 @@ class SqliteSnapshot(SqliteSessionReader):
 
     def twins(self, record: MemoryRecord) -> list[tuple[RowKey, MemoryRecord]]:
         rows = self._all(
-            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.sameness = ? AND m.held = 'active' "
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.sameness = ? AND m.held != 'archived' "
             "AND m.superseded_by IS NULL ORDER BY m.key",
             sameness_of(record),
         )
         return [(key, found) for key, found in _keyed(rows) if found.namespace == record.namespace]
 
-    def neighbours(self, record: MemoryRecord, *, limit: int) -> list[tuple[MemoryId, str]]:
-        keys = near_keys_of(record)
+    def neighbours(self, record: MemoryRecord, *, limit: int, any_kind: bool = False) -> list[Neighbour]:
+        keys = [near for kind in (Kind if any_kind else [record.kind]) for near in near_keys_of(record, kind)]
         rows = self._all(
-            "SELECT id, text FROM memories WHERE key IN (SELECT key FROM near_keys "
+            "SELECT key, id, kind, text, held FROM memories WHERE key IN (SELECT key FROM near_keys "
             f"WHERE near_key IN {in_clause(keys)} ORDER BY key DESC LIMIT ?) "
-            "AND held = 'active' AND superseded_by IS NULL ORDER BY key DESC",
+            "AND held != 'archived' AND superseded_by IS NULL ORDER BY key DESC",
             *keys, limit,
         )  # fmt: skip
-        return [(MemoryId(id), text) for id, text in rows]
+        return [
+            Neighbour(key=RowKey(key), id=MemoryId(id), kind=Kind(kind), text=text, status=Status(held))
+            for key, id, kind, text, held in rows
+        ]
 
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
         where, values = in_namespace(namespace or (), subtree=True)
@@ -337,9 +341,9 @@ class SqliteSnapshot(SqliteSessionReader):
         return self._connection.execute(sql, values).fetchall()
 
 
-def near_keys_of(record: MemoryRecord) -> tuple[int, ...]:
-    """Where near duplicates of ``record`` meet: the same namespace and kind, almost the same words."""
-    return _near_keys(f"{path_of(record.namespace)}\x1f{record.kind}", record.text)
+def near_keys_of(record: MemoryRecord, kind: Kind | None = None) -> tuple[int, ...]:
+    """Where near duplicates of ``record`` meet: the same namespace and kind (its own), almost the same words."""
+    return _near_keys(f"{path_of(record.namespace)}\x1f{kind or record.kind}", record.text)
 
 
 # A memory's keys are needed twice, to look for its neighbours and to store it.

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from mnemic.domain.marks import Screened
 from mnemic.domain.memory import Action, Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import date_words
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState
 from mnemic.storage.fts_terms import FtsTerms
+from mnemic.storage.sqlite_guard import SqliteGuardWriter
 from mnemic.storage.sqlite_rows import (
     encode_json,
     encode_origin,
@@ -27,12 +29,12 @@ from mnemic.storage.sqlite_snapshot import SqliteSnapshot, near_keys_of
 _COLUMNS = (
     "seq", "id", "namespace", "kind", "text", "sameness", "dated", "tags", "session", "speaker", "role", "source",
     "when_to_use", "evidence", "supersedes", "channel", "origin", "occurred_at", "valid_from", "recorded_at", "held",
-    "valid_to", "superseded_by", "superseded_at", "confirmations", "confirmed_at",
+    "valid_to", "superseded_by", "superseded_at", "confirmations", "confirmed_at", "screened",
 )  # fmt: skip
 _INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)}"
 
 
-class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter):
+class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
     """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
@@ -46,7 +48,9 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter):
     def _rows(self) -> int:
         return super()._rows() + self._added
 
-    def append(self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None) -> RowKey:
+    def append(
+        self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT
+    ) -> RowKey:
         held = Status.ACTIVE if record.status is Status.SUPERSEDED else record.status
         cursor = self._connection.execute(
             _INSERT,
@@ -58,7 +62,7 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter):
                 optional_microseconds(record.occurred_at), to_microseconds(record.valid_from),
                 to_microseconds(record.recorded_at), held, optional_microseconds(record.valid_to), record.superseded_by,
                 optional_microseconds(record.superseded_at), record.confirmations,
-                optional_microseconds(record.confirmed_at),
+                optional_microseconds(record.confirmed_at), int(screened),
             ),
         )  # fmt: skip
         key = RowKey(cursor.lastrowid or 0)
@@ -103,10 +107,10 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter):
         )  # fmt: skip
         self._add_event(row[0], Action.SUPERSEDED, at, origin, {"by": by})
 
-    def set_archived(
-        self, key: RowKey, *, archived: bool, at: datetime, origin: Origin, detail: dict[str, Any]
+    def set_status(
+        self, key: RowKey, status: Status, *, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]
     ) -> None:
-        held, action = (Status.ARCHIVED, Action.ARCHIVED) if archived else (Status.ACTIVE, Action.RESTORED)
+        held = Status.ACTIVE if status is Status.SUPERSEDED else status
         row = self._one("UPDATE memories SET held = ?, seq = ? WHERE key = ? RETURNING id", held, self._next_seq(), key)
         self._add_event(row[0], action, at, origin, detail)
 
@@ -128,6 +132,7 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter):
             )
             self._connection.execute("DELETE FROM events WHERE memory = ?", (id,))
             self._connection.execute("DELETE FROM links WHERE source = ? OR target = ?", (id, id))
+            self._erase_guarded(key, id)
             self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
             self._connection.execute(
                 "INSERT INTO erasures VALUES (?, ?, ?, ?, ?)",

@@ -110,7 +110,9 @@ class LedgerContract:
         assert [row.key for row in rows] == keys
         assert [row.seq for row in rows] == sorted({row.seq for row in rows})
         with ledger.transaction() as transaction:
-            transaction.set_archived(keys[0], archived=True, at=_LATER, origin=Origin(), detail={})
+            transaction.set_status(
+                keys[0], Status.ARCHIVED, action=Action.ARCHIVED, at=_LATER, origin=Origin(), detail={}
+            )
         with ledger.snapshot() as snapshot:
             (row,) = snapshot.feed(self.embedder.id, _first(snapshot), after=seen, limit=10)
         assert (row.key, row.recallable) == (keys[0], False)
@@ -357,7 +359,9 @@ class VectorIndexContract:
         with ledger.snapshot() as snapshot:
             erased = snapshot.records([keys[1]])[keys[1]].id
         with ledger.transaction() as transaction:
-            transaction.set_archived(keys[0], archived=True, at=_LATER, origin=Origin(), detail={})
+            transaction.set_status(
+                keys[0], Status.ARCHIVED, action=Action.ARCHIVED, at=_LATER, origin=Origin(), detail={}
+            )
             transaction.erase([erased], at=_LATER)
         assert {key for key, _ in self._search(ledger, index, "red green apple")} <= {keys[2]}
         self.settle(index, ledger)
@@ -368,7 +372,9 @@ class VectorIndexContract:
     def test_a_search_among_keys_sees_only_them_whatever_their_status(self, tmp_path: Path) -> None:
         ledger, index, keys = self._prepare(tmp_path, ["red apple", "green apple", "blue whale"])
         with ledger.transaction() as transaction:
-            transaction.set_archived(keys[1], archived=True, at=_LATER, origin=Origin(), detail={})
+            transaction.set_status(
+                keys[1], Status.ARCHIVED, action=Action.ARCHIVED, at=_LATER, origin=Origin(), detail={}
+            )
         found = self._search(ledger, index, "red apple", among=np.array(sorted(keys[1:])))
         assert {key for key, _ in found} == set(keys[1:])
         index.close()

@@ -1,0 +1,129 @@
+"""Commands over policies: what is wrong with one, what one means, which there are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnemic.errors import PolicyError
+from mnemic_mcp.cli.common import AsJson, console, fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from mnemic.guard.policy.explaining import Explanation
+    from mnemic.guard.policy.model import Policy
+
+app = typer.Typer(name="policy", help="The guard's policies: check, explain, list.", no_args_is_help=True)
+
+Source = Annotated[
+    str, typer.Argument(metavar="FILE|NAME", help="A policy's file, or the name of one that is built in.")
+]
+
+_DECISIONS = (
+    "allow: kept and labelled. redact: the found part is replaced. quarantine: held for review. block: refused."
+)
+
+
+@app.command()
+def check(source: Source, as_json: AsJson = False) -> None:
+    """Say everything that is wrong with a policy, each with its place; exit code 1 if there is anything."""
+    from mnemic.guard.policy.loading import load_policy
+
+    try:
+        policy = load_policy(source)
+    except PolicyError as error:
+        if as_json:
+            problems = [asdict(problem) for problem in error.problems]
+            print_json({"ok": False, "source": source, "error": error.message, "problems": problems})
+            raise typer.Exit(1) from None
+        if not error.problems:
+            fail(error)
+        for problem in error.problems:
+            place = f":{problem.line}:{problem.column}" if problem.line else ""
+            about = f" {problem.path}:" if problem.path else ""
+            typer.echo(f"{source}{place}:{about} {problem.message}")
+        count = len(error.problems)
+        typer.secho(f"{count} problem{'' if count == 1 else 's'}.", fg=typer.colors.RED, err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        print_json({"ok": True, "source": source, "name": policy.name, "digest": policy.digest, "problems": []})
+        return
+    typer.echo(f"{source}: the policy {policy.name!r} is fine ({policy.digest}).")
+
+
+@app.command()
+def explain(source: Source, as_json: AsJson = False) -> None:
+    """Say what a policy means: who is trusted, what happens to a text, what happens to a memory."""
+    from mnemic.guard.policy.explaining import explain as explained
+
+    explanation = explained(_load(source))
+    if as_json:
+        print_json(explanation)
+        return
+    _print_explanation(explanation)
+
+
+@app.command("list")
+def list_policies(as_json: AsJson = False) -> None:
+    """The policies that come with mnemic."""
+    from mnemic.guard.policy.loading import preset_names
+
+    found = [
+        (policy.name, policy.mode.value, policy.digest, policy.description) for policy in map(_load, preset_names())
+    ]
+    columns = ("name", "mode", "digest", "description")
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in found])
+        return
+    print_table(columns, found)
+
+
+def _load(source: str) -> Policy:
+    from mnemic.guard.policy.loading import load_policy
+
+    try:
+        return load_policy(source)
+    except PolicyError as error:
+        fail(error)
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    _print_heading(f"{explanation.name} ({explanation.digest})")
+    _print_lines((explanation.description,) * bool(explanation.description) + explanation.summary)
+    _print_heading("Trust")
+    print_table(
+        ("channel", "trust", "treated as", "if only claimed"),
+        (
+            (one.channel.value, f"{one.trust:g}", one.treated_as.value, one.claimed.value)
+            for one in explanation.channels
+        ),
+    )
+    _print_heading("When a text is stored")
+    _print_lines(explanation.storing)
+    if explanation.rules:
+        print_table(
+            ("rule", "found in text that", "user's", "agent's", "untrusted"),
+            ((one.id, one.sees, one.user.value, one.agent.value, one.untrusted.value) for one in explanation.rules),
+        )
+        _print_lines((_DECISIONS,))
+    _print_heading("When a memory is recalled")
+    _print_lines(explanation.recalling)
+    if explanation.own_rules:
+        _print_heading("Rules of its own")
+        _print_lines(explanation.own_rules)
+
+
+def _print_heading(text: str) -> None:
+    out = console()
+    if out.is_terminal:
+        out.print(f"\n{text}", style="bold", markup=False)
+    else:
+        typer.echo(f"\n{text}")
+
+
+def _print_lines(lines: tuple[str, ...]) -> None:
+    out = console()
+    for line in lines:
+        # A file can say anything, also to the terminal.
+        out.print("".join(letter if letter.isprintable() or letter == "\n" else "·" for letter in line), markup=False)

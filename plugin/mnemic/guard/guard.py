@@ -1,0 +1,199 @@
+"""The guard of one memory: what its rules find in a text, and what its policy makes of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mnemic.domain.marks import Marks, Review, Screened, Taint, merge_taints, taint_of
+from mnemic.domain.memory import MemoryRecord
+from mnemic.domain.provenance import Origin
+from mnemic.domain.text import fingerprint
+from mnemic.domain.verdict import Decision, Finding, Judged, Span, Verdict, strictest
+from mnemic.guard.bounded import run_bounded
+from mnemic.guard.effects import find_effects
+from mnemic.guard.paths import Path, extract_path
+from mnemic.guard.policy import OriginClass, Policy, class_of, decide, decide_rule, origin_key, trust_of
+from mnemic.guard.policy.applying import Facts, apply_rule
+from mnemic.guard.policy.own_rules import WriteRule
+from mnemic.guard.screening import RULES, mask, redact, screen
+from mnemic.protocols import RecallPhaseRule, Vectors, WritePhaseRule
+
+TOO_LONG = "too-long"
+HIDDEN = "[instruction-like text hidden]"
+
+_SEPARATOR = "\n"
+_VOUCHED_TRUST = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideRules:
+    """Rules that came by entry point."""
+
+    write: tuple[WritePhaseRule, ...] = ()
+    recall: tuple[RecallPhaseRule, ...] = ()
+
+
+class Guard:
+    """Screens texts and judges what was found. Pure: it knows no ledger. Safe to use from several threads.
+
+    ``policy`` gives the policy that holds now; every use case asks once and goes on with that one. ``embed`` gives vectors
+    of sentences, so that a request can be told from the topic around it.
+    """
+
+    def __init__(
+        self, policy: Callable[[], Policy], *, embed: Callable[[Sequence[str]], Vectors] | None = None,
+        outside: OutsideRules | None = None,
+    ) -> None:  # fmt: skip
+        self._policy = policy
+        self._embed = embed
+        self.outside = outside or OutsideRules()
+        # Replaced as a whole, never changed: other threads read it.
+        self._telling: dict[tuple[str, OriginClass], frozenset[str]] = {}
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that holds now."""
+        return self._policy()
+
+    def examine(self, policy: Policy, record: MemoryRecord, *, fully: bool = False) -> Marks:
+        """What the rules find in a memory by itself. Trusted channels get fewer rules unless ``fully``."""
+        origin_class = class_of(policy, record.origin)
+        fully = fully or origin_class is OriginClass.UNTRUSTED
+        untrusted = origin_class is OriginClass.UNTRUSTED
+        source = fingerprint(origin_key(policy, record)) if untrusted else 0
+        marks = Marks(taints=(taint_of(record.origin),), source=source)
+        if not policy.write.enabled:
+            return replace(marks, screened=Screened.BRIEFLY)
+        if len(record.text) > policy.write.max_chars:
+            reason = f"it has {len(record.text):,} characters; {policy.write.max_chars:,} are allowed"
+            marks = replace(marks, findings=(Finding(rule=TOO_LONG, reason=reason),))
+        text = screened_text(record)
+        rules = None if fully else self._rules_for(policy, origin_class)
+        screening = screen(text, rules=rules, embed=self._embed)
+        path = extract_path(record.text)
+        effects = find_effects(record.text) if path is None else path.effects
+        own = tuple(self._own_findings(policy, record, effects))
+        limit = len(record.text)
+        return replace(
+            marks,
+            screened=Screened.FULLY if fully else Screened.BRIEFLY,
+            findings=(*marks.findings, *(_inside(finding, limit) for finding in screening.findings), *own),
+            directives=screening.directives,
+            path=None if path is None else path.to_dict(),
+            effects=tuple(sorted(effects)),
+            english=screening.english,
+        )
+
+    def judge(self, policy: Policy, marks: Marks, further: Iterable[Finding] = ()) -> Verdict:
+        """The verdict on a text with these marks: the strictest of what its findings call for."""
+        origin_class = class_in(policy, marks)
+        findings = (*marks.findings, *further)
+        judged = tuple(Judged(finding=found, decision=decide(policy, found, origin_class)) for found in findings)
+        return Verdict(
+            decision=strictest(one.decision for one in judged),
+            judged=judged,
+            policy=policy.name,
+            enforced=policy.enforced,
+        )
+
+    def _rules_for(self, policy: Policy, origin_class: OriginClass) -> frozenset[str]:
+        """Content rules that can change anything for a trusted class."""
+        key = (policy.digest, origin_class)
+        rules = self._telling.get(key)
+        if rules is None:
+            rules = frozenset(id for id in RULES if decide_rule(policy, id, origin_class) is not Decision.ALLOW)
+            kept = {other: known for other, known in self._telling.items() if other[0] == policy.digest}
+            self._telling = {**kept, key: rules}
+        return rules
+
+    def _own_findings(self, policy: Policy, record: MemoryRecord, effects: Iterable[str]) -> Iterator[Finding]:
+        if policy.rules:
+            facts = Facts(
+                text=record.text, kind=record.kind, channel=record.origin.channel, tags=record.tags,
+                trust=trust_of(policy, record.origin), effects=frozenset(effects),
+            )  # fmt: skip
+            for rule in policy.rules:
+                if isinstance(rule, WriteRule) and (found := apply_rule(rule, facts)) is not None:
+                    yield found
+        for outside in self.outside.write:
+            answer = run_bounded(
+                outside.id, partial(_check, outside, record), timeout_seconds=policy.write.rule_timeout_ms / 1000
+            )
+            if isinstance(answer, Finding):
+                yield answer
+            else:
+                yield from (replace(found, rule=outside.id) for found in answer)
+
+
+def _check(rule: WritePhaseRule, record: MemoryRecord) -> list[Finding]:
+    return list(rule.check(record))
+
+
+def screened_text(record: MemoryRecord) -> str:
+    """All words of a memory that a reader may see: the text first, so that ranges in it are those of the text."""
+    labels = [record.when_to_use, record.source, record.speaker, *record.tags]
+    return _SEPARATOR.join([record.text, *(label for label in labels if label)])
+
+
+def class_in(policy: Policy, marks: Marks) -> OriginClass:
+    """The class of a text's least trusted origin, those of everything it was drawn from included."""
+    if marks.review is Review.VOUCHED:
+        return OriginClass.USER
+    classes = {class_of(policy, _origin_of(taint)) for taint in marks.taints}
+    if OriginClass.UNTRUSTED in classes:
+        return OriginClass.UNTRUSTED
+    return OriginClass.AGENT if OriginClass.AGENT in classes else OriginClass.USER
+
+
+def trust_in(policy: Policy, marks: Marks) -> float:
+    """Trust in a text, 0..1: that in its least trusted origin."""
+    if marks.review is Review.VOUCHED:
+        return _VOUCHED_TRUST
+    return min(trust_of(policy, _origin_of(taint)) for taint in marks.taints)
+
+
+def inherit(marks: Marks, *parents: Iterable[Taint]) -> Marks:
+    """The same marks with the taints of what a text was drawn from."""
+    return replace(marks, taints=merge_taints(marks.taints, *parents))
+
+
+def path_in(marks: Marks) -> Path | None:
+    """The reasoning path that was found when the text was written."""
+    return None if marks.path is None else Path.from_dict(marks.path)
+
+
+def masked_text(record: MemoryRecord, marks: Marks) -> str | None:
+    """The text with its directives masked; None when it has none."""
+    spans = [(start, min(end, len(record.text))) for start, end in marks.directives if start < len(record.text)]
+    return mask(record.text, spans, placeholder=HIDDEN) if spans else None
+
+
+def masked_when_to_use(record: MemoryRecord, marks: Marks) -> str | None:
+    """The same of the situation in which it helps, which was screened behind the text."""
+    start = len(record.text) + len(_SEPARATOR)
+    when = record.when_to_use or ""
+    inside = [(max(at - start, 0), min(end - start, len(when))) for at, end in marks.directives if end > start]
+    spans = [(at, end) for at, end in inside if at < end]
+    return mask(when, spans, placeholder=HIDDEN) if spans else None
+
+
+def redacted_text(text: str, verdict: Verdict) -> tuple[str, tuple[str, ...]]:
+    """The text without what the verdict wants out of it, and what that was."""
+    findings = [
+        judged.finding for judged in verdict.judged if judged.decision is Decision.REDACT and judged.finding.spans
+    ]
+    if not findings:
+        return text, ()
+    return redact(text, findings), tuple(dict.fromkeys(finding.detail or finding.rule for finding in findings))
+
+
+def _origin_of(taint: Taint) -> Origin:
+    return Origin(channel=taint.channel, claimed=taint.claimed)
+
+
+def _inside(finding: Finding, limit: int) -> Finding:
+    """A finding with only those ranges that lie in the text itself; what was seen in a label has none."""
+    spans: tuple[Span, ...] = tuple((start, min(end, limit)) for start, end in finding.spans if start < limit)
+    return finding if spans == finding.spans else replace(finding, spans=spans)

@@ -1,0 +1,115 @@
+"""The guard of an open memory, for people and programs that review what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mnemic.domain.lesson import Lesson
+from mnemic.domain.marks import AuditEntry
+from mnemic.domain.memory import MemoryId, Namespace
+from mnemic.domain.provenance import Origin
+from mnemic.domain.validation import check_namespace
+
+if TYPE_CHECKING:
+    from mnemic.guard.effects import EffectVerdict
+    from mnemic.guard.policy import Policy
+    from mnemic.memory import Memory
+    from mnemic.services.review import Explanation
+
+
+class GuardDesk:
+    """What the guard withholds, why, and what a person decides about it: ``memory.guard``.
+
+    Ids are those of memories unless said otherwise. Without ``namespace`` the memory's own is meant where one is searched, and
+    none is required where ids are given. Errors as everywhere: `InvalidInput`, `UnknownMemory`, `StoreUnavailable`.
+    """
+
+    def __init__(self, memory: Memory, origin: Origin) -> None:
+        self._memory = memory
+        self._origin = origin
+
+    async def policy(self) -> Policy:
+        """The policy in force."""
+        return await self._memory.run(lambda backends: backends.guard.policy)
+
+    async def pending(
+        self, *, namespace: Namespace | str | None = None, subtree: bool = False, limit: int = 50
+    ) -> tuple[Explanation, ...]:
+        """What is in quarantine and waits for a decision, newest first. At most 1,000."""
+        from mnemic.services.review import pending
+
+        return await self._memory.run(pending, namespace=self._where(namespace), subtree=subtree, limit=limit)
+
+    async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> Explanation:
+        """What was found about a memory, what the policy makes of it today, and what was done about it."""
+        from mnemic.services.review import explain
+
+        return await self._memory.run(explain, id, namespace=_optional(namespace))
+
+    async def release(
+        self, ids: Iterable[str], *, vouch: bool = False, reason: str | None = None,
+        namespace: Namespace | str | None = None,
+    ) -> tuple[MemoryId, ...]:  # fmt: skip
+        """Let memories out of quarantine as they were written; with ``vouch`` they count as the user's own words besides."""
+        from mnemic.services.review import release
+
+        return await self._memory.run(
+            release, ids, origin=self._origin, vouch=vouch, reason=reason, namespace=_optional(namespace)
+        )
+
+    async def reject(
+        self, ids: Iterable[str], *, reason: str | None = None, namespace: Namespace | str | None = None
+    ) -> tuple[MemoryId, ...]:
+        """Keep memories out of recall until `release`."""
+        from mnemic.services.review import reject
+
+        return await self._memory.run(reject, ids, origin=self._origin, reason=reason, namespace=_optional(namespace))
+
+    async def lessons(self, *, namespace: Namespace | str | None = None) -> tuple[Lesson, ...]:
+        """What was learnt from rejected memories, oldest first, released and expired lessons included."""
+        from mnemic.services.review import lessons
+
+        return await self._memory.run(lessons, namespace=self._where(namespace))
+
+    async def set_lesson(
+        self, id: str, *, heeded: bool, reason: str | None = None, namespace: Namespace | str | None = None
+    ) -> Lesson:
+        """Appeal against a lesson (``heeded=False``), or take it up again. ``id`` is that of a lesson."""
+        from mnemic.services.review import set_lesson
+
+        return await self._memory.run(
+            set_lesson, id, heeded=heeded, origin=self._origin, reason=reason, namespace=self._where(namespace)
+        )
+
+    async def audit(
+        self, *, namespace: Namespace | str | None = None, memory: str | None = None, limit: int = 100, before: int = 0
+    ) -> tuple[AuditEntry, ...]:
+        """The guard's log of one namespace, latest first; ``before`` a number pages on. At most 1,000."""
+        from mnemic.services.review import audit
+
+        return await self._memory.run(
+            audit, namespace=self._where(namespace), memory=memory, limit=limit, before=before
+        )
+
+    async def authorise(
+        self, action: str, *, because: Iterable[str] = (), by_user: bool = False,
+        namespace: Namespace | str | None = None,
+    ) -> EffectVerdict:  # fmt: skip
+        """Whether an agent may do ``action`` on the strength of the memories ``because``: allowed, review, or denied.
+
+        Ask before a call with an effect. An untrusted, contested or withheld memory supports nothing; ``by_user``: a person
+        asked for it.
+        """
+        from mnemic.services.authorisation import authorise_action
+
+        return await self._memory.run(
+            authorise_action, action, because=because, by_user=by_user, namespace=_optional(namespace)
+        )
+
+    def _where(self, namespace: Namespace | str | None) -> Namespace:
+        return self._memory.settings.namespace if namespace is None else check_namespace(namespace)
+
+
+def _optional(namespace: Namespace | str | None) -> Namespace | None:
+    return None if namespace is None else check_namespace(namespace)

@@ -1,0 +1,265 @@
+"""Whether and how a text is let into the memory: what the rules say of it, what it was drawn from, who wrote how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Taint
+from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
+from mnemic.domain.text import jaccard, shape_words
+from mnemic.domain.verdict import Decision, Finding, Verdict
+from mnemic.errors import GuardRefused
+from mnemic.guard.guard import class_in, inherit, path_in, redacted_text
+from mnemic.guard.policy import OriginClass, Policy
+from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Neighbour
+from mnemic.services.backends import Backends, require
+
+FLOODING = "flooding"
+LAUNDERING = "laundering"
+
+# What is this much alike is a copy: the words of "Ana lives in Porto" and "Ana lives in Lisbon" share only half.
+COPY_JACCARD = 0.8
+# So much of a text's words come from what its writer had before it: it was concluded from that.
+_CONCLUDED_SHARE = 0.5
+_EXPOSURE_WINDOW = timedelta(hours=1)
+_MOST_EXPOSURES = 50
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidate:
+    """A text on its way in. ``redacted`` names what was taken out of it already."""
+
+    record: MemoryRecord
+    marks: Marks
+    verdict: Verdict
+    redacted: tuple[str, ...] = ()
+    context: tuple[MemoryId, ...] = ()
+
+
+def examine(
+    backends: Backends, policy: Policy, drafts: Sequence[MemoryRecord], contexts: Sequence[tuple[MemoryId, ...]] = ()
+) -> list[Candidate]:
+    """What the rules say of each text by itself, before anything is locked. Raises `GuardRefused`."""
+    candidates = []
+    for at, draft in enumerate(drafts):
+        marks = backends.guard.examine(policy, draft)
+        verdict = backends.guard.judge(policy, marks)
+        redacted: tuple[str, ...] = ()
+        if policy.enforced and any(judged.decision is Decision.REDACT for judged in verdict.judged):
+            text, redacted = redacted_text(draft.text, verdict)
+            if text != draft.text:
+                # The ranges of what was found belong to the old text.
+                kept = tuple(
+                    found for found in marks.findings if found.rule in {r.finding.rule for r in verdict.judged}
+                )
+                draft = replace(draft, text=text)
+                again = backends.guard.examine(policy, draft)
+                told = {found.rule for found in again.findings}
+                gone = tuple(replace(found, spans=()) for found in kept if found.rule not in told)
+                marks = replace(again, findings=(*again.findings, *gone))
+                verdict = backends.guard.judge(policy, marks)
+        if policy.enforced and verdict.decision is Decision.BLOCK:
+            raise refusal(draft, verdict)
+        context = contexts[at] if contexts else ()
+        candidates.append(Candidate(record=draft, marks=marks, verdict=verdict, redacted=redacted, context=context))
+    return candidates
+
+
+def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:
+    """The error for a text that the policy blocks."""
+    return GuardRefused(
+        f"The policy {verdict.policy} refuses to store it: {'; '.join(verdict.reasons)}.",
+        hint=f"Nothing was stored. Leave out what the reason names ({draft.origin.label()}), or ask whoever keeps the policy.",
+        verdict=verdict,
+    )
+
+
+def admit(
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate,
+    neighbours: Sequence[Neighbour],
+) -> Candidate:  # fmt: skip
+    """The candidate with what only the ledger knows: taints of its sources, floods, what its writer had seen.
+
+    Raises `GuardRefused`, `UnknownMemory` (context).
+    """
+    if not policy.write.enabled:
+        return candidate
+    marks = _with_taints(transaction, candidate, neighbours)
+    further = [
+        *_flooding(transaction, policy, candidate, neighbours),
+        *_laundering(transaction, backends, policy, candidate, marks),
+    ]
+    copied = _copy_of_withheld(policy, candidate, neighbours)
+    if copied is not None:
+        further.append(copied)
+    exposed = _concluded_from(transaction, backends, policy, candidate)
+    marks = inherit(marks, exposed)
+    if marks.taints == candidate.marks.taints and not further:
+        return candidate
+    if (
+        class_in(policy, marks) is OriginClass.UNTRUSTED
+        and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED
+    ):
+        # Trusted words got a brief look; these turn out not to be.
+        full = backends.guard.examine(policy, candidate.record, fully=True)
+        marks = replace(full, taints=marks.taints, source=marks.source)
+    marks = replace(marks, findings=(*marks.findings, *further))
+    verdict = backends.guard.judge(policy, marks)
+    if policy.enforced and verdict.decision is Decision.BLOCK:
+        raise refusal(candidate.record, verdict)
+    return replace(candidate, marks=marks, verdict=verdict)
+
+
+def status_of(candidate: Candidate) -> Status:
+    """How a candidate is held once it is stored."""
+    verdict = candidate.verdict
+    withheld = verdict.enforced and verdict.decision.strictness >= Decision.QUARANTINE.strictness
+    return Status.QUARANTINED if withheld else candidate.record.status
+
+
+def record_admission(transaction: LedgerTransaction, key: RowKey, candidate: Candidate, *, at: datetime) -> None:
+    """Keep what was found, and write the log where something followed from it."""
+    transaction.put_marks(key, candidate.marks, at=at)
+    verdict = candidate.verdict
+    if verdict.decision is Decision.ALLOW and not candidate.redacted:
+        return
+    if not verdict.enforced:
+        action = GuardAction.WATCHED
+    elif verdict.decision is Decision.QUARANTINE:
+        action = GuardAction.QUARANTINED
+    else:
+        action = GuardAction.REDACTED
+    transaction.append_audit(audit_entry(candidate.record, verdict, action, at=at))
+
+
+def audit_entry(record: MemoryRecord, verdict: Verdict, action: GuardAction, *, at: datetime) -> AuditEntry:
+    """An entry about a verdict: rules and decisions, no text."""
+    rules = {judged.finding.rule: judged.decision.value for judged in verdict.judged}
+    return AuditEntry(
+        number=0, at=at, namespace=record.namespace, action=action, memory_id=record.id, origin=record.origin,
+        policy=verdict.policy, detail={"decision": verdict.decision.value, "rules": rules},
+    )  # fmt: skip
+
+
+def contexts_of(backends: Backends, record: MemoryRecord) -> tuple[str, ...]:
+    """The contexts in which a memory was written: its connection (or this process), session and task."""
+    origin = record.origin
+    return context_keys(backends, connection=origin.connection, session=record.session, task=origin.task)
+
+
+def context_keys(
+    backends: Backends, *, connection: str | None, session: str | None, task: str | None
+) -> tuple[str, ...]:
+    """Names of contexts, the same in every process but for the one that stands for this process."""
+    named = [f"connection {connection or backends.process_id}"]
+    named += [f"{what} {name}" for what, name in (("session", session), ("task", task)) if name]
+    return tuple(named)
+
+
+def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbours: Sequence[Neighbour]) -> Marks:
+    """The marks with the taints of what it cites, what it stands in for and what it copies."""
+    record, marks = candidate.record, candidate.marks
+    sources = list(record.evidence)
+    own_word = marks.taints[0] == Taint(record.origin.channel) and record.origin.channel.value == "user"
+    if record.supersedes is not None and not own_word:
+        sources.append(record.supersedes)
+    keys = [key for key, _ in require(transaction, sources, namespace=record.namespace).values()]
+    if not own_word:
+        keys += [other.key for other in _copies(record, neighbours)]
+    if not keys:
+        return marks
+    return inherit(marks, *(found.taints for found in transaction.marks(keys).values()))
+
+
+def _copies(record: MemoryRecord, neighbours: Iterable[Neighbour]) -> list[Neighbour]:
+    words = shape_words(record.text)
+    return [other for other in neighbours if jaccard(words, shape_words(other.text)) >= COPY_JACCARD]
+
+
+def _copy_of_withheld(policy: Policy, candidate: Candidate, neighbours: Sequence[Neighbour]) -> Finding | None:
+    """A copy of what is in quarantine is not let in by another door; only the user's own word is."""
+    if class_in(policy, candidate.marks) is OriginClass.USER:
+        return None
+    for other in _copies(candidate.record, neighbours):
+        if other.status is Status.QUARANTINED:
+            return Finding(rule=LAUNDERING, reason=f"it says the same as {other.id}, which is in quarantine")
+    return None
+
+
+def _flooding(
+    transaction: LedgerSnapshot, policy: Policy, candidate: Candidate, neighbours: Sequence[Neighbour]
+) -> list[Finding]:
+    limits = policy.write.flooding
+    source = candidate.marks.source
+    if not source:
+        return []
+    since = candidate.record.recorded_at - timedelta(minutes=limits.window_minutes)
+    written = transaction.written_by(source, since=since)
+    if written >= limits.max_untrusted:
+        reason = f"its origin has stored {written} memories within {limits.window_minutes} minutes"
+        return [Finding(rule=FLOODING, reason=reason)]
+    if len(neighbours) >= limits.max_alike:
+        marks = transaction.marks([other.key for other in neighbours])
+        alike = sum(found.source == source for found in marks.values())
+        if alike >= limits.max_alike:
+            return [Finding(rule=FLOODING, reason=f"its origin has stored {alike} nearly identical memories")]
+    return []
+
+
+def _laundering(
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate, marks: Marks
+) -> list[Finding]:
+    """An outcome that was produced while a doubtful memory was in view, and that does what it says, is no precedent."""
+    if class_in(policy, marks) is OriginClass.USER:
+        return []
+    record = candidate.record
+    since = record.recorded_at - _EXPOSURE_WINDOW
+    keys = [key for name in contexts_of(backends, record) for key, _ in transaction.exposures(name, since=since)]
+    named = require(transaction, candidate.context, namespace=record.namespace)
+    if not keys and not named:
+        return []
+    found = transaction.marks([key for key, _ in named.values()])
+    keys += [
+        key for key, other in named.values()
+        if other.status is Status.QUARANTINED or class_in(policy, found[key]) is OriginClass.UNTRUSTED
+    ]  # fmt: skip
+    keys = list(dict.fromkeys(keys))[:_MOST_EXPOSURES]
+    exposed = transaction.records(keys)
+    marks_of = transaction.marks(keys)
+    for key, other in exposed.items():
+        if other.namespace == record.namespace and _follows(candidate, other, marks_of[key]):
+            reason = f"it was written while {other.id}, which is doubtful, was in view, and follows it"
+            return [Finding(rule=LAUNDERING, reason=reason)]
+    return []
+
+
+def _follows(candidate: Candidate, other: MemoryRecord, marks: Marks) -> bool:
+    """Whether a text does or says what another does or says."""
+    mine, theirs = path_in(candidate.marks), path_in(marks)
+    if mine is not None and theirs is not None and mine.effects & theirs.effects:
+        return True
+    return _share(candidate.record, other) >= _CONCLUDED_SHARE
+
+
+def _share(record: MemoryRecord, other: MemoryRecord) -> float:
+    words = shape_words(record.text)
+    return len(words & shape_words(other.text)) / len(words) if words else 0.0
+
+
+def _concluded_from(
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate
+) -> tuple[Taint, ...]:
+    """Taints of untrusted memories that this process delivered into the same context and whose words come back here."""
+    if class_in(policy, candidate.marks) is OriginClass.USER:
+        return ()
+    record = candidate.record
+    keys = backends.deliveries.recent(contexts_of(backends, record), now=record.recorded_at)
+    if not keys:
+        return ()
+    near = [
+        key for key, other in transaction.records(keys).items()
+        if other.namespace == record.namespace and _share(record, other) >= _CONCLUDED_SHARE
+    ]  # fmt: skip
+    return tuple(taint for found in transaction.marks(near).values() for taint in found.taints)

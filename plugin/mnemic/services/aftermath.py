@@ -1,0 +1,105 @@
+"""What a recall leaves behind: which doubtful memories went where, what was learnt, what was rejected once too often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from mnemic.domain.lesson import Lesson, LessonId
+from mnemic.domain.marks import AuditEntry, GuardAction
+from mnemic.domain.memory import Action, RowKey, Status
+from mnemic.domain.provenance import Origin
+from mnemic.domain.text import fingerprint
+from mnemic.errors import MnemicError
+from mnemic.guard.policy import Policy
+from mnemic.protocols import LedgerTransaction
+from mnemic.services.admission import context_keys
+from mnemic.services.backends import Backends, log
+from mnemic.services.vetting import Vetted, Vetting
+
+# Whether a memory was delivered a minute or an hour ago changes nothing: a note that young is not written again.
+_RENEW_AFTER = timedelta(minutes=20)
+
+
+def note_vetting(
+    backends: Backends, policy: Policy, vettings: Sequence[Vetting], *, delivered: Sequence[RowKey], question: str,
+    session: str | None, origin: Origin, now: datetime,
+) -> None:  # fmt: skip
+    """Keep what has to be known later. Almost always that is nothing, and then nothing is written.
+
+    A recall does not fail because this cannot be kept: what was delivered carries its label all the same.
+    """
+    vetted = [one for vetting in vettings for one in vetting.vetted]
+    contexts = context_keys(backends, connection=origin.connection, session=session, task=origin.task)
+    out = set(delivered)
+    untrusted = [one.key for one in vetted if one.key in out and not one.trusted]
+    backends.deliveries.note(contexts, untrusted, now=now)
+    if not policy.enforced:
+        return
+    doubtful = [one.key for one in vetted if one.doubtful or (one.withheld and not one.trusted)]
+    rejected = [one for one in vetted if one.rejected]
+    learnt = [lesson for vetting in vettings for lesson in vetting.learnt]
+    heeded = tuple(dict.fromkeys(id for vetting in vettings for id in vetting.heeded))
+    doubtful = _not_yet_noted(backends, contexts, doubtful, now=now)
+    if not (doubtful or rejected or learnt or heeded):
+        return
+    try:
+        with backends.ledger.transaction() as transaction:
+            for name in contexts:
+                transaction.expose(name, doubtful, at=now)
+            transaction.hit_lessons(heeded, at=now)
+            for lesson in learnt:
+                _learn(transaction, backends, policy, replace(lesson, id=_lesson_id(backends)), origin, now)
+            for one in rejected:
+                _count_rejection(transaction, policy, one, question, origin, now)
+    except MnemicError as error:
+        log.warning("guard.not_noted", error=str(error))
+
+
+def _not_yet_noted(
+    backends: Backends, contexts: Sequence[str], keys: Sequence[RowKey], *, now: datetime
+) -> list[RowKey]:
+    if not keys:
+        return []
+    with backends.ledger.snapshot() as snapshot:
+        known = [{key for key, _ in snapshot.exposures(name, since=now - _RENEW_AFTER)} for name in contexts]
+    return [key for key in keys if any(key not in noted for noted in known)]
+
+
+def _lesson_id(backends: Backends) -> LessonId:
+    return LessonId("l" + backends.new_id()[1:])
+
+
+def _learn(
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, lesson: Lesson, origin: Origin, now: datetime
+) -> None:
+    if transaction.put_lesson(lesson) != lesson.id:
+        return
+    transaction.append_audit(
+        AuditEntry(
+            number=0, at=now, namespace=lesson.namespace, action=GuardAction.LESSON_LEARNT, memory_id=lesson.source,
+            origin=origin, policy=policy.name, detail={"lesson": lesson.id},
+        )
+    )  # fmt: skip
+
+
+def _count_rejection(
+    transaction: LedgerTransaction, policy: Policy, one: Vetted, question: str, origin: Origin, now: datetime
+) -> None:
+    """Rejected for several different questions: into quarantine, from where a person can release it."""
+    transaction.reject(one.key, fingerprint(question), at=now)
+    times = transaction.rejections(one.key)
+    record = transaction.records([one.key]).get(one.key)
+    if times < policy.recall.lessons.quarantine_after or record is None or record.status is not Status.ACTIVE:
+        return
+    if one.marks.review is not None:
+        return
+    detail = {"rules": {"consensus": "quarantine"}, "rejected_for": times}
+    transaction.set_status(one.key, Status.QUARANTINED, action=Action.QUARANTINED, at=now, origin=origin, detail=detail)
+    transaction.append_audit(
+        AuditEntry(
+            number=0, at=now, namespace=record.namespace, action=GuardAction.QUARANTINED, memory_id=record.id,
+            origin=origin, policy=policy.name, detail=detail,
+        )
+    )  # fmt: skip

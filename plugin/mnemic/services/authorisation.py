@@ -1,0 +1,65 @@
+"""Whether memories give leave to act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from mnemic.domain.lesson import Lesson
+from mnemic.domain.marks import Marks
+from mnemic.domain.memory import MemoryRecord, Namespace, Status
+from mnemic.domain.validation import check_ids, check_text
+from mnemic.domain.verdict import Decision
+from mnemic.guard.effects import EffectRules, EffectVerdict, Support, authorise
+from mnemic.guard.guard import class_in
+from mnemic.guard.lessons import triggered
+from mnemic.guard.paths import extract_path
+from mnemic.guard.policy import OriginClass, Policy, origin_key
+from mnemic.services.backends import Backends, require
+
+_MAX_ACTION_CHARS = 20_000
+_MAX_SUPPORTS = 100
+_WINDOW = timedelta(days=1)
+
+
+def authorise_action(
+    backends: Backends, action: str, *, because: Iterable[object] = (), by_user: bool = False,
+    namespace: Namespace | None = None,
+) -> EffectVerdict:  # fmt: skip
+    """Whether ``action`` may be done on the strength of the memories ``because``. Nothing is written.
+
+    Raises `InvalidInput`, `UnknownMemory`. A memory that is withheld, superseded or archived supports nothing.
+    """
+    text = check_text(action, name="action", limit=_MAX_ACTION_CHARS)
+    ids = check_ids(because, name="because", limit=_MAX_SUPPORTS)
+    policy = backends.guard.policy
+    now = backends.clock.now()
+    with backends.ledger.snapshot() as snapshot:
+        found = require(snapshot, ids, namespace=namespace)
+        marks = snapshot.marks([key for key, _ in found.values()])
+        supports = [_support(backends, policy, record, marks[key]) for key, record in found.values()]
+        path = extract_path(text)
+        heeded: list[Lesson] = []
+        if path is not None and policy.recall.lessons.enabled and not by_user:
+            spaces = {record.namespace for _, record in found.values()}
+            spaces |= set() if namespace is None else {namespace}
+            for space in sorted(spaces):
+                heeded += triggered(path, snapshot.lessons(space), now=now)
+    effects = policy.recall.effects
+    rules = EffectRules(
+        deny=frozenset(effects.deny), review=frozenset(effects.review), quorum_origins=effects.quorum_origins
+    )
+    verdict = authorise(text, supports, rules, by_user=by_user)
+    if heeded and verdict.decision == "allowed":
+        reasons = (*verdict.reasons, f"lesson {heeded[0].id}: it does what a rejected memory did")
+        return EffectVerdict(decision="review", effects=verdict.effects, reasons=reasons)
+    return verdict
+
+
+def _support(backends: Backends, policy: Policy, record: MemoryRecord, marks: Marks) -> Support:
+    withheld = backends.guard.judge(policy, marks).decision.strictness >= Decision.QUARANTINE.strictness
+    return Support(
+        memory=record.id, trusted=class_in(policy, marks) is not OriginClass.UNTRUSTED,
+        origin_key=origin_key(policy, record), effects=frozenset(marks.effects),
+        contested=record.status is not Status.ACTIVE or (withheld and marks.review is None),
+    )  # fmt: skip

@@ -1,0 +1,345 @@
+"""Which of the memories that were found may be delivered, and with what to know about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+
+from mnemic.domain.lesson import Lesson, LessonId
+from mnemic.domain.marks import Marks, Review, Screened
+from mnemic.domain.memory import MemoryRecord, Namespace, RowKey
+from mnemic.domain.recall import Standing, Withheld
+from mnemic.domain.text import jaccard
+from mnemic.domain.verdict import Decision, Finding
+from mnemic.guard import consensus, lessons
+from mnemic.guard.bounded import run_bounded
+from mnemic.guard.contradiction import ClaimTokens, claim_tokens, compare
+from mnemic.guard.effects import STEERING
+from mnemic.guard.guard import HIDDEN, Guard, class_in, masked_text, masked_when_to_use, path_in, trust_in
+from mnemic.guard.paths import Path
+from mnemic.guard.policy import Handling, OriginClass, Policy, origin_key
+from mnemic.guard.policy.applying import Facts, apply_rule
+from mnemic.guard.policy.own_rules import RecallRule
+from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
+
+UNVERIFIED = "unverified"
+# Whoever stores a lesson gives it its id.
+_NO_ID = LessonId("")
+
+
+@dataclass(slots=True, kw_only=True)
+class Vetted:
+    """One found memory on its way out. ``handling`` only ever becomes stricter."""
+
+    key: RowKey
+    record: MemoryRecord
+    marks: Marks
+    trust: float
+    trusted: bool
+    origin_key: str
+    path: Path | None
+    handling: Handling = Handling.ALLOW
+    reasons: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    contested_by: list[MemoryRecord] = field(default_factory=list)
+    supporters: int = 0
+    rejected: bool = False
+    doubtful: bool = False
+
+    def mark(self, handling: Handling, reason: str) -> None:
+        """Deal with it no milder than this, for this reason."""
+        if handling.strictness > self.handling.strictness:
+            self.handling = handling
+        self.reasons.append(reason)
+
+    @property
+    def withheld(self) -> bool:
+        return self.handling is Handling.WITHHOLD
+
+
+@dataclass(slots=True, kw_only=True)
+class Vetting:
+    """What became of a set of found memories, and what there is to note about it afterwards."""
+
+    vetted: list[Vetted]
+    warnings: tuple[str, ...] = ()
+    heeded: tuple[LessonId, ...] = ()
+    learnt: tuple[Lesson, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def standing(self, policy: Policy, one: Vetted) -> Standing:
+        """What to know about a delivered memory."""
+        mask = policy.recall.mask_directives and not one.trusted and policy.enforced
+        return Standing(
+            trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
+            supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
+            masked_text=masked_text(one.record, one.marks) if mask else None,
+            masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
+            doubtful=one.doubtful or one.handling is not Handling.ALLOW,
+        )  # fmt: skip
+
+
+def vet(
+    snapshot: LedgerSnapshot, guard: Guard, policy: Policy, question: str, found: Sequence[tuple[RowKey, MemoryRecord]], *,
+    now: datetime, clock: Callable[[], float] = time.monotonic,
+) -> Vetting:  # fmt: skip
+    """Judge ``found``, best first, as a set. Everything is withheld or labelled here; nothing is written."""
+    deadline = clock() + policy.recall.deadline_ms / 1000
+    marks = snapshot.marks([key for key, _ in found])
+    vetted = [_vetted(guard, policy, key, record, marks[key]) for key, record in found]
+    vetting = Vetting(vetted=vetted)
+    for one in vetted:
+        _look_at_findings(guard, policy, one)
+    steps: list[Callable[[], None]] = [
+        lambda: _consult_lessons(snapshot, policy, vetting, now=now),
+        lambda: _seek_consensus(policy, vetting, question, now=now),
+        lambda: _weigh_effects(policy, vetted),
+        lambda: _compare_claims(policy, question, vetted),
+        lambda: _apply_own_rules(policy, question, vetted),
+        lambda: _apply_outside_rules(guard, policy, question, vetted, deadline - clock()),
+    ]
+    for step in steps:
+        if clock() > deadline:
+            for one in vetted:
+                if not one.trusted:
+                    one.mark(policy.recall.consensus.on_contested, "the guard's time was up before it was judged")
+            vetting.notes = (f"The guard did not finish within {policy.recall.deadline_ms} ms.",)
+            break
+        step()
+    if not policy.enforced:
+        for one in vetted:
+            one.handling = Handling.ALLOW
+        vetting.learnt = ()
+    return vetting
+
+
+def withheld_view(one: Vetted) -> Withheld:
+    """What is said of a memory that is not delivered. No word of it is repeated."""
+    return Withheld(id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)))
+
+
+def _vetted(guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks) -> Vetted:
+    untrusted = class_in(policy, marks) is OriginClass.UNTRUSTED
+    wanted = Screened.FULLY if untrusted else Screened.BRIEFLY
+    if marks.screened < wanted and policy.write.enabled:
+        # Written before this policy, or by an older mnemic: looked at now, kept by the housekeeper.
+        again = guard.examine(policy, record, fully=untrusted)
+        marks = replace(again, taints=marks.taints, review=marks.review)
+    return Vetted(
+        key=key, record=record, marks=marks, trust=trust_in(policy, marks), trusted=not untrusted,
+        origin_key=origin_key(policy, record), path=path_in(marks),
+    )  # fmt: skip
+
+
+def _look_at_findings(guard: Guard, policy: Policy, one: Vetted) -> None:
+    """What was found when it was written, judged by the policy of today."""
+    if not one.marks.findings:
+        return
+    verdict = guard.judge(policy, one.marks)
+    if verdict.decision.strictness >= Decision.QUARANTINE.strictness and one.marks.review is None:
+        for reason in verdict.reasons:
+            one.mark(Handling.WITHHOLD, reason)
+
+
+def _consult_lessons(snapshot: LedgerSnapshot, policy: Policy, vetting: Vetting, *, now: datetime) -> None:
+    """Lessons come first: a path that does what a lesson warns of is not delivered, and the agent is warned."""
+    settings = policy.recall.lessons
+    candidates = [one for one in vetting.vetted if one.path is not None]
+    if not settings.enabled or not candidates:
+        return
+    heeded: dict[LessonId, str] = {}
+    known: dict[Namespace, list[Lesson]] = {}
+    for one in candidates:
+        namespace = one.record.namespace
+        if namespace not in known:
+            known[namespace] = snapshot.lessons(namespace)
+        if not known[namespace]:
+            continue
+        assert one.path is not None
+        for lesson in lessons.triggered(one.path, known[namespace], now=now, limit=settings.per_candidate):
+            if not _yields(policy, lesson, one.path, candidates):
+                heeded[lesson.id] = lessons.warning(lesson)
+                one.mark(Handling.WITHHOLD, f"lesson {lesson.id}: it does what a rejected memory did")
+    vetting.heeded = tuple(heeded)
+    vetting.warnings = tuple(heeded.values())
+
+
+def _yields(policy: Policy, lesson: Lesson, path: Path, candidates: Sequence[Vetted]) -> bool:
+    """Whether a quorum of trusted origins and the policy's explicit leave outweigh a lesson."""
+    effects = policy.recall.effects
+    if not effects.allow:
+        return False
+    nearest = 1.0 - policy.recall.consensus.eps
+    origins = {
+        other.origin_key
+        for other in candidates
+        if other.trusted and other.path is not None and jaccard(path.typed_edges, other.path.typed_edges) >= nearest
+    }
+    return lessons.yields(
+        lesson,
+        path,
+        trusted_origins=len(origins),
+        allow=frozenset(effects.allow),
+        quorum_origins=effects.quorum_origins,
+    )
+
+
+def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: datetime) -> None:
+    """Whether the paths agree, counted by independent origins; what the others rule out teaches a lesson."""
+    settings = policy.recall.consensus
+    candidates = [one for one in vetting.vetted if one.path is not None and not one.withheld][: settings.k]
+    if not settings.enabled or len(candidates) < 2:
+        return
+    by_id = {str(one.record.id): one for one in candidates}
+    records = {
+        id: consensus.PathRecord(
+            id=id, path=one.path, origin_key=one.origin_key, trusted=one.trusted or settings.quorum_of == "any"
+        )
+        for id, one in by_id.items()
+        if one.path is not None
+    }
+    counted = consensus.ConsensusSettings(
+        k=settings.k, eps=settings.eps, min_samples=settings.min_samples, quorum_origins=settings.quorum_origins,
+        count=settings.count, method=settings.method,
+    )  # fmt: skip
+    verdicts = consensus.judge(list(records.values()), counted)
+    single = len({record.origin_key for record in records.values()}) == 1
+    kept = [records[id] for id, verdict in verdicts.items() if verdict.decision == "keep"]
+    learnt: list[Lesson] = []
+    for id, verdict in verdicts.items():
+        one = by_id[id]
+        if verdict.decision == "reject":
+            one.rejected = True
+            one.mark(Handling.WITHHOLD, f"consensus: {'; '.join(verdict.reasons)}")
+            if policy.recall.lessons.enabled:
+                lesson = lessons.distil(
+                    records[id], kept, id=_NO_ID, namespace=one.record.namespace, query=question, now=now,
+                    ttl=timedelta(days=policy.recall.lessons.ttl_days),
+                )  # fmt: skip
+                learnt += [lesson] if lesson is not None else []
+        elif verdict.decision == "contested":
+            handling = settings.single_origin if single else settings.on_contested
+            one.mark(handling, f"contested: {'; '.join(verdict.reasons)}")
+            one.doubtful = True
+    vetting.learnt = tuple(learnt)
+
+
+def _weigh_effects(policy: Policy, vetted: Sequence[Vetted]) -> None:
+    """What a memory's steps would do to the world needs support; an untrusted memory never gives leave to do it."""
+    settings = policy.recall.effects
+    for one in vetted:
+        effects = set(one.marks.effects) - STEERING
+        if not effects:
+            continue
+        if one.path is not None and (denied := effects & set(settings.deny)):
+            one.mark(Handling.WITHHOLD, f"effects: the policy denies {', '.join(sorted(denied))}")
+        if not one.trusted:
+            one.labels.append(f"gives no leave to {', '.join(sorted(effects))}")
+        elif one.path is not None and (reviewed := effects & set(settings.review)):
+            origins = {
+                other.origin_key for other in vetted
+                if other.trusted and other.path is not None and reviewed <= other.path.effects
+            }  # fmt: skip
+            if len(origins) < settings.quorum_origins:
+                one.labels.append(
+                    f"would {', '.join(sorted(reviewed))}: {len(origins)} of {settings.quorum_origins} trusted origins"
+                )
+
+
+def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> None:
+    """An untrusted memory that says otherwise than a trusted one is contested; who agrees is counted."""
+    trusted = [one for one in vetted if one.trusted and not one.withheld]
+    untrusted = [one for one in vetted if not one.trusted and not one.withheld]
+    if not trusted or not untrusted or not question:
+        return
+    asked = _tokens(question)
+    for one in untrusted:
+        mine = _tokens(one.record.text)
+        agreeing: set[str] = set()
+        for other in trusted:
+            relation = compare(asked, _tokens(other.record.text), mine).relation
+            if relation == "contradicts":
+                one.contested_by.append(other.record)
+            elif relation == "agrees":
+                agreeing.add(other.origin_key)
+        one.supporters = len(agreeing)
+        if one.contested_by:
+            one.doubtful = True
+            reason = f"contradiction: {one.contested_by[0].id}, which is trusted, says otherwise"
+            one.mark(policy.recall.contradiction.decision, reason)
+
+
+def _apply_own_rules(policy: Policy, question: str, vetted: Sequence[Vetted]) -> None:
+    rules = [rule for rule in policy.rules if isinstance(rule, RecallRule)]
+    if not rules:
+        return
+    for one in vetted:
+        record = one.record
+        facts = Facts(
+            text=record.text, kind=record.kind, channel=record.origin.channel, trust=one.trust, tags=record.tags,
+            effects=one.marks.effects, question=question,
+        )  # fmt: skip
+        for rule in rules:
+            if apply_rule(rule, facts) is not None:
+                handling = Handling.WITHHOLD if rule.decision == "withhold" else Handling.WARN
+                one.mark(handling, f"{rule.id}: {rule.reason}")
+
+
+def _apply_outside_rules(
+    guard: Guard, policy: Policy, question: str, vetted: Sequence[Vetted], seconds_left: float
+) -> None:
+    """Rules of other packages share the time that is left; one that fails withholds what is not trusted."""
+    rules = guard.outside.recall
+    if not rules:
+        return
+    recalled = tuple(
+        Recalled(record=one.record, marks=one.marks, trust=one.trust, trusted=one.trusted) for one in vetted
+    )
+    by_id = {one.record.id: one for one in vetted}
+    for rule in rules:
+        share = max(seconds_left / len(rules), 0.001)
+        answer = run_bounded(rule.id, partial(_check, rule, question, recalled), timeout_seconds=share)
+        if isinstance(answer, Finding):
+            for one in vetted:
+                handling = policy.recall.consensus.on_contested if one.trusted else Handling.WITHHOLD
+                one.mark(handling, f"{answer.rule}: {answer.reason}")
+            continue
+        for found in answer:
+            if found.memory_id in by_id:
+                handling = Handling.WITHHOLD if found.withhold else Handling.WARN
+                by_id[found.memory_id].mark(handling, f"{rule.id}: {found.finding.reason}")
+
+
+def _check(rule: RecallPhaseRule, question: str, recalled: Sequence[Recalled]) -> list[RecallFinding]:
+    return list(rule.check(question, recalled))
+
+
+def _labels(policy: Policy, one: Vetted) -> list[str]:
+    labels: list[str] = []
+    if not one.trusted and policy.recall.label_untrusted:
+        trusted = f"{one.supporters} trusted origin{'' if one.supporters == 1 else 's'} agree"
+        labels.append(f"{UNVERIFIED}, from {one.record.origin.label()}; {trusted}")
+        if one.marks.directives:
+            labels.append("contains instructions" + (", hidden here" if policy.recall.mask_directives else ""))
+        if not one.marks.english:
+            labels.append("not in English: its content could not be screened")
+        rules = dict.fromkeys(found.rule for found in one.marks.findings)
+        labels += [f"screening noticed {rule}" for rule in rules]
+    if one.marks.review is Review.RELEASED:
+        labels.append("released from quarantine by a person")
+    if one.handling is Handling.WARN:
+        labels += one.reasons
+    elif not policy.enforced:
+        labels += [f"would be withheld: {reason}" for reason in one.reasons]
+    return labels + one.labels
+
+
+@lru_cache(maxsize=512)
+def _tokens(text: str) -> ClaimTokens:
+    return claim_tokens(text)
+
+
+__all__ = ["HIDDEN", "Vetted", "Vetting", "vet", "withheld_view"]
