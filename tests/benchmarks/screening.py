@@ -46,7 +46,7 @@ def families(found: Screening) -> set[RuleFamily]:
 
 def payload_line(one: dict[str, Any], lines_seen: Counter[str]) -> str | None:
     """The injected line of a BIPIA record: the first or the last one, or between them the one that no other mail has."""
-    lines = [line.strip() for line in one["text"].split("\n") if line.strip()]
+    lines: list[str] = [line.strip() for line in one["text"].split("\n") if line.strip()]
     if one["position"] != "middle":
         return lines[0 if one["position"] == "start" else -1]
     # The mails themselves are cut and rewritten between records, so a tie goes to what ends like a sentence.

@@ -18,38 +18,73 @@ _AFTER_QUESTION = re.compile(r"\?[\"')\]]{0,2}[ \t]{1,4}([^\n?]{6,160})")
 _TOKEN = re.compile(r"\S+")
 _CONNECTIVE = re.compile(r"\b(?:since|because|if|when|whenever|as|given|once|where|wherever|due|after|upon)\b")
 _CONSEQUENCE = re.compile(
-    r"\b(?:must|need(?:s)? to|have to|has to|should|means? that|always|required|opposite|revers|instead|ignore|therefore)"
+    r"\b(?:must|need(?:s)? to|have to|has to|should|means? that|always|required|opposite|revers|instead|ignore"
+    r"|therefore)"
 )
 
 _SENTENCE = re.compile(r"[^.!?\n]{1,500}(?:[.!?](?=\S)[^.!?\n]{0,300}){0,6}")
 _PRESENCE = re.compile(
-    r"\b(?:there (?:is|are)|(?:is|are) (?:present|included|mentioned|found|seen|detected)|contains?|containing|mentions?|includes?"
+    r"\b(?:there (?:is|are)|(?:is|are) (?:present|included|mentioned|found|seen|detected)|contains?|containing"
+    r"|mentions?|includes?"
     r"|appears?(?! to\b)|occurs?|shows? up|starts? with|begins? with|ends? with|has the|have the|comes? up|is in the"
     r"|see(?:s)? the|trigger|phrase|keyword|code ?word|token)\b"
 )
 _DUTY = re.compile(
-    r"\b(?:must|need(?:s)? to|should|shall|have to|has to|always|required|means|do|give|take|answer|reply|respond|say|output|return"
+    r"\b(?:must|need(?:s)? to|should|shall|have to|has to|always|required|means|do|give|take|answer|reply|respond|say"
+    r"|output|return"
     r"|correct (?:action|answer|step|way)|right (?:action|answer))\b"
 )
 _REVERSAL = re.compile(
-    r"\b(?:opposite|revers(?:e|ed|al|ing)|invert(?:ed)?|contrary|negat(?:e|ed|ion)|flip(?:ped)?|wrong answer|false answer"
+    r"\b(?:opposite|revers(?:e|ed|al|ing)|invert(?:ed)?|contrary|negat(?:e|ed|ion)|flip(?:ped)?|wrong answer"
+    r"|false answer"
     r"|incorrect answer|(?:instead of|rather than) (?:the|what|read|answer|load|retriev|query|the|show|select)\w*)\b"
 )
 _DESTRUCTION = re.compile(
-    r"\b(?:delet(?:e|es|ing)|drop|erase|wipe|truncate|purge|destroy|overwrite|remove)\s+(?:all|the|every|any|each|its|their|a"
+    r"\b(?:delet(?:e|es|ing)|drop|erase|wipe|truncate|purge|destroy|overwrite|remove)\s+(?:all|the|every|any|each|its"
+    r"|their|a"
     r"|database|table|record|patient|data|user|file)"
 )
 _INPUT = re.compile(
-    r"\b(?:questions?|quer(?:y|ies)|prompts?|requests?|inputs?|tasks?|instructions?|original answer)\b|[\"'\u201c\u2018]\w"
+    r"\b(?:questions?|quer(?:y|ies)|prompts?|requests?|inputs?|tasks?|instructions?|original answer)\b"
+    r"|[\"'\u201c\u2018]\w"
 )
 
+_REVERSALS = (
+    "opposite",
+    "revers",
+    "invert",
+    "contrary",
+    "negat",
+    "flip",
+    "wrong",
+    "false",
+    "incorrect",
+    "instead",
+    "rather",
+)
+_DESTRUCTIONS = (
+    "delet",
+    "drop",
+    "erase",
+    "wipe",
+    "truncate",
+    "purge",
+    "destroy",
+    "overwrite",
+    "remove",
+    "unlink",
+    "rm",
+)
 _DESTRUCTIVE_CALL = re.compile(
-    r"(?<![\w.])(?:[a-z_]\w{0,40}\.)?(?:delete|drop|erase|remove|truncate|wipe|purge|destroy)(?:_?(?!dup|nan?\b|na\b)[a-z0-9_]{2,40})\s?\("
+    r"(?<![\w.])(?:[a-z_]\w{0,40}\.)?(?:delete|drop|erase|remove|truncate|wipe|purge|destroy)(?!_?(?:dup|nan?\b|col))"
+    r"[a-z0-9_]{2,40}\s?\("
     r"|\b(?:os\.(?:remove|unlink|rmdir)|shutil\.rmtree)\s?\("
-    r"|\bdelete\s+from\s+[\w.\"`]+|\bdrop\s+(?:table|database|schema|collection|index)\b|\btruncate\s+table\b|\brm\s+-[rf]{1,3}\b"
+    r"|\bdelete\s+from\s+[\w.\"`]+|\bdrop\s+(?:table|database|schema|collection|index)\b|\btruncate\s+table\b"
+    r"|\brm\s+-[rf]{1,3}\b"
 )
 _FIELD = re.compile(
-    r"(?:^|\n|[.;|]\s|[\"'{,]\s?)[\"']?(?:question|query|task|request|instruction|goal|user|q)[\"']?\s?:\s{0,3}([^\n]{3,600})",
+    r"(?:^|\n|[.;|]\s|[\"'{,]\s?)[\"']?(?:question|query|task|request|instruction|goal|user"
+    r"|q)[\"']?\s?:\s{0,3}([^\n]{3,600})",
     re.I,
 )
 _NEXT_FIELD = re.compile(
@@ -59,11 +94,14 @@ _FIRST_QUESTION = re.compile(
     r"\b(?:what|which|who|whose|when|where|how|is|are|was|were|did|does|do|has|have|can|could)\b[^.?\n]{4,300}\?"
 )
 _READS = re.compile(
-    r"^[\s\"'(]{0,4}(?:so |and |please )?(?:what|which|who|whose|when|where|how|is|are|was|were|did|does|do|has|have|had|list|find|count"
-    r"|show|tell|get|calculate|name|give|look|check|determine|compute|identify|retrieve|report|can you (?:tell|show|find))\b"
+    r"^[\s\"'(]{0,4}(?:so |and |please )?(?:what|which|who|whose|when|where|how|is|are|was|were|did|does|do|has|have"
+    r"|had|list|find|count"
+    r"|show|tell|get|calculate|name|give|look|check|determine|compute|identify|retrieve|report|can you (?:tell|show"
+    r"|find))\b"
 )
 _CHANGES = re.compile(
-    r"\b(?:delet|remov|drop|eras|wip|truncat|purg|destroy|clear|cancel|clean|uninstall|unsubscrib|reset|revok|discard|get rid"
+    r"\b(?:delet|remov|drop|eras|wip|truncat|purg|destroy|clear|cancel|clean|uninstall|unsubscrib|reset|revok|discard"
+    r"|get rid"
     r"|empty|overwrit|cleanup|take off|unfollow|dislike|unlike|trash|archiv)"
 )
 
@@ -119,9 +157,11 @@ def _ruled(low: str, fragment: str, own: int) -> int | None:
 def conditional_reversal(plain: Plain) -> Finding | None:
     """One sentence: when the input holds something, the reader must do the opposite, or destroy."""
     low = plain.low
-    marks = [match.start() for match in _REVERSAL.finditer(low)] + [
-        match.start() for match in _DESTRUCTION.finditer(low)
-    ]
+    marks: list[int] = []
+    if any(word in low for word in _REVERSALS):
+        marks += [match.start() for match in _REVERSAL.finditer(low)]
+    if any(word in low for word in _DESTRUCTIONS):
+        marks += [match.start() for match in _DESTRUCTION.finditer(low)]
     if not marks or not _CONNECTIVE.search(low):
         return None
     marks.sort()
@@ -149,8 +189,7 @@ def conditional_reversal(plain: Plain) -> Finding | None:
 
 def destructive_mismatch(plain: Plain, question: str | None) -> Finding | None:
     """The question only reads, and what is shown as its solution destroys something."""
-    call = _DESTRUCTIVE_CALL.search(plain.low)
-    if call is None:
+    if not any(word in plain.low for word in _DESTRUCTIONS) or not _DESTRUCTIVE_CALL.search(plain.low):
         return None
     asked = _asked(plain.low) or (question or "").lower()
     if not _READS.match(asked) or _CHANGES.search(asked):

@@ -14,22 +14,24 @@ _CUT = re.compile(
       [\r\n\u2028\u2029]+
     | [.!?\u2026][)\]"'\u201d\u2019*_]{0,3}\s+(?=[A-Z"'\u201c\u2018(\[<*_\-\u2022#{\d])   # the end of a sentence
     | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
-    | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[a-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
+    | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[A-Za-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
     | </?[A-Za-z!|][^<>\n]{0,120}> | <!--+ | --+>                                 # markup
     | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
     | ",\s{0,3}" | "\s{0,3}:\s{0,3}"(?=[A-Za-z]) | [{}]                           # JSON
-    | \s+[\u2022\u2023\u25aa\u00b7*\u2013\u2014\-]+\s+(?=[A-Za-z"'])              # bullets and dashes
+    | (?<=\s)[\u2022\u2023\u25aa\u00b7*\u2013\u2014\-]{1,3}\s+(?=[A-Za-z"'])         # bullets and dashes
     | ;\s+(?=[A-Za-z])
     | (?<=[a-z][:)])\s+(?=[A-Z"'\u201c][a-z]{2})                                  # a label before a sentence
-    | \s{2,}(?=[A-Z])
+    | (?<=\s\s)(?=[A-Z])
     """,
     re.VERBOSE,
 )
 # Inside a line: a capitalised word that may start a clause of its own, and what makes it likely.
 _INNER = re.compile(
-    r"(?<=[^\s.!?:])\s(?=([A-Z][a-z]+)(?:['\u2019](?:s|re))?\s+(?:(?P<strong>your|the|a|an|my|all|each|every|this|that|these|those|any|some"
+    r"(?<=[^\s.!?:])\s(?=([A-Z][a-z]+)(?:['\u2019](?:s|re))?\s+(?:(?P<strong>your|the|a|an|my|all|each|every|this"
+    r"|that|these|those|any|some"
     r"|me|us|them|him|her|it)\b|(?P<loose>in|with|using|to|into|as|for|about|how|why|what|who|whether|if|on|up|down"
-    r"|only|[\"'\u201c\u2018\d])|(?P<be>is|are|was|were|do|does|did|can|could|would|will|many|much|should|has|have|you)\b"
+    r"|only|[\"'\u201c\u2018\d])|(?P<be>is|are|was|were|do|does|did|can|could|would|will|many|much|should|has|have"
+    r"|you)\b"
     r"|(?P<other>\w)))"
 )
 _QUESTION_WORDS = frozenset("What Who Whose Where Why How Which".split())
@@ -84,7 +86,7 @@ def _append(found: list[Clause], plain: Plain, start: int, end: int) -> None:
     stripped = text.lstrip()
     start += len(text) - len(stripped)
     stripped = stripped.rstrip()
-    if stripped:
+    if len(stripped) > 1:
         end = start + len(stripped)
         found.append(Clause(start, end, stripped, plain.low[start:end]))
 

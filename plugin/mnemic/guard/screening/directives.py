@@ -42,7 +42,8 @@ class Directive:
 
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
 _ADVERBS = (
-    r"(?:(?:also|then|now|next|first|second|finally|lastly|afterwards|just|simply|always|never|only|kindly|please|so|and"
+    r"(?:(?:also|then|now|next|first|second|finally|lastly|afterwards|just|simply|always|never|only|kindly|please|so"
+    r"|and"
     r"|or|but|again|instead|quickly|immediately|promptly|quietly|silently|carefully|secretly|automatically|directly"
     r"|further|furthermore|additionally|moreover|still|either|ok|okay|do not|don't|do|not|ever)\b[\s,:]*)"
 )
@@ -50,13 +51,16 @@ _ADVERBS = (
 _LEAD = re.compile(
     r"[\s\"'\u201c\u2018()\[\]{}*_#>\-\u2022\u2013\u2014.,:!/\\=`~+]{0,12}"
     r"(?:(?:\d{1,3}|[a-z]|step \d{1,2})[.):]\s{0,4})?"
-    r"(?:(?:todo|to do|note|notes|p\.?s|important|reminder|attention|action|action required|urgent|warning|task|tip|notice"
+    r"(?:(?:todo|to do|note|notes|p\.?s|important|reminder|attention|action|action required|urgent|warning|task|tip"
+    r"|notice"
     r"|instruction|instructions|hint|next step|fyi|nb|system|hi|hello|hey|dear)\b[^:,.!\n]{0,40}[:,!.]\s{0,4})?"
     rf"{_ADVERBS}{{0,4}}[\"'\u201c\u2018(\[*_]{{0,3}}"
 )
 _LEADING_CLAUSE = re.compile(
-    r"(?:in|if|when|whenever|before|after|as|for|on|at|with|to|once|while|upon|from|regardless|since|because|until|during"
-    r"|by|wherever|unless|instead|rather|according|based|given|without|though|although|where|every|each|throughout|thanks"
+    r"(?:in|if|when|whenever|before|after|as|for|on|at|with|to|once|while|upon|from|regardless|since|because|until"
+    r"|during"
+    r"|by|wherever|unless|instead|rather|according|based|given|without|though|although|where|every|each|throughout"
+    r"|thanks"
     r"|starting|due|whether|following|beyond|besides|apart|in case|next time)\b[^,\n]{2,160},\s{0,4}"
 )
 _VOCATIVE = re.compile(
@@ -73,7 +77,8 @@ _NEXT = re.compile(
     | (?P<into>(?:in|into|with|as|to|up|down|out|back|off|over|through|away|using|via|without|only|like|by)\b)
     | (?P<number>\d|https?:|www\.|[/~$][\w/])
     | (?P<preposition>(?:from|for|on|at|about|against|around|between|before|after|under|upon|within|across)\b)
-    | (?P<plural>[a-z]{2,20}s\s+(?:of|in|with|to|from|by|as|into|for|on|at)\b | \w+\s+(?:of|in|with|to|from|for)\s+(?:your|the|all)\b)
+    | (?P<plural>[a-z]{2,20}s\s+(?:of|in|with|to|from|by|as|into|for|on|at)\b
+        | \w+\s+(?:of|in|with|to|from|for)\s+(?:your|the|all)\b)
     | (?P<other>\w)
     )""",
     re.VERBOSE,
@@ -83,9 +88,13 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|will|would|can|could|may|might|does|did|do|be|been|[a-z]+(?:ies|ed|'s))\b"
 )
 
-_WHO = r"(?:you|we|i|the (?:ai |llm )?(?:agent|assistant|model|reader|bot|system|user|recipient)|assistants?|agents?|ai|it|they|one)"
+_WHO = (
+    r"(?:you|we|i|the (?:ai |llm )?(?:agent|assistant|model|reader|bot|system|user|recipient)|assistants?|agents?"
+    r"|ai|it|they|one)"
+)
 _MODAL = (
-    r"(?:must|should|shall|need to|needs to|have to|has to|ought to|had better|are to|is to|are required to|is required to"
+    r"(?:must|should|shall|need to|needs to|have to|has to|ought to|had better|are to|is to|are required to"
+    r"|is required to"
     r"|are requested to|is requested to|are asked to|are instructed to|is instructed to|are obliged to|are expected to"
     r"|are advised to|are encouraged to|are kindly asked to|can go ahead and|may want to|might want to|will want to)"
 )
@@ -93,27 +102,32 @@ _BETWEEN = (
     r"(?:(?:not|also|then|now|please|kindly|always|never|first|immediately|only|just|next|simply|be sure to)\s+){0,2}"
 )
 _OWNER = (
-    r"(?:(?:the|my|our|your|this|its|his|her) (?:\w+ ){0,2}?(?:owner|user|customer|client|boss|manager|sender|team|management|company|admin"
-    r"|administrator|account holder|reader|recipient|developer|operator|director|ceo|department|office|policy|support)s?"
+    r"(?:(?:the|my|our|your|this|its|his|her) (?:\w+ ){0,2}?(?:owner|user|customer|client|boss|manager|sender|team"
+    r"|management|company|admin"
+    r"|administrator|account holder|reader|recipient|developer|operator|director|ceo|department|office|policy"
+    r"|support)s?"
     r"|management|everyone)"
 )
 # Each names the verb it turns on in the group `v`; the words before it tell the form.
 _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (Form.COMMAND, re.compile(rf"\b(?:please|kindly|pls|plz)\s+{_BETWEEN}(?:do not |don't )?(?P<v>[a-z]+)\b")),
     (Form.DUTY, re.compile(rf"\b{_WHO}\s+{_BETWEEN}{_MODAL}\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
-    (Form.REQUEST, re.compile(rf"\b(?:can|could|would|will|may)\s+you\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
+    (Form.REQUEST, re.compile(rf"\b(?:can|could|would|will)\s+you\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
     (
         Form.REQUEST,
         re.compile(
-            r"\b(?:want|need|would like|'d like|ask|asking|expect|urge|require|instruct|advise|request|invite|beg|like)\s+"
+            r"\b(?:want|need|would like|'d like|ask|asking|expect|urge|require|instruct|advise|request|invite|beg"
+            r"|like)\s+"
             rf"(?:you|the (?:agent|assistant|model|ai|bot))\s+to\s+{_BETWEEN}(?P<v>[a-z]+)\b"
         ),
     ),
+    (Form.REQUEST, re.compile(rf"\bso kind (?:as to|and|to) {_BETWEEN}(?P<v>[a-z]+)\b")),
     (Form.REQUEST, re.compile(r"\b(?:would|do) you mind\s+(?P<v>[a-z]+ing)\b")),
     (
         Form.REQUEST,
         re.compile(
-            r"\b(?:appreciate it|appreciated|grateful|great|good|nice|helpful|best|glad|happy|kind|wonderful|thankful|ideal)"
+            r"\b(?:appreciate it|appreciated|grateful|great|good|nice|helpful|best|glad|happy|kind|wonderful|thankful"
+            r"|ideal)"
             rf"(?: of you)? if you (?:could |can |would |might )?{_BETWEEN}(?P<v>[a-z]+)\b"
         ),
     ),
@@ -124,14 +138,16 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (
         Form.SUGGESTION,
         re.compile(
-            rf"\b(?:remember|don't forget|do not forget|be sure|feel free|try|go ahead and|proceed to|let's|lets|let us)"
+            rf"\b(?:remember|don't forget|do not forget|be sure|feel free|try|go ahead and|proceed to|let's|lets"
+            rf"|let us)"
             rf" (?:to )?{_BETWEEN}(?P<v>[a-z]+)\b"
         ),
     ),
     (
         Form.SUGGESTION,
         re.compile(
-            r"\b(?:best|better|good|wise|advisable|helpful|great|necessary|required|important|essential|mandatory|imperative"
+            r"\b(?:best|better|good|wise|advisable|helpful|great|necessary|required|important|essential|mandatory"
+            r"|imperative"
             r"|crucial|vital|critical|appropriate|recommended|safest|easiest|useful|ideal|prudent|urgent)"
             rf"(?: for you| for the \w+)? to {_BETWEEN}(?P<v>[a-z]+)\b"
         ),
@@ -139,7 +155,8 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (
         Form.SUGGESTION,
         re.compile(
-            r"\b(?:next|first|last|final|remaining|only|correct|right|required|proper|new|main|real|your|best|following) "
+            r"\b(?:next|first|last|final|remaining|only|correct|right|required|proper|new|main|real|your|best"
+            r"|following) "
             r"(?:\w+ )?(?:step|task|action|goal|job|thing|objective|duty|mission|move|assignment|way)s?"
             rf"(?: [a-z]+){{0,4}} (?:is|are|would be|will be) (?:now )?to {_BETWEEN}(?P<v>[a-z]+)\b"
         ),
@@ -147,29 +164,35 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (
         Form.WISH,
         re.compile(
-            rf"\b(?:{_OWNER}|[a-z]+) (?:also |really |usually |always )?(?:prefers?|suggests?|recommends?|advises?|proposes?|requires?"
-            r"|insists? on|asks? for|requests?|demands?|appreciates?|wants|favou?rs?|would like|would prefer|asked for|requested|wanted)"
+            rf"\b(?:{_OWNER}|[a-z]+) (?:also |really |usually |always )?(?:prefers?|suggests?|recommends?|advises?"
+            rf"|proposes?|requires?"
+            r"|insists? on|asks? for|requests?|demands?|appreciates?|wants|favou?rs?|would like|would prefer"
+            r"|asked for|requested|wanted)"
             r" (?P<v>[a-z]+ing)\b(?! (?:to|is|was))"
         ),
     ),
     (
         Form.WISH,
         re.compile(
-            rf"\b{_OWNER} (?:also |really |now )?(?:wants?|wishes|asks?|has asked|asked|expects?|requires?|needs?|instructs?|would like|orders?|tells?)"
+            rf"\b{_OWNER} (?:also |really |now )?(?:wants?|wishes|asks?|has asked|asked|expects?|requires?|needs?"
+            rf"|instructs?|would like|orders?|tells?)"
             rf" (?:for )?(?:you|the (?:agent|assistant|ai|model)) to {_BETWEEN}(?P<v>[a-z]+)\b"
         ),
     ),
     (
         Form.SUGGESTION,
         re.compile(
-            rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|expects?|would like|would love|would prefer) (?:to |that )(?P<v>[a-z]+)\b"
+            rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|expects?|would like|would love"
+            rf"|would prefer) (?:to |that )(?P<v>[a-z]+)\b"
         ),
     ),
     (
         Form.SUGGESTION,
         re.compile(
-            rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|requires?|expects?|needs?|demands?|insists?|would like|has asked|requested)"
-            r" (?:that |for )?(?:the|a|an|all|your|his|her|their|our|every|each)(?: [a-z]+){1,4}? (?:to be |be |is |are |gets? )?(?P<v>[a-z]+(?:ed|en|t))\b"
+            rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|requires?|expects?|needs?|demands?|insists?"
+            rf"|would like|has asked|requested)"
+            r" (?:that |for )?(?:the|a|an|all|your|his|her|their|our|every|each)(?: [a-z]+){1,4}? (?:to be |be |is "
+            r"|are |gets? )?(?P<v>[a-z]+(?:ed|en|t))\b"
         ),
     ),
     (Form.SUGGESTION, re.compile(rf"\b(?:until|unless) you (?:have )?{_BETWEEN}(?P<v>[a-z]+)\b")),
@@ -177,24 +200,29 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
         Form.SUGGESTION,
         re.compile(
             r"\b(?:must|should|shall|has to|have to|needs? to|is to|are to|ought to|is required to|are required to)"
-            r" (?:also |then |now |always |never |not |immediately |first |only )?(?:be |get )(?:\w+ly )?(?P<v>[a-z]+)\b"
+            r" (?:also |then |now |always |never |not |immediately |first |only )?(?:be "
+            r"|get )(?:\w+ly )?(?P<v>[a-z]+)\b"
         ),
     ),
     (
         Form.SUGGESTION,
         re.compile(
-            r"\b(?:answers?|responses?|repl(?:y|ies)|outputs?|assistants?|agents?|models?|readers?|it is (?:required|necessary"
+            r"\b(?:answers?|responses?|repl(?:y|ies)|outputs?|assistants?|agents?|models?|readers?|it is (?:required"
+            r"|necessary"
             r"|important|recommended|essential|mandatory)(?: that)?(?: the)?(?: \w+)?)"
-            r"(?: [a-z]+){0,4} (?:must|should|shall|has to|have to|needs? to|are required to|is required to|is to|are to)"
+            r"(?: [a-z]+){0,4} (?:must|should|shall|has to|have to|needs? to|are required to|is required to|is to"
+            r"|are to)"
             r" (?:also |then |now |always |never |not |immediately |first |only )?(?P<v>[a-z]+)\b"
         ),
     ),
 )
 _STATED = frozenset({Form.DUTY, Form.WISH, Form.SUGGESTION})
+_GERUNDS = frozenset({Form.REQUEST, Form.WISH})
 # Cheap: a clause without one of these words has none of the forms above.
 _HINT = re.compile(
     r"please|kindly|pls|plz|\b(?:you|sure|certain|must|should|shall|to|let's|lets|prefers?|suggests?|recommends?"
-    r"|advises?|proposes?|requires?|demands?|insists?|favou?rs?|appreciates?|likes|wants|needs|asked|requested|requests|be)\b"
+    r"|advises?|proposes?|requires?|demands?|insists?|favou?rs?|appreciates?|likes|wants|needs|asked|requested"
+    r"|requests|be)\b"
 )
 
 
@@ -253,7 +281,9 @@ def _embedded(clause: Clause) -> Directive | None:
         for match in pattern.finditer(clause.low):
             groups = match.groupdict()
             word = groups.get("v") or groups.get("to") or ""
-            base = word if word in VERBS else base_of_gerund(word) or base_of_participle(word)
+            base = word if word in VERBS else base_of_gerund(word) if form in _GERUNDS else None
+            if base is None and (form is Form.SUGGESTION or " if you " in match[0]):
+                base = base_of_participle(word)
             if base is not None and not (form in _STATED and clause.is_question):
                 return Directive(clause, form, base, match.end())
     return None

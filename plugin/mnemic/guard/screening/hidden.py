@@ -21,7 +21,7 @@ _ZERO_WIDTH = re.compile("[\u200b-\u200d\u2060-\u2064\ufeff\u180e\u3164\uffa0]+"
 _LONG_RUN = 8
 _LATIN = re.compile("[A-Za-z]")
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,}={0,2}")
 _HEX = re.compile(r"\b(?:0x)?((?:[0-9a-fA-F]{2}){16,})\b")
 _HEX_PAIRS = re.compile(r"(?:(?:\\x|%|\\u00|0x)[0-9a-fA-F]{2}[ ,]?){12,}")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
@@ -127,6 +127,8 @@ def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
             continue
     for match in _HEX.finditer(text):
         yield match.span(), bytes.fromhex(match[1][:_MOST_DECODED])
+    if not any(mark in text for mark in ("\\x", "%", "\\u00", "0x")):
+        return
     for match in _HEX_PAIRS.finditer(text):
         digits = "".join(re.findall(r"(?:\\x|%|\\u00|0x)([0-9a-fA-F]{2})", match[0][: 4 * _MOST_DECODED]))
         yield match.span(), bytes.fromhex(digits)

@@ -16,7 +16,8 @@ _ENGLISH = STOP_WORDS | frozenset(
 # Function words of ten other languages in Latin letters; words that English has too are left out.
 _FOREIGN = (
     frozenset(
-        """der das und ist nicht mit sie ich wir ihr ein eine einen einem einer auf für von zu dem den des sich auch oder wenn
+        """der das und ist nicht mit sie ich wir ihr ein eine einen einem einer auf für von zu dem den des sich auch oder
+    wenn
     bitte wird sind haben noch nach über bei aus diese dieser alle le la les des une est que qui dans pour pas avec sur
     vous nous je il elle ce cette votre notre mais ou où sont être à au aux du en et el los las una por con para del se
     no lo como más pero su sus sobre este esta tu usted ya muy sin mi di il che è un per non con sono gli della nel
@@ -31,12 +32,15 @@ _FOREIGN = (
 
 MIN_WORDS = 6
 """Shorter pieces have too few words to tell a language."""
-_WORDS_READ = 60
+_CHARACTERS_READ = 400
 
 
 def is_foreign(piece: str) -> bool | None:
     """Whether a piece of text is in another language than English. None: too short, or nothing speaks either way."""
-    words = _WORD.findall(piece.lower())[:_WORDS_READ]
+    piece = piece[:_CHARACTERS_READ]
+    if len(piece) < MIN_WORDS * 2 or (piece.isascii() and piece.count(" ") < MIN_WORDS - 1):
+        return None
+    words = _WORD.findall(piece.lower())
     letters = sum(map(len, words))
     # Scripts without spaces between words: count letters instead.
     other_script = sum(1 for word in words for char in word if char > "\u024f")

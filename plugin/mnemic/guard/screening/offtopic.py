@@ -46,29 +46,37 @@ _EVERYDAY = frozenset(
     "visit click open download reply subscribe unsubscribe update change contact follow read see view".split()
 )
 _OPERAND = re.compile(
-    r"[\w.+-]+@[\w-]+\.[\w.]+|\b[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){3,7}|https?://|\bwww\.|\b[\w-]+\.(?:com|net|org|io|xyz|info|ru|cn|example)\b"
-    r"|\b[\w-]+\.(?:txt|pdf|docx?|xlsx?|csv|json|ya?ml|py|sh|exe|zip|md|html?|png|jpe?g|sql|db|log|env|ini|cfg|pem|key)\b"
-    r"|(?:^|\s)[/~][\w.-]+/[\w./-]+|\b(?:id|nr|no|number|account)[ :#=]{1,2}\w*\d\w*|[\"'\u201c\u2018`][^\"'\u201c\u201d\u2018\u2019`]{2,120}[\"'\u201d\u2019`]"
+    r"[\w.+-]+@[\w-]+\.[\w.]+|\b[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){3,7}|https?://|\bwww\.|\b[\w-]+\.(?:com|net|org|io|xyz"
+    r"|info|ru|cn|example)\b"
+    r"|\b[\w-]+\.(?:txt|pdf|docx?|xlsx?|csv|json|ya?ml|py|sh|exe|zip|md|html?|png|jpe?g|sql|db|log|env|ini|cfg|pem"
+    r"|key)\b"
+    r"|(?:^|\s)[/~][\w.-]+/[\w./-]+|\b(?:id|nr|no|number|account)[ :#=]{1,2}\w*\d\w*"
+    r"|[\"'\u201c\u2018`][^\"'\u201c\u201d\u2018\u2019`]{2,120}[\"'\u201d\u2019`]"
     r"|\+\d[\d ]{7,}"
 )
 _SERVICE = re.compile(
-    r"\b(?:unsubscribe|opt[- ]out|support|feedback|help ?desk|customer (?:service|care)|questions?|preferences|view (?:this|in)|privacy)\b"
+    r"\b(?:unsubscribe|opt[- ]out|support|feedback|help ?desk|customer (?:service|care)|questions?|preferences"
+    r"|view (?:this|in)|privacy)\b"
 )
 
 _QUOTED = re.compile(
-    r"[\"\u201c][^\"\u201d]{0,300}[\"\u201d]|(?<!\w)['\u2018][^\u2019\n]{2,300}?['\u2019](?!\w)|(?:sentence|text|comment|phrase|review|paragraph|words?|code)\s?:.{0,400}"
+    r"[\"\u201c][^\"\u201d]{0,300}[\"\u201d]|(?<!\w)['\u2018][^\u2019\n]{2,300}?['\u2019](?!\w)|(?:sentence|text"
+    r"|comment|phrase|review|paragraph|words?|code)\s?:.{0,400}"
 )
 _CALENDAR = re.compile(
     r"\bthis (?:week|weekend|month|year|morning|evening|season|sentence|comment|text|phrase|review|question)\b"
 )
 _ANAPHORA = re.compile(
-    r"\b(?:it|its|this|that|these|those|them|they|their|he|she|him|her|his|here|above|below|attached|enclosed|such|same|both|i|we|us|our|my|mine)\b|\bi'|\bwe'"
+    r"\b(?:it|its|this|that|these|those|them|they|their|he|she|him|her|his|here|above|below|attached|enclosed|such"
+    r"|same|both|i|we|us|our|my|mine)\b|\bi'|\bwe'"
 )
-_REFERRING = re.compile(
-    r"\b(?:it|that|these|those|them|they|their|he|she|him|her|his|here|there|above|below|attached|we|us|our)\b|\bthis\b(?! \w+ly)"
+_ADDRESSED = re.compile(
+    r"\b(?:you|your|yours|it|that|these|those|them|they|their|he|she|him|her|his|here|there|above|below|attached|we"
+    r"|us|our)\b|\bthis\b(?! \w+ly)"
 )
 _ASKING = re.compile(
-    r"[\W\d]{0,6}(?:(?:so|please|in|at|by|for|on|to|from|of|under|during) )?(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did"
+    r"[\W\d]{0,6}(?:(?:so|please|in|at|by|for|on|to|from|of|under|during) )?(?:what|which|who|whom|whose|when|where"
+    r"|why|how|is|are|was|were|do|does|did"
     r"|can|could|will|would|should|has|have|had)(?:'s|'re|s)?\b"
 )
 _LABELLED = re.compile(r"(?:question|query|q|asked|ask)\s?[:.\"']{1,2}\s*$|^(?:question|query|q)\s?[:.]")
@@ -191,11 +199,7 @@ def stray_questions(clauses: Sequence[Clause], topic: Topic) -> list[Clause]:
     return [
         one
         for one in asked[:_MOST_CANDIDATES]
-        if not (
-            _YOU.search(one.low)
-            or _LINKED.match(one.low)
-            or _REFERRING.search(_CALENDAR.sub("", _QUOTED.sub("", one.low)))
-        )
+        if not (_LINKED.match(one.low) or _ADDRESSED.search(_CALENDAR.sub("", _QUOTED.sub("", one.low))))
         and content_words(one.low)
         and topic.apart(one, similarity=0.35, overlap=0.25)
     ]

@@ -63,7 +63,7 @@ def _is_phone(candidate: str) -> bool:
 def is_card(candidate: str) -> bool:
     """A payment card: 13 to 19 digits, a known issuer, and the check digit of ISO/IEC 7812 (Luhn)."""
     digits = _DIGITS.sub("", candidate)
-    if not 13 <= len(digits) <= 19 or not _ISSUERS.match(digits) or len(set(digits)) < 3:
+    if not 13 <= len(digits) <= 19 or not _ISSUERS.match(digits) or len(set(digits)) < 2:
         return False
     total = 0
     for at, digit in enumerate(reversed(digits)):

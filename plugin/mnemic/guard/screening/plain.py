@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, RUF002 - look-alike letters are what this is about
 """The text as the rules read it: one form for look-alikes and nothing invisible, with the way back to the original."""
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def plain(text: str) -> Plain:
     """Compose compatibility forms (NFKC, character by character), drop what is invisible, undo look-alike letters."""
     if text.isascii():
         return Plain(text=text, low=text.lower(), size=len(text), origins=None)
+    if unicodedata.is_normalized("NFKC", text) and not INVISIBLE.search(text):
+        composed = _without_look_alikes(text)
+        return Plain(text=composed, low=_lower(composed), size=len(text), origins=None)
     kept: list[str] = []
     origins: list[int] = []
     for at, char in enumerate(text):
@@ -69,10 +73,15 @@ def plain(text: str) -> Plain:
             origins.extend([at] * len(form))
     composed = _without_look_alikes("".join(kept))
     same = len(composed) == len(text) and all(before + 1 == after for before, after in pairwise(origins))
-    lowered = composed.lower()
-    if len(lowered) != len(composed):  # a few capitals become two characters, such as İ
-        lowered = "".join(low if len(low := char.lower()) == 1 else char for char in composed)
-    return Plain(text=composed, low=lowered, size=len(text), origins=None if same else origins)
+    return Plain(text=composed, low=_lower(composed), size=len(text), origins=None if same else origins)
+
+
+def _lower(text: str) -> str:
+    """Small letters, as many as there are characters: the few capitals that become two, such as İ, are kept."""
+    low = text.lower()
+    return (
+        low if len(low) == len(text) else "".join(small if len(small := char.lower()) == 1 else char for char in text)
+    )
 
 
 def mixed_words(text: str) -> list[Span]:

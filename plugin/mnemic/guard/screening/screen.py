@@ -167,12 +167,12 @@ class _Reading:
     def _masked(self, findings: Sequence[Finding]) -> tuple[Span, ...]:
         clauses = [one.clause for one in self.directives] + self.stray
         spans = [self.plain.span(one.start, one.end) for one in clauses]
-        spans += [span for finding in findings if finding.rule in LEXICAL - _NOT_MASKED for span in finding.spans]
+        spans += [span for finding in findings if finding.rule in _MASKED for span in finding.spans]
         return hidden.ordered(spans)
 
 
-_NOT_MASKED = frozenset({"destructive-mismatch"})
-"""Rules whose spans are no directive."""
+_MASKED = (LEXICAL - {"destructive-mismatch"}) | {"encoded-payload"}
+"""Rules whose spans say something to the reader."""
 _NEEDS_DIRECTIVES = frozenset(
     {"chat-markup", "offtopic-content", "offtopic-action", "offtopic-question"} | steering.ABOUT_ONE_DIRECTIVE
 )
@@ -196,8 +196,13 @@ def mask(text: str, spans: Sequence[Span], *, placeholder: str = "[instruction-l
 
 
 def redact(text: str, findings: Sequence[Finding]) -> str:
-    """``text`` without what was found, such as credentials: each place becomes ``[redacted: what it was]``."""
-    found = sorted((start, end, finding.detail or finding.rule) for finding in findings for start, end in finding.spans)
+    """``text`` without its credentials and personal data: each becomes ``[redacted: what it was]``."""
+    found = sorted(
+        (start, end, finding.detail or finding.rule)
+        for finding in findings
+        if finding.rule in _REDACTED
+        for start, end in finding.spans
+    )
     pieces: list[str] = []
     last = 0
     for start, end, kind in found:
@@ -206,3 +211,6 @@ def redact(text: str, findings: Sequence[Finding]) -> str:
         last = max(last, end)
     pieces.append(text[last:])
     return "".join(pieces)
+
+
+_REDACTED = frozenset({"secret", "personal-data"})

@@ -7,6 +7,7 @@ known attack's wording.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from mnemic.domain.verdict import Finding
@@ -18,16 +19,21 @@ from mnemic.guard.screening.plain import Plain
 _ANSWERS = r"(?:answers?|respon[sc]es?|repl(?:y|ies)|outputs?|completions?|conclusions?)"
 _YOUR_ANSWER = re.compile(
     rf"\byour (?:[\w'-]+ ){{0,2}}{_ANSWERS}\b"
-    rf"|\b(?:in|into|to|with|of|from|throughout|at|using|for) (?:the|its|all|every|any|each) (?:final |whole |entire |next |own )?"
+    rf"|\b(?:in|into|to|with|of|from|throughout|at|using|for) (?:the|its|all|every|any|each) (?:final |whole |entire "
+    rf"|next |own )?"
     rf"(?:answers?|responses?|outputs?|completions?)\b(?! (?:key|sheet|time|form|code|file|format|device|queue|rate))"
-    rf"|\b(?:all|every|each|any|the|its) (?:your |future |further |following |subsequent |final |assistant'?s? |agent'?s? |model'?s? )?"
+    rf"|\b(?:all|every|each|any|the|its) (?:your |future |further |following |subsequent |final |assistant'?s? "
+    rf"|agent'?s? |model'?s? )?"
     rf"{_ANSWERS} (?:[a-z]+ ){{0,4}}(?:must|should|shall|ha(?:s|ve) to|need to|are to|is to)\b"
     rf"|\b(?:every|each|all|any) {_ANSWERS} (?:that )?(?:you|of yours)\b"
     r"|\b(?:whatever|anything|everything) you (?:say|write|answer|reply|output|tell|generate|produce)\b"
-    r"|\bwhen(?:ever)? (?:you (?:are )?)?(?:summari[sz](?:e|ing)|answer(?:ing)? (?:the|this|any|a|questions?)|generating|paraphrasing)\b"
+    r"|\bwhen(?:ever)? (?:you (?:are )?)?(?:summari[sz](?:e|ing)|answer(?:ing)? (?:the|this|any|a|questions?)"
+    r"|generating|paraphrasing)\b"
     r"|\byour (?:\w+ )?(?:summary|summari[sz]ation|paraphrase|translation of this)\b"
-    r"|\b(?:assistants?|agents?|models?|ai|llms?|chatbots?|bots?) (?:must |should |shall |has to |have to |is to |always |now |will )?"
-    r"(?:only |never |always )?(?:recommends?|mentions?|says?|repl(?:y|ies)|responds?|answers?|promotes?|praises?|advertises?|claims?)\b"
+    r"|\b(?:assistants?|agents?|models?|ai|llms?|chatbots?|bots?) (?:must |should |shall |has to |have to |is to "
+    r"|always |now |will )?"
+    r"(?:only |never |always )?(?:recommends?|mentions?|says?|repl(?:y|ies)|responds?|answers?|promotes?|praises?"
+    r"|advertises?|claims?)\b"
 )
 # Sending an answer along is not shaping it: "send your reply to the office", "thank you for your answer".
 _TRANSPORTS = frozenset(
@@ -36,10 +42,11 @@ _TRANSPORTS = frozenset(
     need attach save fax phone copy note remember collect register file""".split()
 )
 _SENT_ALONG = re.compile(
-    r"\s+(?:us |me |back |in |off |over |to |for |forward to |by )?(?:the |all )?your (?:\w+ )?" + _ANSWERS
+    r"\s+(?:us |me |you |back |in |off |over |to |for |forward |by ){0,2}(?:the |all )?your (?:\w+ )?" + _ANSWERS
 )
 _TO_THE_USER = re.compile(
-    r"^\s+(?:to )?(?:the |your |any )?(?:end )?(?:users?|reader|human|person (?:who|that) asks|whoever asks)\b(?! (?:guide|manual|names?|ids?|list|group|accounts?))"
+    r"^\s+(?:to )?(?:the |your |any )?(?:end )?(?:users?|reader|human|person (?:who|that) asks"
+    r"|whoever asks)\b(?! (?:guide|manual|names?|ids?|list|group|accounts?))"
 )
 _TELLING = frozenset("tell inform notify say advise assure convince persuade warn remind show lie instruct ask".split())
 
@@ -47,11 +54,13 @@ _REPLYING = frozenset(
     "reply respond answer speak write talk translate encode say output communicate encrypt express phrase type".split()
 )
 _MANNER = re.compile(
-    r"^\s+(?:(?:back|everything|all|it|only|entirely|exclusively|solely|always|strictly|purely) ){0,2}(?:in|using|as|only|without|with|like|exclusively|"
+    r"^\s+(?:(?:back|everything|all|it|only|entirely|exclusively|solely|always|strictly|purely) ){0,2}(?:in|using|as"
+    r"|only|without|with|like|exclusively|"
     r"entirely|solely|backwards?|via|through)\b"
 )
 _ANAPHORA = re.compile(
-    r"\b(?:it|its|this|that|these|those|them|they|their|he|she|him|her|his|here|there|above|below|attached|enclosed|mine)\b"
+    r"\b(?:it|its|this|that|these|those|them|they|their|he|she|him|her|his|here|there|above|below|attached|enclosed"
+    r"|mine)\b"
 )
 _PERSONAL = re.compile(r"\b(?:i|me|my|mine|we|us|our|ours)\b|\bi'|\bwe'")
 _CONTENT = re.compile(r"[a-z0-9]{3,}")
@@ -65,54 +74,81 @@ _TRANSFORMS = frozenset(
 )
 _MESSAGE = re.compile(
     r"\byour (?:[\w'-]+ ){0,2}(?:message|text|words?|letters|sentences?|wording|writing)\b"
-    r"|\b(?:letters?|words?|vowels?|consonants?|characters?|spaces|sentences|nouns|verbs) (?:of|in|from) (?:your|the) (?:\w+ )?(?:message|text|answer|reply|response|output|words)\b"
-    r"|\b(?:each|every|all|any) (?:\w+ )?(?:letters?|vowels?|consonants?|characters?|keywords)\b.{0,60}\b(?:with|by|for|to|into|as)\b"
+    r"|\b(?:letters?|words?|vowels?|consonants?|characters?|spaces|sentences|nouns|verbs) (?:of|in|from) (?:your"
+    r"|the) (?:\w+ )?(?:message|text|answer|reply|response|output|words)\b"
+    r"|\b(?:each|every|all|any) (?:\w+ )?(?:letters?|vowels?|consonants?|characters?|keywords)\b.{0,60}\b(?:with|by"
+    r"|for|to|into|as)\b"
 )
 
 _INSTRUCTIONS = re.compile(
-    r"\b(?:your|previous|prior|original|earlier|initial|the user's|user's|the above|hidden|developer|safety|current|these new)"
-    r" (?:[\w-]+ ){0,2}(?:instructions?|prompts?|guidelines|directives?|programming|rules|constraints|restrictions|system message"
+    r"\b(?:your|previous|prior|original|earlier|initial|the user's|user's|the above|hidden|developer|safety|current"
+    r"|these new)"
+    r" (?:[\w-]+ ){0,2}(?:instructions?|prompts?|guidelines|directives?|programming|rules|constraints|restrictions"
+    r"|system message"
     r"|policy|policies|context window|training data|memory)\b"
-    r"|\byour (?:new|actual|real|only|current|main|first|true|original|primary|ultimate|next|sole) (?:\w+ )?(?:tasks?|goals?|objectives?|jobs?|missions?|purpose|role)\b"
-    r"|\byour (?:tasks?|goals?|objective|mission) (?:is|are) (?:now )?to\b|\bsystem prompts?\b|\bhidden (?:rules|instructions|prompt)\b"
-    r"|\b(?:language models?|chat ?bots?|llms?|ai (?:agents?|assistants?|models?|systems?)|virtual assistants?|llm agents?)\b"
-    r"|\btasks? (?:that )?(?:you|i|the user) (?:gave|asked|have been|were|was|are|is)\b|\b(?:you|the (?:agent|assistant)) (?:were|was|have been|has been|are|had been) (?:given|told|instructed|asked|assigned|programmed)\b"
-    r"|\b(?:solve|complete|answer|fulfil|fulfill|finish|do|perform|continue with|resume|working on|work on|stop) (?:the|your|my|this|that|any) (?:\w+ ){0,2}(?:task|query|request)s? (?:that|you|i|above|below|given|before|first|after|of the user|from the user|by the user)?"
-    r"|\bthe user(?:'s)? (?:original |current |initial |real )?(?:task|query|request|goal|question)s?\b|\b(?:new|following|these) instructions (?:in|from|below|instead|carefully|exactly)\b"
+    r"|\byour (?:new|actual|real|only|current|main|first|true|original|primary|ultimate|next|sole) (?:\w+ )?(?:tasks?"
+    r"|goals?|objectives?|jobs?|missions?|purpose|role)\b"
+    r"|\byour (?:tasks?|goals?|objective|mission) (?:is|are) (?:now )?to\b|\bsystem prompts?\b|\bhidden (?:rules"
+    r"|instructions|prompt)\b"
+    r"|\b(?:language models?|chat ?bots?|llms?|ai (?:agents?|assistants?|models?|systems?)|virtual assistants?"
+    r"|llm agents?)\b"
+    r"|\btasks? (?:that )?(?:you|i|the user) (?:gave|asked|have been|were|was|are|is)\b|\b(?:you|the (?:agent"
+    r"|assistant)) (?:were|was|have been|has been|are|had been) (?:given|told|instructed|asked|assigned|programmed)\b"
+    r"|\b(?:solve|complete|answer|fulfil|fulfill|finish|do|perform|continue with|resume|working on|work on"
+    r"|stop) (?:the|your|my|this|that|any) (?:\w+ ){0,2}(?:task|query|request)s? (?:that|you|i|above|below|given"
+    r"|before|first|after|of the user|from the user|by the user)?"
+    r"|\bthe user(?:'s)? (?:original |current |initial |real )?(?:task|query|request|goal|question)s?\b|\b(?:new"
+    r"|following|these) instructions (?:in|from|below|instead|carefully|exactly)\b"
     r"|\b(?:instructions|ones) (?:in|of|from) this (?:paragraph|message|mail|document|text|note)\b"
 )
 # The reader's instructions, not a product's: a manual or an invoice has instructions of its own.
 _OTHERS_RULES = re.compile(
-    r"\b(?:our|the (?:privacy|return|refund|store|airline)|cookie|privacy|store|return|shipping|washing|care|assembly|installation|payment) (?:policy|policies|rules|instructions)\b"
+    r"\b(?:our|the (?:privacy|return|refund|store|airline)|cookie|privacy|store|return|shipping|washing|care|assembly"
+    r"|installation|payment) (?:policy|policies|rules|instructions)\b"
 )
 
 _IGNORING = frozenset(
-    "ignore disregard forget override discard abandon bypass skip neglect dismiss overlook drop overrule circumvent erase suspend".split()
+    """ignore disregard forget override discard abandon bypass skip neglect dismiss overlook drop overrule circumvent
+    erase suspend""".split()
 )
 _TOLD_BEFORE = re.compile(
-    r"^\s+(?:(?:all|any|every|each|everything|anything|the|your|those|these|of|about|completely|entirely|in|what) ){0,4}"
-    r"(?:(?:previous|prior|above|preceding|earlier|original|initial|existing|former|foregoing|current|other|system|safety|past|old|given|hidden)"
-    r"[\s,]+(?:and )?){0,3}(?:\w+ ){0,2}?(?:instructions?|prompts?|guidelines?|directives?|rules|commands?|orders|tasks?|constraints|restrictions|context|programming"
+    r"^\s+(?:(?:all|any|every|each|everything|anything|the|your|those|these|of|about|completely|entirely|in"
+    r"|what) ){0,4}"
+    r"(?:(?:previous|prior|above|preceding|earlier|original|initial|existing|former|foregoing|current|other|system"
+    r"|safety|past|old|given|hidden)"
+    r"[\s,]+(?:and )?){0,3}(?:\w+ ){0,2}?(?:instructions?|prompts?|guidelines?|directives?|rules|commands?|orders"
+    r"|tasks?|constraints|restrictions|context|programming"
     r"|directions|polic(?:y|ies)|safety checks?|checks|training|objectives?|goals?)\b"
-    r"|^\s+(?:all|everything|anything|what|whatever)(?: that| which)? (?:(?:is |was |comes |came |stands |written |said )?(?:above|before|prior|previously|so far|until now|earlier)|you(?:'ve| have| were| had| are| learned| know))"
-    r"|^\s+(?:all |everything )?(?:the )?(?:above|previous|preceding)(?= (?:and|then|instead|text and)\b|[\s.,!:;]*$|[,.!:;])"
+    r"|^\s+(?:all|everything|anything|what|whatever)(?: that| which)? (?:(?:is |was |comes |came |stands |written "
+    r"|said )?(?:above|before|prior|previously|so far|until now|earlier)|you(?:'ve| have| were| had| are| learned"
+    r"| know))"
+    r"|^\s+(?:all |everything )?(?:the )?(?:above|previous|preceding)(?= (?:and|then|instead|text and)\b|[\s.,!:;]*$"
+    r"|[,.!:;])"
 )
 
 _ROLE = re.compile(
-    r"\byou(?: are|'re|r role is| will be| will act as| must act as| act as)(?: now| still| currently)? (?:a|an|the|my|our)?\s?((?:[\w-]+,? ){0,5}?)(?:(?:language )?models?|assistant|agent|ai|bot|chatbot|llm|gpt)\b"
-    r"|\byou are now (?:an?|the|in|dan|free|unrestricted|operating|jailbroken)\b(?! (?:member|customer|subscriber|part|position))"
-    r"|\b(?:act|behave|respond|answer) as (?:if you (?:are|were) )?(?:an? |the )?(?:\w+ ){0,2}(?:ai|model|assistant|agent|bot|llm|hacker|system)\b"
-    r"|\bpretend (?:that )?(?:you(?:'re| are| were)|to be)\b|\b(?:developer|debug|admin|god|jailbreak|dan) mode (?:is )?(?:on|enabled|activated|active|now)\b"
+    r"\byou(?: are|'re|r role is| will be| will act as| must act as| act as)(?: now| still| currently)? (?:a|an|the"
+    r"|my|our)?\s?((?:[\w-]+,? ){0,5}?)(?:(?:language )?models?|assistant|agent|ai|bot|chatbot|llm|gpt)\b"
+    r"|\byou are now (?:an?|the|in|dan|free|unrestricted|operating|jailbroken)\b(?! (?:member|customer|subscriber"
+    r"|part|position))"
+    r"|\b(?:act|behave|respond|answer) as (?:if you (?:are|were) )?(?:an? |the )?(?:\w+ ){0,2}(?:ai|model|assistant"
+    r"|agent|bot|llm|hacker|system)\b"
+    r"|\bpretend (?:that )?(?:you(?:'re| are| were)|to be)\b|\b(?:developer|debug|admin|god|jailbreak"
+    r"|dan) mode (?:is )?(?:on|enabled|activated|active|now)\b"
 )
 _OTHER_TRADES = re.compile(
-    r"\b(?:travel|estate|real|insurance|sales|customs|shop|personal|executive|administrative|research|teaching|dental|medical|legal"
-    r"|booking|ticket|press|support|service|registered|literary|talent|secret|fashion|photo|role|top|laboratory|lab|office|store|free"
+    r"\b(?:travel|estate|real|insurance|sales|customs|shop|personal|executive|administrative|research|teaching|dental"
+    r"|medical|legal"
+    r"|booking|ticket|press|support|service|registered|literary|talent|secret|fashion|photo|role|top|laboratory|lab"
+    r"|office|store|free"
     r"|federal|police|change|permanent|customer|of)\s*$"
 )
 
 _MARKUP = re.compile(
-    r"<\|[a-z_]{3,24}\|>|\[/?inst\]|<</?sys>>|</?(?:system|instructions?|information|important|admin|tool_call|function_calls?|tool_response"
-    r"|system[-_ ](?:message|prompt|reminder)|s|assistant)>|(?:^|\n)\s{0,4}#{1,4}\s?(?:system|instructions?|assistant|response)\s?:"
+    r"<\|[a-z_]{3,24}\|>|\[/?inst\]|<</?sys>>|</?(?:system|instructions?|information|important|admin|tool_call"
+    r"|function_calls?|tool_response"
+    r"|system[-_ ](?:message|prompt|reminder)|s|assistant)>|(?:^|\n)\s{0,4}#{1,4}\s?(?:system|instructions?|assistant"
+    r"|response)\s?:"
     r"|(?:^|\n)\s{0,4}\[?(?:system|developer)(?: (?:message|prompt|notice|instruction|override|note))?\]?\s?:"
 )
 _MARKUP_REACH = 400
@@ -176,10 +212,11 @@ def role_claim(plain: Plain, clauses: Sequence[Clause]) -> Finding | None:
     if "you" not in plain.low and "mode" not in plain.low and " as " not in plain.low and "pretend" not in plain.low:
         return None
     spans = []
+    starts = [one.start for one in clauses]
     for match in _ROLE.finditer(plain.low):
         if not (match[1] and _OTHER_TRADES.search(match[1])):
-            at = next((one for one in clauses if one.start <= match.start() < one.end), None)
-            spans.append(plain.span(at.start, at.end) if at else plain.span(*match.span()))
+            around = clauses[max(0, bisect_right(starts, match.start()) - 1)]
+            spans.append(plain.span(min(around.start, match.start()), max(around.end, match.end())))
     if not spans:
         return None
     return Finding(
@@ -189,15 +226,12 @@ def role_claim(plain: Plain, clauses: Sequence[Clause]) -> Finding | None:
 
 def chat_markup(plain: Plain, directives: Sequence[Directive]) -> Finding | None:
     """Control tags of a chat protocol, shortly before a directive."""
-    spans = [
-        plain.span(match.start(), match.end())
-        for match in _MARKUP.finditer(plain.low)
-        if any(
-            match.end() - 12 <= one.clause.start <= match.end() + _MARKUP_REACH
-            or one.clause.start <= match.start() < one.clause.end
-            for one in directives
-        )
-    ]
+    spans = []
+    ends = [one.clause.end for one in directives]
+    for match in _MARKUP.finditer(plain.low):
+        following = bisect_right(ends, match.start())
+        if following < len(directives) and directives[following].clause.start <= match.end() + _MARKUP_REACH:
+            spans.append(plain.span(*match.span()))
     if not spans:
         return None
     return Finding(

@@ -175,7 +175,7 @@ def base_of_gerund(word: str) -> str | None:
 
 
 def base_of_participle(word: str) -> str | None:
-    """The base verb of a word in -ed, or of a common irregular participle: ``disabled`` → ``disable``, ``sent`` → ``send``."""
+    """The base verb of a word in -ed, or of an irregular one: ``disabled`` → ``disable``, ``sent`` → ``send``."""
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     if not word.endswith("ed") or len(word) < 4:
