@@ -172,8 +172,9 @@ class Memory:
 
         ``filters`` are those of `make_filter`. ``min_score`` 0..1 (default: what measured as relevant);
         ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``render`` says
-        how a hit will be shown, so that the budget counts that. What the guard keeps back is named in ``withheld``; ``origin`` is
-        whoever asks, so that what is concluded from doubtful memories is known for what it is. Raises `InvalidInput`, `StoreUnavailable`.
+        how a hit will be shown, so that the budget counts that. What the guard keeps back is named in ``withheld``;
+        ``origin`` is whoever asks, so that what is concluded from doubtful memories is known for what it is. Raises
+        `InvalidInput`, `StoreUnavailable`.
         """
         from mnemic.services.recall import RecallQuery, recall, show_text
 

@@ -71,7 +71,7 @@ def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:
     """The error for a text that the policy blocks."""
     return GuardRefused(
         f"The policy {verdict.policy} refuses to store it: {'; '.join(verdict.reasons)}.",
-        hint=f"Nothing was stored. Leave out what the reason names ({draft.origin.label()}), or ask whoever keeps the policy.",
+        hint=f"Nothing was stored (origin {draft.origin.label()}). Leave out what the reason names, or change the policy.",
         verdict=verdict,
     )
 
