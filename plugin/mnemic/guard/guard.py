@@ -63,7 +63,12 @@ class Guard:
         fully = fully or origin_class is OriginClass.UNTRUSTED
         untrusted = origin_class is OriginClass.UNTRUSTED
         source = fingerprint(origin_key(policy, record)) if untrusted else 0
-        marks = Marks(taints=(taint_of(record.origin),), source=source)
+        path = extract_path(record.text)
+        effects = find_effects(record.text) if path is None else path.effects
+        marks = Marks(
+            taints=(taint_of(record.origin),), source=source, path=None if path is None else path.to_dict(),
+            effects=tuple(sorted(effects)),
+        )  # fmt: skip
         if not policy.write.enabled:
             return replace(marks, screened=Screened.BRIEFLY)
         if len(record.text) > policy.write.max_chars:
@@ -72,8 +77,6 @@ class Guard:
         text = screened_text(record)
         rules = None if fully else self._rules_for(policy, origin_class)
         screening = screen(text, rules=rules, embed=self._embed)
-        path = extract_path(record.text)
-        effects = find_effects(record.text) if path is None else path.effects
         own = tuple(self._own_findings(policy, record, effects))
         limit = len(record.text)
         return replace(
@@ -81,8 +84,6 @@ class Guard:
             screened=Screened.FULLY if fully else Screened.BRIEFLY,
             findings=(*marks.findings, *(_inside(finding, limit) for finding in screening.findings), *own),
             directives=screening.directives,
-            path=None if path is None else path.to_dict(),
-            effects=tuple(sorted(effects)),
             english=screening.english,
         )
 
