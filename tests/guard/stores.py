@@ -30,9 +30,9 @@ def open_guarded(folder: Path, policy: str = "default", **settings: Any) -> Memo
 
 
 CONSENSUS_ALONE = """
-    write: {enabled: false}
-    recall:
-      consensus: {on_contested: withhold, single_origin: withhold}
+write: {enabled: false}
+recall:
+  consensus: {on_contested: withhold, single_origin: withhold}
 """
 """What the consensus does by itself: no rule has seen the texts before."""
 

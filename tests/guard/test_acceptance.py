@@ -80,7 +80,7 @@ async def test_a3_lessons_break_the_cycle_and_yield_to_trusted_origins_and_leave
 
 
 async def test_a3_a_legitimate_delete_of_two_trusted_origins_passes_where_the_policy_allows_it(tmp_path: Path) -> None:
-    text = CONSENSUS_ALONE + "      effects: {allow: [delete], review: [], quorum_origins: 2}\n"
+    text = CONSENSUS_ALONE + "  effects: {allow: [delete], review: [], quorum_origins: 2}\n"
     async with open_guarded(tmp_path, policy_file(tmp_path, text)) as memory:
         for query in plan_queries(10, poisoned=1, seed=15):
             await ask(memory, query, "shop")

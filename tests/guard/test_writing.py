@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import mnemic
 from mnemic import Channel, NewMemory, Origin
 from mnemic.domain.marks import GuardAction, Review
 from mnemic.domain.memory import Outcome, Status
@@ -47,7 +47,7 @@ async def test_released_memories_are_byte_for_byte_what_was_written(tmp_path: Pa
         before = await memory.get(id)
         assert await memory.guard.release([id], reason="a quotation") == (id,)
         after = await memory.get(id)
-        assert after == mnemic.MemoryRecord(**{**_fields(before), "status": Status.ACTIVE})
+        assert after == replace(before, status=Status.ACTIVE)
         assert after.text == text
         (hit,) = (await memory.recall("previous instructions question", min_score=0)).hits
         assert hit.standing is not None
@@ -244,7 +244,3 @@ async def test_erasing_leaves_nothing_of_what_the_guard_knew(tmp_path: Path) -> 
         assert (await memory.erase([id])).scrubbed
     for file in (tmp_path / "home").rglob("*"):
         assert not file.is_file() or b"xylophonecanary" not in file.read_bytes(), file
-
-
-def _fields(record: mnemic.MemoryRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}

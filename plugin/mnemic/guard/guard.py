@@ -13,6 +13,7 @@ from mnemic.domain.text import fingerprint
 from mnemic.domain.verdict import Decision, Finding, Judged, Span, Verdict, strictest
 from mnemic.guard.bounded import run_bounded
 from mnemic.guard.effects import find_effects
+from mnemic.guard.judge import ModelJudge
 from mnemic.guard.paths import Path, extract_path
 from mnemic.guard.policy import OriginClass, Policy, class_of, decide, decide_rule, origin_key, trust_of
 from mnemic.guard.policy.applying import Facts, apply_rule
@@ -44,11 +45,12 @@ class Guard:
 
     def __init__(
         self, policy: Callable[[], Policy], *, embed: Callable[[Sequence[str]], Vectors] | None = None,
-        outside: OutsideRules | None = None,
+        outside: OutsideRules | None = None, model_judge: ModelJudge | None = None,
     ) -> None:  # fmt: skip
         self._policy = policy
         self._embed = embed
         self.outside = outside or OutsideRules()
+        self.model_judge = model_judge
         # Replaced as a whole, never changed: other threads read it.
         self._telling: dict[tuple[str, OriginClass], frozenset[str]] = {}
 

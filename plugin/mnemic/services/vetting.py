@@ -47,6 +47,7 @@ class Vetted:
     labels: list[str] = field(default_factory=list)
     contested_by: list[MemoryRecord] = field(default_factory=list)
     supporters: int = 0
+    contested: bool = False
     rejected: bool = False
     doubtful: bool = False
 
@@ -55,6 +56,17 @@ class Vetted:
         if handling.strictness > self.handling.strictness:
             self.handling = handling
         self.reasons.append(reason)
+
+    def settle(self, *, keep: bool, reason: str) -> None:
+        """What a model has said about a contested memory."""
+        self.contested = self.doubtful = False
+        self.handling = Handling.ALLOW if keep else Handling.WITHHOLD
+        self.rejected = not keep
+        if keep:
+            self.reasons.clear()
+            self.labels.append(reason)
+        else:
+            self.reasons.append(reason)
 
     @property
     def withheld(self) -> bool:
@@ -70,17 +82,6 @@ class Vetting:
     heeded: tuple[LessonId, ...] = ()
     learnt: tuple[Lesson, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def standing(self, policy: Policy, one: Vetted) -> Standing:
-        """What to know about a delivered memory."""
-        mask = policy.recall.mask_directives and not one.trusted and policy.enforced
-        return Standing(
-            trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
-            supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
-            masked_text=masked_text(one.record, one.marks) if mask else None,
-            masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
-            doubtful=one.doubtful or one.handling is not Handling.ALLOW,
-        )  # fmt: skip
 
 
 def vet(
@@ -115,6 +116,18 @@ def vet(
             one.handling = Handling.ALLOW
         vetting.learnt = ()
     return vetting
+
+
+def standing(policy: Policy, one: Vetted) -> Standing:
+    """What to know about a delivered memory."""
+    mask = policy.recall.mask_directives and not one.trusted and policy.enforced
+    return Standing(
+        trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
+        supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
+        masked_text=masked_text(one.record, one.marks) if mask else None,
+        masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
+        doubtful=one.doubtful or one.handling is not Handling.ALLOW,
+    )  # fmt: skip
 
 
 def withheld_view(one: Vetted) -> Withheld:
@@ -248,7 +261,7 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
         elif verdict.decision == "contested":
             handling = settings.single_origin if single else settings.on_contested
             one.mark(handling, f"contested: {'; '.join(verdict.reasons)}")
-            one.doubtful = True
+            one.contested = one.doubtful = True
     vetting.learnt = tuple(learnt)
 
 
