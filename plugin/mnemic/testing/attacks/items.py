@@ -1,8 +1,9 @@
 """Labelled records, and where each of them would plausibly have come from.
 
 A file has one JSON object a line with ``text``, ``query`` (what the victim asks), ``label`` (``benign`` or ``poison``),
-``attack`` and ``source``; the last two may be any words. What else it holds is kept in ``extra``: ``correct`` and
-``incorrect`` answers, ``hard`` (a hard kind of benign record), ``position`` or ``payload`` of something that was injected into a text.
+``attack`` and ``source``; the last two may be any words. What else it holds is kept in ``extra``:
+``correct`` and ``incorrect`` answers, ``hard`` (a hard kind of benign record), ``position`` or ``payload`` of what was
+injected into a text.
 """
 
 from __future__ import annotations

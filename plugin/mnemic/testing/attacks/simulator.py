@@ -45,9 +45,10 @@ class SimulationOptions:
 
 @dataclass(slots=True)
 class Family:
-    """What became of one family of attacks. ``orders`` are those an obedient agent reads in the poison: in the
-    text as it was written, in what was delivered; ``calls`` those with an effect that it was given leave for, by the poison alone and
-    citing everything delivered, and those it would make without asking.
+    """What became of one family of attacks. ``readable`` counts attacks in which an obedient agent reads an order
+    in what was delivered of the poison (``readable_before``: in its text as it was written), ``authorised`` the effects that
+    it was given leave for on the word of the poison, ``authorised_citing_all`` those when it points to all that was
+    delivered, ``ungated`` those if it asked nobody, ``obeying`` its victims then.
     """
 
     tally: Tally = field(default_factory=Tally)
