@@ -108,3 +108,18 @@ def test_several_effects_get_the_strictest_verdict() -> None:
     assert verdict.decision == "denied"
     assert verdict.effects == {"send", "delete"}
     assert len(verdict.reasons) == 2
+
+
+@pytest.mark.parametrize("action", ["Email the report to bo@x.example", "Please mail it", "Could you post this?"])
+def test_an_action_told_in_words_has_the_effect_of_its_command(action: str) -> None:
+    assert authorise(action, [support("web", trusted=False)], RULES).decision == "denied"
+    assert authorise(action, [], RULES).decision == "denied"
+
+
+def test_a_sentence_whose_command_nobody_knows_waits_for_a_person_when_only_strangers_speak_for_it() -> None:
+    action = "Contact the support desk"
+    assert authorise(action, [support("web", trusted=False)], RULES).decision == "review"
+    assert authorise(action, [support("ana", contested=True)], RULES).decision == "review"
+    assert authorise(action, [support("ana")], RULES).decision == "allowed"
+    assert authorise(action, [support("web", trusted=False)], RULES, by_user=True).decision == "allowed"
+    assert authorise("Search the notes", [support("web", trusted=False)], RULES).decision == "allowed"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnemic import __version__
-from mnemic_mcp.cli import context, guard, memories, models, policy, serve, upkeep
+from mnemic_mcp.cli import bench, context, guard, memories, models, policy, serve, upkeep
 from mnemic_mcp.cli.common import configure_logs
 
 app = typer.Typer(
@@ -54,3 +54,4 @@ app.add_typer(models.app, name="models")
 app.add_typer(context.app, name="context")
 app.add_typer(guard.app, name="guard")
 app.add_typer(policy.app, name="policy")
+app.add_typer(bench.app, name="bench")

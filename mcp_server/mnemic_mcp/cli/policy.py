@@ -1,20 +1,21 @@
-"""Commands over policies: what is wrong with one, what one means, which there are."""
+"""Commands over policies: what is wrong with one, what one means, what it would do, which there are."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnemic.errors import PolicyError
-from mnemic_mcp.cli.common import AsJson, console, fail, print_json, print_table
+from mnemic.errors import MnemicError, PolicyError
+from mnemic_mcp.cli.common import AsJson, console, fail, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from mnemic.guard.policy.explaining import Explanation
     from mnemic.guard.policy.model import Policy
 
-app = typer.Typer(name="policy", help="The guard's policies: check, explain, list.", no_args_is_help=True)
+app = typer.Typer(name="policy", help="The guard's policies: check, explain, test, list.", no_args_is_help=True)
 
 Source = Annotated[
     str, typer.Argument(metavar="FILE|NAME", help="A policy's file, or the name of one that is built in.")
@@ -62,6 +63,52 @@ def explain(source: Source, as_json: AsJson = False) -> None:
         print_json(explanation)
         return
     _print_explanation(explanation)
+
+
+@app.command("test")
+def replay_records(
+    source: Source,
+    data: Annotated[Path, typer.Option("--data", help="Labelled records, JSON Lines, gzipped or not.")],
+    origins: Annotated[
+        Literal["channel", "blind"],
+        typer.Option(help="Benign records come through their own channels, or, blind, all from unknown sites."),
+    ] = "channel",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many records, evenly from all kinds.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a policy would catch of recorded attacks when they are stored, and what it would cost benign memories."""
+    from mnemic.storage.static_embedder import StaticEmbedder
+    from mnemic.testing.attacks import load_items, replay, spread
+
+    policy = _load(source)
+    try:
+        items = spread(load_items(data), limit, seed=7)
+    except MnemicError as error:
+        fail(error)
+    bar, advance = progress_bar("Judging", len(items))
+    with bar:
+        found = replay(
+            items, policy, embed=StaticEmbedder().embed, blind=origins == "blind",
+            progress=lambda done, _: advance(done),
+        )  # fmt: skip
+    if as_json:
+        print_json(found)
+        return
+    if not policy.enforced:
+        typer.echo(f"{policy.name} only watches: this is what it would do.")
+    for title, part in (("Attacks", "families"), ("Benign", "benign")):
+        _print_heading(title)
+        print_table(
+            ("kind", "n", "withheld %", "at most %", "quarantined", "blocked", "redacted", "at recall", "labelled",
+             "masked", "chars masked %", "rules"),
+            [
+                (name, str(row["n"]), f"{row['withheld_percent']:g}", f"{row['withheld_upper_percent']:g}",
+                 *(str(row[column]) for column in ("quarantined", "blocked", "redacted", "withheld_by_own_recall_rules",
+                 "labelled", "masked")), f"{row['masked_chars_percent']:g}",
+                 ", ".join(f"{rule} {count}" for rule, count in row["rules"].items()))
+                for name, row in found[part].items()
+            ],
+        )  # fmt: skip
 
 
 @app.command("list")

@@ -96,6 +96,11 @@ _GIT_PUSH = re.compile(r"\bgit[ ]push\b")
 _WORD = re.compile(r"[^\W\d_]+(?:_?(?:[^\W_]+))*|\d+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z]+")
 _CALL = re.compile(r"\b((?:[A-Za-z_]\w{0,60}\.){0,4}[A-Za-z_]\w{0,60})\((?!s\)|es\))")
+_FIRST_WORD = re.compile(
+    r"(?:^|[.;!?\n])[\s\"'*-]{0,8}(?:(?:please|kindly|then|and|now|also|to|(?:can|could|would|will) you)[ ,]{1,3}){0,3}"
+    r"([a-z]{1,40})\b",
+    re.I,
+)
 _NEGATED = frozenset({"not", "never", "without", "don", "doesn", "didn", "won", "cannot", "dont", "didnt", "t"})
 
 
@@ -195,6 +200,14 @@ def unknown_calls(text: str) -> tuple[str, ...]:
     return tuple(name for name in names if not _call_effects(name) and _READING.isdisjoint(_parts(name)))
 
 
+def _commands_in_words(action: str) -> list[str]:
+    """The first words of the sentences of an action that is told in words: ``Email the report`` commands to email."""
+    head = _plain(action)
+    return [
+        match[1].lower() for match in _FIRST_WORD.finditer(head) if not head.startswith(("(", ".", "_"), match.end())
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
     """A memory that was in the context when an action was proposed.
@@ -242,13 +255,21 @@ def authorise(action: str, supports: Sequence[Support], rules: EffectRules, *, b
 
     An untrusted or contested memory supports nothing. An effect that no trusted memory names is denied; one that is to
     be reviewed and has fewer trusted origins than the quorum waits for a person; what ``rules`` deny stays denied even
-    then. A call about which nothing is known waits for a person. An action without an effect is allowed.
+    then. A call about which nothing is known waits for a person, and so does a sentence with an unknown command when
+    nothing but untrusted or contested memories speak for it. An action without an effect is allowed.
     """
     unknown = () if by_user else unknown_calls(action)
-    verdict = authorise_effects(find_effects(action), supports, rules, by_user=by_user)
-    if not unknown:
+    commands = _commands_in_words(action)
+    effects = find_effects(action) | {_CALL_FORMS[word] for word in commands if word in _CALL_FORMS}
+    verdict = authorise_effects(effects, supports, rules, by_user=by_user)
+    strange = [word for word in commands if word not in _CALL_FORMS and word not in _READING]
+    doubtful = bool(supports) and not any(one.trusted and not one.contested for one in supports)
+    if unknown:
+        reason = f"nothing is known about what {len(unknown)} call(s) of the action do"
+    elif strange and doubtful and not by_user:
+        reason = "nothing is known about what it does, and no trusted memory speaks for it"
+    else:
         return verdict
-    reason = f"nothing is known about what {len(unknown)} call(s) of the action do"
     decision: EffectDecision = "denied" if verdict.decision == "denied" else "review"
     return EffectVerdict(decision=decision, effects=verdict.effects, reasons=(*verdict.reasons, reason))
 

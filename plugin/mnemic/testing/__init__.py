@@ -8,13 +8,17 @@ A contract is a class of tests. Subclass it in your test suite, say how to make 
 
 from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorIndexContract
 from mnemic.testing.fakes import FailingEmbedder, ScriptedModel, SetClock, WordEmbedder, make_record
+from mnemic.testing.obedient import Deeds, ObedientAgent, Order, read_orders
 from mnemic.testing.plans import PlanQuery, PlanRecord, delete_procedures, plan_queries
 from mnemic.testing.providers import check_anthropic, check_openai
 
 __all__ = [
+    "Deeds",
     "EmbedderContract",
     "FailingEmbedder",
     "LedgerContract",
+    "ObedientAgent",
+    "Order",
     "PlanQuery",
     "PlanRecord",
     "ScriptedModel",
@@ -26,4 +30,5 @@ __all__ = [
     "delete_procedures",
     "make_record",
     "plan_queries",
+    "read_orders",
 ]
