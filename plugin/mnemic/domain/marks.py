@@ -51,8 +51,8 @@ class Marks:
 
     ``taints`` are all ways by which it or anything it was drawn from reached us, its own first; rewriting cannot lose them.
     ``directives`` are the ranges of characters that read like instructions. ``path`` is its reasoning path in plain JSON
-    values, ``effects`` the effects that it speaks of. ``english`` is false when the rules for English could not judge it.
-    ``review`` is what a person decided about it.
+    values, ``effects`` those that its steps have, or, of a stranger, that its words speak of. ``english`` is false when the
+    rules for English could not judge it. ``review`` is what a person decided about it.
     ``source`` is a hash of what told its origin apart when it was written.
     """
 

@@ -13,7 +13,7 @@ from typing import Any
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+")
-_PLURAL = re.compile(r"(?<=[^\W\d_]{3})s$")
+_SHORTEST_PLURAL = 3
 
 # Function words of English: they carry no information about which memory is meant.
 STOP_WORDS = frozenset(
@@ -57,7 +57,11 @@ def fingerprint(*parts: str) -> int:
 def shape_words(text: str) -> frozenset[str]:
     """The content words of a text with every number masked: "at 3 pm" and "at 4 pm" have the same shape."""
     words = frozenset(_WORD.findall(_NUMBER.sub("0", text.lower())))
-    return frozenset(_PLURAL.sub("", word) for word in words - STOP_WORDS or words)
+    return frozenset(_singular(word) if word[-1] == "s" else word for word in words - STOP_WORDS or words)
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > _SHORTEST_PLURAL and word[-4:-1].isalpha() else word
 
 
 def near_keys(scope: str, words: frozenset[str]) -> tuple[int, ...]:

@@ -66,7 +66,8 @@ class Guard:
         untrusted = origin_class is OriginClass.UNTRUSTED
         source = fingerprint(origin_key(policy, record)) if untrusted else 0
         path = extract_path(record.text)
-        effects = find_effects(record.text) if path is None else path.effects
+        told = untrusted or fully or bool(policy.rules)
+        effects = path.effects if path is not None else find_effects(record.text) if told else frozenset()
         marks = Marks(
             taints=(taint_of(record.origin),), source=source, path=None if path is None else path.to_dict(),
             effects=tuple(sorted(effects)),

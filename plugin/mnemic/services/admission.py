@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -37,6 +37,16 @@ class Candidate:
     verdict: Verdict
     redacted: tuple[str, ...] = ()
     context: tuple[MemoryId, ...] = ()
+
+
+Resembling = tuple[Neighbour, float]
+"""A memory that says something similar, and the Jaccard overlap of the words of both, 0..1."""
+
+
+def resembling(record: MemoryRecord, neighbours: Sequence[Neighbour]) -> list[Resembling]:
+    """How much each neighbour resembles ``record``."""
+    words = shape_words(record.text)
+    return [(other, jaccard(words, shape_words(other.text))) for other in neighbours]
 
 
 def examine(
@@ -79,7 +89,7 @@ def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:
 
 def admit(
     transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate,
-    neighbours: Sequence[Neighbour],
+    neighbours: Sequence[Resembling],
 ) -> Candidate:  # fmt: skip
     """The candidate with what only the ledger knows: taints of its sources, floods, what its writer had seen.
 
@@ -160,7 +170,7 @@ def context_keys(
     return tuple(named)
 
 
-def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbours: Sequence[Neighbour]) -> Marks:
+def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbours: Sequence[Resembling]) -> Marks:
     """The marks with the taints of what it cites, what it stands in for and what it copies."""
     record, marks = candidate.record, candidate.marks
     sources = list(record.evidence)
@@ -169,29 +179,28 @@ def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbour
         sources.append(record.supersedes)
     keys = [key for key, _ in require(transaction, sources, namespace=record.namespace).values()]
     if not own_word:
-        keys += [other.key for other in _copies(record, neighbours)]
+        keys += [other.key for other in _copies(neighbours)]
     if not keys:
         return marks
     return inherit(marks, *(found.taints for found in transaction.marks(keys).values()))
 
 
-def _copies(record: MemoryRecord, neighbours: Iterable[Neighbour]) -> list[Neighbour]:
-    words = shape_words(record.text)
-    return [other for other in neighbours if jaccard(words, shape_words(other.text)) >= COPY_JACCARD]
+def _copies(neighbours: Sequence[Resembling]) -> list[Neighbour]:
+    return [other for other, similarity in neighbours if similarity >= COPY_JACCARD]
 
 
-def _copy_of_withheld(policy: Policy, candidate: Candidate, neighbours: Sequence[Neighbour]) -> Finding | None:
+def _copy_of_withheld(policy: Policy, candidate: Candidate, neighbours: Sequence[Resembling]) -> Finding | None:
     """A copy of what is in quarantine is not let in by another door; only the user's own word is."""
     if class_in(policy, candidate.marks) is OriginClass.USER:
         return None
-    for other in _copies(candidate.record, neighbours):
+    for other in _copies(neighbours):
         if other.status is Status.QUARANTINED:
             return Finding(rule=LAUNDERING, reason=f"it says the same as {other.id}, which is in quarantine")
     return None
 
 
 def _flooding(
-    transaction: LedgerSnapshot, policy: Policy, candidate: Candidate, neighbours: Sequence[Neighbour]
+    transaction: LedgerSnapshot, policy: Policy, candidate: Candidate, neighbours: Sequence[Resembling]
 ) -> list[Finding]:
     limits = policy.write.flooding
     source = candidate.marks.source
@@ -203,7 +212,7 @@ def _flooding(
         reason = f"its origin has stored {written} memories within {limits.window_minutes} minutes"
         return [Finding(rule=FLOODING, reason=reason)]
     if len(neighbours) >= limits.max_alike:
-        marks = transaction.marks([other.key for other in neighbours])
+        marks = transaction.marks([other.key for other, _ in neighbours])
         alike = sum(found.source == source for found in marks.values())
         if alike >= limits.max_alike:
             return [Finding(rule=FLOODING, reason=f"its origin has stored {alike} nearly identical memories")]

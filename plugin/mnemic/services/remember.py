@@ -22,12 +22,12 @@ from mnemic.domain.memory import (
     Status,
 )
 from mnemic.domain.provenance import Origin
-from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, jaccard, normalise, shape_words
+from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, normalise, shape_words
 from mnemic.domain.validation import MAX_BATCH, MAX_TAGS, check_ids
 from mnemic.errors import GuardRefused, InvalidInput
 from mnemic.guard.policy import Policy
-from mnemic.protocols import LedgerTransaction, Neighbour
-from mnemic.services.admission import Candidate, admit, examine, record_admission, status_of
+from mnemic.protocols import LedgerTransaction
+from mnemic.services.admission import Candidate, Resembling, admit, examine, record_admission, resembling, status_of
 from mnemic.services.backends import Backends, embed_records, require
 
 _MAX_NEAR_DUPLICATES = 3
@@ -88,7 +88,7 @@ def _store(
     draft = candidate.record
     require(transaction, draft.evidence, namespace=draft.namespace)
     untrusted_about = policy.write.enabled and transaction.has_untrusted()
-    neighbours = transaction.neighbours(draft, limit=_NEIGHBOURS_READ, any_kind=untrusted_about)
+    neighbours = resembling(draft, transaction.neighbours(draft, limit=_NEIGHBOURS_READ, any_kind=untrusted_about))
     candidate = admit(transaction, backends, policy, candidate, neighbours)
     status = status_of(candidate)
     twin = _twin_of(transaction, draft, withheld=status is Status.QUARANTINED)
@@ -184,15 +184,16 @@ def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRe
     transaction.supersede(key, by=draft.id, at=draft.recorded_at, valid_to=valid_to, origin=draft.origin)
 
 
-def _near_duplicates(draft: MemoryRecord, neighbours: Sequence[Neighbour]) -> tuple[NearDuplicate, ...]:
+def _near_duplicates(draft: MemoryRecord, neighbours: Sequence[Resembling]) -> tuple[NearDuplicate, ...]:
     """Earlier memories that say almost the same with other numbers or a few other words, most similar first."""
-    words = shape_words(draft.text)
-    if len(words) < _MIN_SHAPE_WORDS:
+    if len(shape_words(draft.text)) < _MIN_SHAPE_WORDS:
         return ()
     near = [
         NearDuplicate(id=other.id, text=other.text, similarity=similarity)
-        for other in neighbours
-        if other.id != draft.supersedes and other.kind is draft.kind and other.status is Status.ACTIVE
-        and (similarity := jaccard(words, shape_words(other.text))) >= NEAR_DUPLICATE_JACCARD
-    ]  # fmt: skip
+        for other, similarity in neighbours
+        if similarity >= NEAR_DUPLICATE_JACCARD
+        and other.id != draft.supersedes
+        and other.kind is draft.kind
+        and other.status is Status.ACTIVE
+    ]
     return tuple(sorted(near, key=lambda other: -other.similarity)[:_MAX_NEAR_DUPLICATES])

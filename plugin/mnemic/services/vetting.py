@@ -40,8 +40,8 @@ class Vetted:
     marks: Marks
     trust: float
     trusted: bool
-    origin_keys: tuple[str, ...]
     path: Path | None
+    origin_keys: tuple[str, ...] = ()
     handling: Handling = Handling.ALLOW
     reasons: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -91,7 +91,12 @@ def vet(
     """Judge ``found``, best first, as a set. Everything is withheld or labelled here; nothing is written."""
     deadline = clock() + policy.recall.deadline_ms / 1000
     marks = snapshot.marks([key for key, _ in found])
-    vetted = [_vetted(snapshot, guard, policy, key, record, marks[key]) for key, record in found]
+    vetted = [_vetted(guard, policy, key, record, marks[key]) for key, record in found]
+    strangers = any(not one.trusted for one in vetted)
+    for one in vetted:
+        # Who said it matters only where memories are compared.
+        if strangers or one.path is not None:
+            one.origin_keys = _origin_keys(snapshot, policy, one.record)
     vetting = Vetting(vetted=vetted)
     for one in vetted:
         _look_at_findings(guard, policy, one)
@@ -135,9 +140,7 @@ def withheld_view(one: Vetted) -> Withheld:
     return Withheld(id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)))
 
 
-def _vetted(
-    snapshot: LedgerSnapshot, guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks
-) -> Vetted:
+def _vetted(guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks) -> Vetted:
     untrusted = class_in(policy, marks) is OriginClass.UNTRUSTED
     wanted = Screened.FULLY if untrusted else Screened.BRIEFLY
     if marks.screened < wanted and policy.write.enabled:
@@ -146,7 +149,7 @@ def _vetted(
         marks = replace(again, taints=marks.taints, review=marks.review)
     return Vetted(
         key=key, record=record, marks=marks, trust=trust_in(policy, marks), trusted=not untrusted,
-        origin_keys=_origin_keys(snapshot, policy, record), path=path_in(marks),
+        path=path_in(marks),
     )  # fmt: skip
 
 
