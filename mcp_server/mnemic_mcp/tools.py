@@ -27,7 +27,7 @@ _MAX_BATCH = 200
 _VERSIONS_SHOWN = 10
 
 Kind = Literal["episodic", "semantic", "procedural", "lesson"]
-ChannelName = Literal["user", "agent", "tool", "web", "file"]
+ChannelName = Literal["user", "agent", "tool", "web", "file", "mail"]
 
 
 class EraseConsent(BaseModel):
@@ -49,7 +49,7 @@ def create_tools(holder: MemoryHolder) -> list[Tool]:
 def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
     async def remember(
         ctx: Context,
-        text: Annotated[str, Field(description="One fact, event or procedure, understandable alone.")],
+        text: Annotated[str, Field(description="One fact, event or procedure, clear by itself.")],
         kind: Annotated[
             Kind | None,
             Field(
@@ -60,7 +60,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
             str | None, Field(description='Path such as "team/ana"; nothing crosses namespaces.')
         ] = None,
         tags: Annotated[list[str] | None, Field(description="Labels to filter by.")] = None,
-        session: Annotated[str | None, Field(description="Conversation it belongs to.")] = None,
+        session: Annotated[str | None, Field(description="Its conversation.")] = None,
         speaker: Annotated[str | None, Field(description="Person whose words these are.")] = None,
         role: Annotated[
             Literal["user", "assistant", "system", "tool"] | None, Field(description="Role of the speaker.")
@@ -68,7 +68,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
         occurred_at: Annotated[
             str | None, Field(description="When it happened, or since when it is true, ISO 8601.")
         ] = None,
-        channel: Annotated[ChannelName | None, Field(description="Whose words, if not yours (agent).")] = None,
+        channel: Annotated[ChannelName | None, Field(description="Whose words, if not yours.")] = None,
         source: Annotated[str | None, Field(description="URL, file or message it is from.")] = None,
         when_to_use: Annotated[
             str | None, Field(description="For procedures: the situation in which it helps.")
@@ -84,8 +84,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
     ) -> Annotated[CallToolResult, views.RememberView]:
         """Store something worth knowing in later conversations: preferences, decisions, facts, outcomes, how-tos.
 
-        Durable when it returns. The same again is counted, not doubled. Near duplicates are named, so that you can
-        supersede what has changed.
+        Durable when it returns. Name the channel of what others wrote. Names near duplicates: supersede what changed.
         """
         first = {
             "text": text, "kind": kind, "namespace": namespace, "tags": tags, "session": session, "speaker": speaker,
@@ -109,7 +108,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         ctx: Context,
         query: Annotated[
             str | None,
-            Field(description="A question in plain words; names and dates help. Without it: the newest."),
+            Field(description="A question in plain words. Without it: the newest."),
         ] = None,
         namespace: Annotated[str | None, Field(description="Where to look.")] = None,
         k: Annotated[int, Field(description="At most this many, 1-100.")] = 10,
@@ -126,7 +125,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         budget_tokens: Annotated[
             int, Field(description="Size limit of the answer, 100-100000.")
         ] = DEFAULT_BUDGET_TOKENS,
-        cursor: Annotated[str | None, Field(description="next_cursor of the answer before, to go on.")] = None,
+        cursor: Annotated[str | None, Field(description="next_cursor of the answer before.")] = None,
         history_of: Annotated[str | None, Field(description="Instead: all versions of this memory.")] = None,
     ) -> Annotated[CallToolResult, views.RecallView]:
         """Find what was remembered, best first, by meaning and words. Use it before answering about anything earlier.

@@ -22,8 +22,7 @@ WITHHELD_TEXT = "[withheld by the guard; a person can read it with `mnemic guard
 class RememberedView(TypedDict):
     id: str
     outcome: str
-    withheld_because: NotRequired[list[str]]
-    redacted: NotRequired[list[str]]
+    note: NotRequired[str]
     confirmations: NotRequired[int]
     superseded: NotRequired[str]
     near_duplicates: NotRequired[list[dict[str, str]]]
@@ -41,8 +40,7 @@ class RecallView(TypedDict):
     next_cursor: NotRequired[str]
     reason: NotRequired[str]
     notes: NotRequired[list[str]]
-    withheld: NotRequired[list[dict[str, Any]]]
-    warnings: NotRequired[list[str]]
+    withheld: NotRequired[list[str]]
 
 
 class ForgetView(TypedDict):
@@ -128,6 +126,17 @@ def render_hit(hit: Hit) -> str:
     return structured if len(structured) > len(text) else text
 
 
+def _withheld(result: RecallResult) -> list[str]:
+    """What was kept back and why, a line each. The texts themselves are not repeated."""
+    return [
+        visible(f"{one.id} · origin {one.origin} · {'; '.join(one.reasons)}") for one in result.withheld[:MAX_WITHHELD]
+    ]
+
+
+def _notes(result: RecallResult) -> list[str]:
+    return [*result.notes, *(f"Warning: {warning}" for warning in result.warnings)]
+
+
 def recall_view(result: RecallResult) -> RecallView:
     view = RecallView(
         memories=[hit_view(hit) for hit in result.hits],
@@ -139,19 +148,15 @@ def recall_view(result: RecallResult) -> RecallView:
         view["next_cursor"] = result.cursor
     if result.reason:
         view["reason"] = result.reason
-    if result.notes:
-        view["notes"] = list(result.notes)
-    if result.warnings:
-        view["warnings"] = list(result.warnings)
+    if notes := _notes(result):
+        view["notes"] = notes
     if result.withheld:
-        view["withheld"] = [
-            {"id": one.id, "origin": one.origin, "reasons": list(one.reasons)} for one in result.withheld[:MAX_WITHHELD]
-        ]
+        view["withheld"] = _withheld(result)
     return view
 
 
 def recall_text(result: RecallResult) -> str:
-    parts = [*result.notes, *(f"Warning: {warning}" for warning in result.warnings)]
+    parts = _notes(result)
     if result.hits:
         count = f"{len(result.hits)} memor{'y' if len(result.hits) == 1 else 'ies'}"
         size = "" if result.tokens is None else f", {result.tokens} tokens ({result.token_counter})"
@@ -161,10 +166,7 @@ def recall_text(result: RecallResult) -> str:
         kept_back = len(result.withheld)
         were = "was" if kept_back == 1 else "were"
         parts.append(f"{kept_back} more {were} found and withheld by the guard; a person can review:")
-        parts += [
-            visible(f"{one.id} · origin {one.origin} · {'; '.join(one.reasons)}")
-            for one in result.withheld[:MAX_WITHHELD]
-        ]
+        parts += _withheld(result)
     if result.reason:
         parts.append(result.reason)
     if result.cursor:
@@ -180,11 +182,8 @@ def remember_view(receipts: Sequence[Remembered]) -> RememberView:
 def remember_text(receipts: Sequence[Remembered]) -> str:
     lines = []
     for receipt, shown in zip(receipts, _shown_near_duplicates(receipts), strict=True):
-        if receipt.redacted:
-            lines.append(f"Taken out before it was stored: {', '.join(receipt.redacted)}.")
+        lines += [note] if (note := _note(receipt)) else []
         if receipt.outcome == "quarantined":
-            lines.append(f"Stored as {receipt.id}, and kept out of recall until a person has reviewed it.")
-            lines += [f"  {visible(reason)}" for reason in _reasons(receipt)]
             continue
         if receipt.outcome == "confirmed":
             times = "once" if receipt.confirmations == 1 else f"{receipt.confirmations} times"
@@ -199,8 +198,15 @@ def remember_text(receipts: Sequence[Remembered]) -> str:
     return "\n".join(lines)
 
 
-def _reasons(receipt: Remembered) -> tuple[str, ...]:
-    return () if receipt.verdict is None else receipt.verdict.reasons
+def _note(receipt: Remembered) -> str:
+    """What the guard did to a text. The payload is not repeated."""
+    parts = []
+    if receipt.redacted:
+        parts.append(f"Taken out before it was stored: {', '.join(receipt.redacted)}.")
+    if receipt.outcome == "quarantined":
+        parts.append(f"Stored as {receipt.id}, and kept out of recall until a person has reviewed it.")
+        parts += [visible(reason) + "." for reason in ([] if receipt.verdict is None else receipt.verdict.reasons)]
+    return " ".join(parts)
 
 
 def record_view(memory: MemoryRecord) -> dict[str, Any]:
@@ -230,10 +236,8 @@ def _shown_near_duplicates(receipts: Sequence[Remembered]) -> list[tuple[NearDup
 
 def _remembered(receipt: Remembered, shown: tuple[NearDuplicate, ...]) -> RememberedView:
     view = RememberedView(id=receipt.id, outcome=receipt.outcome.value)
-    if receipt.outcome == "quarantined":
-        view["withheld_because"] = list(_reasons(receipt))
-    if receipt.redacted:
-        view["redacted"] = list(receipt.redacted)
+    if note := _note(receipt):
+        view["note"] = note
     if receipt.confirmations:
         view["confirmations"] = receipt.confirmations
     if receipt.superseded:

@@ -19,7 +19,7 @@ from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
-    from mnemic.protocols import Embedder
+    from mnemic.protocols import ChatModel, Embedder
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
 
@@ -167,8 +167,9 @@ class OpenMemory:
 
 
 def open_backends(
-    settings: Settings, *, embedder: Embedder | None = None, summarise: Callable[[str, str], str] | None = None
-) -> OpenMemory:
+    settings: Settings, *, embedder: Embedder | None = None, summarise: Callable[[str, str], str] | None = None,
+    model: ChatModel | None = None,
+) -> OpenMemory:  # fmt: skip
     """Open the ledger and wire everything to it. Takes about 0.2 s, most of it for imports; never goes to the network."""
     # Heavy imports happen here and not at the top, so that a server can answer before it opens its memory.
     from mnemic.guard.creation import create_guard
@@ -185,7 +186,7 @@ def open_backends(
     embedder = embedder or create_embedder(settings)
     # Only vectors from a table are fast enough to look at every sentence.
     fast = embedder.embed if embedder.id == StaticEmbedder.id else None
-    guard = create_guard(settings.policy, embed=fast)
+    guard = create_guard(settings.policy, embed=fast, model=model, clock=clock)
     ledger = SqliteLedger(settings.ledger_path, durable=settings.durable)
     try:
         ledger.register_embedder(embedder.id, embedder.dimensions)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class GuardDesk:
     """What the guard withholds, why, and what a person decides about it: ``memory.guard``.
 
-    Ids are those of memories unless said otherwise. Without ``namespace`` the memory's own is meant where one is searched, and
-    none is required where ids are given. Errors as everywhere: `InvalidInput`, `UnknownMemory`, `StoreUnavailable`.
+    Ids are those of memories unless said otherwise. Without ``namespace`` the memory's own is meant where one is searched,
+    and none is required where ids are given. Errors as everywhere: `InvalidInput`, `UnknownMemory`, `StoreUnavailable`.
     """
 
     def __init__(self, memory: Memory, origin: Origin) -> None:

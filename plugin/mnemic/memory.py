@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
-    from mnemic.protocols import Embedder, SessionInfo
+    from mnemic.protocols import ChatModel, Embedder, SessionInfo
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
@@ -86,10 +86,12 @@ class Memory:
     def __init__(
         self, settings: Settings, *, embedder: Embedder | None = None, origin: Origin | None = None,
         summarise: Callable[[str, str], str] | None = None,
+        model: ChatModel | None = None,
     ) -> None:  # fmt: skip
         self.settings = settings
         self._embedder = embedder
         self._summarise = summarise
+        self._model = model
         self._origin = origin or Origin()
         self._open: OpenMemory | None = None
         # One for each event loop: a limiter that two loops share loses wake-ups.
@@ -117,7 +119,9 @@ class Memory:
         def open_once() -> None:
             with self._opening:
                 if self._open is None:
-                    self._open = open_backends(self.settings, embedder=self._embedder, summarise=self._summarise)
+                    self._open = open_backends(
+                        self.settings, embedder=self._embedder, summarise=self._summarise, model=self._model
+                    )
 
         await anyio.to_thread.run_sync(open_once, limiter=self._limiter)
 
@@ -172,8 +176,9 @@ class Memory:
 
         ``filters`` are those of `make_filter`. ``min_score`` 0..1 (default: what measured as relevant);
         ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``render`` says
-        how a hit will be shown, so that the budget counts that. What the guard keeps back is named in ``withheld``; ``origin`` is
-        whoever asks, so that what is concluded from doubtful memories is known for what it is. Raises `InvalidInput`, `StoreUnavailable`.
+        how a hit will be shown, so that the budget counts that. What the guard keeps back is named in ``withheld``;
+        ``origin`` is whoever asks, so that what is concluded from doubtful memories is known for what it is. Raises
+        `InvalidInput`, `StoreUnavailable`.
         """
         from mnemic.services.recall import RecallQuery, recall, show_text
 
@@ -367,11 +372,12 @@ class Memory:
 
 def open_memory(
     home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None,
-    summarise: Callable[[str, str], str] | None = None, **settings: Any,
+    summarise: Callable[[str, str], str] | None = None, model: ChatModel | None = None, **settings: Any,
 ) -> Memory:  # fmt: skip
     """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
 
     ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.
+    ``model`` is a `mnemic.protocols.ChatModel` that the guard asks where its policy says so (``judge.when``).
     ``summarise`` gives a short summary of (a text, what it must keep) for working memory; it may raise, and the telling
     lines of the text serve then, as they do without it. ``settings`` are fields of `Settings`; they go before the
     environment.
@@ -389,7 +395,9 @@ def open_memory(
 
         embedder = LangChainEmbedder(embedder, id=embedder_id)
     home_path = None if home is None else Path(home).expanduser()
-    return Memory(load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise)
+    return Memory(
+        load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model
+    )
 
 
 def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:

@@ -121,7 +121,8 @@ def test_settings_that_are_not_valid_are_named(monkeypatch: pytest.MonkeyPatch) 
     assert "chroma_port" in run("status", fails=True)
 
 
-def test_text_cannot_move_the_cursor_of_a_terminal() -> None:
+def test_text_cannot_move_the_cursor_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMIC_POLICY", "audit-only")
     remember("safe \x1b[2J\x1b[31mred\u202e end")
     for command in (["list"], ["recall", "safe red end"]):
         out = run(*command)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mnemic.domain.lesson import Lesson, LessonStatus
+from mnemic.domain.lesson import Lesson, LessonId, LessonStatus
 from mnemic.guard.consensus import PathRecord, judge
 from mnemic.guard.lessons import distil, judge_with_lessons, learn, triggered, warning
 from mnemic.guard.paths import extract_path
@@ -91,7 +91,7 @@ def test_a3_a_lesson_of_this_request_acts_from_the_next_one_on() -> None:
 
 def test_a3_at_most_four_lessons_are_met_by_one_path() -> None:
     lesson, bad = one_lesson()
-    many = [replace(lesson, id=f"l{n}") for n in range(9)]
+    many = [replace(lesson, id=LessonId(f"l{n}")) for n in range(9)]
     assert len(triggered(bad.path, many, now=NOW)) == 4
 
 
@@ -117,7 +117,7 @@ def test_expired_and_released_lessons_stop_nothing() -> None:
 
 def test_the_same_bad_edges_are_one_lesson_per_namespace() -> None:
     lesson, _ = one_lesson()
-    later = replace(lesson, id="other", expires_at=lesson.expires_at + timedelta(days=1))
+    later = replace(lesson, id=LessonId("other"), expires_at=lesson.expires_at + timedelta(days=1))
     assert learn([lesson], [later]) == (replace(lesson, expires_at=later.expires_at),)
     elsewhere = replace(lesson, namespace=("m",))
     assert learn([lesson], [elsewhere]) == (lesson, elsewhere)

@@ -118,18 +118,18 @@ HOSTILE = [
 def _best(action: Callable[[str], object], text: str) -> float:
     best = float("inf")
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         action(text)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     return best
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_twice_the_hostile_text_takes_about_twice_the_time(piece: str) -> None:
+def test_four_times_the_hostile_text_takes_far_less_than_sixteen_times_the_time(piece: str) -> None:
     whole = piece * (16_000 // len(piece))
-    half = whole[: len(whole) // 2]
+    quarter = whole[: len(whole) // 4]
     for action in (extract_path, find_effects):
-        assert _best(action, whole) < 3.3 * _best(action, half) + 0.002, action
+        assert _best(action, whole) < 9 * _best(action, quarter) + 0.01, action
 
 
 def test_a_text_longer_than_what_is_read_costs_no_more() -> None:

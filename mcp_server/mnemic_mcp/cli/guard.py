@@ -192,7 +192,7 @@ def _print_explanation(found: Explanation) -> None:
     memory, verdict = found.memory, found.verdict
     facts = {
         "id": memory.id, "status": memory.status.value, "origin": memory.origin.label(),
-        "drawn from": ", ".join(taint.channel.value + (" (claimed)" if taint.claimed else "") for taint in found.marks.taints),
+        "drawn from": ", ".join(f"{taint.channel}{' (claimed)' if taint.claimed else ''}" for taint in found.marks.taints),
         "trust": f"{found.trust:.1f}", "policy": verdict.policy,
         "verdict": verdict.decision.value + ("" if verdict.enforced else " (watching only)"),
         "review": found.marks.review.value if found.marks.review else "none yet",

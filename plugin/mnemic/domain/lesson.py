@@ -28,9 +28,9 @@ class Lesson:
     """What to beware of. It is kept apart from memories: never recalled, only consulted.
 
     ``bad_edges`` are the typed edges that only the rejected path had, never empty; ``fingerprint`` is that of their set.
-    ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an attacker, so
-    they are for people and for matching and never go to an agent. ``source`` is the rejected memory; when that is erased,
-    it becomes None and the texts become empty.
+    ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an attacker,
+    so they are for people and for matching and never go to an agent. ``source`` is the rejected memory; when that is
+    erased, it becomes None and the texts become empty.
     """
 
     id: LessonId

@@ -78,8 +78,8 @@ class NewMemory:
     ``namespace`` is a tuple of labels or a string with ``/`` between them. ``occurred_at`` is when it happened;
     ``valid_from`` is since when it has been true (default: ``occurred_at``, else now); both may be ISO 8601 strings.
     ``when_to_use`` says in which situation a procedure helps. ``evidence`` names the memories this one was drawn from.
-    ``supersedes`` names the memory whose place this one takes. ``context`` names memories that the writer had before it: what
-    was doubtful among them decides whether this may be stored as it is.
+    ``supersedes`` names the memory whose place this one takes. ``context`` names memories that the writer had before it:
+    what was doubtful among them decides whether this may be stored as it is.
     """
 
     text: str

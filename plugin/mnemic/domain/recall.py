@@ -53,8 +53,8 @@ class Standing:
 
     ``labels`` say for people and models what to know before using it; none for a trusted memory that nothing speaks against.
     ``supporters`` counts other independent trusted origins that agree. ``contested_by`` names trusted memories that say
-    otherwise. ``masked_text`` is the text with instruction-like parts masked, None when nothing is. ``doubtful`` is true when
-    what is concluded from it should be looked at before it is stored.
+    otherwise. ``masked_text`` is the text with instruction-like parts masked, None when nothing is. ``doubtful`` is true
+    when what is concluded from it should be looked at before it is stored.
     """
 
     trust: float

@@ -25,6 +25,7 @@ AGREES = 0.5
 READ_CHARS = 8_000
 _MAX_ANSWER_WORDS = 12  # more is not an answer but a passage, of which another true passage holds little
 _MAX_EXACT_WORDS = 8
+_MIN_TOPIC_WORDS = 2
 _SPLIT = re.compile(r"(?<=[.!])\s+(?=[A-Z\"'(])|(?<=[?])\s*\n|\n\s*\n")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
@@ -130,6 +131,8 @@ def compare(query: ClaimTokens, trusted: ClaimTokens, untrusted: ClaimTokens) ->
     if not answer or answer <= _VALUELESS or len(answer) > _MAX_ANSWER_WORDS:
         return Claim("unknown")
     said = untrusted.words - asked
+    if len(asked & untrusted.words) < _MIN_TOPIC_WORDS and not (_numbers(answer) and _numbers(said)):
+        return Claim("unknown")  # one word in common is no common topic, unless both give a figure for it
     shared = answer & said
     share = len(shared) / min(len(answer), len(said)) if said else 0.0
     if share < AGREES or _other_numbers(answer, said):

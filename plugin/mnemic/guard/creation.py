@@ -9,14 +9,20 @@ from typing import Any
 
 from mnemic.errors import InvalidInput
 from mnemic.guard.guard import Guard, OutsideRules
+from mnemic.guard.judge import ModelJudge
 from mnemic.guard.policy import KNOWN_RULES
 from mnemic.guard.policy.watching import PolicySource
-from mnemic.protocols import RecallPhaseRule, Vectors, WritePhaseRule
+from mnemic.protocols import ChatModel, Clock, RecallPhaseRule, Vectors, WritePhaseRule
 from mnemic.protocols.rules import RECALL_RULES, WRITE_RULES
 
 
-def create_guard(policy: str, *, embed: Callable[[Sequence[str]], Vectors] | None = None) -> Guard:
+def create_guard(
+    policy: str, *, embed: Callable[[Sequence[str]], Vectors] | None = None, model: ChatModel | None = None,
+    clock: Clock | None = None,
+) -> Guard:  # fmt: skip
     """The guard with a policy that comes with mnemic, by its name, or with the YAML file at a path.
+
+    ``model`` with ``clock`` is asked for its judgement where the policy says so (``judge.when``).
 
     Raises `PolicyError` for a policy that cannot be used, `InvalidInput` for a rule that is none. A file that becomes
     unusable later leaves the last good policy in force.
@@ -25,7 +31,10 @@ def create_guard(policy: str, *, embed: Callable[[Sequence[str]], Vectors] | Non
     known = {*KNOWN_RULES, *(rule.id for rule in outside.write), *(rule.id for rule in outside.recall)}
     is_path = any(sign in policy for sign in "/\\~")
     source = PolicySource(Path(policy).expanduser() if is_path else policy, known_rules=known)
-    return Guard(source.current, embed=embed, outside=outside)
+    judge = None
+    if model is not None and clock is not None:
+        judge = ModelJudge(model, clock, max_calls=source.current().judge.max_calls_per_hour)
+    return Guard(source.current, embed=embed, outside=outside, model_judge=judge)
 
 
 def find_outside_rules() -> OutsideRules:

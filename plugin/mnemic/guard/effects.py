@@ -60,6 +60,10 @@ _IN_CALLS: dict[str, str] = {
     "add": "create", "checkout": "transfer", "charge": "transfer", "sell": "transfer",
     "trade": "transfer", "email": "send", "mail": "send", "block": "disable", "book": "reserve", "order": "reserve",
 }  # fmt: skip
+_IN_SQL = {
+    "delete": "delete", "drop": "delete", "truncate": "delete", "insert": "create", "create": "create",
+    "update": "change", "alter": "change", "grant": "grant", "revoke": "disable",
+}  # fmt: skip
 _READING = frozenset(
     """get list read search find fetch load filter select query lookup look view show describe count sum avg mean max
     min calculate calc compute compare check verify validate convert parse format print len sort group join head tail
@@ -136,6 +140,9 @@ def _parts(identifier: str) -> list[str]:
 
 
 def _call_effects(name: str) -> set[str]:
+    if name.startswith("sql "):
+        # The words of a query are its grammar: "order by" orders nothing.
+        return {effect for word, effect in _IN_SQL.items() if name.startswith(f"sql {word}")}
     return {_CALL_FORMS[part] for part in _parts(name) if part in _CALL_FORMS}
 
 

@@ -13,6 +13,7 @@ from mnemic.domain.text import fingerprint
 from mnemic.domain.verdict import Decision, Finding, Judged, Span, Verdict, strictest
 from mnemic.guard.bounded import run_bounded
 from mnemic.guard.effects import find_effects
+from mnemic.guard.judge import ModelJudge
 from mnemic.guard.paths import Path, extract_path
 from mnemic.guard.policy import OriginClass, Policy, class_of, decide, decide_rule, origin_key, trust_of
 from mnemic.guard.policy.applying import Facts, apply_rule
@@ -44,11 +45,12 @@ class Guard:
 
     def __init__(
         self, policy: Callable[[], Policy], *, embed: Callable[[Sequence[str]], Vectors] | None = None,
-        outside: OutsideRules | None = None,
+        outside: OutsideRules | None = None, model_judge: ModelJudge | None = None,
     ) -> None:  # fmt: skip
         self._policy = policy
         self._embed = embed
         self.outside = outside or OutsideRules()
+        self.model_judge = model_judge
         # Replaced as a whole, never changed: other threads read it.
         self._telling: dict[tuple[str, OriginClass], frozenset[str]] = {}
 
@@ -63,7 +65,12 @@ class Guard:
         fully = fully or origin_class is OriginClass.UNTRUSTED
         untrusted = origin_class is OriginClass.UNTRUSTED
         source = fingerprint(origin_key(policy, record)) if untrusted else 0
-        marks = Marks(taints=(taint_of(record.origin),), source=source)
+        path = extract_path(record.text)
+        effects = find_effects(record.text) if path is None else path.effects
+        marks = Marks(
+            taints=(taint_of(record.origin),), source=source, path=None if path is None else path.to_dict(),
+            effects=tuple(sorted(effects)),
+        )  # fmt: skip
         if not policy.write.enabled:
             return replace(marks, screened=Screened.BRIEFLY)
         if len(record.text) > policy.write.max_chars:
@@ -72,8 +79,6 @@ class Guard:
         text = screened_text(record)
         rules = None if fully else self._rules_for(policy, origin_class)
         screening = screen(text, rules=rules, embed=self._embed)
-        path = extract_path(record.text)
-        effects = find_effects(record.text) if path is None else path.effects
         own = tuple(self._own_findings(policy, record, effects))
         limit = len(record.text)
         return replace(
@@ -81,8 +86,6 @@ class Guard:
             screened=Screened.FULLY if fully else Screened.BRIEFLY,
             findings=(*marks.findings, *(_inside(finding, limit) for finding in screening.findings), *own),
             directives=screening.directives,
-            path=None if path is None else path.to_dict(),
-            effects=tuple(sorted(effects)),
             english=screening.english,
         )
 

@@ -59,7 +59,7 @@ class GuardWriter(GuardReader, Protocol):
         ...
 
     def put_lesson(self, lesson: Lesson) -> bool:
-        """Keep a lesson; whether it is new. One with the same fingerprint in its namespace stays as it is and lives longer."""
+        """Keep a lesson; whether it is new. One with the same fingerprint in its namespace stays, and lives longer."""
         ...
 
     def replace_lesson(self, lesson: Lesson) -> None:

@@ -12,6 +12,7 @@ from mnemic.domain.text import jaccard, shape_words
 from mnemic.domain.verdict import Decision, Finding, Verdict
 from mnemic.errors import GuardRefused
 from mnemic.guard.guard import class_in, inherit, path_in, redacted_text
+from mnemic.guard.lessons import triggered
 from mnemic.guard.policy import OriginClass, Policy
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Neighbour
 from mnemic.services.backends import Backends, require
@@ -71,7 +72,7 @@ def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:
     """The error for a text that the policy blocks."""
     return GuardRefused(
         f"The policy {verdict.policy} refuses to store it: {'; '.join(verdict.reasons)}.",
-        hint=f"Nothing was stored. Leave out what the reason names ({draft.origin.label()}), or ask whoever keeps the policy.",
+        hint=f"Nothing was stored (origin {draft.origin.label()}). Leave out what the reason names, or change the policy.",
         verdict=verdict,
     )
 
@@ -91,6 +92,7 @@ def admit(
         *_flooding(transaction, policy, candidate, neighbours),
         *_laundering(transaction, backends, policy, candidate, marks),
     ]
+    further += _lessons(transaction, policy, candidate, marks)
     copied = _copy_of_withheld(policy, candidate, neighbours)
     if copied is not None:
         further.append(copied)
@@ -206,6 +208,21 @@ def _flooding(
         if alike >= limits.max_alike:
             return [Finding(rule=FLOODING, reason=f"its origin has stored {alike} nearly identical memories")]
     return []
+
+
+def _lessons(transaction: LedgerSnapshot, policy: Policy, candidate: Candidate, marks: Marks) -> list[Finding]:
+    """What does as a rejected memory did does not become a precedent by being written down again."""
+    path = path_in(marks)
+    settings = policy.recall.lessons
+    if path is None or not settings.enabled or class_in(policy, marks) is OriginClass.USER:
+        return []
+    allowed = set(policy.recall.effects.allow)
+    if path.effects and path.effects <= allowed:
+        return []
+    record = candidate.record
+    known = transaction.lessons(record.namespace)
+    met = triggered(path, known, now=record.recorded_at, limit=1) if known else ()
+    return [Finding(rule=LAUNDERING, reason=f"it does what {lesson.id} warns of") for lesson in met]
 
 
 def _laundering(

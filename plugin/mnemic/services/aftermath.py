@@ -22,7 +22,7 @@ _RENEW_AFTER = timedelta(minutes=20)
 
 
 def note_vetting(
-    backends: Backends, policy: Policy, vettings: Sequence[Vetting], *, delivered: Sequence[RowKey], question: str,
+    backends: Backends, policy: Policy, vettings: Sequence[Vetting], *, delivered: Sequence[Vetted], question: str,
     session: str | None, origin: Origin, now: datetime,
 ) -> None:  # fmt: skip
     """Keep what has to be known later. Almost always that is nothing, and then nothing is written.
@@ -31,12 +31,11 @@ def note_vetting(
     """
     vetted = [one for vetting in vettings for one in vetting.vetted]
     contexts = context_keys(backends, connection=origin.connection, session=session, task=origin.task)
-    out = set(delivered)
-    untrusted = [one.key for one in vetted if one.key in out and not one.trusted]
+    untrusted = [one.key for one in delivered if not one.trusted]
     backends.deliveries.note(contexts, untrusted, now=now)
     if not policy.enforced:
         return
-    doubtful = [one.key for one in vetted if one.doubtful or (one.withheld and not one.trusted)]
+    doubtful = [one.key for one in delivered if one.doubtful]
     rejected = [one for one in vetted if one.rejected]
     learnt = [lesson for vetting in vettings for lesson in vetting.learnt]
     heeded = tuple(dict.fromkeys(id for vetting in vettings for id in vetting.heeded))

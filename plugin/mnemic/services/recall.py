@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ from mnemic.retrieval.packing import Render, decode_cursor, encode_cursor, pack
 from mnemic.retrieval.question import Question, parse_question
 from mnemic.services.aftermath import note_vetting
 from mnemic.services.backends import Backends
-from mnemic.services.vetting import Vetting, vet, withheld_view
+from mnemic.services.judging import consult_model
+from mnemic.services.vetting import Vetted, Vetting, standing, vet, withheld_view
 
 CANDIDATES_PER_CHANNEL = 100
 MAX_K = 100
@@ -79,11 +81,11 @@ class _Ranking(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """What is delivered of a ranking; ``end`` is whether the ranking ends here."""
+    """The part of a ranking that was judged, up to the last memory that is delivered; ``end``: the ranking ends here."""
 
-    found: list[_Found]
+    judged: list[tuple[_Found, Vetted]]
     end: bool
-    vetting: list[Vetting]
+    vettings: list[Vetting]
 
 
 def show_text(hit: Hit) -> str:
@@ -105,68 +107,62 @@ def recall(
     notes: list[str] = []
     asked = _understand(backends, query, notes) if query.text else None
     policy = backends.guard.policy
+    now = query.filter.now or backends.clock.now()
     with backends.ledger.snapshot() as snapshot:
         ranking = _newest(snapshot, query, skip) if asked is None else _ranked(backends, snapshot, query, asked, skip)
-        page = _page(backends, snapshot, policy, query, ranking)
-    hits = [found.hit for found in page.found]
+        page = _page(backends, snapshot, policy, query, ranking, now)
+    # Outside the snapshot: a model may take its time.
+    notes += consult_model(backends, policy, query.text, [one for _, one in page.judged])
+    passed = [(found, one) for found, one in page.judged if not one.withheld][: query.k]
+    hits = [replace(found.hit, standing=standing(policy, one)) for found, one in passed]
     packed, tokens = pack(hits, query.budget_tokens, render, backends.token_counter)
     more = packed and not (page.end and len(packed) == len(hits))
-    delivered = page.found[: len(packed)]
+    delivered = passed[: len(packed)]
     note_vetting(
-        backends, policy, page.vetting, delivered=[found.key for found in delivered], question=query.text,
-        session=query.filter.session, origin=origin, now=query.filter.now or backends.clock.now(),
+        backends, policy, page.vettings, delivered=[one for _, one in delivered], question=query.text,
+        session=query.filter.session, origin=origin, now=now,
     )  # fmt: skip
-    withheld = [withheld_view(one) for vetting in page.vetting for one in vetting.vetted if one.withheld]
+    withheld = [withheld_view(one) for _, one in page.judged if one.withheld]
     reason = ranking.reason if not withheld else "Everything that was found is withheld by the guard."
     return RecallResult(
         hits=tuple(packed),
         considered=ranking.considered,
         tokens=tokens,
         token_counter=backends.token_counter.name,
-        cursor=encode_cursor(query.identity(), delivered[-1].place) if more else None,
+        cursor=encode_cursor(query.identity(), delivered[-1][0].place) if more else None,
         reason=None if packed else reason,
-        notes=(*notes, *(note for vetting in page.vetting for note in vetting.notes)),
+        notes=(*notes, *(note for vetting in page.vettings for note in vetting.notes)),
         withheld=tuple(withheld),
-        warnings=tuple(dict.fromkeys(warning for vetting in page.vetting for warning in vetting.warnings)),
+        warnings=tuple(dict.fromkeys(warning for vetting in page.vettings for warning in vetting.warnings)),
     )
 
 
-def _page(backends: Backends, snapshot: LedgerSnapshot, policy: Policy, query: RecallQuery, ranking: _Ranking) -> _Page:
-    """The first ``k`` of a ranking that may be delivered. They are judged together, and with a few more than are asked for:
-    who asks for one memory should learn as well that a better trusted one says otherwise.
+def _page(
+    backends: Backends, snapshot: LedgerSnapshot, policy: Policy, query: RecallQuery, ranking: _Ranking, now: datetime
+) -> _Page:
+    """The first ``k`` of a ranking that may be delivered, and what was withheld before them.
+
+    They are judged together, and with a few more than are asked for: who asks for one memory should learn as well that a
+    better trusted one says otherwise.
     """
-    chosen: list[_Found] = []
+    judged: list[tuple[_Found, Vetted]] = []
     vettings: list[Vetting] = []
-    end = False
-    while len(chosen) < query.k and not end:
-        wanted = max(query.k - len(chosen), _LEAST_VETTED if not vettings else 1)
+    room, end = query.k, False
+    while room and not end:
+        wanted = max(room, _LEAST_VETTED if not vettings else 1)
         batch = list(islice(ranking.found, wanted + 1))
-        end = len(batch) <= wanted
-        spare = batch[wanted:]
-        if not batch:
-            break
-        vetting = vet(
-            snapshot, backends.guard, policy, query.text, [(found.key, found.hit.memory) for found in batch],
-            now=query.filter.now or backends.clock.now(),
-        )  # fmt: skip
-        passed = [
-            found._replace(hit=replace(found.hit, standing=vetting.standing(policy, one)))
-            for found, one in zip(batch, vetting.vetted, strict=True)
-            if not one.withheld
-        ]
-        room = query.k - len(chosen)
-        if len(passed) > room or spare:
-            end = end and len(passed) <= room
-        last = passed[room - 1].place if len(passed) >= room else batch[-1].place
-        vettings.append(_up_to(vetting, batch, last))
-        chosen += passed[:room]
-    return _Page(chosen, end, vettings)
-
-
-def _up_to(vetting: Vetting, batch: Sequence[_Found], place: int) -> Vetting:
-    """What was vetted up to a place in the ranking: what lies behind it was only looked at for comparison."""
-    kept = [one for found, one in zip(batch, vetting.vetted, strict=True) if found.place <= place]
-    return replace(vetting, vetted=kept)
+        found = [(one.key, one.hit.memory) for one in batch]
+        vetting = vet(snapshot, backends.guard, policy, query.text, found, now=now)
+        pairs = list(zip(batch, vetting.vetted, strict=True))
+        passing = [at for at, one in enumerate(vetting.vetted) if not one.withheld]
+        end = len(batch) <= wanted and len(passing) <= room
+        if len(passing) >= room:
+            # What lies behind the last that is delivered was looked at for comparison alone.
+            pairs = pairs[: passing[room - 1] + 1]
+        room -= min(len(passing), room)
+        judged += pairs
+        vettings.append(replace(vetting, vetted=[one for _, one in pairs]))
+    return _Page(judged, end, vettings)
 
 
 def _checked(query: RecallQuery, backends: Backends) -> RecallQuery:

@@ -164,9 +164,10 @@ def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> G
 def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress | None = None) -> ImportReport:
     """Take in the lines of an export, all of them in one transaction or none.
 
-    A memory that is there already and exactly equal is passed over, so importing twice adds nothing. Each text is screened as
-    if it were written now, by the origin that the file gives it: whoever imports a file vouches for its origins. Raises `InvalidInput`
-    that lists what is wrong in which line (at most 20), or which memories are here in another state than in the import.
+    A memory that is there already and exactly equal is passed over, so importing twice adds nothing. Each text is screened
+    as if it were written now, by the origin that the file gives it: whoever imports a file vouches for its origins. Raises
+    `InvalidInput` that lists what is wrong in which line (at most 20), or which memories are here in another state than in
+    the import.
     """
     parsed = _parse(lines, progress)
     with backends.ledger.snapshot() as snapshot:

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 
 from mnemic.domain.lesson import Lesson, LessonId
 from mnemic.domain.marks import Marks, Review, Screened
-from mnemic.domain.memory import MemoryRecord, Namespace, RowKey
+from mnemic.domain.memory import Action, MemoryRecord, Namespace, RowKey
 from mnemic.domain.recall import Standing, Withheld
 from mnemic.domain.text import jaccard
 from mnemic.domain.verdict import Decision, Finding
@@ -20,7 +20,7 @@ from mnemic.guard.contradiction import ClaimTokens, claim_tokens, compare
 from mnemic.guard.effects import STEERING
 from mnemic.guard.guard import HIDDEN, Guard, class_in, masked_text, masked_when_to_use, path_in, trust_in
 from mnemic.guard.paths import Path
-from mnemic.guard.policy import Handling, OriginClass, Policy, origin_key
+from mnemic.guard.policy import Handling, OriginClass, Policy, class_of, origin_key, origin_key_of
 from mnemic.guard.policy.applying import Facts, apply_rule
 from mnemic.guard.policy.own_rules import RecallRule
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
@@ -30,20 +30,24 @@ UNVERIFIED = "unverified"
 
 @dataclass(slots=True, kw_only=True)
 class Vetted:
-    """One found memory on its way out. ``handling`` only ever becomes stricter."""
+    """One found memory on its way out. ``handling`` only ever becomes stricter.
+
+    ``origin_keys``: its own origin's, then those of whoever said the same again.
+    """
 
     key: RowKey
     record: MemoryRecord
     marks: Marks
     trust: float
     trusted: bool
-    origin_key: str
+    origin_keys: tuple[str, ...]
     path: Path | None
     handling: Handling = Handling.ALLOW
     reasons: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     contested_by: list[MemoryRecord] = field(default_factory=list)
     supporters: int = 0
+    contested: bool = False
     rejected: bool = False
     doubtful: bool = False
 
@@ -52,6 +56,17 @@ class Vetted:
         if handling.strictness > self.handling.strictness:
             self.handling = handling
         self.reasons.append(reason)
+
+    def settle(self, *, keep: bool, reason: str) -> None:
+        """What a model has said about a contested memory."""
+        self.contested = self.doubtful = False
+        self.handling = Handling.ALLOW if keep else Handling.WITHHOLD
+        self.rejected = not keep
+        if keep:
+            self.reasons.clear()
+            self.labels.append(reason)
+        else:
+            self.reasons.append(reason)
 
     @property
     def withheld(self) -> bool:
@@ -68,17 +83,6 @@ class Vetting:
     learnt: tuple[Lesson, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def standing(self, policy: Policy, one: Vetted) -> Standing:
-        """What to know about a delivered memory."""
-        mask = policy.recall.mask_directives and not one.trusted and policy.enforced
-        return Standing(
-            trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
-            supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
-            masked_text=masked_text(one.record, one.marks) if mask else None,
-            masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
-            doubtful=one.doubtful or one.handling is not Handling.ALLOW,
-        )  # fmt: skip
-
 
 def vet(
     snapshot: LedgerSnapshot, guard: Guard, policy: Policy, question: str, found: Sequence[tuple[RowKey, MemoryRecord]], *,
@@ -87,7 +91,7 @@ def vet(
     """Judge ``found``, best first, as a set. Everything is withheld or labelled here; nothing is written."""
     deadline = clock() + policy.recall.deadline_ms / 1000
     marks = snapshot.marks([key for key, _ in found])
-    vetted = [_vetted(guard, policy, key, record, marks[key]) for key, record in found]
+    vetted = [_vetted(snapshot, guard, policy, key, record, marks[key]) for key, record in found]
     vetting = Vetting(vetted=vetted)
     for one in vetted:
         _look_at_findings(guard, policy, one)
@@ -114,12 +118,26 @@ def vet(
     return vetting
 
 
+def standing(policy: Policy, one: Vetted) -> Standing:
+    """What to know about a delivered memory."""
+    mask = policy.recall.mask_directives and not one.trusted and policy.enforced
+    return Standing(
+        trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
+        supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
+        masked_text=masked_text(one.record, one.marks) if mask else None,
+        masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
+        doubtful=one.doubtful or one.handling is not Handling.ALLOW,
+    )  # fmt: skip
+
+
 def withheld_view(one: Vetted) -> Withheld:
     """What is said of a memory that is not delivered. No word of it is repeated."""
     return Withheld(id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)))
 
 
-def _vetted(guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks) -> Vetted:
+def _vetted(
+    snapshot: LedgerSnapshot, guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks
+) -> Vetted:
     untrusted = class_in(policy, marks) is OriginClass.UNTRUSTED
     wanted = Screened.FULLY if untrusted else Screened.BRIEFLY
     if marks.screened < wanted and policy.write.enabled:
@@ -128,8 +146,27 @@ def _vetted(guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, mar
         marks = replace(again, taints=marks.taints, review=marks.review)
     return Vetted(
         key=key, record=record, marks=marks, trust=trust_in(policy, marks), trusted=not untrusted,
-        origin_key=origin_key(policy, record), path=path_in(marks),
+        origin_keys=_origin_keys(snapshot, policy, record), path=path_in(marks),
     )  # fmt: skip
+
+
+def _origin_keys(snapshot: LedgerSnapshot, policy: Policy, record: MemoryRecord) -> tuple[str, ...]:
+    """Who said it: what several origins say in the same words is stored once and has as many witnesses."""
+    own = origin_key(policy, record)
+    if not record.confirmations:
+        return (own,)
+    confirmed = [event for event in snapshot.events([record.id]) if event.action is Action.CONFIRMED]
+    trusted = class_of(policy, record.origin) is not OriginClass.UNTRUSTED
+    others = [
+        origin_key_of(
+            policy, event.origin, source=event.detail.get("source", record.source),
+            session=event.detail.get("session", record.session),
+        )
+        for event in confirmed
+        # A stranger who repeats what is trusted adds nothing to it.
+        if not trusted or class_of(policy, event.origin) is not OriginClass.UNTRUSTED
+    ]  # fmt: skip
+    return tuple(dict.fromkeys([own, *others]))
 
 
 def _look_at_findings(guard: Guard, policy: Policy, one: Vetted) -> None:
@@ -172,8 +209,9 @@ def _yields(policy: Policy, lesson: Lesson, path: Path, candidates: Sequence[Vet
         return False
     nearest = 1.0 - policy.recall.consensus.eps
     origins = {
-        other.origin_key
+        key
         for other in candidates
+        for key in other.origin_keys
         if other.trusted and other.path is not None and jaccard(path.typed_edges, other.path.typed_edges) >= nearest
     }
     return lessons.yields(
@@ -193,12 +231,14 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
         return
     by_id = {str(one.record.id): one for one in candidates}
     records = {
-        id: consensus.PathRecord(
-            id=id, path=one.path, origin_key=one.origin_key, trusted=one.trusted or settings.quorum_of == "any"
+        id if not at else f"{id} again {at}": consensus.PathRecord(
+            id=id if not at else f"{id} again {at}", path=one.path, origin_key=key,
+            trusted=one.trusted or settings.quorum_of == "any",
         )
         for id, one in by_id.items()
+        for at, key in enumerate(one.origin_keys)
         if one.path is not None
-    }
+    }  # fmt: skip
     counted = consensus.ConsensusSettings(
         k=settings.k, eps=settings.eps, min_samples=settings.min_samples, quorum_origins=settings.quorum_origins,
         count=settings.count, method=settings.method,
@@ -207,8 +247,8 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
     single = len({record.origin_key for record in records.values()}) == 1
     kept = [records[id] for id, verdict in verdicts.items() if verdict.decision == "keep"]
     learnt: list[Lesson] = []
-    for id, verdict in verdicts.items():
-        one = by_id[id]
+    for id, one in by_id.items():
+        verdict = verdicts[id]
         if verdict.decision == "reject":
             one.rejected = True
             one.mark(Handling.WITHHOLD, f"consensus: {'; '.join(verdict.reasons)}")
@@ -221,7 +261,7 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
         elif verdict.decision == "contested":
             handling = settings.single_origin if single else settings.on_contested
             one.mark(handling, f"contested: {'; '.join(verdict.reasons)}")
-            one.doubtful = True
+            one.contested = one.doubtful = True
     vetting.learnt = tuple(learnt)
 
 
@@ -238,7 +278,7 @@ def _weigh_effects(policy: Policy, vetted: Sequence[Vetted]) -> None:
             one.labels.append(f"gives no leave to {', '.join(sorted(effects))}")
         elif one.path is not None and (reviewed := effects & set(settings.review)):
             origins = {
-                other.origin_key for other in vetted
+                key for other in vetted for key in other.origin_keys
                 if other.trusted and other.path is not None and reviewed <= other.path.effects
             }  # fmt: skip
             if len(origins) < settings.quorum_origins:
@@ -262,7 +302,7 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
             if relation == "contradicts":
                 one.contested_by.append(other.record)
             elif relation == "agrees":
-                agreeing.add(other.origin_key)
+                agreeing |= {*other.origin_keys}
         one.supporters = len(agreeing)
         if one.contested_by:
             one.doubtful = True

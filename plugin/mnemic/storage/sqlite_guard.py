@@ -180,7 +180,8 @@ class SqliteGuardWriter(SqliteGuardReader):
         for table in ("guard_marks", "guard_exposures", "guard_rejections"):
             self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
         self._connection.execute(
-            "UPDATE guard_lessons SET source = NULL, body = json_remove(body, '$.path_text', '$.query', '$.trigger_text') WHERE source = ?",
+            "UPDATE guard_lessons SET source = NULL, "
+            "body = json_remove(body, '$.path_text', '$.query', '$.trigger_text') WHERE source = ?",
             (id,),
         )
 
@@ -268,7 +269,8 @@ def _lesson(row: Sequence[Any]) -> Lesson:
     values = json.loads(body)
     edges: list[Edge] = [(head, relation, tail) for head, relation, tail in values["bad_edges"]]
     return Lesson(
-        id=LessonId(id), namespace=namespace_of(path), bad_edges=frozenset(edges), trigger_text=values.get("trigger_text", ""), fingerprint=fingerprint,
+        id=LessonId(id), namespace=namespace_of(path), bad_edges=frozenset(edges),
+        trigger_text=values.get("trigger_text", ""), fingerprint=fingerprint,
         source=None if source is None else MemoryId(source), path_text=values.get("path_text", ""),
         query=values.get("query", ""), created_at=from_microseconds(created_at),
         expires_at=from_microseconds(expires_at), hits=hits,
