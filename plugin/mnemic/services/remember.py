@@ -25,7 +25,8 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, jaccard, normalise, shape_words
 from mnemic.domain.validation import MAX_BATCH, MAX_TAGS, check_ids
 from mnemic.errors import GuardRefused, InvalidInput
-from mnemic.guard.policy import Policy
+from mnemic.guard.guard import class_in
+from mnemic.guard.policy import OriginClass, Policy
 from mnemic.protocols import LedgerTransaction, Neighbour
 from mnemic.services.admission import Candidate, admit, examine, record_admission, status_of
 from mnemic.services.backends import Backends, embed_records, require
@@ -91,7 +92,7 @@ def _store(
     neighbours = transaction.neighbours(draft, limit=_NEIGHBOURS_READ, any_kind=untrusted_about)
     candidate = admit(transaction, backends, policy, candidate, neighbours)
     status = status_of(candidate)
-    twin = _twin_of(transaction, draft, withheld=status is Status.QUARANTINED)
+    twin = _twin_of(transaction, policy, candidate, withheld=status is Status.QUARANTINED)
     if twin is not None:
         return replace(_confirm(transaction, *twin, draft), redacted=candidate.redacted)
     near = _near_duplicates(draft, neighbours)
@@ -131,13 +132,20 @@ def _note_refusal(backends: Backends, refused: GuardRefused, *, namespace: Names
 
 
 def _twin_of(
-    transaction: LedgerTransaction, draft: MemoryRecord, *, withheld: bool
+    transaction: LedgerTransaction, policy: Policy, candidate: Candidate, *, withheld: bool
 ) -> tuple[RowKey, MemoryRecord] | None:
     """The memory that is the same. What supersedes another is new, unless it repeats that, or is a retry.
 
-    What is withheld is the same as what is withheld already; what is let in, as what is in.
+    What is withheld is the same as what is withheld already; what is let in, as what is in. A stranger's copy is neither
+    a trusted memory nor takes its place, whichever came first.
     """
-    for key, other in transaction.twins(draft):
+    draft = candidate.record
+    twins = transaction.twins(draft)
+    marks = transaction.marks([key for key, _ in twins]) if twins else {}
+    untrusted = class_in(policy, candidate.marks) is OriginClass.UNTRUSTED
+    for key, other in twins:
+        if (class_in(policy, marks[key]) is OriginClass.UNTRUSTED) is not untrusted:
+            continue
         same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
         same_fate = withheld or other.status is not Status.QUARANTINED
         if same_text and same_fate and draft.supersedes in (None, other.id, other.supersedes):
