@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,11 @@ LAUNDERING = "laundering"
 COPY_JACCARD = 0.8
 # So much of a text's words come from what its writer had before it: it was concluded from that.
 _CONCLUDED_SHARE = 0.5
+_VALUES_READ = 16_000
+_VALUE = re.compile(
+    r"[\w.+-]{1,64}@[\w.-]{3,100}|https?://[^\s\"'<>)]{3,200}|(?<!\w)[~.]{0,2}(?:/[\w.-]{1,60}){2,12}"
+    r"|\b[A-Za-z_]\w{2,60}(?=\()|\b(?=[A-Z0-9 ]{0,40}\d{4})[A-Z]{0,2}\d{2,8}(?:[ -]?\d{2,8}){1,7}\b|\b\d{4,20}\b"
+)
 _EXPOSURE_WINDOW = timedelta(hours=1)
 _MOST_EXPOSURES = 50
 
@@ -265,18 +271,28 @@ def _share(record: MemoryRecord, other: MemoryRecord) -> float:
     return len(words & shape_words(other.text)) / len(words) if words else 0.0
 
 
+def _values(text: str) -> frozenset[str]:
+    """What a text can hardly have in common with another by chance: addresses, paths, names of calls, long numbers."""
+    return frozenset(match.group().casefold().rstrip(".,") for match in _VALUE.finditer(text[:_VALUES_READ]))
+
+
 def _concluded_from(
     transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate
 ) -> tuple[Taint, ...]:
-    """Taints of untrusted memories that this process delivered into the same context and whose words come back here."""
+    """Taints of what the writer had before it, and whose words, addresses, paths, names of calls or long numbers come back
+    here: untrusted memories that this process delivered into the same context, and what the writer names itself.
+    """
     if class_in(policy, candidate.marks) is OriginClass.USER:
         return ()
     record = candidate.record
-    keys = backends.deliveries.recent(contexts_of(backends, record), now=record.recorded_at)
+    keys = list(backends.deliveries.recent(contexts_of(backends, record), now=record.recorded_at))
+    keys += [key for key, _ in require(transaction, candidate.context, namespace=record.namespace).values()]
     if not keys:
         return ()
+    values = _values(record.text)
     near = [
         key for key, other in transaction.records(keys).items()
-        if other.namespace == record.namespace and _share(record, other) >= _CONCLUDED_SHARE
+        if other.namespace == record.namespace
+        and (_share(record, other) >= _CONCLUDED_SHARE or not values.isdisjoint(_values(other.text)))
     ]  # fmt: skip
     return tuple(taint for found in transaction.marks(near).values() for taint in found.taints)

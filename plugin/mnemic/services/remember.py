@@ -94,7 +94,7 @@ def _store(
     status = status_of(candidate)
     twin = _twin_of(transaction, policy, candidate, withheld=status is Status.QUARANTINED)
     if twin is not None:
-        return replace(_confirm(transaction, *twin, draft), redacted=candidate.redacted)
+        return replace(_confirm(transaction, policy, *twin, candidate), redacted=candidate.redacted)
     near = _near_duplicates(draft, neighbours)
     held = replace(draft, status=status)
     key = transaction.append(held, embedder_id=backends.embedder.id, vector=vector, screened=candidate.marks.screened)
@@ -136,16 +136,15 @@ def _twin_of(
 ) -> tuple[RowKey, MemoryRecord] | None:
     """The memory that is the same. What supersedes another is new, unless it repeats that, or is a retry.
 
-    What is withheld is the same as what is withheld already; what is let in, as what is in. A stranger's copy is neither
-    a trusted memory nor takes its place, whichever came first.
+    What is withheld is the same as what is withheld already; what is let in, as what is in. What a stranger wrote first
+    does not stand in for a trusted memory of the same words.
     """
     draft = candidate.record
     twins = transaction.twins(draft)
-    marks = transaction.marks([key for key, _ in twins]) if twins else {}
-    untrusted = class_in(policy, candidate.marks) is OriginClass.UNTRUSTED
+    if twins and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED:
+        marks = transaction.marks([key for key, _ in twins])
+        twins = [twin for twin in twins if class_in(policy, marks[twin[0]]) is not OriginClass.UNTRUSTED]
     for key, other in twins:
-        if (class_in(policy, marks[key]) is OriginClass.UNTRUSTED) is not untrusted:
-            continue
         same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
         same_fate = withheld or other.status is not Status.QUARANTINED
         if same_text and same_fate and draft.supersedes in (None, other.id, other.supersedes):
@@ -153,8 +152,11 @@ def _twin_of(
     return None
 
 
-def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, draft: MemoryRecord) -> Remembered:
-    """Count the repetition, and keep what it says beyond the first saying."""
+def _confirm(
+    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, candidate: Candidate
+) -> Remembered:
+    """Count the repetition, and keep what it says beyond the first saying; a stranger puts no tags on a trusted memory."""
+    draft = candidate.record
     detail: dict[str, Any] = {}
     if draft.text != twin.text:
         detail["text"] = draft.text
@@ -170,7 +172,9 @@ def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, dr
     if new_tags:
         detail["tags"] = new_tags
         room = MAX_TAGS - len(twin.tags)
-        transaction.set_tags(key, sorted({*twin.tags, *new_tags[:room]}))
+        stranger = class_in(policy, candidate.marks) is OriginClass.UNTRUSTED
+        if not stranger or class_in(policy, transaction.marks([key])[key]) is OriginClass.UNTRUSTED:
+            transaction.set_tags(key, sorted({*twin.tags, *new_tags[:room]}))
     confirmations = transaction.confirm(key, at=draft.recorded_at, origin=draft.origin, detail=detail)
     for id in draft.evidence:
         if id == twin.id:
