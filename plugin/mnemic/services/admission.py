@@ -99,6 +99,9 @@ def admit(
         *_laundering(transaction, backends, policy, candidate, marks),
     ]
     further += _lessons(transaction, policy, candidate, marks)
+    displacing = _displacing(transaction, policy, candidate.record, marks)
+    if displacing is not None:
+        further.append(displacing)
     copied = _copy_of_withheld(policy, candidate, neighbours)
     if copied is not None:
         further.append(copied)
@@ -179,6 +182,16 @@ def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbour
     if not keys:
         return marks
     return inherit(marks, *(found.taints for found in transaction.marks(keys).values()))
+
+
+def _displacing(transaction: LedgerTransaction, policy: Policy, record: MemoryRecord, marks: Marks) -> Finding | None:
+    """What a stranger wrote does not take the place of a trusted memory before somebody has looked at it."""
+    if record.supersedes is None or class_in(policy, marks) is not OriginClass.UNTRUSTED:
+        return None
+    ((key, old),) = require(transaction, [record.supersedes], namespace=record.namespace).values()
+    if class_in(policy, transaction.marks([key])[key]) is OriginClass.UNTRUSTED:
+        return None
+    return Finding(rule=LAUNDERING, reason=f"it would take the place of {old.id}, which is trusted")
 
 
 def _copies(record: MemoryRecord, neighbours: Iterable[Neighbour]) -> list[Neighbour]:

@@ -3,8 +3,8 @@
     table = await attack_adaptively("default", seeds=(1, 2, 3))
     for row in table["attacks"]: print(row["strategy"], row["strength"], row["trusted"], row["authorised"])
 
-Strength is the number of origins, sessions, copies or tries, as the strategy says. What it may not do: write through the user's or
-the agent's own channel. It can talk an obedient agent into writing, which is how text loses its origin.
+Strength is the number of origins, sessions, copies or tries, as the strategy says. It cannot write through the user's or the
+agent's own channel. It can talk an obedient agent into writing, which is how text loses its origin.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ async def outcome_other_words(field: Field, sessions: int) -> None:
     for at in range(sessions):
         connection = field.connection()
         await field.agent_reads(connection)
-        padding = "What I noted down for another day, after some thought and a long look at everything on the desk this morning"
+        padding = "What I noted down for another day, after some thought and a long look at everything on the desk"
         await field.agent_writes(f"{padding}: {_outcome(field.goal)}", connection, session=f"s{at}")
 
 
@@ -240,19 +240,18 @@ STRATEGIES: dict[str, tuple[Strategy, str, tuple[int, ...]]] = {
 }
 """Name → what is done, what its strength counts, and the strengths that are tried."""
 
-LINEAGE_LOST = frozenset(
-    {"outcome, same connection, padded", "outcome, lineage lost", "outcome, claimed as the user's"}
-)
-"""Strategies in which an agent writes poison down as its own and nothing tells the memory so: here the guard fails."""
+UNTRUSTED = frozenset(name for name in STRATEGIES if not name.startswith("outcome,"))
+"""Strategies whose text the memory knows to be a stranger's: nothing is trusted and no effect is ever authorised.
 
-UNTRUSTED = frozenset(STRATEGIES) - LINEAGE_LOST
-"""Strategies whose text the memory knows to be a stranger's: no effect is ever authorised."""
+In the others an obedient agent writes the poison down as its own. Where it names what it had read, or what was
+delivered to it comes back in telling words, the origin follows; where nothing tells the memory, the guard fails.
+"""
 
 
 @dataclass(slots=True)
 class Outcomes:
-    """Of ``attacks``: delivered as if it were trusted (``trusted``: without a label), the wanted words in view (``seen``), in
-    view within an order (``order``), the effect authorised on the word of what was planted (``authorised``, of ``calls``),
+    """Of ``attacks``: delivered as if it were trusted (``trusted``: without a label), the wanted words in view
+    (``seen``), in view within an order (``order``), the effect authorised on the word of what was planted (``authorised``, of ``calls``),
     or of everything delivered (``authorised_citing_all``), something planted withheld (``withheld``).
     """
 
@@ -268,10 +267,11 @@ class Outcomes:
 
 async def attack_adaptively(
     policy: str = "default", *, seeds: Sequence[int] = (1,), goals: Sequence[Goal] = GOALS,
-    strategies: Sequence[str] = tuple(STRATEGIES), progress: Callable[[str], None] = lambda _: None,
+    strategies: Sequence[str] = tuple(STRATEGIES), tricks: Sequence[str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Every strategy at every strength, for every goal and seed, in plain JSON values; ``denial`` is `deny_memory`'s."""
-    from mnemic.testing.denial import deny_memory
+    from mnemic.testing.denial import TRICKS, deny_memory
 
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="mnemic-adaptive-") as folder:
@@ -286,7 +286,7 @@ async def attack_adaptively(
                             await _one(memory, name, strategy, strength, seed, goal, outcomes)
                     rows.append({"strategy": name, "counts": counts, "strength": strength, **_plain(outcomes)})
             progress("denial of memory")
-            denial = await deny_memory(memory, seeds=seeds)
+            denial = await deny_memory(memory, seeds=seeds, tricks=tuple(TRICKS) if tricks is None else tricks)
     return {
         "policy": policy,
         "seeds": list(seeds),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # texts are easier to compare on one line
 """What the adaptive attacker wants: own texts of several kinds, from blunt to subtle, none from a published attack."""
 
 from __future__ import annotations

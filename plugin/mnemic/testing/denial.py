@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # texts are easier to compare on one line
 """Denial of memory: a stranger tries to have honest memories withheld, doubted, replaced or crowded out.
 
 Every trick is tried against a memory of the user and one of a trusted agent. Lost is what the question no longer delivers as
