@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from mnemic.domain.verdict import Decision, Finding, Verdict
 from mnemic.errors import GuardRefused
 from mnemic.guard.guard import class_in, inherit, path_in, redacted_text
 from mnemic.guard.lessons import triggered
+from mnemic.guard.paths import START, distance
 from mnemic.guard.policy import OriginClass, Policy
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Neighbour
 from mnemic.services.backends import Backends, require
@@ -24,6 +26,11 @@ LAUNDERING = "laundering"
 COPY_JACCARD = 0.8
 # So much of a text's words come from what its writer had before it: it was concluded from that.
 _CONCLUDED_SHARE = 0.5
+_VALUES_READ = 16_000
+_VALUE = re.compile(
+    r"[\w.+-]{1,64}@[\w.-]{3,100}|https?://[^\s\"'<>)]{3,200}|(?<!\w)[~.]{0,2}(?:/[\w.-]{1,60}){2,12}"
+    r"|\b[A-Za-z_]\w{2,60}(?=\()|\b(?=[A-Z0-9 ]{0,40}\d{4})[A-Z]{0,2}\d{2,8}(?:[ -]?\d{2,8}){1,7}\b|\b\d{4,20}\b"
+)
 _EXPOSURE_WINDOW = timedelta(hours=1)
 _MOST_EXPOSURES = 50
 
@@ -103,6 +110,9 @@ def admit(
         *_laundering(transaction, backends, policy, candidate, marks),
     ]
     further += _lessons(transaction, policy, candidate, marks)
+    displacing = _displacing(transaction, policy, candidate.record, marks)
+    if displacing is not None:
+        further.append(displacing)
     copied = _copy_of_withheld(policy, candidate, neighbours)
     if copied is not None:
         further.append(copied)
@@ -185,6 +195,16 @@ def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbour
     return inherit(marks, *(found.taints for found in transaction.marks(keys).values()))
 
 
+def _displacing(transaction: LedgerTransaction, policy: Policy, record: MemoryRecord, marks: Marks) -> Finding | None:
+    """What a stranger wrote does not take the place of a trusted memory before somebody has looked at it."""
+    if record.supersedes is None or class_in(policy, marks) is not OriginClass.UNTRUSTED:
+        return None
+    ((key, old),) = require(transaction, [record.supersedes], namespace=record.namespace).values()
+    if class_in(policy, transaction.marks([key])[key]) is OriginClass.UNTRUSTED:
+        return None
+    return Finding(rule=LAUNDERING, reason=f"it would take the place of {old.id}, which is trusted")
+
+
 def _copies(neighbours: Sequence[Resembling]) -> list[Neighbour]:
     return [other for other, similarity in neighbours if similarity >= COPY_JACCARD]
 
@@ -255,17 +275,23 @@ def _laundering(
     exposed = transaction.records(keys)
     marks_of = transaction.marks(keys)
     for key, other in exposed.items():
-        if other.namespace == record.namespace and _follows(candidate, other, marks_of[key]):
+        if other.namespace == record.namespace and _follows(policy, candidate, other, marks_of[key]):
             reason = f"it was written while {other.id}, which is doubtful, was in view, and follows it"
             return [Finding(rule=LAUNDERING, reason=reason)]
     return []
 
 
-def _follows(candidate: Candidate, other: MemoryRecord, marks: Marks) -> bool:
-    """Whether a text does or says what another does or says."""
+def _follows(policy: Policy, candidate: Candidate, other: MemoryRecord, marks: Marks) -> bool:
+    """Whether a text does or says what another does or says.
+
+    An effect in common is not enough: then whoever plants a page about deleting would keep every honest procedure from
+    being stored. Its steps have to be the same, or done to the same things.
+    """
     mine, theirs = path_in(candidate.marks), path_in(marks)
     if mine is not None and theirs is not None and mine.effects & theirs.effects:
-        return True
+        done_to = {edge for edge in mine.edges & theirs.edges if edge not in mine.typed_edges and START not in edge}
+        if done_to or distance(mine, theirs) <= policy.recall.consensus.eps:
+            return True
     return _share(candidate.record, other) >= _CONCLUDED_SHARE
 
 
@@ -274,18 +300,28 @@ def _share(record: MemoryRecord, other: MemoryRecord) -> float:
     return len(words & shape_words(other.text)) / len(words) if words else 0.0
 
 
+def _values(text: str) -> frozenset[str]:
+    """What a text can hardly have in common with another by chance: addresses, paths, names of calls, long numbers."""
+    return frozenset(match.group().casefold().rstrip(".,") for match in _VALUE.finditer(text[:_VALUES_READ]))
+
+
 def _concluded_from(
     transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate
 ) -> tuple[Taint, ...]:
-    """Taints of untrusted memories that this process delivered into the same context and whose words come back here."""
+    """Taints of what the writer had before it, and whose words, addresses, paths, names of calls or long numbers come back
+    here: untrusted memories that this process delivered into the same context, and what the writer names itself.
+    """
     if class_in(policy, candidate.marks) is OriginClass.USER:
         return ()
     record = candidate.record
-    keys = backends.deliveries.recent(contexts_of(backends, record), now=record.recorded_at)
+    keys = list(backends.deliveries.recent(contexts_of(backends, record), now=record.recorded_at))
+    keys += [key for key, _ in require(transaction, candidate.context, namespace=record.namespace).values()]
     if not keys:
         return ()
+    values = _values(record.text)
     near = [
         key for key, other in transaction.records(keys).items()
-        if other.namespace == record.namespace and _share(record, other) >= _CONCLUDED_SHARE
+        if other.namespace == record.namespace
+        and (_share(record, other) >= _CONCLUDED_SHARE or not values.isdisjoint(_values(other.text)))
     ]  # fmt: skip
     return tuple(taint for found in transaction.marks(near).values() for taint in found.taints)

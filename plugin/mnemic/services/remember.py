@@ -25,7 +25,8 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, normalise, shape_words
 from mnemic.domain.validation import MAX_BATCH, MAX_TAGS, check_ids
 from mnemic.errors import GuardRefused, InvalidInput
-from mnemic.guard.policy import Policy
+from mnemic.guard.guard import class_in
+from mnemic.guard.policy import OriginClass, Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.admission import Candidate, Resembling, admit, examine, record_admission, resembling, status_of
 from mnemic.services.backends import Backends, embed_records, require
@@ -91,9 +92,9 @@ def _store(
     neighbours = resembling(draft, transaction.neighbours(draft, limit=_NEIGHBOURS_READ, any_kind=untrusted_about))
     candidate = admit(transaction, backends, policy, candidate, neighbours)
     status = status_of(candidate)
-    twin = _twin_of(transaction, draft, withheld=status is Status.QUARANTINED)
+    twin = _twin_of(transaction, policy, candidate, withheld=status is Status.QUARANTINED)
     if twin is not None:
-        return replace(_confirm(transaction, *twin, draft), redacted=candidate.redacted)
+        return replace(_confirm(transaction, policy, *twin, candidate), redacted=candidate.redacted)
     near = _near_duplicates(draft, neighbours)
     held = replace(draft, status=status)
     key = transaction.append(held, embedder_id=backends.embedder.id, vector=vector, screened=candidate.marks.screened)
@@ -131,13 +132,19 @@ def _note_refusal(backends: Backends, refused: GuardRefused, *, namespace: Names
 
 
 def _twin_of(
-    transaction: LedgerTransaction, draft: MemoryRecord, *, withheld: bool
+    transaction: LedgerTransaction, policy: Policy, candidate: Candidate, *, withheld: bool
 ) -> tuple[RowKey, MemoryRecord] | None:
     """The memory that is the same. What supersedes another is new, unless it repeats that, or is a retry.
 
-    What is withheld is the same as what is withheld already; what is let in, as what is in.
+    What is withheld is the same as what is withheld already; what is let in, as what is in. What a stranger wrote first
+    does not stand in for a trusted memory of the same words.
     """
-    for key, other in transaction.twins(draft):
+    draft = candidate.record
+    twins = transaction.twins(draft)
+    if twins and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED:
+        marks = transaction.marks([key for key, _ in twins])
+        twins = [twin for twin in twins if class_in(policy, marks[twin[0]]) is not OriginClass.UNTRUSTED]
+    for key, other in twins:
         same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
         same_fate = withheld or other.status is not Status.QUARANTINED
         if same_text and same_fate and draft.supersedes in (None, other.id, other.supersedes):
@@ -145,8 +152,11 @@ def _twin_of(
     return None
 
 
-def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, draft: MemoryRecord) -> Remembered:
-    """Count the repetition, and keep what it says beyond the first saying."""
+def _confirm(
+    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, candidate: Candidate
+) -> Remembered:
+    """Count the repetition, and keep what it says beyond the first saying; a stranger puts no tags on a trusted memory."""
+    draft = candidate.record
     detail: dict[str, Any] = {}
     if draft.text != twin.text:
         detail["text"] = draft.text
@@ -162,7 +172,9 @@ def _confirm(transaction: LedgerTransaction, key: RowKey, twin: MemoryRecord, dr
     if new_tags:
         detail["tags"] = new_tags
         room = MAX_TAGS - len(twin.tags)
-        transaction.set_tags(key, sorted({*twin.tags, *new_tags[:room]}))
+        stranger = class_in(policy, candidate.marks) is OriginClass.UNTRUSTED
+        if not stranger or class_in(policy, transaction.marks([key])[key]) is OriginClass.UNTRUSTED:
+            transaction.set_tags(key, sorted({*twin.tags, *new_tags[:room]}))
     confirmations = transaction.confirm(key, at=draft.recorded_at, origin=draft.origin, detail=detail)
     for id in draft.evidence:
         if id == twin.id:

@@ -7,136 +7,30 @@ the guard's log belong to the ledger that wrote them.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
-from mnemic.domain.drafting import check_origin, draft_memory
-from mnemic.domain.marks import Marks, Review, Taint
-from mnemic.domain.memory import (
-    Action,
-    Erasure,
-    Event,
-    Kind,
-    Link,
-    MemoryId,
-    MemoryRecord,
-    Namespace,
-    NewMemory,
-    Relation,
-    Role,
-    RowKey,
-    Status,
-)
-from mnemic.domain.provenance import Channel, Origin
-from mnemic.domain.validation import check_id, check_namespace
-from mnemic.errors import InvalidInput, MnemicError
+from mnemic.domain.marks import Marks, Taint
+from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.errors import InvalidInput
 from mnemic.guard.guard import class_in, inherit
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot
 from mnemic.services.backends import Backends, embed_records
+from mnemic.services.export_format import (
+    FORMAT,
+    FORMAT_VERSION,
+    MarksLine,
+    ParsedExport,
+    Progress,
+    encode_line,
+    parse_export,
+    plain_values,
+)
 from mnemic.services.review import keep_marks
 
-FORMAT = "mnemic-export"
-FORMAT_VERSION = 1
 _BATCH = 500
 _MAX_PROBLEMS = 20
-
-Progress = Callable[[int], None]
-"""Called with the number of lines done so far."""
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _OriginLine(_Line):
-    channel: Channel
-    actor: str | None = None
-    client: str | None = None
-    transport: str | None = None
-    connection: str | None = None
-    task: str | None = None
-    claimed: bool = False
-
-
-class _HeaderLine(_Line):
-    type: Literal["header"]
-    format: Literal["mnemic-export"]
-    version: Literal[1]
-
-
-class _MemoryLine(_Line):
-    type: Literal["memory"]
-    id: str
-    namespace: list[str]
-    kind: Kind
-    text: str
-    tags: list[str] = []
-    session: str | None = None
-    speaker: str | None = None
-    role: Role | None = None
-    source: str | None = None
-    when_to_use: str | None = None
-    evidence: list[str] = []
-    supersedes: str | None = None
-    origin: _OriginLine
-    occurred_at: AwareDatetime | None = None
-    valid_from: AwareDatetime
-    recorded_at: AwareDatetime
-    status: Status = Status.ACTIVE
-    valid_to: AwareDatetime | None = None
-    superseded_by: str | None = None
-    superseded_at: AwareDatetime | None = None
-    confirmations: int = Field(0, ge=0, le=2**53)
-    confirmed_at: AwareDatetime | None = None
-
-
-class _TaintLine(_Line):
-    channel: Channel
-    claimed: bool = False
-
-
-class _MarksLine(_Line):
-    """What a memory was drawn from besides its own origin, and what a person decided about it."""
-
-    type: Literal["marks"]
-    memory_id: str
-    taints: list[_TaintLine] = []
-    review: Review | None = None
-
-
-class _EventLine(_Line):
-    type: Literal["event"]
-    memory_id: str
-    action: Action
-    at: AwareDatetime
-    origin: _OriginLine
-    detail: dict[str, Any] = {}
-
-
-class _LinkLine(_Line):
-    type: Literal["link"]
-    source: str
-    target: str
-    relation: Relation
-    score: float = Field(1.0, ge=0, le=1)
-
-
-class _ErasureLine(_Line):
-    type: Literal["erasure"]
-    memory_id: str
-    namespace: list[str]
-    erased_at: AwareDatetime
-
-
-_AnyOfLines = _HeaderLine | _MemoryLine | _MarksLine | _EventLine | _LinkLine | _ErasureLine
-_AnyLine = Annotated[_AnyOfLines, Field(discriminator="type")]
-_LINE: TypeAdapter[_AnyOfLines] = TypeAdapter(_AnyLine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +44,13 @@ class ImportReport:
 def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> Generator[str, None, None]:
     """The lines of an export, without line ends, from one consistent snapshot; of one namespace and below, or of all."""
     with backends.ledger.snapshot() as snapshot:
-        yield _encode({"type": "header", "format": FORMAT, "version": FORMAT_VERSION})
+        yield encode_line({"type": "header", "format": FORMAT, "version": FORMAT_VERSION})
         ids: list[MemoryId] = []
         keys: list[RowKey] = []
         for key, record in snapshot.iterate(namespace=namespace):
             ids.append(record.id)
             keys.append(key)
-            yield _encode({"type": "memory", **_plain(asdict(record))})
+            yield encode_line({"type": "memory", **plain_values(asdict(record))})
         yield from _export_marks(snapshot, ids, keys)
         yield from _export_rest(snapshot, ids, namespace)
 
@@ -169,7 +63,7 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
     `InvalidInput` that lists what is wrong in which line (at most 20), or which memories are here in another state than in
     the import.
     """
-    parsed = _parse(lines, progress)
+    parsed = parse_export(lines, progress)
     with backends.ledger.snapshot() as snapshot:
         missing = _missing(snapshot, parsed)
     policy = backends.guard.policy
@@ -211,144 +105,26 @@ def _export_marks(snapshot: LedgerSnapshot, ids: list[MemoryId], keys: list[RowK
             if marks.review is not None or len(marks.taints) > 1:
                 taints = [taint._asdict() for taint in marks.taints[1:]]
                 line = {"type": "marks", "memory_id": id, "taints": taints, "review": marks.review}
-                yield _encode(_plain(line))
+                yield encode_line(plain_values(line))
 
 
 def _export_rest(snapshot: LedgerSnapshot, ids: list[MemoryId], namespace: Namespace | None) -> Iterator[str]:
     for start in range(0, len(ids), _BATCH):
         chunk = ids[start : start + _BATCH]
         for event in snapshot.events(chunk):
-            yield _encode({"type": "event", **_plain(asdict(event))})
+            yield encode_line({"type": "event", **plain_values(asdict(event))})
     for start in range(0, len(ids), _BATCH):
         chunk = ids[start : start + _BATCH]
         here = set(chunk)
         for link in snapshot.links(chunk):
             if link.source in here:
-                yield _encode({"type": "link", **_plain(asdict(link))})
+                yield encode_line({"type": "link", **plain_values(asdict(link))})
     for erasure in snapshot.erasures():
         if namespace is None or erasure.namespace[: len(namespace)] == namespace:
-            yield _encode({"type": "erasure", **_plain(asdict(erasure))})
+            yield encode_line({"type": "erasure", **plain_values(asdict(erasure))})
 
 
-@dataclass(slots=True)
-class _Parsed:
-    """The content of an import, each line valid by itself."""
-
-    records: list[MemoryRecord] = field(default_factory=list)
-    marks: dict[MemoryId, _MarksLine] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    erasures: list[Erasure] = field(default_factory=list)
-
-
-def _parse(lines: Iterable[str], progress: Progress | None) -> _Parsed:
-    parsed = _Parsed()
-    problems: list[str] = []
-    ids: set[str] = set()
-    headed = False
-    for number, line in enumerate(lines, 1):
-        if progress is not None and number % _BATCH == 0:
-            progress(number)
-        if not isinstance(line, str):
-            raise InvalidInput(
-                f"Line {number} is {type(line).__name__}, not text.", hint="Give the lines of an export."
-            )
-        if not line.strip():
-            continue
-        if not headed:
-            _check_header(line.removeprefix("\ufeff"))
-            headed = True
-            continue
-        try:
-            _take_line(_LINE.validate_json(line), parsed, ids)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"][1:])
-            problems.append(f"line {number}: {where + ': ' if where else ''}{first['msg']}")
-        except (MnemicError, OverflowError) as error:
-            problems.append(f"line {number}: {error}")
-        if len(problems) == _MAX_PROBLEMS:
-            break
-    if problems:
-        raise InvalidInput("Nothing was imported. " + "; ".join(problems), hint="Mend these lines and import again.")
-    if not headed:
-        raise InvalidInput("The import is empty.", hint="Give a file that `mnemic export` wrote.")
-    return parsed
-
-
-def _take_line(line: _AnyOfLines, parsed: _Parsed, ids: set[str]) -> None:
-    if isinstance(line, _HeaderLine):
-        raise InvalidInput("a second header", hint="Import one export at a time.")
-    if isinstance(line, _MemoryLine):
-        if line.id in ids:
-            raise InvalidInput(f"{line.id} occurs twice")
-        if (line.status is Status.SUPERSEDED) > (line.superseded_by is not None):
-            raise InvalidInput(f"{line.id} is superseded, but superseded_by is not given")
-        if line.id in (line.supersedes, line.superseded_by):
-            raise InvalidInput(f"{line.id} supersedes itself")
-        ids.add(line.id)
-        parsed.records.append(_record(line))
-    elif isinstance(line, _MarksLine):
-        parsed.marks[check_id(line.memory_id)] = line
-    elif isinstance(line, _EventLine):
-        parsed.events.append(
-            Event(
-                memory_id=check_id(line.memory_id), action=line.action, at=line.at.astimezone(UTC),
-                origin=check_origin(Origin(**line.origin.model_dump())), detail=line.detail,
-            )
-        )  # fmt: skip
-    elif isinstance(line, _LinkLine):
-        parsed.links.append(
-            Link(source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score)
-        )
-    else:
-        parsed.erasures.append(
-            Erasure(
-                memory_id=check_id(line.memory_id), namespace=check_namespace(line.namespace),
-                erased_at=line.erased_at.astimezone(UTC),
-            )
-        )  # fmt: skip
-
-
-def _check_header(line: str) -> None:
-    """The first line says what the file is."""
-    try:
-        header = json.loads(line)
-        version = header["version"] if header["format"] == FORMAT else None
-    except (ValueError, TypeError, KeyError):
-        version = None
-    if version is None:
-        raise InvalidInput("This is not a mnemic export.", hint="Give a file that `mnemic export` wrote.")
-    if version != FORMAT_VERSION:
-        raise InvalidInput(
-            f"The export has format version {str(version)[:20]}; this mnemic reads version {FORMAT_VERSION}.",
-            hint="Update mnemic.",
-        )
-
-
-def _record(line: _MemoryLine) -> MemoryRecord:
-    origin = Origin(**line.origin.model_dump())
-    drafted = draft_memory(
-        NewMemory(
-            text=line.text, kind=line.kind, namespace=tuple(line.namespace), tags=line.tags, session=line.session,
-            speaker=line.speaker, role=line.role, source=line.source, when_to_use=line.when_to_use,
-            occurred_at=line.occurred_at, valid_from=line.valid_from, evidence=line.evidence,
-            supersedes=line.supersedes, origin=origin,
-        ),
-        id=check_id(line.id), namespace=(), origin=origin, recorded_at=line.recorded_at.astimezone(UTC),
-    )  # fmt: skip
-    return replace(
-        drafted,
-        status=line.status,
-        valid_to=_optional_utc(line.valid_to),
-        superseded_by=_optional_id(line.superseded_by),
-        superseded_at=_optional_utc(line.superseded_at),
-        confirmations=line.confirmations,
-        confirmed_at=_optional_utc(line.confirmed_at),
-    )
-
-
-def _missing(snapshot: LedgerSnapshot, parsed: _Parsed) -> list[MemoryRecord]:
+def _missing(snapshot: LedgerSnapshot, parsed: ParsedExport) -> list[MemoryRecord]:
     """The memories that are not here yet. Raises when the import and this ledger do not fit together."""
     found = {id: record for id, (_, record) in snapshot.find(record.id for record in parsed.records).items()}
     everything = {record.id: record for record in parsed.records}
@@ -380,7 +156,7 @@ def _missing(snapshot: LedgerSnapshot, parsed: _Parsed) -> list[MemoryRecord]:
     return [record for record in parsed.records if record.id not in found]
 
 
-def _marks_of(backends: Backends, policy: Policy, record: MemoryRecord, line: _MarksLine | None) -> Marks:
+def _marks_of(backends: Backends, policy: Policy, record: MemoryRecord, line: MarksLine | None) -> Marks:
     """What the guard finds in an imported text, and what its own ledger knew of it."""
     marks = backends.guard.examine(policy, record)
     if line is None:
@@ -393,25 +169,3 @@ def _marks_of(backends: Backends, policy: Policy, record: MemoryRecord, line: _M
 
 def _differences(here: MemoryRecord, there: MemoryRecord) -> list[str]:
     return [item.name for item in fields(MemoryRecord) if getattr(here, item.name) != getattr(there, item.name)]
-
-
-def _encode(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
-def _plain(value: Any) -> Any:
-    """JSON values; what is None or empty is left out, so that a line holds only what was said."""
-    if isinstance(value, dict):
-        kept = {name: _plain(item) for name, item in value.items()}
-        return {name: item for name, item in kept.items() if not (item is None or item is False or item in ([], {}))}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _optional_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
-
-
-def _optional_id(id: str | None) -> MemoryId | None:
-    return None if id is None else check_id(id)

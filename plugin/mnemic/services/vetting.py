@@ -200,9 +200,20 @@ def _consult_lessons(snapshot: LedgerSnapshot, policy: Policy, vetting: Vetting,
         for lesson in lessons.triggered(one.path, known[namespace], now=now, limit=settings.per_candidate):
             if not _yields(policy, lesson, one.path, candidates):
                 heeded[lesson.id] = lessons.warning(lesson)
-                one.mark(Handling.WITHHOLD, f"lesson {lesson.id}: it does what a rejected memory did")
+                # What strangers had rejected must not take trusted memories away: else they would write it for that.
+                strangers = one.trusted and _taught_by_stranger(snapshot, policy, lesson)
+                handling = Handling.WARN if strangers else Handling.WITHHOLD
+                one.mark(handling, f"lesson {lesson.id}: it does what a rejected memory did")
     vetting.heeded = tuple(heeded)
     vetting.warnings = tuple(heeded.values())
+
+
+def _taught_by_stranger(snapshot: LedgerSnapshot, policy: Policy, lesson: Lesson) -> bool:
+    """Whether the memory that a lesson was drawn from is untrusted; one that is gone counts as trusted."""
+    if lesson.source is None:
+        return False
+    keys = [key for key, _ in snapshot.find([lesson.source]).values()]
+    return any(class_in(policy, marks) is OriginClass.UNTRUSTED for marks in snapshot.marks(keys).values())
 
 
 def _yields(policy: Policy, lesson: Lesson, path: Path, candidates: Sequence[Vetted]) -> bool:
