@@ -55,7 +55,7 @@ async def test_an_obedient_agent_gets_no_leave_from_any_untrusted_channel(tmp_pa
 async def test_no_copy_takes_a_users_memory_away(tmp_path: Path) -> None:
     async with open_memory(tmp_path, chroma="off", durable=False) as memory:
         tricks = ("same text first", "same text, withheld, first", "near copies with other values", "paraphrases flood",
-                  "a newer version", "a lesson against it", "effects in view")  # fmt: skip
+                  "a newer version", "a lesson against it", "effects in view", "crowding out")  # fmt: skip
         rows = await deny_memory(memory, tricks=tricks)
     assert [row for row in rows if row["victim"] == "user" and row["lost"]] == []
 
@@ -68,16 +68,21 @@ async def test_a_stranger_who_repeats_a_memory_puts_no_tags_on_it(tmp_path: Path
 
 
 _LIMITS = {
-    "crowding out": "ten pages on the topic fill the ten places of an answer; none is kept for what is trusted",
-    "a lesson against it": "an agent's own procedure is withheld when an effect of it is named by a doubtful memory in view",
-    "effects in view": "any effect in common with a doubtful memory in view withholds an agent's own procedure",
+    "a lesson against it": "an agent's own procedure with the steps and the effect of a contested page in view is held back",
 }
+
+
+@pytest.mark.parametrize("trick", ["crowding out", "effects in view", "near copies with other values"])
+async def test_no_trick_takes_an_agents_memory_away(tmp_path: Path, trick: str) -> None:
+    async with open_memory(tmp_path, chroma="off", durable=False) as memory:
+        rows = await deny_memory(memory, tricks=(trick,))
+    assert [row for row in rows if row["lost"]] == []
 
 
 @pytest.mark.parametrize(
     "trick", [pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=why)) for name, why in _LIMITS.items()]
 )
-async def test_no_trick_takes_an_honest_memory_away(tmp_path: Path, trick: str) -> None:
+async def test_what_the_guard_honestly_fails_at(tmp_path: Path, trick: str) -> None:
     async with open_memory(tmp_path, chroma="off", durable=False) as memory:
         rows = await deny_memory(memory, tricks=(trick,))
     assert [row for row in rows if row["lost"]] == []

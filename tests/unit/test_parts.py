@@ -14,7 +14,7 @@ from mnemic.domain.memory import RowKey
 from mnemic.domain.quoting import quote, visible
 from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.text import jaccard, near_keys, normalise, search_words, shape_words
-from mnemic.retrieval.fusion import rank
+from mnemic.retrieval.fusion import Candidate, give_room, rank
 from mnemic.retrieval.packing import pack
 from mnemic.retrieval.question import parse_question
 from mnemic.storage.fts_terms import FtsTerms
@@ -182,3 +182,15 @@ def test_every_exported_name_is_there() -> None:
         assert getattr(package, name)
     with pytest.raises(AttributeError):
         _ = package.nonsense
+
+
+def test_strangers_take_at_most_half_of_the_places_while_others_are_left_that_score_half_as_much() -> None:
+    def candidate(key: int, score: float) -> Candidate:
+        return Candidate(key=RowKey(key), lexical=score, similarity=None, score=score)
+
+    strangers = [candidate(key, 0.9 - key / 100) for key in range(6)]
+    others = [candidate(10, 0.6), candidate(11, 0.5), candidate(12, 0.2)]
+    placed = give_room([*strangers, *others], {one.key for one in strangers})
+    assert [one.key for one in placed] == [0, 10, 1, 11, 2, 3, 4, 5, 12]
+    assert give_room(others, set()) == others
+    assert give_room(strangers, {one.key for one in strangers}) == strangers

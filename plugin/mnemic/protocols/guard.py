@@ -26,6 +26,10 @@ class GuardReader(Protocol):
         """Whether any memory came from an untrusted origin when it was written."""
         ...
 
+    def tainted(self, keys: Sequence[RowKey]) -> set[RowKey]:
+        """Those of ``keys`` that came from an untrusted origin, or were drawn from others, and that nobody vouched for."""
+        ...
+
     def written_by(self, source: int, *, since: datetime) -> int:
         """How many marked memories one source has written since a moment."""
         ...

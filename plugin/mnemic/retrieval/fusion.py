@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from mnemic.domain.memory import RowKey
@@ -10,6 +12,7 @@ from mnemic.domain.memory import RowKey
 # hence the smaller weight; R@5 moves by less than a point between 0.4 and 0.75, and by less than one between 0.1 and 0.2.
 DENSE_WEIGHT = 0.6
 SPEAKER_WEIGHT = 0.15
+_ROOM_SHARE = 0.5
 
 
 class Candidate(NamedTuple):
@@ -40,3 +43,24 @@ def rank(
         score = min(((words or 0.0) + DENSE_WEIGHT * max(meaning or 0.0, 0.0) + said) / weight, 1.0)
         candidates.append(Candidate(key, words, meaning, score))
     return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.key))
+
+
+def give_room(ranked: Sequence[Candidate], strangers: Set[RowKey]) -> list[Candidate]:
+    """The same candidates with room for those that are no strangers, however many strangers there are.
+
+    Among the first n of the result at most half, rounded up, are strangers, as long as others are left that score at least
+    `_ROOM_SHARE` of the stranger whose place they take. So nobody can crowd out what is trusted by writing a lot about it.
+    """
+    waiting = deque(entry for entry in ranked if entry.key in strangers)
+    others = deque(entry for entry in ranked if entry.key not in strangers)
+    placed: list[Candidate] = []
+    count = 0
+    while waiting and others:
+        full = count >= (len(placed) + 2) // 2
+        better = others[0].score >= waiting[0].score
+        if better or (full and others[0].score >= _ROOM_SHARE * waiting[0].score):
+            placed.append(others.popleft())
+        else:
+            placed.append(waiting.popleft())
+            count += 1
+    return [*placed, *waiting, *others]

@@ -29,8 +29,9 @@ _CONCLUDED_SHARE = 0.5
 _VALUES_READ = 16_000
 _VALUE = re.compile(
     r"[\w.+-]{1,64}@[\w.-]{3,100}|https?://[^\s\"'<>)]{3,200}|(?<!\w)[~.]{0,2}(?:/[\w.-]{1,60}){2,12}"
-    r"|\b[A-Za-z_]\w{2,60}(?=\()|\b(?=[A-Z0-9 ]{0,40}\d{4})[A-Z]{0,2}\d{2,8}(?:[ -]?\d{2,8}){1,7}\b|\b\d{4,20}\b"
+    r"|\b(?=[A-Z0-9 ]{0,40}\d{4})[A-Z]{0,2}\d{2,8}(?:[ -]?\d{2,8}){1,7}\b|\b\d{4,20}\b"
 )
+_CALL = re.compile(r"\b[A-Za-z_]\w{2,60}(?=\()")
 _EXPOSURE_WINDOW = timedelta(hours=1)
 _MOST_EXPOSURES = 50
 
@@ -301,8 +302,13 @@ def _share(record: MemoryRecord, other: MemoryRecord) -> float:
 
 
 def _values(text: str) -> frozenset[str]:
-    """What a text can hardly have in common with another by chance: addresses, paths, names of calls, long numbers."""
+    """What a text can hardly have in common with another by chance: addresses, paths, long numbers."""
     return frozenset(match.group().casefold().rstrip(".,") for match in _VALUE.finditer(text[:_VALUES_READ]))
+
+
+def _calls_as(calls: frozenset[str], other: str) -> bool:
+    """Whether at least half of these calls are in another text: one in common is the vocabulary of their trade."""
+    return bool(calls) and len(calls & frozenset(_CALL.findall(other[:_VALUES_READ]))) >= len(calls) / 2
 
 
 def _concluded_from(
@@ -318,10 +324,14 @@ def _concluded_from(
     keys += [key for key, _ in require(transaction, candidate.context, namespace=record.namespace).values()]
     if not keys:
         return ()
-    values = _values(record.text)
+    values, calls = _values(record.text), frozenset(_CALL.findall(record.text[:_VALUES_READ]))
     near = [
         key for key, other in transaction.records(keys).items()
         if other.namespace == record.namespace
-        and (_share(record, other) >= _CONCLUDED_SHARE or not values.isdisjoint(_values(other.text)))
+        and (
+            _share(record, other) >= _CONCLUDED_SHARE
+            or not values.isdisjoint(_values(other.text))
+            or _calls_as(calls, other.text)
+        )
     ]  # fmt: skip
     return tuple(taint for found in transaction.marks(near).values() for taint in found.taints)

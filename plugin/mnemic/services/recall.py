@@ -17,7 +17,7 @@ from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, 
 from mnemic.errors import ModelFailed
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot, Vectors
-from mnemic.retrieval.fusion import Candidate, rank
+from mnemic.retrieval.fusion import Candidate, give_room, rank
 from mnemic.retrieval.packing import Render, decode_cursor, encode_cursor, pack
 from mnemic.retrieval.question import Question, parse_question
 from mnemic.services.aftermath import note_vetting
@@ -190,6 +190,8 @@ def _ranked(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, as
     min_score = RELEVANT_SCORE if query.min_score is None else query.min_score
     exempt = complete if query.min_score is None else set()
     relevant = [entry for entry in candidates if entry.score >= min_score or entry.key in exempt]
+    if snapshot.has_untrusted():
+        relevant = give_room(relevant, snapshot.tainted([entry.key for entry in relevant]))
     return _Ranking(
         _read(snapshot, query, relevant, skip), len(candidates), _why_nothing(candidates, min_score, skip, snapshot)
     )

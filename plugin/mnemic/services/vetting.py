@@ -100,11 +100,13 @@ def vet(
     vetting = Vetting(vetted=vetted)
     for one in vetted:
         _look_at_findings(guard, policy, one)
+    # In a search over several namespaces each is judged by itself: what is in one says nothing about another.
+    groups = _by_namespace(vetted)
     steps: list[Callable[[], None]] = [
         lambda: _consult_lessons(snapshot, policy, vetting, now=now),
-        lambda: _seek_consensus(policy, vetting, question, now=now),
-        lambda: _weigh_effects(policy, vetted),
-        lambda: _compare_claims(policy, question, vetted),
+        *(partial(_seek_consensus, policy, vetting, group, question, now=now) for group in groups),
+        *(partial(_weigh_effects, policy, group) for group in groups),
+        *(partial(_compare_claims, policy, question, group) for group in groups),
         lambda: _apply_own_rules(policy, question, vetted),
         lambda: _apply_outside_rules(guard, policy, question, vetted, deadline - clock()),
     ]
@@ -121,6 +123,13 @@ def vet(
             one.handling = Handling.ALLOW
         vetting.learnt = ()
     return vetting
+
+
+def _by_namespace(vetted: Sequence[Vetted]) -> list[list[Vetted]]:
+    groups: dict[Namespace, list[Vetted]] = {}
+    for one in vetted:
+        groups.setdefault(one.record.namespace, []).append(one)
+    return list(groups.values())
 
 
 def standing(policy: Policy, one: Vetted) -> Standing:
@@ -237,10 +246,10 @@ def _yields(policy: Policy, lesson: Lesson, path: Path, candidates: Sequence[Vet
     )
 
 
-def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: datetime) -> None:
+def _seek_consensus(policy: Policy, vetting: Vetting, among: Sequence[Vetted], question: str, *, now: datetime) -> None:
     """Whether the paths agree, counted by independent origins; what the others rule out teaches a lesson."""
     settings = policy.recall.consensus
-    candidates = [one for one in vetting.vetted if one.path is not None and not one.withheld][: settings.k]
+    candidates = [one for one in among if one.path is not None and not one.withheld][: settings.k]
     if not settings.enabled or len(candidates) < 2:
         return
     by_id = {str(one.record.id): one for one in candidates}
@@ -266,7 +275,8 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
         if verdict.decision == "reject":
             one.rejected = True
             one.mark(Handling.WITHHOLD, f"consensus: {'; '.join(verdict.reasons)}")
-            if policy.recall.lessons.enabled:
+            # A stranger's memory is never trusted anyway: a lesson from it would only hit those who are.
+            if policy.recall.lessons.enabled and records[id].trusted:
                 lesson = lessons.distil(
                     records[id], kept, namespace=one.record.namespace, query=question, now=now,
                     ttl=timedelta(days=policy.recall.lessons.ttl_days),
@@ -276,7 +286,7 @@ def _seek_consensus(policy: Policy, vetting: Vetting, question: str, *, now: dat
             handling = settings.single_origin if single else settings.on_contested
             one.mark(handling, f"contested: {'; '.join(verdict.reasons)}")
             one.contested = one.doubtful = True
-    vetting.learnt = tuple(learnt)
+    vetting.learnt += tuple(learnt)
 
 
 def _weigh_effects(policy: Policy, vetted: Sequence[Vetted]) -> None:

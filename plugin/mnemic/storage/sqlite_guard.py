@@ -66,6 +66,13 @@ class SqliteGuardReader:
             self._connection.execute("SELECT EXISTS (SELECT 1 FROM guard_marks WHERE source != 0)").fetchone()[0]
         )
 
+    def tainted(self, keys: Sequence[RowKey]) -> set[RowKey]:
+        sql = (
+            "SELECT key FROM guard_marks WHERE key IN {in_} AND (source != 0 OR json_extract(body, '$.taints') IS NOT NULL) "
+            "AND json_extract(body, '$.review') IS NOT 'vouched'"
+        )
+        return {RowKey(row[0]) for row in fetch_in_chunks(self._connection, sql, list(keys))}
+
     def written_by(self, source: int, *, since: datetime) -> int:
         row = self._connection.execute(
             "SELECT count(*) FROM guard_marks WHERE source = ? AND at >= ?", (source, to_microseconds(since))
