@@ -97,7 +97,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:_?(?:[^\W_]+))*|\d+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z]+")
 _CALL = re.compile(r"\b((?:[A-Za-z_]\w{0,60}\.){0,4}[A-Za-z_]\w{0,60})\((?!s\)|es\))")
 _FIRST_WORD = re.compile(
-    r"(?:^|[.;!?\n])[\s\"'*-]{0,8}(?:(?:please|kindly|then|and|now|also|to|(?:can|could|would|will) you)[ ,]{1,3}){0,3}"
+    r"(?:^|[.;!?]\s|\n)[\s\"'*-]{0,8}(?:(?:please|kindly|then|and|now|also|to|(?:can|could|would|will) you)[ ,]{1,3}){0,3}"
     r"([a-z]{1,40})\b",
     re.I,
 )
