@@ -50,6 +50,13 @@ def test_every_shell_snippet_runs(commands: str, tmp_path: Path) -> None:
     assert "peanuts" in done.stdout
 
 
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_every_policy_loads(text: str) -> None:
+    from mnemic.guard.policy.loading import parse_policy
+
+    assert parse_policy(text, source="README.md").name
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     named = {
         target for page in PAGES for target in re.findall(r"\bmake ([a-z-]+)\b(?!:)", page.read_text(encoding="utf-8"))
