@@ -345,7 +345,7 @@ def test_a_rule_applies_when_all_its_conditions_hold(when: str) -> None:
 @pytest.mark.parametrize(
     "when",
     ["{text: '(?-i)acme'}", "{kinds: [episodic]}", "{channels: [user]}", "{trust_below: 0.2}", "{tags: [y]}",
-     "{effects: [pay]}", "{text: acme, channels: [user]}"],
+     "{effects: [grant]}", "{text: acme, channels: [user]}"],
 )  # fmt: skip
 def test_a_rule_does_not_apply_when_one_condition_fails(when: str) -> None:
     (rule,) = own(when).rules

@@ -80,6 +80,34 @@ async def test_secrets_are_taken_out_before_anything_is_stored(tmp_path: Path) -
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
 
 
+async def test_secrets_are_taken_out_of_labels_as_well(tmp_path: Path) -> None:
+    async with open_guarded(tmp_path) as memory:
+        receipt = await memory.remember(
+            "The deployment guide.", tags=[f"key {KEY}"], source=f"https://a.example/?key={KEY}",
+            when_to_use=f"When {KEY} is at hand.", speaker=f"bot {KEY}", origin=USER,
+        )  # fmt: skip
+        assert receipt.redacted == ("aws key",)
+        assert KEY not in str(await memory.get(receipt.id))
+        assert KEY not in "".join([line async for line in memory.export()])
+
+
+async def test_the_same_secret_again_leaves_no_trace_in_the_history(tmp_path: Path) -> None:
+    async with open_guarded(tmp_path) as memory:
+        for _ in range(2):
+            receipt = await memory.remember(f"The deploy key is {KEY}.", origin=USER)
+        assert KEY not in str(await memory.history(receipt.id))
+
+
+async def test_a_stranger_who_hides_something_in_anothers_words_does_not_take_them_away(tmp_path: Path) -> None:
+    text = "The boiler of the school is serviced in the second week of September."
+    async with open_guarded(tmp_path) as memory:
+        hidden = await memory.remember(text[:9] + "\u202e\u2066" + text[9:], origin=WEB)
+        assert hidden.outcome is Outcome.QUARANTINED
+        own = await memory.remember(text, kind="episodic", origin=AGENT)
+        assert own.outcome is Outcome.STORED
+        assert (await memory.guard.explain(own.id)).trust < 0.7, "tainted all the same"
+
+
 async def test_a_blocked_batch_leaves_nothing_but_a_line_in_the_log(tmp_path: Path) -> None:
     policy = policy_file(tmp_path, "write: {rules: {override: block}}")
     async with open_guarded(tmp_path, policy) as memory:

@@ -22,6 +22,7 @@ from mnemic.guard.screening import RULES, mask, redact, screen
 from mnemic.protocols import RecallPhaseRule, Vectors, WritePhaseRule
 
 TOO_LONG = "too-long"
+SECRET = "secret"
 HIDDEN = "[instruction-like text hidden]"
 
 _SEPARATOR = "\n"
@@ -64,7 +65,7 @@ class Guard:
         origin_class = class_of(policy, record.origin)
         fully = fully or origin_class is OriginClass.UNTRUSTED
         untrusted = origin_class is OriginClass.UNTRUSTED
-        source = fingerprint(origin_key(policy, record)) if untrusted else 0
+        source = fingerprint(*record.namespace, origin_key(policy, record)) if untrusted else 0
         path = extract_path(record.text)
         told = untrusted or fully or bool(policy.rules)
         effects = path.effects if path is not None else find_effects(record.text) if told else frozenset()
@@ -101,6 +102,28 @@ class Guard:
             policy=policy.name,
             enforced=policy.enforced,
         )
+
+    def redacted(self, record: MemoryRecord, verdict: Verdict) -> tuple[MemoryRecord, tuple[str, ...]]:
+        """The memory without what the verdict wants out of it, in its text and its labels, and what that was."""
+        wanted = [judged.finding for judged in verdict.judged if judged.decision is Decision.REDACT]
+        rules = {finding.rule for finding in wanted} & RULES.keys()
+        kinds: dict[str, None] = {}
+
+        def clean(text: str, found: Iterable[Finding] | None = None) -> str:
+            findings = [one for one in (screen(text, rules=rules).findings if found is None else found) if one.spans]
+            kinds.update((one.detail or one.rule, None) for one in findings)
+            return redact(text, findings) if findings else text
+
+        changed = replace(
+            record,
+            text=clean(record.text, wanted),
+            when_to_use=record.when_to_use and clean(record.when_to_use),
+            # Whose mail it is says where it came from: of a source only secrets are taken out.
+            source=record.source and clean(record.source, screen(record.source, rules=rules & {SECRET}).findings),
+            speaker=record.speaker and clean(record.speaker),
+            tags=tuple(dict.fromkeys(clean(tag) for tag in record.tags)),
+        )
+        return changed, tuple(kinds)
 
     def _rules_for(self, policy: Policy, origin_class: OriginClass) -> frozenset[str]:
         """Content rules that can change anything for a trusted class."""
@@ -181,16 +204,6 @@ def masked_when_to_use(record: MemoryRecord, marks: Marks) -> str | None:
     inside = [(max(at - start, 0), min(end - start, len(when))) for at, end in marks.directives if end > start]
     spans = [(at, end) for at, end in inside if at < end]
     return mask(when, spans, placeholder=HIDDEN) if spans else None
-
-
-def redacted_text(text: str, verdict: Verdict) -> tuple[str, tuple[str, ...]]:
-    """The text without what the verdict wants out of it, and what that was."""
-    findings = [
-        judged.finding for judged in verdict.judged if judged.decision is Decision.REDACT and judged.finding.spans
-    ]
-    if not findings:
-        return text, ()
-    return redact(text, findings), tuple(dict.fromkeys(finding.detail or finding.rule for finding in findings))
 
 
 def _origin_of(taint: Taint) -> Origin:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Taint
+from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.text import jaccard, shape_words
 from mnemic.domain.verdict import Decision, Finding, Verdict
 from mnemic.errors import GuardRefused
-from mnemic.guard.guard import class_in, inherit, path_in, redacted_text
+from mnemic.guard.guard import class_in, inherit, path_in
 from mnemic.guard.lessons import triggered
 from mnemic.guard.paths import START, distance
 from mnemic.guard.policy import OriginClass, Policy
@@ -67,17 +67,14 @@ def examine(
         verdict = backends.guard.judge(policy, marks)
         redacted: tuple[str, ...] = ()
         if policy.enforced and any(judged.decision is Decision.REDACT for judged in verdict.judged):
-            text, redacted = redacted_text(draft.text, verdict)
-            if text != draft.text:
+            clean, redacted = backends.guard.redacted(draft, verdict)
+            if clean != draft:
                 # The ranges of what was found belong to the old text.
-                kept = tuple(
-                    found for found in marks.findings if found.rule in {r.finding.rule for r in verdict.judged}
-                )
-                draft = replace(draft, text=text)
-                again = backends.guard.examine(policy, draft)
-                told = {found.rule for found in again.findings}
-                gone = tuple(replace(found, spans=()) for found in kept if found.rule not in told)
-                marks = replace(again, findings=(*again.findings, *gone))
+                draft, before = clean, marks
+                marks = backends.guard.examine(policy, draft)
+                left = {found.rule for found in marks.findings}
+                gone = tuple(replace(found, spans=()) for found in before.findings if found.rule not in left)
+                marks = replace(marks, findings=(*marks.findings, *gone))
                 verdict = backends.guard.judge(policy, marks)
         if policy.enforced and verdict.decision is Decision.BLOCK:
             raise refusal(draft, verdict)
@@ -114,9 +111,7 @@ def admit(
     displacing = _displacing(transaction, policy, candidate.record, marks)
     if displacing is not None:
         further.append(displacing)
-    copied = _copy_of_withheld(policy, candidate, neighbours)
-    if copied is not None:
-        further.append(copied)
+    further += _copy_of_withheld(transaction, backends, policy, candidate, neighbours)
     exposed = _concluded_from(transaction, backends, policy, candidate)
     marks = inherit(marks, exposed)
     if marks.taints == candidate.marks.taints and not further:
@@ -146,7 +141,8 @@ def record_admission(transaction: LedgerTransaction, key: RowKey, candidate: Can
     """Keep what was found, and write the log where something followed from it."""
     transaction.put_marks(key, candidate.marks, at=at)
     verdict = candidate.verdict
-    if verdict.decision is Decision.ALLOW and not candidate.redacted:
+    unchanged = verdict.decision is Decision.REDACT and verdict.enforced and not candidate.redacted
+    if unchanged or (verdict.decision is Decision.ALLOW and not candidate.redacted):
         return
     if not verdict.enforced:
         action = GuardAction.WATCHED
@@ -210,14 +206,26 @@ def _copies(neighbours: Sequence[Resembling]) -> list[Neighbour]:
     return [other for other, similarity in neighbours if similarity >= COPY_JACCARD]
 
 
-def _copy_of_withheld(policy: Policy, candidate: Candidate, neighbours: Sequence[Resembling]) -> Finding | None:
-    """A copy of what is in quarantine is not let in by another door; only the user's own word is."""
-    if class_in(policy, candidate.marks) is OriginClass.USER:
-        return None
-    for other in _copies(neighbours):
-        if other.status is Status.QUARANTINED:
-            return Finding(rule=LAUNDERING, reason=f"it says the same as {other.id}, which is in quarantine")
-    return None
+def _copy_of_withheld(
+    transaction: LedgerSnapshot, backends: Backends, policy: Policy, candidate: Candidate,
+    neighbours: Sequence[Resembling],
+) -> list[Finding]:  # fmt: skip
+    """A copy of what is in quarantine is not let in by another door; only the user's own word is.
+
+    Where the rules withheld the first for its words, they judge the copy's words, which are tainted: a stranger who hides
+    something in the words of others does not take those away.
+    """
+    withheld = [other for other in _copies(neighbours) if other.status is Status.QUARANTINED]
+    if not withheld or class_in(policy, candidate.marks) is OriginClass.USER:
+        return []
+    marks = transaction.marks([other.key for other in withheld])
+    for other in withheld:
+        found = marks[other.key]
+        words = replace(found, findings=tuple(one for one in found.findings if one.rule not in (LAUNDERING, FLOODING)))
+        for_its_words = backends.guard.judge(policy, words).decision.strictness >= Decision.QUARANTINE.strictness
+        if found.review is Review.REJECTED or not for_its_words:
+            return [Finding(rule=LAUNDERING, reason=f"it says the same as {other.id}, which is in quarantine")]
+    return []
 
 
 def _flooding(

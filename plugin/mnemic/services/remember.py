@@ -33,6 +33,8 @@ from mnemic.services.backends import Backends, embed_records, require
 
 _MAX_NEAR_DUPLICATES = 3
 _NEIGHBOURS_READ = 6
+# A stranger's text must not be hidden behind newer copies of it.
+_NEIGHBOURS_READ_AMONG_STRANGERS = 32
 _MAX_CONTEXT = 100
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
 _MIN_SHAPE_WORDS = 3
@@ -89,7 +91,8 @@ def _store(
     draft = candidate.record
     require(transaction, draft.evidence, namespace=draft.namespace)
     untrusted_about = policy.write.enabled and transaction.has_untrusted()
-    neighbours = resembling(draft, transaction.neighbours(draft, limit=_NEIGHBOURS_READ, any_kind=untrusted_about))
+    limit = _NEIGHBOURS_READ_AMONG_STRANGERS if untrusted_about else _NEIGHBOURS_READ
+    neighbours = resembling(draft, transaction.neighbours(draft, limit=limit, any_kind=untrusted_about))
     candidate = admit(transaction, backends, policy, candidate, neighbours)
     status = status_of(candidate)
     twin = _twin_of(transaction, policy, candidate, withheld=status is Status.QUARANTINED)

@@ -236,8 +236,9 @@ class Effects(PolicyPart):
 
     deny: tuple[EffectVerb, ...] = Field(default=(), description="Memories that call for these are withheld.")
     review: tuple[EffectVerb, ...] = Field(
-        default=("delete", "disable", "execute", "grant", "pay", "publish", "revoke", "send", "share", "transfer"),
-        description="Memories that call for these need `quorum_origins` trusted origins, or they are contested.",
+        default=("delete", "disable", "execute", "grant", "install", "publish", "send", "share", "transfer"),
+        description="These need `quorum_origins` trusted origins, or a person; memories that call for them say how many "
+        "there are.",
     )
     allow: tuple[EffectVerb, ...] = Field(
         default=(), description="A lesson against one of these yields to a quorum of trusted origins."

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from mnemic.domain.memory import Kind
 from mnemic.domain.provenance import Channel
 from mnemic.domain.verdict import Decision
+from mnemic.guard.effects import EFFECTS, canonical
 
 MAX_PATTERN_CHARS = 1_000
 
 RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-EffectVerb = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)]
+
+
+def _canonical_effect(verb: str) -> str:
+    """``pay`` and ``transfer`` are one effect. A verb that no text is ever found to call for would do nothing."""
+    found = canonical(verb)
+    if found is None:
+        near = get_close_matches(verb, sorted(EFFECTS), n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(EFFECTS))}"
+        raise ValueError(f"{verb!r} is no effect that is known{meant}")
+    return found
+
+
+EffectVerb = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40), AfterValidator(_canonical_effect)
+]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PATTERN_CHARS)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
