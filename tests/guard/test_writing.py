@@ -101,7 +101,7 @@ async def test_the_same_secret_again_leaves_no_trace_in_the_history(tmp_path: Pa
 async def test_a_stranger_who_hides_something_in_anothers_words_does_not_take_them_away(tmp_path: Path) -> None:
     text = "The boiler of the school is serviced in the second week of September."
     async with open_guarded(tmp_path) as memory:
-        hidden = await memory.remember(text[:9] + "\u202e\u2066" + text[9:], origin=WEB)
+        hidden = await memory.remember(text[:3] + "\u202e\u2066" + text[3:], origin=WEB)
         assert hidden.outcome is Outcome.QUARANTINED
         own = await memory.remember(text, kind="episodic", origin=AGENT)
         assert own.outcome is Outcome.STORED
