@@ -7,7 +7,7 @@ DATA ?= ../shared/data
 LOCOMO ?= $(DATA)/locomo_dev.json.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-working-memory conformance picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard conformance picture wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -23,7 +23,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start bench-folding bench-working-memory
+bench: bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -44,6 +44,14 @@ bench-folding: $(VENV)/installed-dev
 bench-working-memory: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.working_memory --json $(RESULTS)/working_memory.json
+
+bench-guard: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/mnemic bench guard $(DATA)/poison_dev.jsonl.gz --policy default --policy strict --json $(RESULTS)/guard.json
+	$(BIN)/python -m tests.benchmarks.screening --data $(DATA) --json $(RESULTS)/screening.json
+	$(BIN)/python -m tests.benchmarks.consensus --queries 300 --json $(RESULTS)/consensus.json
+	$(BIN)/python -m tests.benchmarks.contradiction --data $(DATA) --json $(RESULTS)/contradiction.json
+	$(BIN)/python -m tests.benchmarks.adaptive --policy default --policy strict --seeds 3 --json $(RESULTS)/adaptive.json
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules

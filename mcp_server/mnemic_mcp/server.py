@@ -61,6 +61,31 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             }
         )
 
+    @server.resource("memory://guard", title="What the guard withholds", mime_type="application/json")
+    async def guard() -> str:
+        """What waits for a person's review, and why; the texts themselves are not repeated."""
+        try:
+            memory = await holder.get()
+            found = await memory.guard.pending()
+            policy = await memory.guard.policy()
+        except MnemicError as error:
+            raise ResourceError(str(error)) from error
+        return _json(
+            {
+                "policy": policy.name,
+                "pending": [
+                    {
+                        "id": one.memory.id,
+                        "recorded_at": one.memory.recorded_at.isoformat(),
+                        "origin": one.memory.origin.label(),
+                        "reasons": list(one.verdict.reasons),
+                    }
+                    for one in found
+                ],
+                "review": "mnemic guard review",
+            }
+        )
+
     @server.resource("memory://memories/{id}", title="One memory", mime_type="application/json")
     async def memory(id: str) -> str:
         """A memory in full, with its origin and status."""

@@ -22,7 +22,7 @@ from mnemic.guard.screening import RULES, mask, redact, screen
 from mnemic.protocols import RecallPhaseRule, Vectors, WritePhaseRule
 
 TOO_LONG = "too-long"
-SECRET = "secret"
+SECRET = "secret"  # noqa: S105  # the id of a rule
 HIDDEN = "[instruction-like text hidden]"
 
 _SEPARATOR = "\n"

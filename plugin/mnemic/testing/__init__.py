@@ -8,6 +8,7 @@ A contract is a class of tests. Subclass it in your test suite, say how to make 
 
 from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorIndexContract
 from mnemic.testing.fakes import FailingEmbedder, ScriptedModel, SetClock, WordEmbedder, make_record
+from mnemic.testing.guard_contract import GuardContract
 from mnemic.testing.obedient import Deeds, ObedientAgent, Order, read_orders
 from mnemic.testing.plans import PlanQuery, PlanRecord, delete_procedures, plan_queries
 from mnemic.testing.providers import check_anthropic, check_openai
@@ -16,6 +17,7 @@ __all__ = [
     "Deeds",
     "EmbedderContract",
     "FailingEmbedder",
+    "GuardContract",
     "LedgerContract",
     "ObedientAgent",
     "Order",
