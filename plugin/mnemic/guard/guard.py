@@ -132,7 +132,10 @@ class Guard:
 
 
 def _check(rule: WritePhaseRule, record: MemoryRecord) -> list[Finding]:
-    return list(rule.check(record))
+    found = list(rule.check(record))
+    if not all(isinstance(one, Finding) for one in found):
+        raise TypeError("a rule gives findings")
+    return found
 
 
 def screened_text(record: MemoryRecord) -> str:

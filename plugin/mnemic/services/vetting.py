@@ -366,7 +366,10 @@ def _apply_outside_rules(
 
 
 def _check(rule: RecallPhaseRule, question: str, recalled: Sequence[Recalled]) -> list[RecallFinding]:
-    return list(rule.check(question, recalled))
+    found = list(rule.check(question, recalled))
+    if not all(isinstance(one, RecallFinding) for one in found):
+        raise TypeError("a rule gives findings about what was recalled")
+    return found
 
 
 def _labels(policy: Policy, one: Vetted) -> list[str]:
