@@ -111,8 +111,8 @@ def vet(
     for step in steps:
         if clock() > deadline:
             for one in vetted:
-                if not one.trusted:
-                    one.mark(policy.recall.consensus.on_contested, "the guard's time was up before it was judged")
+                handling = policy.recall.consensus.on_contested if one.trusted else Handling.WITHHOLD
+                one.mark(handling, "the guard's time was up before it was judged")
             vetting.notes = (f"The guard did not finish within {policy.recall.deadline_ms} ms.",)
             break
         step()
