@@ -312,6 +312,8 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
         mine = _tokens(one.record.text)
         agreeing: set[str] = set()
         for other in trusted:
+            if other.record.namespace != one.record.namespace:
+                continue
             relation = compare(asked, _tokens(other.record.text), mine).relation
             if relation == "contradicts":
                 one.contested_by.append(other.record)
