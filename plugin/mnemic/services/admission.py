@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Taint
+from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.text import jaccard, shape_words
 from mnemic.domain.verdict import Decision, Finding, Verdict
@@ -192,7 +192,7 @@ def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbour
         keys += [other.key for other in _copies(neighbours)]
     if not keys:
         return marks
-    return inherit(marks, *(found.taints for found in transaction.marks(keys).values()))
+    return inherit(marks, *(passed_on(found) for found in transaction.marks(keys).values()))
 
 
 def _displacing(transaction: LedgerTransaction, policy: Policy, record: MemoryRecord, marks: Marks) -> Finding | None:
@@ -324,4 +324,9 @@ def _concluded_from(
         if other.namespace == record.namespace
         and (_share(record, other) >= _CONCLUDED_SHARE or not values.isdisjoint(_values(other.text)))
     ]  # fmt: skip
-    return tuple(taint for found in transaction.marks(near).values() for taint in found.taints)
+    return tuple(taint for found in transaction.marks(near).values() for taint in passed_on(found))
+
+
+def passed_on(marks: Marks) -> tuple[Taint, ...]:
+    """The taints that a memory hands to what is drawn from it: none where somebody has vouched for it."""
+    return () if marks.review is Review.VOUCHED else marks.taints
