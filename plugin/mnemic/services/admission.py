@@ -175,7 +175,9 @@ def context_keys(
     backends: Backends, *, connection: str | None, session: str | None, task: str | None
 ) -> tuple[str, ...]:
     """Names of contexts, the same in every process but for the one that stands for this process."""
-    named = [f"connection {connection or backends.process_id}"]
+    # What this process delivered without knowing to whom (`compose`) was seen by whoever it serves.
+    named = [f"connection {backends.process_id}"]
+    named += [f"connection {connection}"] if connection else []
     named += [f"{what} {name}" for what, name in (("session", session), ("task", task)) if name]
     return tuple(named)
 
@@ -321,8 +323,7 @@ def _concluded_from(
     values = _values(record.text)
     near = [
         key for key, other in transaction.records(keys).items()
-        if other.namespace == record.namespace
-        and (_share(record, other) >= _CONCLUDED_SHARE or not values.isdisjoint(_values(other.text)))
+        if (_share(record, other) >= _CONCLUDED_SHARE or not values.isdisjoint(_values(other.text)))
     ]  # fmt: skip
     return tuple(taint for found in transaction.marks(near).values() for taint in passed_on(found))
 
