@@ -140,7 +140,7 @@ def _check(rule: WritePhaseRule, record: MemoryRecord) -> list[Finding]:
 
 def screened_text(record: MemoryRecord) -> str:
     """All words of a memory that a reader may see: the text first, so that ranges in it are those of the text."""
-    labels = [record.when_to_use, record.source, record.speaker, *record.tags]
+    labels = [record.when_to_use, record.source, record.speaker, record.session, *record.tags]
     return _SEPARATOR.join([record.text, *(label for label in labels if label)])
 
 

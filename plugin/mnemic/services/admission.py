@@ -16,6 +16,7 @@ from mnemic.guard.guard import class_in, inherit, path_in, redacted_text
 from mnemic.guard.lessons import triggered
 from mnemic.guard.paths import START, distance
 from mnemic.guard.policy import OriginClass, Policy
+from mnemic.guard.screening import redact, screen
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Neighbour
 from mnemic.services.backends import Backends, require
 
@@ -66,13 +67,13 @@ def examine(
         verdict = backends.guard.judge(policy, marks)
         redacted: tuple[str, ...] = ()
         if policy.enforced and any(judged.decision is Decision.REDACT for judged in verdict.judged):
-            text, redacted = redacted_text(draft.text, verdict)
-            if text != draft.text:
+            cleaned, redacted = _cleaned(draft, verdict)
+            if cleaned != draft:
                 # The ranges of what was found belong to the old text.
                 kept = tuple(
                     found for found in marks.findings if found.rule in {r.finding.rule for r in verdict.judged}
                 )
-                draft = replace(draft, text=text)
+                draft = cleaned
                 again = backends.guard.examine(policy, draft)
                 told = {found.rule for found in again.findings}
                 gone = tuple(replace(found, spans=()) for found in kept if found.rule not in told)
@@ -83,6 +84,26 @@ def examine(
         context = contexts[at] if contexts else ()
         candidates.append(Candidate(record=draft, marks=marks, verdict=verdict, redacted=redacted, context=context))
     return candidates
+
+
+def _cleaned(draft: MemoryRecord, verdict: Verdict) -> tuple[MemoryRecord, tuple[str, ...]]:
+    """A draft without what the verdict wants out of its text and its labels, and what that was."""
+    text, names = redacted_text(draft.text, verdict)
+    rules = frozenset(one.finding.rule for one in verdict.judged if one.decision is Decision.REDACT)
+    taken = list(names)
+
+    def clean(label: str) -> str:
+        found = [finding for finding in screen(label, rules=rules).findings if finding.spans]
+        taken.extend(finding.detail or finding.rule for finding in found)
+        return redact(label, found) if found else label
+
+    labels = {
+        name: clean(value)
+        for name in ("when_to_use", "source", "speaker", "session")
+        if (value := getattr(draft, name)) is not None
+    }
+    tags = tuple(sorted({clean(tag) for tag in draft.tags}))
+    return replace(draft, text=text, tags=tags, **labels), tuple(dict.fromkeys(taken))
 
 
 def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:
