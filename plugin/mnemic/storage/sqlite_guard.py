@@ -63,7 +63,7 @@ class SqliteGuardReader:
 
     def has_untrusted(self) -> bool:
         return bool(
-            self._connection.execute("SELECT EXISTS (SELECT 1 FROM guard_marks WHERE source != 0)").fetchone()[0]
+            self._connection.execute("SELECT EXISTS (SELECT 1 FROM guard_marks)").fetchone()[0]
         )
 
     def written_by(self, source: int, *, since: datetime) -> int:
