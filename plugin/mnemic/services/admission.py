@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
@@ -97,7 +98,7 @@ def _cleaned(draft: MemoryRecord, verdict: Verdict) -> tuple[MemoryRecord, tuple
         taken.extend(finding.detail or finding.rule for finding in found)
         return redact(label, found) if found else label
 
-    labels = {
+    labels: dict[str, Any] = {
         name: clean(value)
         for name in ("when_to_use", "source", "speaker", "session")
         if (value := getattr(draft, name)) is not None
