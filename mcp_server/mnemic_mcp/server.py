@@ -101,6 +101,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             found = await (await holder.get()).history(id)
         except MnemicError as error:
             raise _not_found(error) from error
+        withheld = {version.id for version in found.versions if version.status == "quarantined"}
         return _json(
             {
                 "versions": [views.record_view(version) for version in found.versions],
@@ -110,7 +111,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
                         "action": event.action.value,
                         "at": event.at.isoformat(),
                         "origin": event.origin.label(),
-                        "detail": event.detail,
+                        "detail": {} if event.memory_id in withheld else event.detail,
                     }
                     for event in found.events
                 ],

@@ -217,9 +217,14 @@ async def _doomed(memory: Memory, ids: list[str]) -> str:
             versions |= {version.id: version for version in (await memory.history(id)).versions}
     if not versions:
         return ""
-    shown = [f'{id} "{visible(record.text)[:80]}"' for id, record in list(versions.items())[:10]]
+    shown = [_named(record) for record in list(versions.values())[:10]]
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return f"{len(versions)} memories, all versions counted ({'; '.join(shown)}{more})"
+
+
+def _named(record: MemoryRecord) -> str:
+    """A memory by its first words; what is withheld is not repeated."""
+    return f"{record.id} (withheld)" if record.status == "quarantined" else f'{record.id} "{visible(record.text)[:80]}"'
 
 
 def _new_memory(item: dict[str, Any] | str, known: set[str], origin: Origin) -> NewMemory:

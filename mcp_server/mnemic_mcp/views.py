@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NotRequired
 
@@ -115,6 +116,8 @@ def version_hit(memory: MemoryRecord, limit: int = 400) -> Hit:
     """A version in a history, its text cut to ``limit`` characters."""
     excerpt = None if len(memory.text) <= limit else memory.text[:limit]
     if memory.status == "quarantined":
+        # Its labels can carry what is withheld as well as its text.
+        memory = replace(memory, tags=(), session=None, speaker=None, source=None, when_to_use=None)
         excerpt = WITHHELD_TEXT
     return Hit(memory=memory, score=None, lexical=None, similarity=None, excerpt=excerpt)
 

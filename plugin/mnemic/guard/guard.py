@@ -121,6 +121,7 @@ class Guard:
             # Whose mail it is says where it came from: of a source only secrets are taken out.
             source=record.source and clean(record.source, screen(record.source, rules=rules & {SECRET}).findings),
             speaker=record.speaker and clean(record.speaker),
+            session=record.session and clean(record.session),
             tags=tuple(dict.fromkeys(clean(tag) for tag in record.tags)),
         )
         return changed, tuple(kinds)
@@ -155,12 +156,15 @@ class Guard:
 
 
 def _check(rule: WritePhaseRule, record: MemoryRecord) -> list[Finding]:
-    return list(rule.check(record))
+    found = list(rule.check(record))
+    if not all(isinstance(one, Finding) for one in found):
+        raise TypeError("a rule gives findings")
+    return found
 
 
 def screened_text(record: MemoryRecord) -> str:
     """All words of a memory that a reader may see: the text first, so that ranges in it are those of the text."""
-    labels = [record.when_to_use, record.source, record.speaker, *record.tags]
+    labels = [record.when_to_use, record.source, record.speaker, record.session, *record.tags]
     return _SEPARATOR.join([record.text, *(label for label in labels if label)])
 
 

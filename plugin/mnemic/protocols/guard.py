@@ -23,7 +23,7 @@ class GuardReader(Protocol):
         ...
 
     def has_untrusted(self) -> bool:
-        """Whether any memory came from an untrusted origin when it was written."""
+        """Whether the guard has noted anything about any memory, such as an untrusted origin or what it was drawn from."""
         ...
 
     def tainted(self, keys: Sequence[RowKey]) -> set[RowKey]:

@@ -175,7 +175,7 @@ class LedgerSnapshot(SessionReader, GuardReader, Protocol):
         ...
 
     def neighbours(self, record: MemoryRecord, *, limit: int, any_kind: bool = False) -> list[Neighbour]:
-        """Current memories of the same namespace and kind with nearly the same words, newest first; quarantined ones too.
+        """Memories of any status of the same namespace and kind with nearly the same words, newest first.
 
         They are candidates: the caller compares the words.
         """

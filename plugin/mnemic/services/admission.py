@@ -172,7 +172,9 @@ def context_keys(
     backends: Backends, *, connection: str | None, session: str | None, task: str | None
 ) -> tuple[str, ...]:
     """Names of contexts, the same in every process but for the one that stands for this process."""
-    named = [f"connection {connection or backends.process_id}"]
+    # What this process delivered without knowing to whom (`compose`) was seen by whoever it serves.
+    named = [f"connection {backends.process_id}"]
+    named += [f"connection {connection}"] if connection else []
     named += [f"{what} {name}" for what, name in (("session", session), ("task", task)) if name]
     return tuple(named)
 
@@ -189,7 +191,7 @@ def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbour
         keys += [other.key for other in _copies(neighbours)]
     if not keys:
         return marks
-    return inherit(marks, *(found.taints for found in transaction.marks(keys).values()))
+    return inherit(marks, *(passed_on(found) for found in transaction.marks(keys).values()))
 
 
 def _displacing(transaction: LedgerTransaction, policy: Policy, record: MemoryRecord, marks: Marks) -> Finding | None:
@@ -335,11 +337,13 @@ def _concluded_from(
     values, calls = _values(record.text), frozenset(_CALL.findall(record.text[:_VALUES_READ]))
     near = [
         key for key, other in transaction.records(keys).items()
-        if other.namespace == record.namespace
-        and (
-            _share(record, other) >= _CONCLUDED_SHARE
-            or not values.isdisjoint(_values(other.text))
-            or _calls_as(calls, other.text)
-        )
+        if _share(record, other) >= _CONCLUDED_SHARE
+        or not values.isdisjoint(_values(other.text))
+        or _calls_as(calls, other.text)
     ]  # fmt: skip
-    return tuple(taint for found in transaction.marks(near).values() for taint in found.taints)
+    return tuple(taint for found in transaction.marks(near).values() for taint in passed_on(found))
+
+
+def passed_on(marks: Marks) -> tuple[Taint, ...]:
+    """The taints that a memory hands to what is drawn from it: none where somebody has vouched for it."""
+    return () if marks.review is Review.VOUCHED else marks.taints

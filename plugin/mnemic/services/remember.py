@@ -149,7 +149,7 @@ def _twin_of(
         twins = [twin for twin in twins if class_in(policy, marks[twin[0]]) is not OriginClass.UNTRUSTED]
     for key, other in twins:
         same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
-        same_fate = withheld or other.status is not Status.QUARANTINED
+        same_fate = withheld is (other.status is Status.QUARANTINED)
         if same_text and same_fate and draft.supersedes in (None, other.id, other.supersedes):
             return key, other
     return None

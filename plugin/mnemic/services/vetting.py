@@ -26,11 +26,13 @@ from mnemic.guard.policy.own_rules import RecallRule
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
 
 UNVERIFIED = "unverified"
+CONTESTED = "contested: "
 
 
 @dataclass(slots=True, kw_only=True)
 class Vetted:
-    """One found memory on its way out. ``handling`` only ever becomes stricter.
+    """One found memory on its way out. ``handling`` only ever becomes stricter, but where a
+    model settles what the consensus left open. ``handlings`` are those that the ``reasons`` called for, in their order.
 
     ``origin_keys``: its own origin's, then those of whoever said the same again.
     """
@@ -44,6 +46,7 @@ class Vetted:
     origin_keys: tuple[str, ...] = ()
     handling: Handling = Handling.ALLOW
     reasons: list[str] = field(default_factory=list)
+    handlings: list[Handling] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     contested_by: list[MemoryRecord] = field(default_factory=list)
     supporters: int = 0
@@ -56,17 +59,23 @@ class Vetted:
         if handling.strictness > self.handling.strictness:
             self.handling = handling
         self.reasons.append(reason)
+        self.handlings.append(handling)
 
     def settle(self, *, keep: bool, reason: str) -> None:
         """What a model has said about a contested memory."""
-        self.contested = self.doubtful = False
-        self.handling = Handling.ALLOW if keep else Handling.WITHHOLD
+        self.contested = False
         self.rejected = not keep
-        if keep:
-            self.reasons.clear()
-            self.labels.append(reason)
-        else:
-            self.reasons.append(reason)
+        if not keep:
+            self.mark(Handling.WITHHOLD, reason)
+            return
+        # It settles what the consensus left open. What any other rule said stands.
+        said = [(other, how) for other, how in zip(self.reasons, self.handlings, strict=True)]
+        self.reasons, self.handlings, self.handling = [], [], Handling.ALLOW
+        for other, how in said:
+            if not other.startswith(CONTESTED):
+                self.mark(how, other)
+        self.doubtful = bool(self.contested_by)
+        self.labels.append(reason)
 
     @property
     def withheld(self) -> bool:
@@ -113,8 +122,8 @@ def vet(
     for step in steps:
         if clock() > deadline:
             for one in vetted:
-                if not one.trusted:
-                    one.mark(policy.recall.consensus.on_contested, "the guard's time was up before it was judged")
+                handling = policy.recall.consensus.on_contested if one.trusted else Handling.WITHHOLD
+                one.mark(handling, "the guard's time was up before it was judged")
             vetting.notes = (f"The guard did not finish within {policy.recall.deadline_ms} ms.",)
             break
         step()
@@ -284,7 +293,7 @@ def _seek_consensus(policy: Policy, vetting: Vetting, among: Sequence[Vetted], q
                 learnt += [lesson] if lesson is not None else []
         elif verdict.decision == "contested":
             handling = settings.single_origin if single else settings.on_contested
-            one.mark(handling, f"contested: {'; '.join(verdict.reasons)}")
+            one.mark(handling, f"{CONTESTED}{'; '.join(verdict.reasons)}")
             one.contested = one.doubtful = True
     vetting.learnt += tuple(learnt)
 
@@ -322,6 +331,8 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
         mine = _tokens(one.record.text)
         agreeing: set[str] = set()
         for other in trusted:
+            if other.record.namespace != one.record.namespace:
+                continue
             relation = compare(asked, _tokens(other.record.text), mine).relation
             if relation == "contradicts":
                 one.contested_by.append(other.record)
@@ -376,7 +387,10 @@ def _apply_outside_rules(
 
 
 def _check(rule: RecallPhaseRule, question: str, recalled: Sequence[Recalled]) -> list[RecallFinding]:
-    return list(rule.check(question, recalled))
+    found = list(rule.check(question, recalled))
+    if not all(isinstance(one, RecallFinding) for one in found):
+        raise TypeError("a rule gives findings about what was recalled")
+    return found
 
 
 def _labels(policy: Policy, one: Vetted) -> list[str]:

@@ -62,9 +62,7 @@ class SqliteGuardReader:
         return [(RowKey(row[0]), record_from_row(row)) for row in rows]
 
     def has_untrusted(self) -> bool:
-        return bool(
-            self._connection.execute("SELECT EXISTS (SELECT 1 FROM guard_marks WHERE source != 0)").fetchone()[0]
-        )
+        return bool(self._connection.execute("SELECT EXISTS (SELECT 1 FROM guard_marks)").fetchone()[0])
 
     def tainted(self, keys: Sequence[RowKey]) -> set[RowKey]:
         sql = (

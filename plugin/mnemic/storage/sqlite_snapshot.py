@@ -259,9 +259,9 @@ class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader):
     def neighbours(self, record: MemoryRecord, *, limit: int, any_kind: bool = False) -> list[Neighbour]:
         keys = [near for kind in (Kind if any_kind else [record.kind]) for near in near_keys_of(record, kind)]
         rows = self._all(
-            "SELECT key, id, kind, text, held FROM memories WHERE key IN (SELECT DISTINCT key FROM near_keys "
-            f"WHERE near_key IN {in_clause(keys)} ORDER BY key DESC LIMIT ?) "
-            "AND held != 'archived' AND superseded_by IS NULL ORDER BY key DESC",
+            "SELECT key, id, kind, text, iif(superseded_by IS NULL OR held != 'active', held, 'superseded') FROM memories "
+            f"WHERE key IN (SELECT DISTINCT key FROM near_keys WHERE near_key IN {in_clause(keys)} "
+            "ORDER BY key DESC LIMIT ?) ORDER BY key DESC",
             *keys, limit,
         )  # fmt: skip
         return [
