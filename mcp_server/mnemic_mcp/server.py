@@ -90,7 +90,8 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
     async def memory(id: str) -> str:
         """A memory in full, with its origin and status."""
         try:
-            return _json(views.record_view(await (await holder.get()).get(id)))
+            (hit,) = await (await holder.get()).show([id])
+            return _json(views.record_view(hit))
         except MnemicError as error:
             raise _not_found(error) from error
 
@@ -98,13 +99,15 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
     async def history(id: str) -> str:
         """All versions of a memory, oldest first, and what happened to them."""
         try:
-            found = await (await holder.get()).history(id)
+            opened = await holder.get()
+            found = await opened.history(id)
+            shown = await opened.show(version.id for version in found.versions)
         except MnemicError as error:
             raise _not_found(error) from error
         withheld = {version.id for version in found.versions if version.status == "quarantined"}
         return _json(
             {
-                "versions": [views.record_view(version) for version in found.versions],
+                "versions": [views.record_view(hit) for hit in shown],
                 "events": [
                     {
                         "memory": event.memory_id,

@@ -135,7 +135,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         async with open_memory_of(holder) as memory:
             if history_of is not None:
                 versions = (await memory.history(history_of)).versions[-_VERSIONS_SHOWN:]
-                hits = tuple(views.version_hit(version) for version in versions)
+                hits = tuple(views.cut(hit) for hit in await memory.show(version.id for version in versions))
                 result = RecallResult(hits=hits, considered=len(hits), tokens=None, token_counter="none")  # noqa: S106  # not that kind of token
                 return tool_result(views.recall_text(result), views.recall_view(result))
             where: dict[str, Any] = {} if namespace is None else {"namespace": namespace}

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mnemic.domain.memory import MemoryRecord
     from mnemic.domain.verdict import Verdict
 
 
@@ -65,11 +66,15 @@ class PolicyError(InvalidInput):
 
 
 class GuardRefused(MnemicError):
-    """The policy refused to store a text. Nothing was stored; do not retry unchanged. ``verdict`` says why."""
+    """The policy refused to store a text. Nothing was stored; do not retry unchanged.
 
-    def __init__(self, message: str, *, hint: str = "", verdict: Verdict) -> None:
+    ``verdict`` says why, ``refused`` is what would have been stored.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", verdict: Verdict, refused: MemoryRecord) -> None:
         super().__init__(message, hint=hint)
         self.verdict = verdict
+        self.refused = refused
 
 
 class BackendError(MnemicError):

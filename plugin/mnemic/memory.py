@@ -194,6 +194,15 @@ class Memory:
 
         return await self.run(get, id, namespace=_optional_namespace(namespace))
 
+    async def show(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> tuple[Hit, ...]:
+        """Memories as recall would show them, with what to know about them, whatever their status and in the order of ids.
+
+        What is in quarantine shows no word. Raises `UnknownMemory`.
+        """
+        from mnemic.services.browse import show_memories
+
+        return await self.run(show_memories, ids, namespace=_optional_namespace(namespace))
+
     async def list(
         self, *, limit: int = 50, before: str | None = None, **filters: Unpack[Filters]
     ) -> tuple[MemoryRecord, ...]:
@@ -213,7 +222,10 @@ class Memory:
     async def supersede(self, id: str, text: str, **fields: Any) -> Remembered:
         """Put a new version in the place of a memory. Kind, tags and the like are taken over unless given in ``fields``."""
         old = await self.get(id)
-        kept = {name: getattr(old, name) for name in ("kind", "namespace", "tags", "when_to_use", "source")}
+        # A stranger's labels would become the words of whoever corrects the text.
+        own = (await self.show([id]))[0].standing
+        taken = ("kind", "namespace") + (("tags", "when_to_use", "source") if own is not None and own.trusted else ())
+        kept = {name: getattr(old, name) for name in taken}
         return await self.remember(text, **{**kept, **fields, "supersedes": old.id})
 
     async def forget(

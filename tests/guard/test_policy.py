@@ -134,11 +134,13 @@ def test_the_personal_policy_takes_one_origin_for_enough_and_is_as_strict_with_s
         assert decide_rule(policy, rule_id, UNTRUSTED) is decide_rule(DEFAULT, rule_id, UNTRUSTED)
 
 
-def test_under_the_team_policy_two_sessions_of_one_person_are_one_witness() -> None:
+def test_two_sessions_of_one_person_are_one_witness_and_two_tasks_are_two() -> None:
     ana = Origin(channel=Channel.USER, actor="ana")
     first, second = record(ana, session="monday"), record(ana, session="friday")
-    assert origin_key(load_policy("team"), first) == origin_key(load_policy("team"), second)
-    assert origin_key(DEFAULT, first) != origin_key(DEFAULT, second)
+    for policy in (load_policy("team"), DEFAULT):
+        assert origin_key(policy, first) == origin_key(policy, second)
+    one, other = (record(Origin(channel=Channel.AGENT, task=task)) for task in ("a", "b"))
+    assert origin_key(DEFAULT, one) != origin_key(DEFAULT, other)
     bob = record(Origin(channel=Channel.USER, actor="bob"))
     assert origin_key(load_policy("team"), first) != origin_key(load_policy("team"), bob)
 

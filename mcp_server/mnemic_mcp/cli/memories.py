@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -163,17 +164,20 @@ def show(
 ) -> None:
     """Show one memory in full."""
 
-    async def run(memory: Memory) -> MemoryRecord:
-        return await memory.get(id)
+    async def run(memory: Memory) -> Hit:
+        return (await memory.show([id]))[0]
 
-    found = with_memory(home, run)
+    hit = with_memory(home, run)
+    found = hit.memory
     if as_json:
         print_json(found)
         return
     from mnemic_mcp.views import record_view
 
+    # A person at a terminal reads it all, and what to know about it.
+    standing = hit.standing and replace(hit.standing, masked_text=None, masked_when_to_use=None, hidden_labels=())
     out = console()
-    for name, value in record_view(found).items():
+    for name, value in record_view(replace(hit, standing=standing)).items():
         if name != "text":
             shown = ", ".join(value) if isinstance(value, list) else str(value)
             out.print(f"{name:>12}  {_printable(shown)}", markup=False)

@@ -29,8 +29,8 @@ class Lesson:
 
     ``bad_edges`` are the typed edges that only the rejected path had, never empty; ``fingerprint`` is that of their set.
     ``trigger_text`` is the action of the rejected memory and ``path_text`` its bad edges in words: both quote an attacker,
-    so they are for people and for matching and never go to an agent. ``source`` is the rejected memory; when that is
-    erased, it becomes None and the texts become empty.
+    so they are for people and for matching and never go to an agent. ``source`` is the rejected memory; erasing
+    that erases the lesson.
     """
 
     id: LessonId

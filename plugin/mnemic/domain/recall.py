@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, Status
 from mnemic.domain.provenance import Channel
@@ -54,7 +55,8 @@ class Standing:
     ``labels`` say for people and models what to know before using it; none for a trusted memory that nothing speaks against.
     ``supporters`` counts other independent trusted origins that agree. ``contested_by`` names trusted memories that say
     otherwise. ``masked_text`` is the text with instruction-like parts masked, None when nothing is. ``doubtful`` is true
-    when what is concluded from it should be looked at before it is stored.
+    when what is concluded from it should be looked at before it is stored. ``hidden_labels`` names fields besides the text
+    that hold instruction-like words and are not to be shown.
     """
 
     trust: float
@@ -64,6 +66,7 @@ class Standing:
     contested_by: tuple[MemoryId, ...] = ()
     masked_text: str | None = None
     masked_when_to_use: str | None = None
+    hidden_labels: tuple[str, ...] = ()
     doubtful: bool = False
 
 
@@ -106,10 +109,19 @@ class Hit:
         return self.whole_text if self.excerpt is None else self.excerpt
 
     @property
+    def shown_memory(self) -> MemoryRecord:
+        """The memory with only those of its labels that may be shown. Its text is `shown_text`."""
+        hidden = () if self.standing is None else self.standing.hidden_labels
+        if not hidden:
+            return self.memory
+        blank: dict[str, Any] = {name: () if name == "tags" else None for name in hidden}
+        return replace(self.memory, **blank)
+
+    @property
     def shown_when_to_use(self) -> str | None:
         """The situation in which it helps, masked as the text is."""
         masked = None if self.standing is None else self.standing.masked_when_to_use
-        return self.memory.when_to_use if masked is None else masked
+        return self.shown_memory.when_to_use if masked is None else masked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,8 +56,21 @@ def fingerprint(*parts: str) -> int:
 
 def shape_words(text: str) -> frozenset[str]:
     """The content words of a text with every number masked: "at 3 pm" and "at 4 pm" have the same shape."""
-    words = frozenset(_WORD.findall(_NUMBER.sub("0", text.lower())))
+    words = frozenset(_WORD.findall(_NUMBER.sub("0", _bare(text).lower())))
     return frozenset(_singular(word) if word[-1] == "s" else word for word in words - STOP_WORDS or words)
+
+
+def numbers_in(text: str) -> frozenset[str]:
+    """The runs of digits of a text: what `shape_words` leaves out."""
+    return frozenset(_NUMBER.findall(text))
+
+
+def _bare(text: str) -> str:
+    """Without what a reader hardly sees: marks over letters, soft hyphens and other characters of no width."""
+    if text.isascii():
+        return text
+    kept = (char for char in unicodedata.normalize("NFKD", text) if unicodedata.category(char) not in ("Mn", "Cf"))
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def _singular(word: str) -> str:

@@ -101,6 +101,12 @@ _FIRST_WORD = re.compile(
     r"([a-z]{1,40})\b",
     re.I,
 )
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_FORBIDS = re.compile(
+    r"\b(?:no|not|never|nobody|none|nor|without|cannot|forbidden|forbid|forbids|prohibited|prohibit|prohibits|banned|avoid|refuse"
+    r"|refrain|stop|against|unless|except|illegal|disallowed)\b|n[\u2019']t\b",
+    re.I,
+)
 _NEGATED = frozenset({"not", "never", "without", "don", "doesn", "didn", "won", "cannot", "dont", "didnt", "t"})
 
 
@@ -178,6 +184,12 @@ def find_effects(text: str) -> frozenset[str]:
     for match in _CALL.finditer(head):
         found |= _call_effects(match.group(1))
     return frozenset(found) | _command_effects(head)
+
+
+def supported_effects(text: str) -> frozenset[str]:
+    """The effects that ``text`` speaks for: those of its sentences but for those that forbid or deny something."""
+    parts = [part for part in _SENTENCE.split(_plain(text)) if not _FORBIDS.search(part)]
+    return frozenset().union(*map(find_effects, parts))
 
 
 def _command_effects(text: str) -> frozenset[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from mnemic.domain.marks import Marks, Review, Screened, Taint, merge_taints, taint_of
-from mnemic.domain.memory import MemoryRecord
-from mnemic.domain.provenance import Origin
+from mnemic.domain.memory import MemoryRecord, Role
+from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint
 from mnemic.domain.verdict import Decision, Finding, Judged, Span, Verdict, strictest
 from mnemic.guard.bounded import run_bounded
@@ -23,9 +24,11 @@ from mnemic.protocols import RecallPhaseRule, Vectors, WritePhaseRule
 
 TOO_LONG = "too-long"
 SECRET = "secret"  # noqa: S105  # the id of a rule
+SECRETS = frozenset({SECRET})
 HIDDEN = "[instruction-like text hidden]"
 
 _SEPARATOR = "\n"
+_ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 _VOUCHED_TRUST = 1.0
 
 
@@ -60,17 +63,29 @@ class Guard:
         """The policy that holds now."""
         return self._policy()
 
-    def examine(self, policy: Policy, record: MemoryRecord, *, fully: bool = False) -> Marks:
-        """What the rules find in a memory by itself. Trusted channels get fewer rules unless ``fully``."""
-        origin_class = class_of(policy, record.origin)
-        fully = fully or origin_class is OriginClass.UNTRUSTED
+    def examine(
+        self, policy: Policy, record: MemoryRecord, *, fully: bool = False, only: frozenset[str] | None = None
+    ) -> Marks:
+        """What the rules find in a memory by itself. Trusted channels get fewer rules unless ``fully``.
+
+        ``only`` names the rules of `mnemic.guard.screening` to look with; then nothing else is looked for.
+        """
+        if only is not None:
+            found = screen(screened_text(record), rules=only).findings
+            return Marks(
+                taints=(taint_of(record.origin),), findings=tuple(_inside(one, len(record.text)) for one in found)
+            )
+        taints = (taint_of(record.origin), *_implied(record))
+        origin_class = class_in(policy, Marks(taints=taints))
         untrusted = origin_class is OriginClass.UNTRUSTED
-        source = fingerprint(*record.namespace, origin_key(policy, record)) if untrusted else 0
+        fully = fully or untrusted
+        unnamed = "" if record.source else record.origin.connection or ""
+        source = fingerprint(*record.namespace, origin_key(policy, record), unnamed) if untrusted else 0
         path = extract_path(record.text)
         told = untrusted or fully or bool(policy.rules)
         effects = path.effects if path is not None else find_effects(record.text) if told else frozenset()
         marks = Marks(
-            taints=(taint_of(record.origin),), source=source, path=None if path is None else path.to_dict(),
+            taints=taints, source=source, path=None if path is None else path.to_dict(),
             effects=tuple(sorted(effects)),
         )  # fmt: skip
         if not policy.write.enabled:
@@ -164,8 +179,20 @@ def _check(rule: WritePhaseRule, record: MemoryRecord) -> list[Finding]:
 
 def screened_text(record: MemoryRecord) -> str:
     """All words of a memory that a reader may see: the text first, so that ranges in it are those of the text."""
-    labels = [record.when_to_use, record.source, record.speaker, record.session, *record.tags]
-    return _SEPARATOR.join([record.text, *(label for label in labels if label)])
+    return _SEPARATOR.join([record.text, *(value for _, value in _labels_of(record))])
+
+
+def _implied(record: MemoryRecord) -> tuple[Taint, ...]:
+    """What an agent says of its text beside the channel: a page it names, a tool whose words it gives."""
+    origin = record.origin
+    if origin.channel is not Channel.AGENT and not origin.claimed:
+        return ()
+    told = []
+    if record.role is Role.TOOL:
+        told.append(Taint(Channel.TOOL, True))
+    if record.source and _ADDRESS.match(record.source):
+        told.append(Taint(Channel.WEB, True))
+    return tuple(taint for taint in told if taint.channel is not origin.channel)
 
 
 def class_in(policy: Policy, marks: Marks) -> OriginClass:
@@ -208,6 +235,23 @@ def masked_when_to_use(record: MemoryRecord, marks: Marks) -> str | None:
     inside = [(max(at - start, 0), min(end - start, len(when))) for at, end in marks.directives if end > start]
     spans = [(at, end) for at, end in inside if at < end]
     return mask(when, spans, placeholder=HIDDEN) if spans else None
+
+
+def touched_labels(record: MemoryRecord, marks: Marks) -> tuple[str, ...]:
+    """The fields besides text and situation in which something reads like an instruction."""
+    at = len(record.text)
+    touched: dict[str, None] = {}
+    for name, value in _labels_of(record):
+        start, at = at + len(_SEPARATOR), at + len(_SEPARATOR) + len(value)
+        if name != "when_to_use" and any(begin < at and end > start for begin, end in marks.directives):
+            touched[name] = None
+    return tuple(touched)
+
+
+def _labels_of(record: MemoryRecord) -> list[tuple[str, str]]:
+    """The fields that are screened behind the text, in their order."""
+    named = [(name, getattr(record, name)) for name in ("when_to_use", "source", "speaker", "session")]
+    return [(name, value) for name, value in named if value] + [("tags", tag) for tag in record.tags]
 
 
 def _origin_of(taint: Taint) -> Origin:

@@ -216,11 +216,13 @@ class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, Protocol):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
 
     def append(
-        self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT
-    ) -> RowKey:
+        self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT,
+        names_speaker: bool = True,
+    ) -> RowKey:  # fmt: skip
         """Store a memory exactly as it is given, with its status and times.
 
-        ``screened`` says which rules have looked at it; what they found comes with `put_marks`.
+        ``screened`` says which rules have looked at it; what they found comes with `put_marks`. ``names_speaker``: the
+        name of its speaker tells in questions who is meant; a stranger's could take any word out of them.
 
         Without a vector it is found by its words until somebody embeds it (`put_vectors`).
         """
@@ -279,8 +281,10 @@ class Ledger(Protocol):
 
     def snapshot(self) -> AbstractContextManager[LedgerSnapshot]: ...
 
-    def transaction(self) -> AbstractContextManager[LedgerTransaction]:
-        """One writer at a time over all processes. Raises `StoreUnavailable` when its turn does not come in time."""
+    def transaction(self, *, patience_seconds: float | None = None) -> AbstractContextManager[LedgerTransaction]:
+        """One writer at a time over all processes. Raises `StoreUnavailable` when its turn does not come in time: within
+        ``patience_seconds``, or what the ledger thinks right.
+        """
         ...
 
     def register_embedder(self, embedder_id: str, dimensions: int) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
-from mnemic.domain.text import jaccard, shape_words
+from mnemic.domain.text import jaccard, numbers_in, shape_words
 from mnemic.domain.verdict import Decision, Finding, Verdict
 from mnemic.errors import GuardRefused
 from mnemic.guard.guard import class_in, inherit, path_in
@@ -24,8 +24,10 @@ LAUNDERING = "laundering"
 
 # What is this much alike is a copy: the words of "Ana lives in Porto" and "Ana lives in Lisbon" share only half.
 COPY_JACCARD = 0.8
+_FLOOD_JACCARD = 0.9
 # So much of a text's words come from what its writer had before it: it was concluded from that.
 _CONCLUDED_SHARE = 0.5
+_CONCLUDED_PART = 0.2
 _VALUES_READ = 16_000
 _VALUE = re.compile(
     r"[\w.+-]{1,64}@[\w.-]{3,100}|https?://[^\s\"'<>)]{3,200}|(?<!\w)[~.]{0,2}(?:/[\w.-]{1,60}){2,12}"
@@ -89,6 +91,7 @@ def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:
         f"The policy {verdict.policy} refuses to store it: {'; '.join(verdict.reasons)}.",
         hint=f"Nothing was stored (origin {draft.origin.label()}). Leave out what the reason names, or change the policy.",
         verdict=verdict,
+        refused=draft,
     )
 
 
@@ -163,18 +166,22 @@ def audit_entry(record: MemoryRecord, verdict: Verdict, action: GuardAction, *, 
 
 
 def contexts_of(backends: Backends, record: MemoryRecord) -> tuple[str, ...]:
-    """The contexts in which a memory was written: its connection (or this process), session and task."""
+    """The contexts from which a memory may have been written: its connection, session and task, and this process.
+
+    What this process delivered without knowing to whom (`compose`) was seen by whoever it serves.
+    """
     origin = record.origin
-    return context_keys(backends, connection=origin.connection, session=record.session, task=origin.task)
+    named = context_keys(backends, connection=origin.connection, session=record.session, task=origin.task)
+    return tuple(dict.fromkeys([*named, f"connection {backends.process_id}"]))
 
 
 def context_keys(
     backends: Backends, *, connection: str | None, session: str | None, task: str | None
 ) -> tuple[str, ...]:
-    """Names of contexts, the same in every process but for the one that stands for this process."""
-    # What this process delivered without knowing to whom (`compose`) was seen by whoever it serves.
-    named = [f"connection {backends.process_id}"]
-    named += [f"connection {connection}"] if connection else []
+    """Names of the contexts into which something is delivered, the same in every process but for the one that stands for
+    this process where the connection is not known.
+    """
+    named = [f"connection {connection or backends.process_id}"]
     named += [f"{what} {name}" for what, name in (("session", session), ("task", task)) if name]
     return tuple(named)
 
@@ -188,7 +195,7 @@ def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbour
         sources.append(record.supersedes)
     keys = [key for key, _ in require(transaction, sources, namespace=record.namespace).values()]
     if not own_word:
-        keys += [other.key for other in _copies(neighbours)]
+        keys += [other.key for other in _copies(record, neighbours)]
     if not keys:
         return marks
     return inherit(marks, *(passed_on(found) for found in transaction.marks(keys).values()))
@@ -204,8 +211,11 @@ def _displacing(transaction: LedgerTransaction, policy: Policy, record: MemoryRe
     return Finding(rule=LAUNDERING, reason=f"it would take the place of {old.id}, which is trusted")
 
 
-def _copies(neighbours: Sequence[Resembling]) -> list[Neighbour]:
-    return [other for other, similarity in neighbours if similarity >= COPY_JACCARD]
+def _copies(record: MemoryRecord, neighbours: Sequence[Resembling]) -> list[Neighbour]:
+    """What says the same in the same words. Other numbers are another fact: floor 5 is not floor 3."""
+    alike = [other for other, similarity in neighbours if similarity >= COPY_JACCARD]
+    numbers = numbers_in(record.text) if alike else frozenset()
+    return [other for other in alike if numbers_in(other.text) == numbers]
 
 
 def _copy_of_withheld(
@@ -217,7 +227,7 @@ def _copy_of_withheld(
     Where the rules withheld the first for its words, they judge the copy's words, which are tainted: a stranger who hides
     something in the words of others does not take those away.
     """
-    withheld = [other for other in _copies(neighbours) if other.status is Status.QUARANTINED]
+    withheld = [other for other in _copies(candidate.record, neighbours) if other.status is Status.QUARANTINED]
     if not withheld or class_in(policy, candidate.marks) is OriginClass.USER:
         return []
     marks = transaction.marks([other.key for other in withheld])
@@ -242,8 +252,13 @@ def _flooding(
     if written >= limits.max_untrusted:
         reason = f"its origin has stored {written} memories within {limits.window_minutes} minutes"
         return [Finding(rule=FLOODING, reason=reason)]
-    if len(neighbours) >= limits.max_alike:
-        marks = transaction.marks([other.key for other, _ in neighbours])
+    # What a tool reports about many things is alike in form: only the same words about the same numbers are a flood.
+    numbers = numbers_in(candidate.record.text)
+    close = [
+        other for other, similarity in neighbours if similarity >= _FLOOD_JACCARD and numbers_in(other.text) == numbers
+    ]
+    if len(close) >= limits.max_alike:
+        marks = transaction.marks([other.key for other in close])
         alike = sum(found.source == source for found in marks.values())
         if alike >= limits.max_alike:
             return [Finding(rule=FLOODING, reason=f"its origin has stored {alike} nearly identical memories")]
@@ -335,12 +350,17 @@ def _concluded_from(
     if not keys:
         return ()
     values, calls = _values(record.text), frozenset(_CALL.findall(record.text[:_VALUES_READ]))
-    near = [
-        key for key, other in transaction.records(keys).items()
-        if _share(record, other) >= _CONCLUDED_SHARE
-        or not values.isdisjoint(_values(other.text))
-        or _calls_as(calls, other.text)
-    ]  # fmt: skip
+    words = shape_words(record.text)
+    near, from_several, met = [], [], set[str]()
+    for key, other in transaction.records(keys).items():
+        share = _share(record, other)
+        if share >= _CONCLUDED_SHARE or not values.isdisjoint(_values(other.text)) or _calls_as(calls, other.text):
+            near.append(key)
+        elif share >= _CONCLUDED_PART:
+            from_several.append(key)
+            met |= words & shape_words(other.text)
+    if words and len(met) / len(words) >= _CONCLUDED_SHARE:
+        near += from_several  # a summary of several takes a little of each
     return tuple(taint for found in transaction.marks(near).values() for taint in passed_on(found))
 
 

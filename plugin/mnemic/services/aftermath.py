@@ -15,10 +15,13 @@ from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.admission import context_keys
 from mnemic.services.backends import Backends, log
-from mnemic.services.vetting import Vetted, Vetting
+from mnemic.services.standing import Vetted
+from mnemic.services.vetting import Vetting
 
 # Whether a memory was delivered a minute or an hour ago changes nothing: a note that young is not written again.
 _RENEW_AFTER = timedelta(minutes=20)
+# An answer does not wait for another process's long write.
+_PATIENCE_SECONDS = 0.25
 
 
 def note_vetting(
@@ -39,11 +42,11 @@ def note_vetting(
     rejected = [one for one in vetted if one.rejected]
     learnt = [lesson for vetting in vettings for lesson in vetting.learnt]
     heeded = tuple(dict.fromkeys(id for vetting in vettings for id in vetting.heeded))
-    doubtful = _not_yet_noted(backends, contexts, doubtful, now=now)
-    if not (doubtful or rejected or learnt or heeded):
-        return
     try:
-        with backends.ledger.transaction() as transaction:
+        doubtful = _not_yet_noted(backends, contexts, doubtful, now=now)
+        if not (doubtful or rejected or learnt or heeded):
+            return
+        with backends.ledger.transaction(patience_seconds=_PATIENCE_SECONDS) as transaction:
             for name in contexts:
                 transaction.expose(name, doubtful, at=now)
             transaction.hit_lessons(heeded, at=now)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from mnemic.domain.memory import History, Kind, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Channel
-from mnemic.domain.recall import MemoryFilter
+from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.validation import (
     MAX_SOURCE_CHARS,
     check_choices,
     check_count,
     check_id,
+    check_ids,
     check_label,
     check_moment,
     check_namespace,
@@ -21,6 +22,7 @@ from mnemic.domain.validation import (
 )
 from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends, require
+from mnemic.services.standing import show
 
 MAX_LISTED = 1_000
 
@@ -30,6 +32,14 @@ def get(backends: Backends, id: object, *, namespace: Namespace | None = None) -
     checked = check_id(id)
     with backends.ledger.snapshot() as snapshot:
         return require(snapshot, [checked], namespace=namespace)[checked][1]
+
+
+def show_memories(backends: Backends, ids: Iterable[object], *, namespace: Namespace | None = None) -> tuple[Hit, ...]:
+    """Memories as recall would show them, whatever their status, in the order of ``ids``. Raises `UnknownMemory`."""
+    wanted = check_ids(ids, name="ids", limit=MAX_LISTED)
+    with backends.ledger.snapshot() as snapshot:
+        found = require(snapshot, wanted, namespace=namespace)
+        return tuple(show(snapshot, backends.guard, backends.guard.policy, [found[id] for id in wanted]))
 
 
 def list_memories(

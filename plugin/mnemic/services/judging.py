@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mnemic.guard.policy import Policy
 from mnemic.services.backends import Backends, log
-from mnemic.services.vetting import Vetted
+from mnemic.services.standing import Vetted
 
 _MAX_ASKED = 20
 

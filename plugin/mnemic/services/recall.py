@@ -23,11 +23,14 @@ from mnemic.retrieval.question import Question, parse_question
 from mnemic.services.aftermath import note_vetting
 from mnemic.services.backends import Backends
 from mnemic.services.judging import consult_model
-from mnemic.services.vetting import Vetted, Vetting, standing, vet, withheld_view
+from mnemic.services.standing import Vetted, standing, withheld_view
+from mnemic.services.vetting import Vetting, vet
 
 CANDIDATES_PER_CHANNEL = 100
 MAX_K = 100
 _LEAST_VETTED = 8
+# A question that meets hundreds of withheld memories is answered in parts.
+_MOST_VETTED = 300
 MIN_BUDGET_TOKENS = 100
 MAX_BUDGET_TOKENS = 100_000
 
@@ -116,8 +119,10 @@ def recall(
     passed = [(found, one) for found, one in page.judged if not one.withheld][: query.k]
     hits = [replace(found.hit, standing=standing(policy, one)) for found, one in passed]
     packed, tokens = pack(hits, query.budget_tokens, render, backends.token_counter)
-    more = packed and not (page.end and len(packed) == len(hits))
     delivered = passed[: len(packed)]
+    cut_short = not page.end and len(page.judged) >= _MOST_VETTED and len(packed) == len(hits)
+    more = cut_short or (packed and not (page.end and len(packed) == len(hits)))
+    place = page.judged[-1][0].place if cut_short else delivered[-1][0].place if delivered else 0
     note_vetting(
         backends, policy, page.vettings, delivered=[one for _, one in delivered], question=query.text,
         session=query.filter.session, origin=origin, now=now,
@@ -129,7 +134,7 @@ def recall(
         considered=ranking.considered,
         tokens=tokens,
         token_counter=backends.token_counter.name,
-        cursor=encode_cursor(query.identity(), delivered[-1][0].place) if more else None,
+        cursor=encode_cursor(query.identity(), place) if more else None,
         reason=None if packed else reason,
         notes=(*notes, *(note for vetting in page.vettings for note in vetting.notes)),
         withheld=tuple(withheld),
@@ -148,7 +153,7 @@ def _page(
     judged: list[tuple[_Found, Vetted]] = []
     vettings: list[Vetting] = []
     room, end = query.k, False
-    while room and not end:
+    while room and not end and len(judged) < _MOST_VETTED:
         wanted = max(room, _LEAST_VETTED if not vettings else 1)
         batch = list(islice(ranking.found, wanted + 1))
         found = [(one.key, one.hit.memory) for one in batch]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mnemic.domain.drafting import check_origin, draft_memory
-from mnemic.domain.marks import AuditEntry, GuardAction
+from mnemic.domain.marks import GuardAction
 from mnemic.domain.memory import (
     Link,
     MemoryId,
@@ -28,7 +28,16 @@ from mnemic.errors import GuardRefused, InvalidInput
 from mnemic.guard.guard import class_in
 from mnemic.guard.policy import OriginClass, Policy
 from mnemic.protocols import LedgerTransaction
-from mnemic.services.admission import Candidate, Resembling, admit, examine, record_admission, resembling, status_of
+from mnemic.services.admission import (
+    Candidate,
+    Resembling,
+    admit,
+    audit_entry,
+    examine,
+    record_admission,
+    resembling,
+    status_of,
+)
 from mnemic.services.backends import Backends, embed_records, require
 
 _MAX_NEAR_DUPLICATES = 3
@@ -36,6 +45,7 @@ _NEIGHBOURS_READ = 6
 # A stranger's text must not be hidden behind newer copies of it.
 _NEIGHBOURS_READ_AMONG_STRANGERS = 32
 _MAX_CONTEXT = 100
+_UNVERIFIED = "[a stranger's text; recall shows it with what to know about it]"
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
 _MIN_SHAPE_WORDS = 3
 
@@ -81,7 +91,7 @@ def remember(
                 for candidate, vector in zip(candidates, vectors, strict=True)
             )
     except GuardRefused as refused:
-        _note_refusal(backends, refused, namespace=drafts[0].namespace, origin=origin)
+        _note_refusal(backends, refused)
         raise
 
 
@@ -98,9 +108,15 @@ def _store(
     twin = _twin_of(transaction, policy, candidate, withheld=status is Status.QUARANTINED)
     if twin is not None:
         return replace(_confirm(transaction, policy, *twin, candidate), redacted=candidate.redacted)
-    near = _near_duplicates(draft, neighbours)
+    near = _near_duplicates(transaction, policy, draft, neighbours)
     held = replace(draft, status=status)
-    key = transaction.append(held, embedder_id=backends.embedder.id, vector=vector, screened=candidate.marks.screened)
+    key = transaction.append(
+        held,
+        embedder_id=backends.embedder.id,
+        vector=vector,
+        screened=candidate.marks.screened,
+        names_speaker=not candidate.marks.source and status is not Status.QUARANTINED,
+    )
     record_admission(transaction, key, candidate, at=draft.recorded_at)
     for other in near:
         transaction.link(
@@ -121,17 +137,12 @@ def _store(
     )  # fmt: skip
 
 
-def _note_refusal(backends: Backends, refused: GuardRefused, *, namespace: Namespace, origin: Origin) -> None:
+def _note_refusal(backends: Backends, error: GuardRefused) -> None:
     """What was refused leaves a line in the log and nothing else."""
-    verdict = refused.verdict
-    rules = {judged.finding.rule: judged.decision.value for judged in verdict.judged}
+    at = backends.clock.now()
+    entry = audit_entry(error.refused, error.verdict, GuardAction.REFUSED, at=at)
     with backends.ledger.transaction() as transaction:
-        transaction.append_audit(
-            AuditEntry(
-                number=0, at=backends.clock.now(), namespace=namespace, action=GuardAction.REFUSED, memory_id=None,
-                origin=origin, policy=verdict.policy, detail={"decision": verdict.decision.value, "rules": rules},
-            )
-        )  # fmt: skip
+        transaction.append_audit(replace(entry, memory_id=None))
 
 
 def _twin_of(
@@ -199,16 +210,29 @@ def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRe
     transaction.supersede(key, by=draft.id, at=draft.recorded_at, valid_to=valid_to, origin=draft.origin)
 
 
-def _near_duplicates(draft: MemoryRecord, neighbours: Sequence[Resembling]) -> tuple[NearDuplicate, ...]:
-    """Earlier memories that say almost the same with other numbers or a few other words, most similar first."""
+def _near_duplicates(
+    transaction: LedgerTransaction, policy: Policy, draft: MemoryRecord, neighbours: Sequence[Resembling]
+) -> tuple[NearDuplicate, ...]:
+    """Earlier memories that say almost the same with other numbers or a few other words, most similar first.
+
+    The text of strangers is left to recall, which labels and masks it.
+    """
     if len(shape_words(draft.text)) < _MIN_SHAPE_WORDS:
         return ()
     near = [
-        NearDuplicate(id=other.id, text=other.text, similarity=similarity)
+        (other, similarity)
         for other, similarity in neighbours
         if similarity >= NEAR_DUPLICATE_JACCARD
         and other.id != draft.supersedes
         and other.kind is draft.kind
         and other.status is Status.ACTIVE
     ]
-    return tuple(sorted(near, key=lambda other: -other.similarity)[:_MAX_NEAR_DUPLICATES])
+    near = sorted(near, key=lambda entry: -entry[1])[:_MAX_NEAR_DUPLICATES]
+    marks = transaction.marks([other.key for other, _ in near])
+    return tuple(
+        NearDuplicate(
+            id=other.id, similarity=similarity,
+            text=other.text if class_in(policy, marks[other.key]) is not OriginClass.UNTRUSTED else _UNVERIFIED,
+        )
+        for other, similarity in near
+    )  # fmt: skip

@@ -18,7 +18,7 @@ from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.guard.guard import inherit, trust_in
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
-from mnemic.services.admission import audit_entry
+from mnemic.services.admission import audit_entry, passed_on
 from mnemic.services.backends import Backends, require
 
 _BATCH = 200
@@ -226,6 +226,10 @@ def keep_marks(
 ) -> None:
     """Keep what was found in a text that is stored already, and withhold it if the policy says so and nobody decided."""
     at = backends.clock.now()
+    sources = [*record.evidence, *([record.supersedes] if record.supersedes else [])]
+    found = transaction.find(sources).values() if sources else ()
+    near = transaction.marks([other for other, source in found if source.namespace == record.namespace])
+    marks = inherit(marks, *(passed_on(parent) for parent in near.values()))
     verdict = backends.guard.judge(policy, marks)
     transaction.put_marks(key, marks, at=at)
     withheld = verdict.enforced and verdict.decision.strictness >= Decision.QUARANTINE.strictness

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from mnemic.domain.marks import Marks, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.domain.verdict import Decision
 from mnemic.errors import InvalidInput
-from mnemic.guard.guard import class_in, inherit
+from mnemic.guard.guard import SECRETS, class_in, inherit
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot
 from mnemic.services.backends import Backends, embed_records
@@ -64,9 +65,11 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
     the import.
     """
     parsed = parse_export(lines, progress)
+    policy = backends.guard.policy
+    # Before anything is compared, so that importing twice adds nothing here either.
+    parsed.records = [_without_secrets(backends, policy, record) for record in parsed.records]
     with backends.ledger.snapshot() as snapshot:
         missing = _missing(snapshot, parsed)
-    policy = backends.guard.policy
     vectors: dict[MemoryId, bytes | None] = {}
     marks: dict[MemoryId, Marks] = {}
     for start in range(0, len(missing), _BATCH):
@@ -165,6 +168,14 @@ def _marks_of(backends: Backends, policy: Policy, record: MemoryRecord, line: Ma
     if class_in(policy, inherit(marks, taints)) is not class_in(policy, marks):
         marks = backends.guard.examine(policy, record, fully=True)
     return replace(inherit(marks, taints), review=line.review)
+
+
+def _without_secrets(backends: Backends, policy: Policy, record: MemoryRecord) -> MemoryRecord:
+    """What a memory without a guard has kept is not stored here."""
+    if not policy.enforced or not policy.write.enabled:
+        return record
+    verdict = backends.guard.judge(policy, backends.guard.examine(policy, record, only=SECRETS))
+    return backends.guard.redacted(record, verdict)[0] if verdict.decision is Decision.REDACT else record
 
 
 def _differences(here: MemoryRecord, there: MemoryRecord) -> list[str]:

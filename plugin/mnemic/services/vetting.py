@@ -4,82 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from mnemic.domain.lesson import Lesson, LessonId
-from mnemic.domain.marks import Marks, Review, Screened
 from mnemic.domain.memory import Action, MemoryRecord, Namespace, RowKey
-from mnemic.domain.recall import Standing, Withheld
 from mnemic.domain.text import jaccard
 from mnemic.domain.verdict import Decision, Finding
 from mnemic.guard import consensus, lessons
 from mnemic.guard.bounded import run_bounded
 from mnemic.guard.contradiction import ClaimTokens, claim_tokens, compare
 from mnemic.guard.effects import STEERING
-from mnemic.guard.guard import HIDDEN, Guard, class_in, masked_text, masked_when_to_use, path_in, trust_in
+from mnemic.guard.guard import Guard, class_in
 from mnemic.guard.paths import Path
 from mnemic.guard.policy import Handling, OriginClass, Policy, class_of, origin_key, origin_key_of
 from mnemic.guard.policy.applying import Facts, apply_rule
 from mnemic.guard.policy.own_rules import RecallRule
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
+from mnemic.services.standing import CONTESTED, Vetted, vetted_as
 
-UNVERIFIED = "unverified"
-CONTESTED = "contested: "
-
-
-@dataclass(slots=True, kw_only=True)
-class Vetted:
-    """One found memory on its way out. ``handling`` only ever becomes stricter, but where a
-    model settles what the consensus left open. ``handlings`` are those that the ``reasons`` called for, in their order.
-
-    ``origin_keys``: its own origin's, then those of whoever said the same again.
-    """
-
-    key: RowKey
-    record: MemoryRecord
-    marks: Marks
-    trust: float
-    trusted: bool
-    path: Path | None
-    origin_keys: tuple[str, ...] = ()
-    handling: Handling = Handling.ALLOW
-    reasons: list[str] = field(default_factory=list)
-    handlings: list[Handling] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    contested_by: list[MemoryRecord] = field(default_factory=list)
-    supporters: int = 0
-    contested: bool = False
-    rejected: bool = False
-    doubtful: bool = False
-
-    def mark(self, handling: Handling, reason: str) -> None:
-        """Deal with it no milder than this, for this reason."""
-        if handling.strictness > self.handling.strictness:
-            self.handling = handling
-        self.reasons.append(reason)
-        self.handlings.append(handling)
-
-    def settle(self, *, keep: bool, reason: str) -> None:
-        """What a model has said about a contested memory."""
-        self.contested = False
-        self.rejected = not keep
-        if not keep:
-            self.mark(Handling.WITHHOLD, reason)
-            return
-        # It settles what the consensus left open. What any other rule said stands.
-        said = [(other, how) for other, how in zip(self.reasons, self.handlings, strict=True)]
-        self.reasons, self.handlings, self.handling = [], [], Handling.ALLOW
-        for other, how in said:
-            if not other.startswith(CONTESTED):
-                self.mark(how, other)
-        self.doubtful = bool(self.contested_by)
-        self.labels.append(reason)
-
-    @property
-    def withheld(self) -> bool:
-        return self.handling is Handling.WITHHOLD
+# So many origins are as good as any number, and comparing them all would let a flood of confirmations take the time.
+_MOST_ORIGINS = 8
+_MOST_WITNESSES = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +47,7 @@ def vet(
     """Judge ``found``, best first, as a set. Everything is withheld or labelled here; nothing is written."""
     deadline = clock() + policy.recall.deadline_ms / 1000
     marks = snapshot.marks([key for key, _ in found])
-    vetted = [_vetted(guard, policy, key, record, marks[key]) for key, record in found]
+    vetted = [vetted_as(guard, policy, key, record, marks[key]) for key, record in found]
     strangers = any(not one.trusted for one in vetted)
     for one in vetted:
         # Who said it matters only where memories are compared.
@@ -141,42 +88,12 @@ def _by_namespace(vetted: Sequence[Vetted]) -> list[list[Vetted]]:
     return list(groups.values())
 
 
-def standing(policy: Policy, one: Vetted) -> Standing:
-    """What to know about a delivered memory."""
-    mask = policy.recall.mask_directives and not one.trusted and policy.enforced
-    return Standing(
-        trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
-        supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
-        masked_text=masked_text(one.record, one.marks) if mask else None,
-        masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
-        doubtful=one.doubtful or one.handling is not Handling.ALLOW,
-    )  # fmt: skip
-
-
-def withheld_view(one: Vetted) -> Withheld:
-    """What is said of a memory that is not delivered. No word of it is repeated."""
-    return Withheld(id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)))
-
-
-def _vetted(guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks) -> Vetted:
-    untrusted = class_in(policy, marks) is OriginClass.UNTRUSTED
-    wanted = Screened.FULLY if untrusted else Screened.BRIEFLY
-    if marks.screened < wanted and policy.write.enabled:
-        # Written before this policy, or by an older mnemic: looked at now, kept by the housekeeper.
-        again = guard.examine(policy, record, fully=untrusted)
-        marks = replace(again, taints=marks.taints, review=marks.review)
-    return Vetted(
-        key=key, record=record, marks=marks, trust=trust_in(policy, marks), trusted=not untrusted,
-        path=path_in(marks),
-    )  # fmt: skip
-
-
 def _origin_keys(snapshot: LedgerSnapshot, policy: Policy, record: MemoryRecord) -> tuple[str, ...]:
     """Who said it: what several origins say in the same words is stored once and has as many witnesses."""
     own = origin_key(policy, record)
     if not record.confirmations:
         return (own,)
-    confirmed = [event for event in snapshot.events([record.id]) if event.action is Action.CONFIRMED]
+    confirmed = [event for event in snapshot.events([record.id])[-_MOST_WITNESSES:] if event.action is Action.CONFIRMED]
     trusted = class_of(policy, record.origin) is not OriginClass.UNTRUSTED
     others = [
         origin_key_of(
@@ -187,7 +104,7 @@ def _origin_keys(snapshot: LedgerSnapshot, policy: Policy, record: MemoryRecord)
         # A stranger who repeats what is trusted adds nothing to it.
         if not trusted or class_of(policy, event.origin) is not OriginClass.UNTRUSTED
     ]  # fmt: skip
-    return tuple(dict.fromkeys([own, *others]))
+    return tuple(dict.fromkeys([own, *others]))[:_MOST_ORIGINS]
 
 
 def _look_at_findings(guard: Guard, policy: Policy, one: Vetted) -> None:
@@ -282,8 +199,8 @@ def _seek_consensus(policy: Policy, vetting: Vetting, among: Sequence[Vetted], q
     for id, one in by_id.items():
         verdict = verdicts[id]
         if verdict.decision == "reject":
-            one.rejected = True
-            one.mark(Handling.WITHHOLD, f"consensus: {'; '.join(verdict.reasons)}")
+            one.rejected = not _is_users(one, policy)
+            one.mark(_at_most(one, policy, Handling.WITHHOLD), f"consensus: {'; '.join(verdict.reasons)}")
             # A stranger's memory is never trusted anyway: a lesson from it would only hit those who are.
             if policy.recall.lessons.enabled and records[id].trusted:
                 lesson = lessons.distil(
@@ -296,6 +213,15 @@ def _seek_consensus(policy: Policy, vetting: Vetting, among: Sequence[Vetted], q
             one.mark(handling, f"{CONTESTED}{'; '.join(verdict.reasons)}")
             one.contested = one.doubtful = True
     vetting.learnt += tuple(learnt)
+
+
+def _is_users(one: Vetted, policy: Policy) -> bool:
+    return class_in(policy, one.marks) is OriginClass.USER
+
+
+def _at_most(one: Vetted, policy: Policy, handling: Handling) -> Handling:
+    """A user's own word is never taken away on the word of others: it is given with a warning."""
+    return min(handling, Handling.WARN, key=lambda how: how.strictness) if _is_users(one, policy) else handling
 
 
 def _weigh_effects(policy: Policy, vetted: Sequence[Vetted]) -> None:
@@ -393,29 +319,6 @@ def _check(rule: RecallPhaseRule, question: str, recalled: Sequence[Recalled]) -
     return found
 
 
-def _labels(policy: Policy, one: Vetted) -> list[str]:
-    labels: list[str] = []
-    if not one.trusted and policy.recall.label_untrusted:
-        trusted = f"{one.supporters} trusted origin{'' if one.supporters == 1 else 's'} agree"
-        labels.append(f"{UNVERIFIED}, from {one.record.origin.label()}; {trusted}")
-        if one.marks.directives:
-            labels.append("contains instructions" + (", hidden here" if policy.recall.mask_directives else ""))
-        if not one.marks.english:
-            labels.append("not in English: its content could not be screened")
-        rules = dict.fromkeys(found.rule for found in one.marks.findings)
-        labels += [f"screening noticed {rule}" for rule in rules]
-    if one.marks.review is Review.RELEASED:
-        labels.append("released from quarantine by a person")
-    if one.handling is Handling.WARN:
-        labels += one.reasons
-    elif not policy.enforced:
-        labels += [f"would be withheld: {reason}" for reason in one.reasons]
-    return labels + one.labels
-
-
 @lru_cache(maxsize=512)
 def _tokens(text: str) -> ClaimTokens:
     return claim_tokens(text)
-
-
-__all__ = ["HIDDEN", "Vetted", "Vetting", "vet", "withheld_view"]

@@ -151,6 +151,10 @@ CREATE TABLE guard_audit (
     number INTEGER PRIMARY KEY, at INTEGER NOT NULL, namespace TEXT NOT NULL, action TEXT NOT NULL, memory TEXT,
     origin TEXT NOT NULL, policy TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL
 ) STRICT;
+-- The number and the hash of the last entry, so that a log cut at its end shows.
+CREATE TABLE guard_audit_end (
+    only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL, hash TEXT NOT NULL
+) STRICT;
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)

@@ -57,12 +57,19 @@ class SqliteConnections:
                 self._give_back(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """The connection inside a write transaction, committed at the end and rolled back on any exception."""
-        with translated_errors(self.path), self._writer_lock:
+    def writing(self, *, patience_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
+        """The connection inside a write transaction, committed at the end and rolled back on any exception.
+
+        Its turn is waited for no longer than ``patience_seconds``, by default `BUSY_TIMEOUT_SECONDS`.
+        """
+        with translated_errors(self.path), self._turn(patience_seconds):
             self._check_open()
             connection = self._writer
-            connection.execute("BEGIN IMMEDIATE")
+            _wait_at_most(connection, patience_seconds)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            finally:
+                _wait_at_most(connection, None)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -70,6 +77,16 @@ class SqliteConnections:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _turn(self, patience_seconds: float | None) -> Iterator[None]:
+        """The turn among this process's own writers."""
+        if not self._writer_lock.acquire(timeout=-1 if patience_seconds is None else patience_seconds):
+            raise StoreUnavailable(f"{self.path} is being written by another call.", hint="Try again.")
+        try:
+            yield
+        finally:
+            self._writer_lock.release()
 
     @contextmanager
     def exclusive(self) -> Iterator[sqlite3.Connection]:
@@ -155,3 +172,7 @@ def _translate(error: Exception, path: Path) -> BackendError:
     if code.startswith("SQLITE_IOERR"):
         return StoreUnavailable(f"{what}could not be read or written ({text}).", hint="Check the disk and try again.")
     return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")
+
+
+def _wait_at_most(connection: sqlite3.Connection, seconds: float | None) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {int((BUSY_TIMEOUT_SECONDS if seconds is None else seconds) * 1000)}")

@@ -178,17 +178,14 @@ class SqliteGuardWriter(SqliteGuardReader):
         values = _audit_values(entry)
         hash = _hash_of(before, values)
         self._connection.execute("INSERT INTO guard_audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, hash))
+        self._connection.execute("INSERT OR REPLACE INTO guard_audit_end VALUES (1, ?, ?)", (entry.number, hash))
         return replace(entry, hash=hash)
 
     def _erase_guarded(self, key: RowKey, id: MemoryId) -> None:
-        """Destroy what the guard knows of a memory. A lesson drawn from it keeps its typed edges, which quote nothing."""
+        """Destroy what the guard knows of a memory, and the lessons that were drawn from it."""
         for table in ("guard_marks", "guard_exposures", "guard_rejections"):
             self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
-        self._connection.execute(
-            "UPDATE guard_lessons SET source = NULL, "
-            "body = json_remove(body, '$.path_text', '$.query', '$.trigger_text') WHERE source = ?",
-            (id,),
-        )
+        self._connection.execute("DELETE FROM guard_lessons WHERE source = ?", (id,))
 
 
 def broken_audit(connection: sqlite3.Connection) -> tuple[int, int | None]:
@@ -199,7 +196,9 @@ def broken_audit(connection: sqlite3.Connection) -> tuple[int, int | None]:
         if values[0] != expected or _hash_of(before, values) != hash:
             return expected, expected
         before, expected = hash, expected + 1
-    return expected - 1, None
+    end = connection.execute("SELECT number, hash FROM guard_audit_end").fetchone()
+    whole = end is None if expected == 1 else end == (expected - 1, before)
+    return expected - 1, None if whole else expected
 
 
 def encode_marks(marks: Marks) -> str:

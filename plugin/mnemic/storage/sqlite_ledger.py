@@ -38,8 +38,8 @@ class SqliteLedger:
             yield SqliteSnapshot(connection, self._terms)
 
     @contextmanager
-    def transaction(self) -> Iterator[SqliteTransaction]:
-        with self._connections.writing() as connection:
+    def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqliteTransaction]:
+        with self._connections.writing(patience_seconds=patience_seconds) as connection:
             transaction = SqliteTransaction(connection, self._terms)
             yield transaction
             transaction.finish()

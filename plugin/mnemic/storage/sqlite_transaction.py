@@ -49,8 +49,9 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
         return super()._rows() + self._added
 
     def append(
-        self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT
-    ) -> RowKey:
+        self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT,
+        names_speaker: bool = True,
+    ) -> RowKey:  # fmt: skip
         held = Status.ACTIVE if record.status is Status.SUPERSEDED else record.status
         cursor = self._connection.execute(
             _INSERT,
@@ -67,7 +68,7 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
         )  # fmt: skip
         key = RowKey(cursor.lastrowid or 0)
         self._added += 1
-        if record.speaker is not None:
+        if record.speaker is not None and names_speaker:
             self._connection.execute(
                 "INSERT OR IGNORE INTO speakers SELECT namespace, speaker FROM memories WHERE key = ?", (key,)
             )

@@ -104,7 +104,7 @@ class Independence(PolicyPart):
     """
 
     trusted: tuple[Identity, ...] = Field(
-        default=(Identity.CHANNEL, Identity.ACTOR, Identity.SOURCE, Identity.SESSION, Identity.TASK),
+        default=(Identity.CHANNEL, Identity.ACTOR, Identity.CONNECTION, Identity.TASK),
         min_length=1,
         description="For trusted memories. With one user and one agent, sessions and tasks tell origins apart.",
     )
@@ -268,7 +268,9 @@ class Recalling(PolicyPart):
     consensus: Consensus = Field(default=Consensus(), description=Consensus.__doc__)
     lessons: Lessons = Field(default=Lessons(), description=Lessons.__doc__)
     effects: Effects = Field(default=Effects(), description=Effects.__doc__)
-    deadline_ms: Count = Field(default=50, description="What the guard has not judged by then is handled as contested.")
+    deadline_ms: Count = Field(
+        default=250, description="What the guard has not judged by then is handled as contested."
+    )
 
 
 class Judge(PolicyPart):

@@ -1,0 +1,141 @@
+"""How far a memory can be relied on, and what to say and to hide when it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from mnemic.domain.marks import Marks, Review, Screened
+from mnemic.domain.memory import MemoryRecord, RowKey, Status
+from mnemic.domain.recall import Hit, Standing, Withheld
+from mnemic.guard.guard import Guard, class_in, masked_text, masked_when_to_use, path_in, touched_labels, trust_in
+from mnemic.guard.paths import Path
+from mnemic.guard.policy import Handling, OriginClass, Policy
+from mnemic.protocols import LedgerSnapshot
+
+WITHHELD_TEXT = "[withheld by the guard; a person can read it with `mnemic guard explain`]"
+_ALL_LABELS = ("tags", "session", "speaker", "source", "when_to_use")
+UNVERIFIED = "unverified"
+CONTESTED = "contested: "
+
+
+@dataclass(slots=True, kw_only=True)
+class Vetted:
+    """One found memory on its way out.
+
+    ``handling`` only becomes stricter, but where a model settles what was contested; ``handlings`` are those that the
+    ``reasons`` called for, in their order. ``origin_keys``: its own origin's, then those of whoever said the same again.
+    """
+
+    key: RowKey
+    record: MemoryRecord
+    marks: Marks
+    trust: float
+    trusted: bool
+    path: Path | None
+    origin_keys: tuple[str, ...] = ()
+    handling: Handling = Handling.ALLOW
+    reasons: list[str] = field(default_factory=list)
+    handlings: list[Handling] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    contested_by: list[MemoryRecord] = field(default_factory=list)
+    supporters: int = 0
+    contested: bool = False
+    rejected: bool = False
+    doubtful: bool = False
+
+    def mark(self, handling: Handling, reason: str) -> None:
+        """Deal with it no milder than this, for this reason."""
+        if handling.strictness > self.handling.strictness:
+            self.handling = handling
+        self.reasons.append(reason)
+        self.handlings.append(handling)
+
+    def settle(self, *, keep: bool, reason: str) -> None:
+        """What a model has said about a contested memory."""
+        self.contested = False
+        self.rejected = not keep
+        if not keep:
+            self.mark(Handling.WITHHOLD, reason)
+            return
+        # It settles what the consensus left open. What any other rule said stands.
+        said = [(other, how) for other, how in zip(self.reasons, self.handlings, strict=True)]
+        self.reasons, self.handlings, self.handling = [], [], Handling.ALLOW
+        for other, how in said:
+            if not other.startswith(CONTESTED):
+                self.mark(how, other)
+        self.doubtful = bool(self.contested_by)
+        self.labels.append(reason)
+
+    @property
+    def withheld(self) -> bool:
+        return self.handling is Handling.WITHHOLD
+
+
+def vetted_as(guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, marks: Marks) -> Vetted:
+    """A memory as the policy sees it, before anything is compared."""
+    untrusted = class_in(policy, marks) is OriginClass.UNTRUSTED
+    wanted = Screened.FULLY if untrusted else Screened.BRIEFLY
+    if marks.screened < wanted and policy.write.enabled:
+        # Written before this policy, or by an older mnemic: looked at now, kept by the housekeeper.
+        again = guard.examine(policy, record, fully=untrusted)
+        marks = replace(again, taints=marks.taints, review=marks.review)
+    return Vetted(
+        key=key, record=record, marks=marks, trust=trust_in(policy, marks), path=path_in(marks),
+        trusted=not untrusted and record.status is not Status.QUARANTINED,
+    )  # fmt: skip
+
+
+def standing(policy: Policy, one: Vetted) -> Standing:
+    """What to know about a delivered memory."""
+    mask = policy.recall.mask_directives and not one.trusted and policy.enforced
+    return Standing(
+        trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
+        supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
+        masked_text=masked_text(one.record, one.marks) if mask else None,
+        masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
+        hidden_labels=touched_labels(one.record, one.marks) if mask else (),
+        doubtful=one.doubtful or one.handling is not Handling.ALLOW,
+    )  # fmt: skip
+
+
+def withheld_view(one: Vetted) -> Withheld:
+    """What is said of a memory that is not delivered. No word of it is repeated."""
+    return Withheld(id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)))
+
+
+def show(
+    snapshot: LedgerSnapshot, guard: Guard, policy: Policy, found: Sequence[tuple[RowKey, MemoryRecord]]
+) -> list[Hit]:
+    """Memories by themselves, whatever their status, as recall would show them. What is withheld shows no word."""
+    marks = snapshot.marks([key for key, _ in found])
+    hits = []
+    for key, record in found:
+        one = vetted_as(guard, policy, key, record, marks[key])
+        known = standing(policy, one)
+        if record.status is Status.QUARANTINED:
+            known = replace(known, masked_text=WITHHELD_TEXT, hidden_labels=_ALL_LABELS)
+        hits.append(Hit(memory=record, score=None, lexical=None, similarity=None, standing=known))
+    return hits
+
+
+def _labels(policy: Policy, one: Vetted) -> list[str]:
+    labels: list[str] = []
+    if not one.trusted and policy.recall.label_untrusted:
+        trusted = f"{one.supporters} trusted origin{'' if one.supporters == 1 else 's'} agree"
+        labels.append(f"{UNVERIFIED}, from {one.record.origin.label()}; {trusted}")
+        if one.marks.directives:
+            labels.append("contains instructions" + (", hidden here" if policy.recall.mask_directives else ""))
+        if not one.marks.english:
+            labels.append("not in English: its content could not be screened")
+        rules = dict.fromkeys(found.rule for found in one.marks.findings)
+        labels += [f"screening noticed {rule}" for rule in rules]
+    if one.record.status is Status.QUARANTINED:
+        labels.append("in quarantine")
+    if one.marks.review is Review.RELEASED:
+        labels.append("released from quarantine by a person")
+    if one.handling is Handling.WARN:
+        labels += one.reasons
+    elif not policy.enforced:
+        labels += [f"would be withheld: {reason}" for reason in one.reasons]
+    return labels + one.labels
