@@ -89,8 +89,9 @@ def _real_path(loc: tuple[str | int, ...], value: Any, *, missing: bool) -> Path
     path: list[str | int] = []
     for number, step in enumerate(loc):
         in_list = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        inside: Any = value
         if in_list or (isinstance(value, dict) and step in value):
-            value = value[step]
+            value = inside[step]
         elif not (missing and number == len(loc) - 1):
             continue
         path.append(step)

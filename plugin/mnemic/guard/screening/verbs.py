@@ -190,12 +190,12 @@ def base_of_participle(word: str) -> str | None:
     return next((found for found in candidates if found in VERBS), None)
 
 
-_IRREGULAR = dict(
-    pair.split(":")
+_IRREGULAR = {
+    pair.partition(":")[0]: pair.partition(":")[2]
     for pair in """
     given:give sent:send paid:pay made:make written:write told:tell shown:show put:put set:set read:read done:do
     kept:keep taken:take brought:bring bought:buy sold:sell hidden:hide shut:shut forgotten:forget overwritten:overwrite
     withdrawn:withdraw rewritten:rewrite drawn:draw left:leave lent:lend held:hold found:find begun:begin run:run
     built:build chosen:choose spoken:speak said:say spent:spend undone:undo frozen:freeze reset:reset met:meet
     """.split()
-)
+}
