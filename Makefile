@@ -50,7 +50,7 @@ bench-guard: $(VENV)/installed-dev
 	$(BIN)/mnemic bench guard $(DATA)/poison_dev.jsonl.gz --policy default --policy strict --json $(RESULTS)/guard.json
 	$(BIN)/python -m tests.benchmarks.screening --data $(DATA) --json $(RESULTS)/screening.json
 	$(BIN)/python -m tests.benchmarks.consensus --queries 300 --json $(RESULTS)/consensus.json
-	$(BIN)/python -m tests.benchmarks.contradiction --data $(DATA) --json $(RESULTS)/contradiction.json
+	$(BIN)/python -m tests.benchmarks.contradiction --data $(DATA)/poison_dev.jsonl.gz --json $(RESULTS)/contradiction.json
 	$(BIN)/python -m tests.benchmarks.adaptive --policy default --policy strict --seeds 3 --json $(RESULTS)/adaptive.json
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.

@@ -109,7 +109,7 @@ class ChromaStore:
                 self._client.delete_collection(collection.name)
 
     def close(self) -> None:
-        """Let go of Chroma. A folder closed like this needs no probing when it is opened again."""
+        """Let go of Chroma."""
         self._client.close()
         if self._mark is not None:
             self._mark.unlink(missing_ok=True)
@@ -134,8 +134,8 @@ def new_generation() -> str:
 def open_generation(address: ChromaAddress, *, ledger_id: str, generation: str, create: bool) -> ChromaStore | None:
     """Open one generation, or None when it is not there (any more) and ``create`` is false.
 
-    An embedded folder whose last owner died with it open is first opened by another process: a damaged one can crash or
-    hang whoever opens it. Chroma's own exceptions pass through.
+    An embedded folder is first opened by another process: a damaged one can crash or hang whoever opens it, and its last
+    owner need not have noticed. Chroma's own exceptions pass through.
     """
     prefix = f"mnemic-{ledger_id}-{generation}"
     if address.mode != "embedded":
@@ -152,7 +152,7 @@ def open_generation(address: ChromaAddress, *, ledger_id: str, generation: str, 
     if not create:
         if not (folder / "chroma.sqlite3").exists():
             return None
-        if mark.exists() and not _opens_in_another_process(folder):
+        if not _opens_in_another_process(folder):
             return None
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     mark.touch()
@@ -260,12 +260,14 @@ def _opens_in_another_process(folder: Path) -> bool:
 
 
 def _probe(folder: Path) -> None:
-    """Open every collection of a folder and ask it something. Run in a process of its own."""
+    """Open every collection of a folder, ask it something and write what is there already. Run in a process of its own."""
     client = _open_folder(folder)
     for collection in client.list_collections():
         if collection.count():
             row = collection.get(limit=1, include=["embeddings"])
-            collection.query(query_embeddings=[np.asarray(row["embeddings"][0], np.float32)], n_results=1)
+            vector = np.asarray(row["embeddings"][0], np.float32)
+            collection.query(query_embeddings=[vector], n_results=1)
+            collection.upsert(ids=row["ids"], embeddings=[vector])
     client.close()
 
 
