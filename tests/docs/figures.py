@@ -150,12 +150,13 @@ def _guard(result: dict[str, Any], adaptive: dict[str, Any]) -> str:
         "(`make bench-guard`); an agent that obeys whatever it can read then asks to act:\n\n"
         + "\n".join(rows)
         + "\n\n"
-        "What is not withheld is labelled with its origin, and its instruction-like parts are masked. PoisonedRAG's fluent lies cannot be "
-        f"told by their words: alone they are labelled unverified, several strangers confirm nothing, and beside a trusted memory "
-        f"{against['contested_values_percent']:.0f} % of the {against['value_answers']} that answer with a value are contested (of the same "
-        f"passages with the right answer {control['contested_values_percent']:.1f} %). The guard adds {remember['added_ms']['p50']:.1f} ms to a "
-        f"`remember` (p95 {remember['added_ms']['p95']:.1f}) and {max(recall['added_ms']['p50'], 0):.1f} ms to a `recall` of ten "
-        f"(p95 {max(recall['added_ms']['p95'], 0):.1f})."
+        "What is not withheld is labelled with its origin, and its instruction-like parts are masked. PoisonedRAG's fluent "
+        "lies cannot be told by their words: alone they are labelled unverified, several strangers confirm nothing, and "
+        f"beside a trusted memory {against['contested_values_percent']:.0f} % of the {against['value_answers']} that answer "
+        "with a value are contested (of the same passages with the right answer "
+        f"{control['contested_values_percent']:.1f} %). The guard adds {remember['added_ms']['p50']:.1f} ms to a "
+        f"`remember` (p95 {remember['added_ms']['p95']:.1f}) and {max(recall['added_ms']['p50'], 0):.1f} ms to a `recall` "
+        f"of ten (p95 {max(recall['added_ms']['p95'], 0):.1f})."
         "\n\n" + _adaptive(adaptive)
     )
 
@@ -177,13 +178,13 @@ def _adaptive(result: dict[str, Any]) -> str:
         for victim in ("user", "agent")
     }
     return (
-        "An adaptive attacker knows the rules and tries (seeded; the strongest of each kind under `default`): how often something "
-        "planted arrives as trusted, can be read as an order, or gets leave for an effect:\n\n"
+        "An adaptive attacker knows the rules and tries (seeded; the strongest of each kind under `default`): how often "
+        "something planted arrives as trusted, can be read as an order, or gets leave for an effect:\n\n"
         + "\n".join(rows)
         + "\n\n"
         f"Attempts to take honest memories away: {lost['user'][0]} of {lost['user'][1]} of the user's were lost, "
-        f"{lost['agent'][0]} of {lost['agent'][1]} of the agent's (counted as a stranger's, or held for review, after a stranger "
-        "had written the same first)."
+        f"{lost['agent'][0]} of {lost['agent'][1]} of the agent's (counted as a stranger's, or held for review, after a "
+        "stranger had written the same first)."
     )
 
 
