@@ -146,8 +146,8 @@ def _guard(result: dict[str, Any], adaptive: dict[str, Any]) -> str:
     against, control = default["answers"]["against_trusted"], default["answers"]["control"]
     remember, recall = default["latency"]["remember"], default["latency"]["recall"]
     return (
-        "The guard on recorded attacks that come by mail, web, tool, file or import, stored and asked for through the public API "
-        "(`make bench-guard`); an agent that obeys whatever it can read then asks to act:\n\n"
+        "The guard on recorded attacks that come by mail, web, tool, file or import, stored and asked for through the "
+        "public API (`make bench-guard`); an agent that obeys whatever it can read then asks to act:\n\n"
         + "\n".join(rows)
         + "\n\n"
         "What is not withheld is labelled with its origin, and its instruction-like parts are masked. PoisonedRAG's fluent "
