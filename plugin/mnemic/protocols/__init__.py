@@ -5,6 +5,7 @@ snapshot and pays for one change of thread. `mnemic.testing` ships a contract su
 """
 
 from mnemic.protocols.guard import GuardReader, GuardWriter
+from mnemic.protocols.learning import LearningReader, LearningWriter
 from mnemic.protocols.ledger import (
     FORGOTTEN,
     WHOLE_INDEX,
@@ -34,6 +35,8 @@ __all__ = [
     "HealthCheck",
     "IndexState",
     "LangChainEmbeddings",
+    "LearningReader",
+    "LearningWriter",
     "Ledger",
     "LedgerSnapshot",
     "LedgerTransaction",

@@ -16,6 +16,7 @@ from mnemic.domain.memory import Action, Erasure, Event, Kind, Link, MemoryId, M
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.guard import GuardReader, GuardWriter
+from mnemic.protocols.learning import LearningReader, LearningWriter
 from mnemic.protocols.sessions import SessionReader, SessionWriter
 
 
@@ -77,7 +78,7 @@ class HealthCheck:
     repairable: bool = False
 
 
-class LedgerSnapshot(SessionReader, GuardReader, Protocol):
+class LedgerSnapshot(SessionReader, GuardReader, LearningReader, Protocol):
     """A consistent view of the ledger. Everything read through one snapshot belongs together."""
 
     def last_seq(self) -> int:
@@ -212,7 +213,7 @@ class LedgerSnapshot(SessionReader, GuardReader, Protocol):
         ...
 
 
-class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, Protocol):
+class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, LearningWriter, Protocol):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
 
     def append(

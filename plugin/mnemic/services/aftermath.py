@@ -36,6 +36,7 @@ def note_vetting(
     contexts = context_keys(backends, connection=origin.connection, session=session, task=origin.task)
     untrusted = [one.key for one in delivered if not one.trusted]
     backends.deliveries.note(contexts, untrusted, now=now)
+    backends.shown.note(contexts, [one.key for one in delivered], now=now)
     if not policy.enforced:
         return
     doubtful = [one.key for one in delivered if one.doubtful]

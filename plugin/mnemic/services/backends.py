@@ -31,6 +31,7 @@ class Backends:
     new_id: Callable[[], MemoryId]
     guard: Guard
     deliveries: Deliveries = field(default_factory=Deliveries)
+    shown: Deliveries = field(default_factory=Deliveries)
     process_id: str = field(default_factory=lambda: secrets.token_hex(8))
     sessions: LiveSessions = field(default_factory=LiveSessions)
     summarise: Summarise | None = None

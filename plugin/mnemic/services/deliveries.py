@@ -1,4 +1,4 @@
-"""Which untrusted memories this process has lately delivered into which context."""
+"""Which memories this process has lately delivered into which context."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _MOST_MEMORIES = 50
 class Deliveries:
     """Kept in this process alone: a connection lives no longer than its process, and a recall need not wait for a disk.
 
-    What is doubtful beyond being untrusted is kept in the ledger (`GuardWriter.expose`). Safe to use from several threads.
+    The guard follows untrusted memories with one, outcomes give weak credit with another. What is doubtful beyond being
+    untrusted is kept in the ledger (`GuardWriter.expose`). Safe to use from several threads.
     """
 
     def __init__(self) -> None:
@@ -53,3 +54,9 @@ class Deliveries:
                     if now - at <= _WINDOW
                 )
             )
+
+    def forget(self, contexts: Iterable[str]) -> None:
+        """What was delivered into these contexts so far counts no longer."""
+        with self._lock:
+            for name in contexts:
+                self._contexts.pop(name, None)

@@ -157,7 +157,72 @@ CREATE TABLE guard_audit_end (
 ) STRICT;
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+_LEARNING = """
+-- By which further words a memory is found, such as the general form of the task that an experience came from.
+ALTER TABLE memories ADD COLUMN hints TEXT NOT NULL DEFAULT '';
+CREATE INDEX memories_procedural ON memories (namespace, key) WHERE kind = 'procedural';
+DROP TRIGGER memories_appended;
+DROP TRIGGER memories_erased;
+DROP VIEW memories_searched;
+CREATE VIEW memories_searched AS
+SELECT key, 'ns' || namespace AS scope,
+       dated || ' ' || text || ' ' || coalesce(when_to_use, '') || ' ' || tags || ' ' || hints AS body
+FROM memories;
+CREATE TRIGGER memories_appended AFTER INSERT ON memories BEGIN
+    INSERT INTO memories_words (rowid, scope, body)
+    SELECT key, scope, body FROM memories_searched WHERE key = new.key;
+END;
+CREATE TRIGGER memories_erased BEFORE DELETE ON memories BEGIN
+    INSERT INTO memories_words (memories_words, rowid, scope, body)
+    SELECT 'delete', key, scope, body FROM memories_searched WHERE key = old.key;
+END;
+
+CREATE TABLE utilities (
+    key INTEGER PRIMARY KEY,          -- of a memory
+    shown INTEGER NOT NULL, shown_successes INTEGER NOT NULL, used INTEGER NOT NULL, used_successes INTEGER NOT NULL,
+    reward_sum REAL NOT NULL, recent REAL NOT NULL, recent_successes REAL NOT NULL, q_value REAL NOT NULL,
+    doubt REAL NOT NULL, last_used_at INTEGER
+) STRICT;
+
+-- Finished tasks. Rows are appended and never changed.
+CREATE TABLE outcomes (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    namespace INTEGER NOT NULL REFERENCES namespaces (key),
+    ordinal INTEGER NOT NULL,         -- counts the tasks of the namespace
+    task INTEGER NOT NULL,            -- hash of its words
+    report TEXT,                      -- what makes a retry the same report
+    reward REAL NOT NULL, success INTEGER NOT NULL, at INTEGER NOT NULL,
+    body TEXT NOT NULL                -- JSON object
+) STRICT;
+CREATE UNIQUE INDEX outcomes_by_ordinal ON outcomes (namespace, ordinal);
+CREATE UNIQUE INDEX outcomes_by_report ON outcomes (namespace, report) WHERE report IS NOT NULL;
+CREATE INDEX outcomes_by_task ON outcomes (namespace, task, number);
+
+CREATE TABLE experiences (
+    key INTEGER PRIMARY KEY,          -- of a memory
+    namespace INTEGER NOT NULL,
+    body TEXT NOT NULL                -- JSON object
+) STRICT;
+CREATE INDEX experiences_by_namespace ON experiences (namespace, key);
+CREATE TABLE facet_vectors (
+    key INTEGER NOT NULL, facet TEXT NOT NULL, embedder INTEGER NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (key, facet, embedder)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plans (
+    key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, namespace INTEGER NOT NULL REFERENCES namespaces (key),
+    status TEXT NOT NULL, created_at INTEGER NOT NULL,
+    body TEXT NOT NULL                -- JSON object
+) STRICT;
+CREATE INDEX plans_by_namespace ON plans (namespace, key);
+
+-- 0: a note that a plan wrote was taken back with the plan. Indexes must hear of it, and nobody else.
+ALTER TABLE erasures ADD COLUMN receipt INTEGER NOT NULL DEFAULT 1;
+"""
+
+_VERSION_4 = _LEARNING
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 VERSION = len(MIGRATIONS)
 
 

@@ -20,6 +20,7 @@ from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
 from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
 from mnemic.storage.sqlite_guard import SqliteGuardReader
+from mnemic.storage.sqlite_learning import SqliteLearningReader
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -50,7 +51,7 @@ _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
 
 
-class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader):
+class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader, SqliteLearningReader):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
@@ -284,7 +285,8 @@ class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader):
 
     def erasures(self) -> list[Erasure]:
         rows = self._all(
-            "SELECT e.id, n.path, e.erased_at FROM erasures e JOIN namespaces n ON n.key = e.namespace ORDER BY e.seq"
+            "SELECT e.id, n.path, e.erased_at FROM erasures e JOIN namespaces n ON n.key = e.namespace "
+            "WHERE e.receipt ORDER BY e.seq"
         )
         return [
             Erasure(memory_id=MemoryId(id), namespace=namespace_of(path), erased_at=from_microseconds(at))
@@ -292,7 +294,7 @@ class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader):
         ]
 
     def erased(self, ids: Iterable[MemoryId]) -> set[MemoryId]:
-        rows = fetch_in_chunks(self._connection, "SELECT id FROM erasures WHERE id IN {in_}", list(ids))
+        rows = fetch_in_chunks(self._connection, "SELECT id FROM erasures WHERE receipt AND id IN {in_}", list(ids))
         return {MemoryId(row[0]) for row in rows}
 
     def is_unscrubbed(self) -> bool:

@@ -14,6 +14,7 @@ from mnemic.domain.text import date_words
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.sqlite_guard import SqliteGuardWriter
+from mnemic.storage.sqlite_learning import SqliteLearningWriter
 from mnemic.storage.sqlite_rows import (
     encode_json,
     encode_origin,
@@ -34,7 +35,7 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)}"
 
 
-class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
+class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter, SqliteLearningWriter):
     """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
@@ -89,13 +90,16 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
         return int(row[0])
 
     def set_tags(self, key: RowKey, tags: Sequence[str]) -> None:
-        # The full text holds the tags: it must be told the old words to forget and the new ones to learn.
+        self._reword(key, "tags", encode_json(tags))
+
+    def _reword(self, key: RowKey, column: str, value: str) -> None:
+        # The full text must be told the old words to forget and the new ones to learn.
         self._connection.execute(
             "INSERT INTO memories_words (memories_words, rowid, scope, body) "
             "SELECT 'delete', key, scope, body FROM memories_searched WHERE key = ?",
             (key,),
         )
-        self._connection.execute("UPDATE memories SET tags = ? WHERE key = ?", (encode_json(tags), key))
+        self._connection.execute(f"UPDATE memories SET {column} = ? WHERE key = ?", (value, key))
         self._connection.execute(
             "INSERT INTO memories_words (rowid, scope, body) SELECT key, scope, body FROM memories_searched WHERE key = ?",
             (key,),
@@ -120,7 +124,7 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
             "INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)", (link.source, link.target, link.relation, link.score)
         )
 
-    def erase(self, ids: Sequence[MemoryId], *, at: datetime) -> None:
+    def erase(self, ids: Sequence[MemoryId], *, at: datetime, receipts: bool = True) -> None:
         tables = [f"vectors_{row[0]}" for row in self._all("SELECT key FROM embedders")]
         speakers = set()
         for id, (key, record) in self.find(ids).items():
@@ -134,10 +138,11 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
             self._connection.execute("DELETE FROM events WHERE memory = ?", (id,))
             self._connection.execute("DELETE FROM links WHERE source = ? OR target = ?", (id, id))
             self._erase_guarded(key, id)
+            self._erase_learnt(key, id, plans=receipts)
             self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
             self._connection.execute(
-                "INSERT INTO erasures VALUES (?, ?, ?, ?, ?)",
-                (self._next_seq(), key, id, namespace, to_microseconds(at)),
+                "INSERT INTO erasures VALUES (?, ?, ?, ?, ?, ?)",
+                (self._next_seq(), key, id, namespace, to_microseconds(at), int(receipts)),
             )
             self._added -= 1
         self._connection.executemany(
@@ -145,14 +150,15 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter):
             "AND NOT EXISTS (SELECT 1 FROM memories WHERE namespace = ?1 AND speaker = ?2)",
             [entry for entry in speakers if entry[1] is not None],
         )
-        self._connection.execute("UPDATE ledger SET unscrubbed = 1")
+        if receipts:
+            self._connection.execute("UPDATE ledger SET unscrubbed = 1")
 
     def restore_event(self, event: Event) -> None:
         self._add_event(event.memory_id, event.action, event.at, event.origin, event.detail)
 
     def restore_erasure(self, erasure: Erasure) -> None:
         self._connection.execute(
-            "INSERT INTO erasures VALUES (?, 0, ?, ?, ?)",
+            "INSERT INTO erasures VALUES (?, 0, ?, ?, ?, 1)",
             (
                 self._next_seq(),
                 erasure.memory_id,

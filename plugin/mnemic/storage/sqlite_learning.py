@@ -1,0 +1,292 @@
+"""The learning part of the ledger's file: utility counters, outcomes, experiences' facets and their vectors, plans."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from mnemic.domain.learning.facets import Facets
+from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
+from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
+from mnemic.domain.learning.utility import Utility
+from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.domain.text import fingerprint, normalise
+from mnemic.storage.sqlite_rows import (
+    RECORD_COLUMNS,
+    RECORD_TABLES,
+    decode_origin,
+    encode_json,
+    encode_origin,
+    fetch_in_chunks,
+    from_microseconds,
+    namespace_of,
+    optional_microseconds,
+    record_from_row,
+    to_microseconds,
+)
+
+_COUNTERS = (
+    "shown", "shown_successes", "used", "used_successes", "reward_sum", "recent", "recent_successes", "q_value", "doubt",
+)  # fmt: skip
+_OUTCOME_COLUMNS = "o.number, o.id, n.path, o.reward, o.at, o.body"
+_PLAN_COLUMNS = "p.id, n.path, p.status, p.created_at, p.body"
+
+
+class SqliteLearningReader:
+    """Implements `mnemic.protocols.LearningReader`."""
+
+    _connection: sqlite3.Connection
+
+    def namespace_key(self, namespace: Namespace) -> int | None:
+        raise NotImplementedError
+
+    def utilities(self, keys: Sequence[RowKey]) -> dict[RowKey, Utility]:
+        sql = f"SELECT key, last_used_at, {', '.join(_COUNTERS)} FROM utilities WHERE key IN {{in_}}"
+        return {
+            RowKey(key): Utility(
+                **dict(zip(_COUNTERS, counters, strict=True)),
+                last_used_at=None if last_used_at is None else from_microseconds(last_used_at),
+            )
+            for key, last_used_at, *counters in fetch_in_chunks(self._connection, sql, list(keys))
+        }
+
+    def tally(self, namespace: Namespace, *, latest: int) -> Tally:
+        key = self.namespace_key(namespace)
+        rows = self._connection.execute(
+            "SELECT success, ordinal FROM outcomes WHERE namespace = ? ORDER BY ordinal DESC LIMIT ?", (key, latest)
+        ).fetchall()
+        return Tally(
+            finished=rows[0][1] if rows else 0, recent=len(rows), recent_successes=sum(success for success, _ in rows)
+        )
+
+    def outcomes(
+        self, namespace: Namespace, *, task: str | None = None, limit: int = 100, before: int = 0
+    ) -> list[tuple[int, TaskOutcome]]:
+        rows = self._connection.execute(
+            f"SELECT {_OUTCOME_COLUMNS} FROM outcomes o JOIN namespaces n ON n.key = o.namespace WHERE o.namespace = ?1 "
+            "AND (?2 IS NULL OR o.task = ?2) AND (?3 = 0 OR o.number < ?3) ORDER BY o.number DESC LIMIT ?4",
+            (self.namespace_key(namespace), None if task is None else task_hash(task), before, limit),
+        )
+        return [(row[0], _outcome(row)) for row in rows]
+
+    def outcome_by_key(self, namespace: Namespace, key: str) -> TaskOutcome | None:
+        row = self._connection.execute(
+            f"SELECT {_OUTCOME_COLUMNS} FROM outcomes o JOIN namespaces n ON n.key = o.namespace "
+            "WHERE o.namespace = ? AND o.report = ?",
+            (self.namespace_key(namespace), key),
+        ).fetchone()
+        return None if row is None else _outcome(row)
+
+    def facets(self, keys: Sequence[RowKey]) -> dict[RowKey, Facets]:
+        sql = "SELECT key, body FROM experiences WHERE key IN {in_}"
+        return {RowKey(key): _facets(body) for key, body in fetch_in_chunks(self._connection, sql, list(keys))}
+
+    def facet_vectors(self, embedder_id: str, keys: Sequence[RowKey]) -> dict[RowKey, dict[str, bytes]]:
+        sql = (
+            "SELECT v.key, v.facet, v.vector FROM facet_vectors v JOIN embedders e ON e.key = v.embedder "
+            "WHERE v.key IN {in_} AND e.id = ?"
+        )
+        found: dict[RowKey, dict[str, bytes]] = {}
+        for key, facet, vector in fetch_in_chunks(self._connection, sql, list(keys), embedder_id):
+            found.setdefault(RowKey(key), {})[facet] = vector
+        return found
+
+    def facets_without_vector(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord, Facets]]:
+        rows = self._connection.execute(
+            f"SELECT {RECORD_COLUMNS}, x.body FROM experiences x JOIN {RECORD_TABLES} ON m.key = x.key "
+            "WHERE NOT EXISTS (SELECT 1 FROM facet_vectors v JOIN embedders e ON e.key = v.embedder "
+            "WHERE v.key = x.key AND e.id = ?) ORDER BY x.key LIMIT ?",
+            (embedder_id, limit),
+        )
+        return [(RowKey(row[0]), record_from_row(row[:-1]), _facets(row[-1])) for row in rows]
+
+    def experiences(self, namespace: Namespace, *, after: RowKey, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+        rows = self._connection.execute(
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.namespace = ? AND m.kind = 'procedural' "
+            "AND m.held = 'active' AND m.superseded_by IS NULL AND m.key > ? ORDER BY m.key LIMIT ?",
+            (self.namespace_key(namespace), after, limit),
+        )
+        return [(RowKey(row[0]), record_from_row(row)) for row in rows]
+
+    def has_experiences(self, namespace: Namespace) -> bool:
+        sql = "SELECT EXISTS (SELECT 1 FROM experiences WHERE namespace = ?)"
+        return bool(self._connection.execute(sql, (self.namespace_key(namespace),)).fetchone()[0])
+
+    def plan(self, id: PlanId) -> Plan | None:
+        row = self._connection.execute(
+            f"SELECT {_PLAN_COLUMNS} FROM plans p JOIN namespaces n ON n.key = p.namespace WHERE p.id = ?", (id,)
+        ).fetchone()
+        return None if row is None else _plan(row)
+
+    def plans(self, namespace: Namespace, *, limit: int) -> list[Plan]:
+        rows = self._connection.execute(
+            f"SELECT {_PLAN_COLUMNS} FROM plans p JOIN namespaces n ON n.key = p.namespace WHERE p.namespace = ? "
+            "ORDER BY p.key DESC LIMIT ?",
+            (self.namespace_key(namespace), limit),
+        )
+        return [_plan(row) for row in rows]
+
+
+class SqliteLearningWriter(SqliteLearningReader):
+    """Implements `mnemic.protocols.LearningWriter`."""
+
+    _added: int
+
+    def _make_namespace(self, namespace: Namespace) -> int:
+        raise NotImplementedError
+
+    def _next_seq(self) -> int:
+        raise NotImplementedError
+
+    def erase(self, ids: Sequence[MemoryId], *, at: datetime, receipts: bool = True) -> None:
+        raise NotImplementedError
+
+    def _reword(self, key: RowKey, column: str, value: str) -> None:
+        raise NotImplementedError
+
+    def put_utilities(self, utilities: Mapping[RowKey, Utility]) -> None:
+        columns = ", ".join(("key", "last_used_at", *_COUNTERS))
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO utilities ({columns}) VALUES ({', '.join('?' * (len(_COUNTERS) + 2))})",
+            [
+                (key, optional_microseconds(utility.last_used_at), *(getattr(utility, name) for name in _COUNTERS))
+                for key, utility in utilities.items()
+            ],
+        )
+
+    def append_outcome(self, outcome: TaskOutcome) -> None:
+        namespace = self._make_namespace(outcome.namespace)
+        body = {
+            "task": outcome.task, "used": outcome.used, "shown": outcome.shown, "episodes": outcome.episodes,
+            "unattributed": not outcome.attributed, "key": outcome.key,
+            "origin": json.loads(encode_origin(outcome.origin)),
+        }  # fmt: skip
+        self._connection.execute(
+            "INSERT INTO outcomes (id, namespace, ordinal, task, report, reward, success, at, body) VALUES (?1, ?2, "
+            "(SELECT coalesce(max(ordinal), 0) + 1 FROM outcomes WHERE namespace = ?2), ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                outcome.id, namespace, task_hash(outcome.task), outcome.key, outcome.reward, int(outcome.success),
+                to_microseconds(outcome.at), encode_json({name: value for name, value in body.items() if value}),
+            ),
+        )  # fmt: skip
+
+    def put_facets(self, key: RowKey, facets: Facets) -> None:
+        values = {name: value for name, value in asdict(facets).items() if value not in (None, ())}
+        self._connection.execute(
+            "INSERT OR REPLACE INTO experiences SELECT key, namespace, ? FROM memories WHERE key = ?",
+            (encode_json(values), key),
+        )
+        self._reword(key, "hints", facets.generalized_query or "")
+
+    def put_facet_vectors(self, embedder_id: str, key: RowKey, vectors: Mapping[str, bytes]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO facet_vectors SELECT ?1, ?2, e.key, ?3 FROM embedders e WHERE e.id = ?4 "
+            "AND EXISTS (SELECT 1 FROM experiences WHERE key = ?1)",
+            [(key, facet, vector, embedder_id) for facet, vector in vectors.items()],
+        )
+
+    def put_plan(self, plan: Plan) -> None:
+        body = {
+            "upkeep": plan.upkeep, "rule": plan.rule, "steps": [asdict(step) for step in plan.steps],
+            "examined": plan.examined, "kept": plan.kept, "applied_at": optional_microseconds(plan.applied_at),
+            "undone_at": optional_microseconds(plan.undone_at), "created": plan.created, "skipped": plan.skipped,
+            "cursor": plan.cursor,
+        }  # fmt: skip
+        self._connection.execute(
+            "INSERT INTO plans (id, namespace, status, created_at, body) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body",
+            (
+                plan.id, self._make_namespace(plan.namespace), plan.status, to_microseconds(plan.created_at),
+                encode_json({name: value for name, value in body.items() if value}),
+            ),
+        )  # fmt: skip
+
+    def unarchive(self, plan: PlanId, ids: Iterable[MemoryId]) -> list[MemoryId]:
+        changed = []
+        for id in ids:
+            last = self._connection.execute(
+                "SELECT key, action, detail FROM events WHERE memory = ? ORDER BY key DESC LIMIT 1", (id,)
+            ).fetchone()
+            # Whatever was decided about the memory since the plan was applied stands.
+            if last is None or last[1] != Action.ARCHIVED or json.loads(last[2]).get("plan") != plan:
+                continue
+            self._connection.execute("DELETE FROM events WHERE key = ?", (last[0],))
+            self._connection.execute(
+                "UPDATE memories SET held = 'active', seq = ? WHERE id = ?", (self._next_seq(), id)
+            )
+            changed.append(id)
+        return changed
+
+    def withdraw(self, ids: Sequence[MemoryId], *, at: datetime) -> None:
+        self.erase(ids, at=at, receipts=False)
+
+    def unlink(self, source: MemoryId, target: MemoryId, relation: str) -> None:
+        self._connection.execute(
+            "DELETE FROM links WHERE source = ? AND target = ? AND relation = ?", (source, target, relation)
+        )
+
+    def _erase_learnt(self, key: RowKey, id: MemoryId, *, plans: bool) -> None:
+        """Destroy what experience says of a memory, and with ``plans`` the plans' steps that quote it."""
+        for table in ("utilities", "experiences", "facet_vectors"):
+            self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+        if not plans:
+            return
+        rows = self._connection.execute("SELECT key, body FROM plans WHERE instr(body, ?)", (id,)).fetchall()
+        for plan, body in rows:
+            values = json.loads(body)
+            values["steps"] = [
+                step for step in values.get("steps", ()) if id not in step["ids"] and id not in encode_json(step)
+            ]
+            values["created"] = [other for other in values.get("created", ()) if other != id]
+            self._connection.execute("UPDATE plans SET body = ? WHERE key = ?", (encode_json(values), plan))
+
+
+def task_hash(task: str) -> int:
+    """The same for tasks of the same words."""
+    return fingerprint(normalise(task))
+
+
+def _outcome(row: Sequence[Any]) -> TaskOutcome:
+    _, id, path, reward, at, body = row
+    values = json.loads(body)
+    return TaskOutcome(
+        id=OutcomeId(id), namespace=namespace_of(path), task=values.get("task", ""), reward=reward,
+        at=from_microseconds(at), origin=decode_origin(encode_json(values["origin"])),
+        used=_ids(values.get("used")), shown=_ids(values.get("shown")), episodes=_ids(values.get("episodes")),
+        attributed=not values.get("unattributed", False), key=values.get("key"),
+    )  # fmt: skip
+
+
+def _facets(body: str) -> Facets:
+    values = json.loads(body)
+    return Facets(**{**values, "tools": tuple(values.get("tools", ()))})
+
+
+def _plan(row: Sequence[Any]) -> Plan:
+    id, path, status, created_at, body = row
+    values = json.loads(body)
+    moments = {
+        name: None if values.get(name) is None else from_microseconds(values[name])
+        for name in ("applied_at", "undone_at")
+    }
+    return Plan(
+        id=PlanId(id), namespace=namespace_of(path), status=PlanStatus(status), created_at=from_microseconds(created_at),
+        upkeep=tuple(Upkeep(name) for name in values.get("upkeep", ())), rule=values.get("rule", ""),
+        steps=tuple(
+            PlanStep(
+                action=StepAction(step["action"]), upkeep=Upkeep(step["upkeep"]), ids=tuple(step["ids"]),
+                reason=step["reason"], detail=step.get("detail", {}),
+            )
+            for step in values.get("steps", ())
+        ),
+        examined=values.get("examined", 0), kept=tuple(values.get("kept", ())), created=_ids(values.get("created")),
+        skipped=tuple(values.get("skipped", ())), cursor=values.get("cursor", {}), **moments,
+    )  # fmt: skip
+
+
+def _ids(values: Iterable[str] | None) -> tuple[MemoryId, ...]:
+    return tuple(MemoryId(id) for id in values or ())
