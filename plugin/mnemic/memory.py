@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, TypeVar, Unpack
 
 import anyio
 import anyio.to_thread
@@ -169,13 +169,14 @@ class Memory:
 
     async def recall(
         self, query: str | None = None, *, k: int = 10, min_score: float | None = None,
-        budget_tokens: int | None = None, cursor: str | None = None, render: Callable[[Hit], str] | None = None,
-        origin: Origin | None = None, **filters: Unpack[Filters],
+        budget_tokens: int | None = None, cursor: str | None = None, rank: Literal["relevance", "value"] = "relevance",
+        render: Callable[[Hit], str] | None = None, origin: Origin | None = None, **filters: Unpack[Filters],
     ) -> RecallResult:  # fmt: skip
         """The memories that answer ``query``, best first; none when nothing is relevant. Without a query, the newest.
 
         ``filters`` are those of `make_filter`. ``min_score`` 0..1 (default: what measured as relevant);
-        ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``render`` says
+        ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``rank="value"``
+        orders the most relevant also by what finished tasks have shown of their worth. ``render`` says
         how a hit will be shown, so that the budget counts that. What the guard keeps back is named in ``withheld``;
         ``origin`` is whoever asks, so that what is concluded from doubtful memories is known for what it is. Raises
         `InvalidInput`, `StoreUnavailable`.
@@ -184,7 +185,7 @@ class Memory:
 
         question = RecallQuery(
             text="" if query is None else query, filter=self.make_filter(**filters), k=k, min_score=min_score,
-            budget_tokens=budget_tokens, cursor=cursor,
+            budget_tokens=budget_tokens, cursor=cursor, rank=rank,
         )  # fmt: skip
         return await self.run(recall, question, render=render or show_text, origin=origin or self._origin)
 

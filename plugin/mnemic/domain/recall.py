@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, Status
 from mnemic.domain.provenance import Channel
 
@@ -87,6 +88,7 @@ class Hit:
     were taken. ``lexical`` (0..1) is the share of the query's information that the words cover, ``similarity`` (-1..1) the
     cosine of the embeddings; None when a channel did not see the memory.
     ``excerpt`` is the part of the text that fitted the budget, ``brief`` asks to leave out all but the necessary.
+    ``utility`` is what finished tasks say of it, None when none does.
     """
 
     memory: MemoryRecord
@@ -96,6 +98,7 @@ class Hit:
     excerpt: str | None = None
     brief: bool = False
     standing: Standing | None = None
+    utility: Utility | None = None
 
     @property
     def whole_text(self) -> str:

@@ -10,6 +10,7 @@ from mnemic.domain.memory import Namespace
 from mnemic.errors import ModelFailed
 from mnemic.protocols import HealthCheck
 from mnemic.services.backends import Backends, embedding_text
+from mnemic.services.experience import embed_missing_facets
 
 _BATCH = 256
 
@@ -97,6 +98,7 @@ def embed_missing(
         done += len(entries)
         if progress is not None:
             progress(done)
+    embed_missing_facets(backends, stopped=stopped)
     return done
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.learning.outcome import OutcomeId, TaskOutcome, Tally
+from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
 from mnemic.domain.learning.refinement import Refinement, success_rate, sweep_is_due
 from mnemic.domain.learning.utility import NO_UTILITY, Utility, credit
 from mnemic.domain.memory import MemoryId, Namespace, RowKey
@@ -48,10 +48,10 @@ def record_outcome(
 ) -> OutcomeReceipt:  # fmt: skip
     """Record that ``task`` ended with ``reward`` 0..1 and credit the memories that were used.
 
-    ``used``: what the agent used, also when that is nothing; None when nobody knows: then all that was delivered gets the weak
-    credit of having been there. ``shown``: what was delivered; without it, what this process has delivered to the same
-    connection, session or task since the last outcome. ``key`` names the report: a second one of the same key is not
-    counted. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; with a ``key`` a retry is safe.
+    ``used``: what the agent used, also when that is nothing; None when nobody knows: then all that was delivered gets
+    the weak credit of having been there. ``shown``: what was delivered; without it, what this process has delivered to
+    the same connection, session or task since the last outcome. ``key`` names the report: a second one of the same key
+    is not counted. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; with a ``key`` a retry is safe.
     """
     text = check_text(task, name="task", limit=MAX_TASK_CHARS).strip()
     value = check_share(reward, name="reward")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,11 +51,12 @@ _MIN_SHAPE_WORDS = 3
 
 
 def remember(
-    backends: Backends, memories: Sequence[NewMemory | str], *, namespace: Namespace, origin: Origin
-) -> tuple[Remembered, ...]:
+    backends: Backends, memories: Sequence[NewMemory | str], *, namespace: Namespace, origin: Origin,
+    finish: Callable[[LedgerTransaction, Sequence[Remembered]], None] | None = None,
+) -> tuple[Remembered, ...]:  # fmt: skip
     """Store all of ``memories`` in one transaction, or none. Receipts come in the same order.
 
-    ``namespace`` and ``origin`` stand in where a memory names none.
+    ``namespace`` and ``origin`` stand in where a memory names none. ``finish`` runs at the end of the same transaction.
     Raises `InvalidInput`, `UnknownMemory` (evidence, context or superseded memory), `GuardRefused`, `StoreUnavailable`. A
     retry is safe: what was stored before is confirmed, not doubled.
     """
@@ -86,10 +87,13 @@ def remember(
         candidates = examine(backends, policy, drafts, contexts)
         vectors = embed_records(backends.embedder, [candidate.record for candidate in candidates])
         with backends.ledger.transaction() as transaction:
-            return tuple(
+            receipts = tuple(
                 _store(transaction, backends, policy, candidate, vector)
                 for candidate, vector in zip(candidates, vectors, strict=True)
             )
+            if finish is not None:
+                finish(transaction, receipts)
+            return receipts
     except GuardRefused as refused:
         _note_refusal(backends, refused)
         raise

@@ -97,7 +97,7 @@ class SqliteLearningReader:
 
     def facets_without_vector(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord, Facets]]:
         rows = self._connection.execute(
-            f"SELECT {RECORD_COLUMNS}, x.body FROM experiences x JOIN {RECORD_TABLES} ON m.key = x.key "
+            f"SELECT {RECORD_COLUMNS}, x.body FROM {RECORD_TABLES} JOIN experiences x ON x.key = m.key "
             "WHERE NOT EXISTS (SELECT 1 FROM facet_vectors v JOIN embedders e ON e.key = v.embedder "
             "WHERE v.key = x.key AND e.id = ?) ORDER BY x.key LIMIT ?",
             (embedder_id, limit),
@@ -193,8 +193,8 @@ class SqliteLearningWriter(SqliteLearningReader):
         body = {
             "upkeep": plan.upkeep, "rule": plan.rule, "steps": [asdict(step) for step in plan.steps],
             "examined": plan.examined, "kept": plan.kept, "applied_at": optional_microseconds(plan.applied_at),
-            "undone_at": optional_microseconds(plan.undone_at), "created": plan.created, "skipped": plan.skipped,
-            "cursor": plan.cursor,
+            "undone_at": optional_microseconds(plan.undone_at), "done": plan.done, "created": plan.created,
+            "skipped": plan.skipped, "cursor": plan.cursor,
         }  # fmt: skip
         self._connection.execute(
             "INSERT INTO plans (id, namespace, status, created_at, body) VALUES (?, ?, ?, ?, ?) "
@@ -283,7 +283,8 @@ def _plan(row: Sequence[Any]) -> Plan:
             )
             for step in values.get("steps", ())
         ),
-        examined=values.get("examined", 0), kept=tuple(values.get("kept", ())), created=_ids(values.get("created")),
+        examined=values.get("examined", 0), kept=tuple(values.get("kept", ())),
+        done=tuple(values.get("done", ())), created=_ids(values.get("created")),
         skipped=tuple(values.get("skipped", ())), cursor=values.get("cursor", {}), **moments,
     )  # fmt: skip
 

@@ -29,3 +29,24 @@ GENERALIZED_QUERY = "generalized_query"
 
 SCENARIO_INDEX = (WHEN_TO_USE, GENERALIZED_QUERY, CONTENT)
 """The parts that have a vector each, so that a scenario is found however long its content is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewExperience:
+    """An experience to be stored: ReMe's ⟨usage scenario, content, keywords, confidence, tools⟩ and where it comes from.
+
+    ``when_to_use``: the situation in which it helps. ``evidence``: ids of the memories that it was drawn from. The other
+    fields are those of `Facets`.
+    """
+
+    when_to_use: str
+    content: str
+    keywords: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    facets: Facets = Facets()
+
+
+def facet_texts(when_to_use: str | None, content: str, facets: Facets) -> dict[str, str]:
+    """The texts of `SCENARIO_INDEX`, by facet; those that are empty are left out."""
+    texts = {WHEN_TO_USE: when_to_use or "", CONTENT: content, GENERALIZED_QUERY: facets.generalized_query or ""}
+    return {name: texts[name] for name in SCENARIO_INDEX if texts[name].strip()}

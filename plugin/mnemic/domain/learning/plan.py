@@ -19,7 +19,6 @@ class Upkeep(StrEnum):
     CONSOLIDATE = "consolidate"
     MERGE = "merge"
     LINK = "link"
-    FADE = "fade"
     EXPIRE = "expire"
 
 
@@ -30,7 +29,6 @@ class StepAction(StrEnum):
     DELETE = "delete"
     NOTE = "note"
     LINK = "link"
-    EXPIRE_LESSON = "expire_lesson"
 
 
 class PlanStatus(StrEnum):
@@ -57,8 +55,8 @@ class PlanStep:
 class Plan:
     """A maintenance plan of one namespace. ``examined`` counts the memories that were looked at.
 
-    ``created``: memories that applying it wrote. ``skipped``: steps that did not fit any more when it was applied or
-    undone, and why.
+    ``done``: the places in ``steps`` of what applying it did; ``created``: memories that it wrote; ``skipped``: what did
+    not fit any more when it was applied or undone, and why.
     """
 
     id: PlanId
@@ -72,6 +70,7 @@ class Plan:
     kept: tuple[str, ...] = ()
     applied_at: datetime | None = None
     undone_at: datetime | None = None
+    done: tuple[int, ...] = ()
     created: tuple[MemoryId, ...] = ()
     skipped: tuple[str, ...] = ()
     cursor: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,135 @@
+"""Experiences: storing them with their facets, and finding them by the scenario that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnemic.domain.learning.facets import Facets, NewExperience, facet_texts
+from mnemic.domain.learning.utility import NO_UTILITY, Utility
+from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Remembered, RowKey
+from mnemic.domain.provenance import Origin
+from mnemic.domain.recall import Hit
+from mnemic.domain.validation import check_count
+from mnemic.errors import ModelFailed
+from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Vectors
+from mnemic.services.backends import Backends, log
+from mnemic.services.remember import remember
+from mnemic.services.standing import show
+
+_BATCH = 256
+MAX_LISTED = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperienceView:
+    """A stored experience with what is noted of it and what experience says of it."""
+
+    hit: Hit
+    facets: Facets
+    utility: Utility
+
+
+def store_experiences(
+    backends: Backends, experiences: Sequence[NewExperience], *, namespace: Namespace, origin: Origin,
+    also: Callable[[LedgerTransaction, Sequence[Remembered]], None] | None = None,
+) -> tuple[Remembered, ...]:  # fmt: skip
+    """Store experiences as procedural memories with their facets, all in one transaction or none.
+
+    What is there already in the same words is confirmed, not doubled. ``also`` runs in the same transaction. Raises what
+    `remember` raises; a retry is safe.
+    """
+    vectors = _embed_facets(backends, [facet_texts(one.when_to_use, one.content, one.facets) for one in experiences])
+
+    def finish(transaction: LedgerTransaction, receipts: Sequence[Remembered]) -> None:
+        keys = {id: key for id, (key, _) in transaction.find([receipt.id for receipt in receipts]).items()}
+        known = transaction.facets(list(keys.values()))
+        for experience, receipt, found in zip(experiences, receipts, vectors, strict=True):
+            key = keys[receipt.id]
+            if key not in known:
+                transaction.put_facets(key, experience.facets)
+                transaction.put_facet_vectors(backends.embedder.id, key, found)
+                known[key] = experience.facets
+        if also is not None:
+            also(transaction, receipts)
+
+    memories = [
+        NewMemory(
+            text=one.content, kind=Kind.PROCEDURAL, when_to_use=one.when_to_use or None, tags=one.keywords,
+            evidence=one.evidence,
+        )
+        for one in experiences
+    ]  # fmt: skip
+    return remember(backends, memories, namespace=namespace, origin=origin, finish=finish)
+
+
+def list_experiences(
+    backends: Backends, *, namespace: Namespace, limit: int = 50, after: int = 0
+) -> tuple[ExperienceView, ...]:
+    """The active procedural memories of a namespace in the order of writing, those after row ``after``; at most 1,000."""
+    check_count(limit, name="limit", low=1, high=MAX_LISTED)
+    policy = backends.guard.policy
+    with backends.ledger.snapshot() as snapshot:
+        found = snapshot.experiences(namespace, after=RowKey(after), limit=limit)
+        keys = [key for key, _ in found]
+        facets, utilities = snapshot.facets(keys), snapshot.utilities(keys)
+        hits = show(snapshot, backends.guard, policy, found)
+    return tuple(
+        ExperienceView(hit=hit, facets=facets.get(key, Facets()), utility=utilities.get(key, NO_UTILITY))
+        for hit, key in zip(hits, keys, strict=True)
+    )
+
+
+def scenario_similarities(
+    backends: Backends, snapshot: LedgerSnapshot, vector: Vectors, keys: Sequence[RowKey]
+) -> dict[RowKey, float]:
+    """The cosine of each experience's nearest facet: a scenario is met even where the content is about much besides."""
+    found = snapshot.facet_vectors(backends.embedder.id, keys)
+    best: dict[RowKey, float] = {}
+    for key, facets in found.items():
+        matrix = np.frombuffer(b"".join(facets.values()), dtype=np.float32).reshape(len(facets), -1)
+        best[key] = float((matrix @ vector).max())
+    return best
+
+
+def embed_missing_facets(backends: Backends, *, stopped: Callable[[], bool] = lambda: False) -> int:
+    """Embed the facets that this embedder has not seen, in small transactions; of how many experiences."""
+    done = 0
+    while not stopped():
+        with backends.ledger.snapshot() as snapshot:
+            entries = snapshot.facets_without_vector(backends.embedder.id, limit=_BATCH)
+        if not entries:
+            break
+        vectors = _embed_facets(
+            backends, [facet_texts(record.when_to_use, record.text, facets) for _, record, facets in entries]
+        )
+        if not any(vectors):
+            break
+        with backends.ledger.transaction() as transaction:
+            for (key, _, _), found in zip(entries, vectors, strict=True):
+                transaction.put_facet_vectors(backends.embedder.id, key, found)
+        done += len(entries)
+    return done
+
+
+def utilities_of(backends: Backends, ids: Sequence[MemoryId]) -> dict[MemoryId, Utility]:
+    """The counters of these memories, for those that exist."""
+    with backends.ledger.snapshot() as snapshot:
+        found = snapshot.find(ids)
+        known = snapshot.utilities([key for key, _ in found.values()])
+    return {id: known.get(key, NO_UTILITY) for id, (key, _) in found.items()}
+
+
+def _embed_facets(backends: Backends, wanted: Sequence[dict[str, str]]) -> list[dict[str, bytes]]:
+    texts = [text for facets in wanted for text in facets.values()]
+    if not texts:
+        return [{} for _ in wanted]
+    try:
+        rows = iter(backends.embedder.embed(texts))
+    except ModelFailed as error:
+        # Words find the experience meanwhile; the housekeeper embeds it later.
+        log.warning("embedder.failed", error=str(error), texts=len(texts))
+        return [{} for _ in wanted]
+    return [{name: next(rows).tobytes() for name in facets} for facets in wanted]

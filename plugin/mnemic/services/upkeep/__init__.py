@@ -1,0 +1,1 @@
+"""Maintenance: a plan with reasons first, then one reversible transaction."""

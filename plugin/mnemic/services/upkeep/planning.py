@@ -1,0 +1,103 @@
+"""Drawing up a maintenance plan: what would be done to which memory, and why. Nothing is changed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, Upkeep
+from mnemic.domain.learning.refinement import REFINEMENTS, Refinement
+from mnemic.domain.memory import Namespace
+from mnemic.domain.validation import check_choices
+from mnemic.errors import InvalidInput, UnknownMemory
+from mnemic.services.backends import Backends
+from mnemic.services.upkeep.batch import Batch
+from mnemic.services.upkeep.pruning import prune_steps
+
+Progress = Callable[[int], None]
+"""Called with the number of memories examined so far."""
+
+_SAVE_EVERY_SECONDS = 1.0
+
+
+Planner = Callable[[Backends, Namespace, Refinement, int], Iterator[Batch]]
+"""Draws up one kind of maintenance in batches, from a place on. Each batch reads a snapshot of its own."""
+
+PLANNERS: dict[Upkeep, Planner] = {Upkeep.PRUNE: prune_steps}
+DEFAULT_UPKEEP = (Upkeep.PRUNE,)
+
+
+def refinement_named(name: str | Refinement) -> Refinement:
+    """A pruning rule by its name. Raises `InvalidInput`."""
+    if isinstance(name, Refinement):
+        return name
+    if name not in REFINEMENTS:
+        raise InvalidInput(f"There is no rule {name!r}.", hint=f"The rules are: {', '.join(REFINEMENTS)}.")
+    return REFINEMENTS[name]
+
+
+def draw_up(
+    backends: Backends, *, namespace: Namespace, upkeep: Sequence[object] = DEFAULT_UPKEEP, rule: str | Refinement =
+    "default", resume: str | None = None, progress: Progress | None = None,
+) -> Plan:  # fmt: skip
+    """Draw up a plan for a namespace and keep it. Recall goes on meanwhile: every batch reads a snapshot of its own.
+
+    How far it is, is kept once a second: ``resume`` goes on with an unfinished plan. Raises `InvalidInput`, `UnknownMemory`
+    (a plan that does not exist), `StoreUnavailable`; a retry is safe.
+    """
+    chosen = refinement_named(rule)
+    kinds = check_choices(upkeep, Upkeep, name="upkeep") or DEFAULT_UPKEEP
+    missing = [kind for kind in kinds if kind not in PLANNERS]
+    if missing:
+        raise InvalidInput(f"Nothing draws up plans for {missing[0]}.", hint=f"Use: {', '.join(PLANNERS)}.")
+    if resume is None:
+        plan = Plan(
+            id=PlanId("p" + secrets.token_hex(6)), namespace=namespace, upkeep=kinds, rule=chosen.name,
+            status=PlanStatus.UNFINISHED, created_at=backends.clock.now(),
+        )  # fmt: skip
+    else:
+        plan = find_plan(backends, resume, namespace=namespace)
+        if plan.status is not PlanStatus.UNFINISHED:
+            return plan
+        chosen = refinement_named(plan.rule)
+    saved = time.monotonic()
+    for kind in plan.upkeep:
+        place = plan.cursor.get(kind, 0)
+        if place < 0:
+            continue
+        for batch in PLANNERS[kind](backends, namespace, chosen, place):
+            plan = replace(
+                plan, examined=plan.examined + batch.examined, steps=(*plan.steps, *batch.steps),
+                kept=(*plan.kept, *batch.kept), cursor={**plan.cursor, kind: batch.place or -1},
+            )  # fmt: skip
+            if progress is not None:
+                progress(plan.examined)
+            if time.monotonic() - saved >= _SAVE_EVERY_SECONDS:
+                _keep(backends, plan)
+                saved = time.monotonic()
+        plan = replace(plan, cursor={**plan.cursor, kind: -1})
+    plan = replace(plan, status=PlanStatus.PLANNED, cursor={})
+    _keep(backends, plan)
+    return plan
+
+
+def find_plan(backends: Backends, id: str, *, namespace: Namespace | None = None) -> Plan:
+    """A plan by its id. Raises `UnknownMemory`, also for one of another namespace."""
+    with backends.ledger.snapshot() as snapshot:
+        plan = snapshot.plan(PlanId(id))
+    if plan is None or namespace not in (None, plan.namespace):
+        raise UnknownMemory(f"There is no plan {id[:40]!r}.", hint="Plans are listed by `mnemic plans`.")
+    return plan
+
+
+def list_plans(backends: Backends, *, namespace: Namespace, limit: int = 20) -> tuple[Plan, ...]:
+    """The plans of a namespace, latest first."""
+    with backends.ledger.snapshot() as snapshot:
+        return tuple(snapshot.plans(namespace, limit=limit))
+
+
+def _keep(backends: Backends, plan: Plan) -> None:
+    with backends.ledger.transaction() as transaction:
+        transaction.put_plan(plan)
