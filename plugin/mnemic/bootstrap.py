@@ -59,6 +59,10 @@ class Settings(BaseModel):
         min_length=1,
         description="What the guard does: the name of a policy that comes with mnemic, or the path of a YAML file.",
     )
+    refinement: Literal["default", "decayed", "reme-paper", "reme-code"] = Field(
+        "default",
+        description="By which rule experiences that do not help are proposed for archiving.",
+    )
     chroma: Literal["off", "embedded", "server", "cloud"] = Field(
         "embedded",
         description="Which Chroma serves as the vector index: `off`, `embedded` in the folder, a `server`, or the `cloud`.",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
+    from mnemic.learning_desk import LearningDesk
     from mnemic.protocols import ChatModel, Embedder, SessionInfo
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
@@ -290,6 +291,13 @@ class Memory:
         from mnemic.guard_desk import GuardDesk
 
         return GuardDesk(self, self._origin)
+
+    @property
+    def learning(self) -> LearningDesk:
+        """What experience says: outcomes, experiences, what was learnt, and maintenance."""
+        from mnemic.learning_desk import LearningDesk
+
+        return LearningDesk(self, self._origin)
 
     def session(self, name: str, *, namespace: Namespace | str | None = None) -> Session:
         """Working memory of the conversation ``name``. Nothing is stored before something is appended to it."""

@@ -68,6 +68,8 @@ class Relation(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     EVIDENCE = "evidence"
     CONTEXT = "context"
+    CONTRADICTS = "contradicts"
+    RELATED = "related"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -32,6 +32,14 @@ class LearningReader(Protocol):
 
     def outcome_by_key(self, namespace: Namespace, key: str) -> TaskOutcome | None:
         """The outcome that was reported under ``key``."""
+        ...
+
+    def iterate_outcomes(self, *, namespace: Namespace | None = None) -> Iterator[TaskOutcome]:
+        """Every outcome in the order of recording, of one namespace and those below it or of all."""
+        ...
+
+    def known_outcomes(self, ids: Sequence[OutcomeId]) -> set[OutcomeId]:
+        """Those of ``ids`` that are recorded here."""
         ...
 
     def facets(self, keys: Sequence[RowKey]) -> dict[RowKey, Facets]:

@@ -11,6 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mnemic.domain.drafting import check_origin, draft_memory
+from mnemic.domain.learning.facets import Facets
+from mnemic.domain.learning.outcome import OutcomeId, TaskOutcome
+from mnemic.domain.learning.utility import Utility
 from mnemic.domain.marks import Review
 from mnemic.domain.memory import (
     Action,
@@ -26,7 +29,7 @@ from mnemic.domain.memory import (
     Status,
 )
 from mnemic.domain.provenance import Channel, Origin
-from mnemic.domain.validation import check_id, check_namespace
+from mnemic.domain.validation import check_id, check_label, check_namespace, check_text
 from mnemic.errors import InvalidInput, MnemicError
 
 FORMAT = "mnemic-export"
@@ -122,7 +125,51 @@ class _ErasureLine(_Line):
     erased_at: AwareDatetime
 
 
-_AnyOfLines = _HeaderLine | _MemoryLine | MarksLine | _EventLine | _LinkLine | _ErasureLine
+class _FacetsLine(_Line):
+    type: Literal["facets"]
+    memory_id: str
+    category: str = Field("external", max_length=40)
+    confidence: float = Field(0.5, ge=0, le=1)
+    tools: list[str] = []
+    task: str | None = None
+    generalized_query: str | None = None
+    author: str | None = None
+
+
+class _UtilityLine(_Line):
+    type: Literal["utility"]
+    memory_id: str
+    shown: int = Field(0, ge=0, le=2**53)
+    shown_successes: int = Field(0, ge=0, le=2**53)
+    used: int = Field(0, ge=0, le=2**53)
+    used_successes: int = Field(0, ge=0, le=2**53)
+    reward_sum: float = Field(0.0, ge=0, le=2**53)
+    recent: float = Field(0.0, ge=0, le=10)
+    recent_successes: float = Field(0.0, ge=0, le=10)
+    q_value: float = Field(0.0, ge=-1, le=1)
+    doubt: float = Field(0.0, ge=0, le=2**53)
+    last_used_at: AwareDatetime | None = None
+
+
+class _OutcomeLine(_Line):
+    type: Literal["outcome"]
+    id: str = Field(pattern=r"^o[0-9a-f]{16}$")
+    namespace: list[str]
+    task: str
+    reward: float = Field(0.0, ge=0, le=1)
+    at: AwareDatetime
+    origin: _OriginLine
+    used: list[str] = []
+    shown: list[str] = []
+    episodes: list[str] = []
+    attributed: bool = False
+    key: str | None = None
+
+
+_AnyOfLines = (
+    _HeaderLine | _MemoryLine | MarksLine | _EventLine | _LinkLine | _ErasureLine | _FacetsLine | _UtilityLine
+    | _OutcomeLine
+)  # fmt: skip
 _AnyLine = Annotated[_AnyOfLines, Field(discriminator="type")]
 _LINE: TypeAdapter[_AnyOfLines] = TypeAdapter(_AnyLine)
 
@@ -136,6 +183,9 @@ class ParsedExport:
     events: list[Event] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     erasures: list[Erasure] = field(default_factory=list)
+    facets: dict[MemoryId, Facets] = field(default_factory=dict)
+    utilities: dict[MemoryId, Utility] = field(default_factory=dict)
+    outcomes: list[TaskOutcome] = field(default_factory=list)
 
 
 def parse_export(lines: Iterable[str], progress: Progress | None) -> ParsedExport:
@@ -198,6 +248,14 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
         parsed.links.append(
             Link(source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score)
         )
+    elif isinstance(line, _FacetsLine):
+        values = line.model_dump(exclude={"type", "memory_id"})
+        parsed.facets[check_id(line.memory_id)] = Facets(**{**values, "tools": tuple(line.tools)})
+    elif isinstance(line, _UtilityLine):
+        values = line.model_dump(exclude={"type", "memory_id", "last_used_at"})
+        parsed.utilities[check_id(line.memory_id)] = Utility(**values, last_used_at=_optional_utc(line.last_used_at))
+    elif isinstance(line, _OutcomeLine):
+        parsed.outcomes.append(_outcome(line))
     else:
         parsed.erasures.append(
             Erasure(
@@ -205,6 +263,15 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
                 erased_at=line.erased_at.astimezone(UTC),
             )
         )  # fmt: skip
+
+
+def _outcome(line: _OutcomeLine) -> TaskOutcome:
+    ids = {name: tuple(check_id(id) for id in getattr(line, name)) for name in ("used", "shown", "episodes")}
+    return TaskOutcome(
+        id=OutcomeId(line.id), namespace=check_namespace(line.namespace), task=check_text(line.task, name="task"),
+        reward=line.reward, at=line.at.astimezone(UTC), origin=check_origin(Origin(**line.origin.model_dump())),
+        attributed=line.attributed, key=check_label(line.key, name="key"), **ids,
+    )  # fmt: skip
 
 
 def _check_header(line: str) -> None:

@@ -1,8 +1,8 @@
 """Moving memories between ledgers as JSON Lines, exactly: export, import and export again give the same bytes.
 
 One object a line, told apart by ``type``: a *header*, then every *memory* in the order of writing, then *marks*, *event*,
-*link* and *erasure* lines. Vectors and what the guard finds in a text are not exported; they are computed again. Lessons and
-the guard's log belong to the ledger that wrote them.
+*link*, *erasure*, *facets*, *utility* and *outcome* lines. Vectors and what the guard finds in a text are not exported; they
+are computed again. Lessons, the guard's log and maintenance plans belong to the ledger that wrote them.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> G
             yield encode_line({"type": "memory", **plain_values(asdict(record))})
         yield from _export_marks(snapshot, ids, keys)
         yield from _export_rest(snapshot, ids, namespace)
+        yield from _export_learning(snapshot, ids, keys, namespace)
 
 
 def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress | None = None) -> ImportReport:
@@ -85,6 +86,10 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
             found = marks.get(record.id) or _marks_of(backends, policy, record, parsed.marks.get(record.id))
             key = transaction.append(record, embedder_id=backends.embedder.id, vector=vectors.get(record.id))
             keep_marks(transaction, backends, policy, key, record, found)
+            if record.id in parsed.facets:
+                transaction.put_facets(key, parsed.facets[record.id])
+            if record.id in parsed.utilities:
+                transaction.put_utilities({key: parsed.utilities[record.id]})
         imported = {record.id for record in missing}
         for event in parsed.events:
             # What was here before keeps its own events.
@@ -97,6 +102,10 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
         for erasure in parsed.erasures:
             if erasure.memory_id not in known:
                 transaction.restore_erasure(erasure)
+        counted = transaction.known_outcomes([outcome.id for outcome in parsed.outcomes])
+        for outcome in parsed.outcomes:
+            if outcome.id not in counted:
+                transaction.append_outcome(outcome)
     return ImportReport(imported=len(missing), present=len(parsed.records) - len(missing))
 
 
@@ -125,6 +134,20 @@ def _export_rest(snapshot: LedgerSnapshot, ids: list[MemoryId], namespace: Names
     for erasure in snapshot.erasures():
         if namespace is None or erasure.namespace[: len(namespace)] == namespace:
             yield encode_line({"type": "erasure", **plain_values(asdict(erasure))})
+
+
+def _export_learning(
+    snapshot: LedgerSnapshot, ids: list[MemoryId], keys: list[RowKey], namespace: Namespace | None
+) -> Iterator[str]:
+    for start in range(0, len(ids), _BATCH):
+        chunk = keys[start : start + _BATCH]
+        facets, utilities = snapshot.facets(chunk), snapshot.utilities(chunk)
+        for id, key in zip(ids[start : start + _BATCH], chunk, strict=True):
+            for name, found in (("facets", facets.get(key)), ("utility", utilities.get(key))):
+                if found is not None:
+                    yield encode_line({"type": name, "memory_id": id, **plain_values(asdict(found))})
+    for outcome in snapshot.iterate_outcomes(namespace=namespace):
+        yield encode_line({"type": "outcome", **plain_values(asdict(outcome))})
 
 
 def _missing(snapshot: LedgerSnapshot, parsed: ParsedExport) -> list[MemoryRecord]:

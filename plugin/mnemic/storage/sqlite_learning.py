@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, Step
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import fingerprint, normalise
+from mnemic.storage.sqlite_filters import in_namespace
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -80,6 +81,19 @@ class SqliteLearningReader:
             (self.namespace_key(namespace), key),
         ).fetchone()
         return None if row is None else _outcome(row)
+
+    def iterate_outcomes(self, *, namespace: Namespace | None = None) -> Iterator[TaskOutcome]:
+        where, values = in_namespace(namespace or (), subtree=True)
+        rows = self._connection.execute(
+            f"SELECT {_OUTCOME_COLUMNS} FROM outcomes o JOIN namespaces n ON n.key = o.namespace WHERE {where} "
+            "ORDER BY o.number",
+            values,
+        )
+        return (_outcome(row) for row in rows)
+
+    def known_outcomes(self, ids: Sequence[OutcomeId]) -> set[OutcomeId]:
+        sql = "SELECT id FROM outcomes WHERE id IN {in_}"
+        return {OutcomeId(row[0]) for row in fetch_in_chunks(self._connection, sql, list(ids))}
 
     def facets(self, keys: Sequence[RowKey]) -> dict[RowKey, Facets]:
         sql = "SELECT key, body FROM experiences WHERE key IN {in_}"

@@ -59,7 +59,13 @@ def apply_plan(backends: Backends, id: str, *, namespace: Namespace | None = Non
             [r.id for r in receipts if r.outcome is Outcome.QUARANTINED and not r.confirmations], at=at
         )
         applied = replace(
-            plan, status=PlanStatus.APPLIED, applied_at=at, undone_at=None, created=created, skipped=tuple(skipped)
+            plan,
+            status=PlanStatus.APPLIED,
+            applied_at=at,
+            undone_at=None,
+            done=tuple(doing),
+            created=created,
+            skipped=tuple(skipped),
         )
         transaction.put_plan(applied)
         done.append(applied)
