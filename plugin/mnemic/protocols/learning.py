@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from mnemic.domain.learning.facets import Facets
-from mnemic.domain.learning.outcome import Tally, TaskOutcome
+from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
 from mnemic.domain.learning.plan import Plan, PlanId
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
