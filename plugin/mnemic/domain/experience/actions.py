@@ -1,4 +1,6 @@
-"""Actions that an agent wrote as text, such as ``take potato 2 from countertop 1``, read as a tool and its arguments."""
+"""Actions that an agent wrote as text, such as ``take potato 2 from countertop 1``, read as a tool and its
+arguments.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +18,25 @@ _NAMED = re.compile(r"(?:\A|,)\s{0,4}([A-Za-z_]\w{0,60})\s{0,2}=\s{0,2}([^,\n]{1
 _PARTICLES = frozenset("to up down around at on off in into out over for through away back".split())
 _PREPOSITIONS = frozenset("from to in on in/on into onto with at under behind using".split())
 _ENTITY_NUMBER = re.compile(r"\s\(?\d{1,4}\)?(?=\s|\Z)")
-_NO_TOOLS = frozenset("print len str int float list dict set range sorted sum min max any all zip map open type".split())
+_NO_TOOLS = frozenset(
+    "print len str int float list dict set range sorted sum min max any all zip map open type".split()
+)
 
 
 def parse_action(action: str) -> tuple[str, dict[str, Any]]:
     """The tool (of a command its verb, as ``go to`` or ``take``) and the arguments by name.
 
-    Read are calls as JSON objects, as ``name[argument]`` and ``name(argument)``, code (its first call that is not Python's own), and
-    commands in words: what follows the verb is ``object``, the rest goes by its preposition. A bare number is an
-    answer to a question: the tool is ``enter``. An empty action has the tool ``wait``.
+    Read are calls as JSON objects, as ``name[argument]`` and ``name(argument)``, code (its first call that is not
+    Python's own), and commands in words: what follows the verb is ``object``, the rest goes by its preposition. A
+    bare number is an answer to a question: the tool is ``enter``. An empty action has the tool ``wait``.
     """
     text = action.strip()
     called = load_object(text) if text.startswith("{") else None
     if called is not None:
         name = called.get("name") or called.get("tool") or called.get("action")
-        arguments = next((called[key] for key in ("arguments", "args", "parameters", "input") if key in called), {})
+        given: Any = next((called[key] for key in ("arguments", "args", "parameters", "input") if key in called), {})
         if isinstance(name, str) and name:
-            return name, arguments if isinstance(arguments, dict) else {"input": arguments}
+            return name, given if isinstance(given, dict) else {"input": given}
     if match := _CALL.match(text):
         named = {name: value.strip("\"' ") for name, value in _NAMED.findall(match[2])}
         return match[1], named or ({"input": match[2]} if match[2].strip() else {})

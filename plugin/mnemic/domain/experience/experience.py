@@ -7,7 +7,9 @@ from enum import StrEnum
 
 
 class Facet(StrEnum):
-    """Which side of what happened an experience tells (ReMe's categories; ``external`` is what somebody else submitted)."""
+    """Which side of what happened an experience tells (ReMe's categories; ``external`` is what somebody else
+    submitted).
+    """
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -19,10 +21,11 @@ class Facet(StrEnum):
 class Experience:
     """ReMe's ⟨ω, e, κ, c, τ⟩ (2512.10696) with what it was drawn from.
 
-    ``when_to_use`` is the situation, ``content`` what to do there. ``confidence`` is 0..1; of what was distilled without a model it is
-    support / (support + 1). ``task_query`` is the task as it was given, ``generalized_query`` the same without the things that it
-    was about. ``evidence`` are ids of trajectories (``12/1``) and of their steps from 1 (``12/1#7``), never empty unless external.
-    ``support`` counts the trajectories that show it, ``against`` those that show the contrary.
+    ``when_to_use`` is the situation, ``content`` what to do there. ``confidence`` is 0..1; of what was distilled
+    without a model it is support / (support + 1). ``task_query`` is the task as it was given, ``generalized_query``
+    the same without the things that it was about. ``evidence`` are ids of trajectories (``12/1``) and of their steps
+    from 1 (``12/1#7``), never empty unless external. ``support`` counts the trajectories that show it, ``against``
+    those that show the contrary.
     """
 
     facet: Facet

@@ -24,8 +24,9 @@ _HTTP = re.compile(
     r"\b(?:HTTP(?:/\d(?:\.\d)?)?|status(?:[ _]code)?)\W{1,4}([45]\d\d)\b|\A\W{0,4}([45]\d\d)\s(?=[A-Z])", re.IGNORECASE
 )
 _FAILURE = re.compile(
-    r"\b(?:nothing happens|not found|no such|does(?: not|n't) exist|invalid|(?:permission|access) denied|forbidden|unauthori[sz]ed"
-    r"|timed out|timeout|can(?:not|'t)|could(?: not|n't)|unable to|failed(?: to)?|not (?:allowed|permitted|possible|supported)"
+    r"\b(?:nothing happens|not found|no such|does(?: not|n't) exist|invalid|(?:permission|access) denied"
+    r"|forbidden|unauthori[sz]ed|timed out|timeout|can(?:not|'t)|could(?: not|n't)|unable to|failed(?: to)?"
+    r"|not (?:allowed|permitted|possible|supported)"
     r"|no known action|un(?:known|recogni[sz]ed) (?:command|action|tool|function|method|argument|parameter|option)"
     r"|(?:syntax|parse|internal|server|runtime) error|missing required|out of (?:range|stock|memory))\b",
     re.IGNORECASE,
@@ -38,18 +39,21 @@ _HTTP_ERROR = 400
 
 
 def error_class(observation: str, *, flagged: bool = False) -> str | None:
-    """What kind of failure an observation reports, with the values in it masked as ``…``; None when it reports none.
+    """What kind of failure an observation reports, with the values in it masked as ``…``; None when it reports
+    none.
 
-    Read are errors of JSON results (``{"error": …}``, ``"status": "failed"``, codes from 400 on), prefixes such as ``Error:``
-    and ``ValueError:``, tracebacks, HTTP codes, and in short texts what says that something could not be done.
-    ``flagged`` says that the provider marked the result as an error. At most 120 characters.
+    Read are errors of JSON results (``{"error": …}``, ``"status": "failed"``, codes from 400 on), prefixes such as
+    ``Error:`` and ``ValueError:``, tracebacks, HTTP codes, and in short texts what says that something could not be
+    done. ``flagged`` says that the provider marked the result as an error. At most 120 characters.
     """
     text = observation[:_READ_CHARS].strip()
     document = parse_json(observation)
-    if document is not None:
-        said = _json_error(document) if isinstance(document, dict) else ""
-    else:
+    if document is None:
         said = _text_error(text)
+    elif isinstance(document, dict):
+        said = _json_error(document)
+    else:
+        said = ""
     if not said and flagged:
         said = _first_line(text) or "error"
     return _masked(said) if said else None

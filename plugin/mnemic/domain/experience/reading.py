@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from mnemic.domain.working_memory.transcripts.parsing import load_object, shown
 from mnemic.errors import InvalidInput
 
 _MOST_STEPS = 2_000
+_IS_CALL = re.compile(r"[(\[{=\n]")
 
 
 def read_trajectory(
@@ -30,9 +32,10 @@ def read_trajectory(
 ) -> Trajectory:
     """The trajectory that a transcript, a tau-bench episode or a record with task and steps holds.
 
-    ``raw`` is JSON text (or JSON Lines), or the values that it stands for: a list of messages as OpenAI, Anthropic, LangChain or
-    Claude Code write them, an object with ``messages`` or ``traj``, or ``{task, steps: [{thought, action, observation}]}``. Id, task's
-    id and reward are taken from ``id``, ``task_id`` and ``trial``, ``reward`` or ``success`` of that object when they are not given.
+    ``raw`` is JSON text (or JSON Lines), or the values that it stands for: a list of messages as OpenAI, Anthropic,
+    LangChain or Claude Code write them, an object with ``messages`` or ``traj``, or ``{task, steps: [{thought,
+    action, observation}]}``. Id, task's id and reward are taken from ``id``, ``task_id`` and ``trial``, ``reward`` or
+    ``success`` of that object when they are not given.
 
     Raises `InvalidInput` that names the place and the way out.
     """
@@ -64,7 +67,8 @@ def read_trajectory(
 def _as_json(raw: object) -> str:
     if not isinstance(raw, Mapping | Sequence) or isinstance(raw, bytes | bytearray):
         raise InvalidInput(
-            f"The trajectory is {shown(raw)}.", hint="Give messages as a list, an object with messages or steps, or JSON text."
+            f"The trajectory is {shown(raw)}.",
+            hint="Give messages as a list, an object with messages or steps, or JSON text.",
         )
     try:
         return json.dumps(raw, ensure_ascii=False, default=dict)
@@ -132,12 +136,9 @@ def _step_of(call: ToolCall, thought: Sequence[str], told: Sequence[str], *, in_
         action=action,
         thought="\n".join(filter(None, thought)),
         told="\n".join(filter(None, told)),
-        in_words=in_words and tool != "enter" and "(" not in action and "{" not in action and "[" not in action,
+        in_words=in_words and not _IS_CALL.search(action),
     )
 
 
 def _answered(step: Step, message: Message) -> Step:
     return replace(step, observation=message.text, error=error_class(message.text, flagged=message.is_error))
-
-
-

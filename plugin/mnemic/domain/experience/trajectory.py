@@ -17,9 +17,10 @@ _MOST_DEPTH = 8
 class Step:
     """One action and what came of it.
 
-    ``tool`` is the tool's name, of a command in words its verb (``go to``); ``arguments`` the values by name; ``action`` the text
-    as the agent wrote it, ``thought`` what it said besides. ``told`` is what the user said since the step before. ``error``
-    is the class of the failure when the observation reports one (see `failures.error_class`).
+    ``tool`` is the tool's name, of a command in words its verb (``go to``); ``arguments`` the values by name;
+    ``action`` the text as the agent wrote it, ``thought`` what it said besides. ``told`` is what the user said since
+    the step before. ``error`` is the class of the failure when the observation reports one (see
+    `failures.error_class`).
     """
 
     tool: str
@@ -34,7 +35,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
-    """The steps of one trial. ``task_id`` is the same for all trials of a task; ``reward`` is None when nobody gave one."""
+    """The steps of one trial. ``task_id`` is the same for all trials of a task; ``reward`` is None when nobody
+    gave one.
+    """
 
     id: str
     task_id: str
@@ -68,8 +71,12 @@ def evidence_texts(trajectory: Trajectory) -> tuple[str, ...]:
 
 
 def step_texts(step: Step) -> tuple[str, ...]:
-    """What one step says: tool, argument names and values, action, thought, observation, and what the user said before it."""
+    """What one step says: tool, argument names and values, action, thought, observation, and what the user said
+    before it.
+    """
     names = " ".join((step.tool, *step.arguments))
     return tuple(
-        text for text in (names, *scalars_of(step.arguments), step.action, step.thought, step.told, step.observation) if text
+        text
+        for text in (names, *scalars_of(step.arguments), step.action, step.thought, step.told, step.observation)
+        if text
     )

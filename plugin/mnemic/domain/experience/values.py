@@ -1,4 +1,5 @@
-"""The values in a text that are either right or wrong: numbers, dates, paths, addresses, identifiers, names, quotations.
+"""The values in a text that are either right or wrong: numbers, dates, paths, addresses, identifiers, names,
+quotations.
 
 One pass of one regular expression. No repetition in it can match the same characters in two ways, and a run of word
 characters is consumed whole, so the time is linear in the text.
@@ -36,8 +37,9 @@ class ValueKind(StrEnum):
 class Token(NamedTuple):
     """A value or word at ``start`` … ``end``; ``kind`` is None for a plain word.
 
-    ``opens`` says that it starts a sentence, where a capital letter says nothing; ``listed`` that it numbers an item or a step.
-    A tuple and no dataclass: a long text has thousands, and a frozen dataclass costs four times as much to make.
+    ``opens`` says that it starts a sentence, where a capital letter says nothing; ``listed`` that it numbers an item
+    or a step. A tuple and no dataclass: a long text has thousands, and a frozen dataclass costs four times as much to
+    make.
     """
 
     text: str
@@ -115,7 +117,7 @@ def tokens_of(text: str, *, quotations: bool = True) -> Iterator[Token]:
             listed, enumerated = _is_listed(text, word, start, end, before, enumerated)
             yield Token(word, start, end, ValueKind.NUMBER, opens, listed)
         elif kind == "path":
-            yield from _paths(text, word, start, opens)
+            yield from _paths(word, start, opens)
         elif kind == "url":
             trimmed = word.rstrip(".,;:!?…*\\")
             yield Token(trimmed, start, start + len(trimmed), ValueKind.URL, opens)
@@ -126,7 +128,9 @@ def tokens_of(text: str, *, quotations: bool = True) -> Iterator[Token]:
 
 
 def mask_values(text: str) -> str:
-    """The text with every value replaced by ``…``: what two messages of one kind share. Names stay: few texts are cased."""
+    """The text with every value replaced by ``…``: what two messages of one kind share. Names stay: few texts are
+    cased.
+    """
     parts: list[str] = []
     last = 0
     for token in tokens_of(text):
@@ -192,12 +196,12 @@ def _kind_of(word: str, text: str, start: int, opens: bool) -> ValueKind | None:
         return None
     if opens:
         # "City: Denver." gives a value; "Beware: Never …" begins a sentence.
-        alone = text[: start].rstrip(" ").endswith(":") and text[start + len(word) : start + len(word) + 1] in ",;.)\n"
+        alone = text[:start].rstrip(" ").endswith(":") and text[start + len(word) : start + len(word) + 1] in ",;.)\n"
         return ValueKind.NAME if alone else None
     return ValueKind.NAME
 
 
-def _paths(text: str, word: str, start: int, opens: bool) -> Iterator[Token]:
+def _paths(word: str, start: int, opens: bool) -> Iterator[Token]:
     trimmed = word.rstrip(".")
     last = trimmed.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
     rooted = trimmed[0] in "/\\~." or trimmed[1:2] == ":"
@@ -212,7 +216,9 @@ def _paths(text: str, word: str, start: int, opens: bool) -> Iterator[Token]:
 
 
 def _is_listed(text: str, word: str, start: int, end: int, before: str, enumerated: int) -> tuple[bool, int]:
-    """Whether a number numbers an item ("2." at the head of a line, "2)" after "1)", "step 2"), and how far it counts."""
+    """Whether a number numbers an item ("2." at the head of a line, "2)" after "1)", "step 2"), and how far it
+    counts.
+    """
     if before.lower() in _LIST_WORDS:
         return True, enumerated
     if not word.isdigit() or len(word) > 2 or text[end : end + 1] not in (".", ")", ":"):
@@ -223,6 +229,6 @@ def _is_listed(text: str, word: str, start: int, end: int, before: str, enumerat
         return text[end : end + 1] != ":", value
     if value == enumerated + 1 and text[end : end + 2] in (") ", ". ") and text[start - 1] in " (":
         # "1. Ask. 2. Book." on one line: only what counts on from one.
-        counts = text[end] == ")" or text[: start].rstrip(" (")[-1:] in ".;:,"
+        counts = text[end] == ")" or text[:start].rstrip(" (")[-1:] in ".;:,"
         return counts, value if counts else enumerated
     return False, enumerated
