@@ -68,7 +68,7 @@ class SculptView(TypedDict):
 
 def sculpt_tool(holder: MemoryHolder) -> Callable[..., Any]:
     async def sculpt_context(
-        action: Annotated[Action, Field(description="What to do.")],
+        action: Action,
         session: Annotated[str, Field(description="The conversation or task.")] = DEFAULT_SESSION,
         text: Annotated[
             str | None,

@@ -31,9 +31,10 @@ def build_tool(
     function: Callable[..., Any], title: str, *, read_only: bool, destructive: bool, idempotent: bool
 ) -> Tool:
     """A tool that refuses arguments it does not know: a misspelt one must not be dropped in silence."""
+    # Only what differs from what a host assumes of a tool: every word here is read in every conversation.
     annotations = ToolAnnotations(
-        read_only_hint=read_only, destructive_hint=destructive, idempotent_hint=idempotent,
-        open_world_hint=False,
+        read_only_hint=read_only or None, destructive_hint=None if destructive or read_only else False,
+        idempotent_hint=(idempotent and not read_only) or None, open_world_hint=False,
     )  # fmt: skip
     tool = Tool.from_function(
         function, title=title, description=_one_paragraph(function.__doc__), annotations=annotations
@@ -52,8 +53,21 @@ def build_tool(
     tool.fn_metadata.arg_model = strict
     tool.parameters = _compact(strict.model_json_schema(by_alias=True))
     if tool.fn_metadata.output_schema is not None:
-        tool.fn_metadata.output_schema = _compact(tool.fn_metadata.output_schema)
+        tool.fn_metadata.output_schema = _outline(_compact(tool.fn_metadata.output_schema))
     return tool
+
+
+def _outline(schema: dict[str, Any]) -> dict[str, Any]:
+    """What is always in an answer, one level deep: the answer shows the rest."""
+
+    def flat(field: dict[str, Any]) -> dict[str, Any]:
+        kept = {"type": field.get("type", "object")}
+        return kept | ({"items": {"type": field["items"].get("type", "object")}} if "items" in field else {})
+
+    required = schema.get("required", [])
+    return {
+        "type": "object", "properties": {name: flat(schema["properties"][name]) for name in required}, "required": required,
+    }  # fmt: skip
 
 
 _OFTEN_MEANT = {

@@ -18,6 +18,7 @@ from mnemic.domain.quoting import visible
 from mnemic.errors import UnknownMemory
 from mnemic_mcp import views
 from mnemic_mcp.holder import MemoryHolder
+from mnemic_mcp.reflect_tool import reflect_tool
 from mnemic_mcp.sculpt_tool import sculpt_tool
 from mnemic_mcp.tool_building import build_tool, open_memory_of, tool_result
 
@@ -41,6 +42,13 @@ def create_tools(holder: MemoryHolder) -> list[Tool]:
     return [
         build_tool(_remember_tool(holder), "Remember", read_only=False, destructive=False, idempotent=False),
         build_tool(_recall_tool(holder), "Recall", read_only=True, destructive=False, idempotent=True),
+        build_tool(
+            reflect_tool(holder, lambda ctx: _origin(holder, ctx)),
+            "Reflect",
+            read_only=False,
+            destructive=False,
+            idempotent=False,
+        ),
         build_tool(sculpt_tool(holder), "Sculpt context", read_only=False, destructive=False, idempotent=False),
         build_tool(_forget_tool(holder), "Forget", read_only=False, destructive=True, idempotent=True),
     ]
@@ -79,7 +87,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
         ] = None,
         more: Annotated[
             list[dict[str, Any] | str] | None,
-            Field(description="More memories for the same transaction: objects with these fields."),
+            Field(description="More memories: objects with these fields."),
         ] = None,
     ) -> Annotated[CallToolResult, views.RememberView]:
         """Store something worth knowing in later conversations: preferences, decisions, facts, outcomes, how-tos.
@@ -122,9 +130,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
             str | None, Field(description="What was true at that moment, even if superseded since.")
         ] = None,
         min_score: Annotated[float | None, Field(description="Leave out hits below this, 0-1.")] = None,
-        budget_tokens: Annotated[
-            int, Field(description="Size limit of the answer, 100-100000.")
-        ] = DEFAULT_BUDGET_TOKENS,
+        budget_tokens: Annotated[int, Field(description="Size limit, 100-100000.")] = DEFAULT_BUDGET_TOKENS,
         cursor: Annotated[str | None, Field(description="next_cursor of the answer before.")] = None,
         history_of: Annotated[str | None, Field(description="Instead: all versions of this memory.")] = None,
     ) -> Annotated[CallToolResult, views.RecallView]:

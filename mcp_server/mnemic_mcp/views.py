@@ -34,9 +34,9 @@ class RememberView(TypedDict):
 
 class RecallView(TypedDict):
     memories: list[dict[str, Any]]
-    notice: str
-    tokens: int
-    token_counter: str
+    notice: NotRequired[str]
+    tokens: NotRequired[int]
+    token_counter: NotRequired[str]
     next_cursor: NotRequired[str]
     reason: NotRequired[str]
     notes: NotRequired[list[str]]
@@ -44,7 +44,7 @@ class RecallView(TypedDict):
 
 
 class ForgetView(TypedDict):
-    action: str
+    action: NotRequired[str]
     ids: list[str]
     still_cited_by: NotRequired[list[str]]
 
