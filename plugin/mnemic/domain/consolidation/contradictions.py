@@ -23,7 +23,6 @@ _STATES = frozenset(
     loves prefer prefers need needs use uses weigh weighs hate hates drink drinks eat eats study studies speak speaks don't
     doesn't listens runs close closes open opens start starts end ends belongs we're they're""".split()
 )
-_STATE_STEMS = frozenset(stem(word) for word in _STATES)
 _PAST = frozenset("was were had did used been would could might may if went ago when yesterday".split())
 _SINGLE_VALUED = re.compile(
     r"\b(?:(?:favou?rite|first|last|middle|current|default|maximum|minimum|only|main|best)\s+[\w-]+|name|birthday|age|job|address"
@@ -33,7 +32,6 @@ _SINGLE_VALUED = re.compile(
 )
 _MAX_BLOCK = 64
 _MAX_VALUE_WORDS = 4
-_MIN_SHARED = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +95,8 @@ def _blocks(corpus: Corpus) -> dict[tuple[str, str], list[_Claim]]:
 
 def is_state(sentence: Sentence) -> bool:
     """Whether it says how something is now, not what happened or may happen."""
-    tokens = frozenset(sentence.tokens)
-    return bool(tokens & _STATES) and not tokens & _PAST and is_statement(sentence)
+    tokens = sentence.tokens
+    return not _STATES.isdisjoint(tokens) and _PAST.isdisjoint(tokens) and is_statement(sentence)
 
 
 def _slot(sentence: Sentence) -> tuple[str, frozenset[str]] | None:

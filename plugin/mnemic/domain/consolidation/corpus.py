@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from mnemic.domain.consolidation.terms import Sentence, read_sentences, stem
@@ -84,15 +85,10 @@ def read_corpus(records: Sequence[MemoryRecord], vectors: Matrix | None = None) 
 
 def _names(sentences: Sequence[tuple[Sentence, ...]], speakers: frozenset[str]) -> frozenset[str]:
     """Words that mostly have a capital where a sentence does not demand one, or that open two sentences and never lack it."""
-    inside: Counter[str] = Counter()
-    opening: Counter[str] = Counter()
-    anywhere: Counter[str] = Counter()
-    for found in sentences:
-        for sentence in found:
-            inside.update(sentence.names)
-            anywhere.update(sentence.stems)
-            if sentence.opening:
-                opening[sentence.opening] += 1
+    flat = list(chain.from_iterable(sentences))
+    inside = Counter(chain.from_iterable(sentence.names for sentence in flat))
+    anywhere = Counter(chain.from_iterable(sentence.stems for sentence in flat))
+    opening = Counter(sentence.opening for sentence in flat if sentence.opening)
     names = {name for name, count in inside.items() if 2 * (count + opening[name]) > anywhere[name]}
     names.update(word for word, count in opening.items() if count >= 2 and count == anywhere[word])
     return frozenset(names | speakers)

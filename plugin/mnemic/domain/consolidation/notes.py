@@ -17,7 +17,7 @@ from mnemic.domain.consolidation.batches import Batch, collect, pieces
 from mnemic.domain.consolidation.contradictions import find_contradictions
 from mnemic.domain.consolidation.corpus import Corpus, episode_of, is_source, is_statement, moment, names_of, subject_of
 from mnemic.domain.consolidation.support import unsupported_claims
-from mnemic.domain.consolidation.terms import Sentence, stem
+from mnemic.domain.consolidation.terms import MOVING_TIMES, TURNS, Sentence, stem
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord
 from mnemic.domain.text import date_words, jaccard
 
@@ -73,6 +73,13 @@ class NoteProposal:
     support: int
     quotes: tuple[Quote, ...]
     worded: bool = False
+
+
+# Words of passing things: what recurs in them is the manner of talking.
+_PASSING = frozenset(
+    stem(word)
+    for word in [*MOVING_TIMES, *TURNS, *"day days year years hour minute time pic picture photo talk chat ages couple".split()]
+)
 
 
 class _Statement(NamedTuple):
@@ -151,7 +158,9 @@ def _groups(
     told: list[list[str]] = []
     for row, sentence in statements:
         episode = episode_of(corpus.records[row])
-        words = [word for word in dict.fromkeys(sentence.stems) if _tells(corpus, word, most) and word not in own]
+        words = [
+            word for word in dict.fromkeys(sentence.stems) if word not in own and _tells(corpus.frequency[word], word, most)
+        ]
         told.append(words)
         for word in words:
             episodes[word].add(episode)
@@ -170,8 +179,8 @@ def _groups(
                 yield _Group(subject, pair, tuple(kept), support, weight)
 
 
-def _tells(corpus: Corpus, word: str, most: float) -> bool:
-    return 2 <= corpus.frequency[word] <= most and not word[0].isdigit() and len(word) > 2
+def _tells(frequency: int, word: str, most: float) -> bool:
+    return 2 <= frequency <= most and not word[0].isdigit() and len(word) > 2 and word not in _PASSING
 
 
 def _alike(corpus: Corpus, found: list[_Statement], settings: NoteSettings) -> list[_Statement]:

@@ -53,26 +53,38 @@ _INTERJECTIONS = frozenset(
 _STOPS = STOP_WORDS | frozenset(
     """i'm i've i'll i'd you're you've you'll you'd he's she's it's that's there's what's let's we're we've we'll we'd
     they're they've they'll us me really just also got get gonna lot lots much many thing things stuff yeah well oh hey
-    wow thanks thank hi bye one even still way like here more now back all only""".split()
+    wow thanks thank hi bye one even still way like here here's more now back all only been since last next""".split()
 )
+
+
+_PLAIN, _NUMBER, _CAPITAL = range(3)
 
 
 class Sentence(NamedTuple):
     """One sentence, taken apart. All words are in the order of the text.
 
     ``stems``: content words, numbers among them. ``names``: stems of words that are written with a capital as names are.
-    ``numbers``: canonical, and dates are numbers and names. ``turns``: words of `TURNS`. ``moving``: words of
-    `MOVING_TIMES`. ``opening``: the stem of the first word if it is written with a capital, whether a name or not.
+    ``opening``: the stem of the first word if it is written with a capital, whether a name or not. ``tokens``: all words
+    in lower case. What few sentences are asked for follows from these.
     """
 
     text: str
     stems: tuple[str, ...]
     names: tuple[str, ...]
-    numbers: tuple[str, ...]
-    turns: frozenset[str]
-    moving: frozenset[str]
     opening: str
     tokens: tuple[str, ...]
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return tuple([word for word in self.stems if word[0].isdigit()])
+
+    @property
+    def turns(self) -> frozenset[str]:
+        return TURNS.intersection(self.tokens)
+
+    @property
+    def moving(self) -> frozenset[str]:
+        return MOVING_TIMES.intersection(self.tokens)
 
     @property
     def asks(self) -> bool:
@@ -84,7 +96,7 @@ class Sentence(NamedTuple):
 
     @property
     def negated(self) -> bool:
-        return not NEGATIONS.isdisjoint(self.turns)
+        return not NEGATIONS.isdisjoint(self.tokens)
 
 
 @lru_cache(maxsize=100_000)
@@ -135,29 +147,28 @@ def split_sentences(text: str) -> list[str]:
 
 def read_sentence(text: str) -> Sentence:
     """Take one sentence apart."""
-    stems: list[str] = []
-    names: list[str] = []
-    numbers: list[str] = []
-    tokens: list[str] = []
-    opening = ""
-    for at, token in enumerate(_TOKEN.findall(text)):
-        lower = token.lower().replace("\u2019", "'")
-        tokens.append(lower)
-        if lower in _STOPS and not (lower == "may" and token == "May"):
-            continue
-        base = stem(lower)
-        stems.append(base)
-        if base[0].isdigit():
-            numbers.append(base)
-        elif token[0].isupper() and lower not in _INTERJECTIONS:
-            if at == 0:
-                opening = base
-            else:
-                names.append(base)
-    seen = frozenset(tokens)
+    words = [_word(token) for token in _TOKEN.findall(text)]
+    names = [base for _, base, form in words if form == _CAPITAL]
+    opening = words[0][1] if words and words[0][2] == _CAPITAL else ""
     return Sentence(
-        text, tuple(stems), tuple(names), tuple(numbers), seen & TURNS, seen & MOVING_TIMES, opening, tuple(tokens)
+        text,
+        tuple([base for _, base, _ in words if base]),
+        tuple(names[1:] if opening else names),
+        opening,
+        tuple([lower for lower, _, _ in words]),
     )
+
+
+@lru_cache(maxsize=100_000)
+def _word(token: str) -> tuple[str, str, int]:
+    """A token in lower case, its stem (empty for function words), and whether it is a number or has a capital."""
+    lower = token.lower().replace("\u2019", "'")
+    if lower in _STOPS and token != "May":
+        return lower, "", _PLAIN
+    base = stem(lower)
+    if base[0].isdigit():
+        return lower, base, _NUMBER
+    return lower, base, _CAPITAL if token[0].isupper() and lower not in _INTERJECTIONS else _PLAIN
 
 
 def read_sentences(text: str) -> tuple[Sentence, ...]:
