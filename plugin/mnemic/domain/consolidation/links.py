@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mnemic.domain.consolidation.batches import Batch, pieces
 from mnemic.domain.consolidation.corpus import Corpus, names_of
 from mnemic.domain.consolidation.neighbours import nearest
-from mnemic.domain.consolidation.terms import MOVING_TIMES, TURNS, read_sentence
+from mnemic.domain.consolidation.terms import MOVING_TIMES, TURNS, read_word
 from mnemic.domain.memory import MemoryId
 
 
@@ -126,7 +126,7 @@ def keywords_of(corpus: Corpus, id: MemoryId, count: int = 5) -> tuple[str, ...]
     weights: Counter[str] = Counter()
     for sentence in corpus.sentences[row]:
         for token in sentence.tokens:
-            for base in read_sentence(token).stems[:1]:
+            for base in filter(None, [read_word(token)[1]]):
                 if token not in TURNS and token not in MOVING_TIMES and not base[0].isdigit() and len(base) > 2:
                     forms.setdefault(base, token)
                     weights[base] += 1

@@ -147,7 +147,7 @@ def split_sentences(text: str) -> list[str]:
 
 def read_sentence(text: str) -> Sentence:
     """Take one sentence apart."""
-    words = [_word(token) for token in _TOKEN.findall(text)]
+    words = [read_word(token) for token in _TOKEN.findall(text)]
     names = [base for _, base, form in words if form == _CAPITAL]
     opening = words[0][1] if words and words[0][2] == _CAPITAL else ""
     return Sentence(
@@ -160,7 +160,7 @@ def read_sentence(text: str) -> Sentence:
 
 
 @lru_cache(maxsize=100_000)
-def _word(token: str) -> tuple[str, str, int]:
+def read_word(token: str) -> tuple[str, str, int]:
     """A token in lower case, its stem (empty for function words), and whether it is a number or has a capital."""
     lower = token.lower().replace("\u2019", "'")
     if lower in _STOPS and token != "May":
