@@ -78,7 +78,7 @@ def _blocks(corpus: Corpus) -> dict[tuple[str, str], list[_Claim]]:
             if not is_state(sentence):
                 continue
             subject = subject_of(corpus, record, sentence)
-            slot = _slot(sentence)
+            slot = _slot(sentence) if "is" in sentence.tokens or "are" in sentence.tokens else None
             if slot is not None:
                 key, values = slot
                 blocks[(subject or "", f"= {key}")].append(_Claim(row, sentence, frozenset(), values))

@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from mnemic.domain.consolidation.batches import Batch, pieces
 from mnemic.domain.consolidation.corpus import Corpus
@@ -98,14 +99,15 @@ def _near(block: list[int], row: int) -> list[int]:
 
 
 def _blocks(corpus: Corpus, words: list[frozenset[str]], threshold: float) -> dict[tuple[str, ...], list[int]]:
+    frequency = corpus.frequency
     blocks: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for row, (record, content) in enumerate(zip(corpus.records, words, strict=True)):
         if not content or record.valid_to is not None:
             continue
-        frequency = corpus.frequency
-        prefix = len(content) - math.ceil(threshold * len(content)) + 1
-        rarest = sorted(content, key=lambda word: (frequency[word], word))[:prefix]
-        common = [word for word in rarest if frequency[word] > 1]
+        shared = [word for word in content if frequency[word] > 1]
+        # Words that no other memory holds are the rarest of all, and meet nothing.
+        prefix = len(content) - math.ceil(threshold * len(content)) + 1 - (len(content) - len(shared))
+        common = nsmallest(prefix, shared, key=lambda word: (frequency[word], word)) if prefix > 0 else []
         if common:
             occasion = _occasion(record)
             for word in common:

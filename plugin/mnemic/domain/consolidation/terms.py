@@ -16,8 +16,9 @@ from mnemic.domain.text import STOP_WORDS
 READ_CHARS = 8_000
 """No more of a memory's text is read: a memory is a turn or a statement, not a book."""
 
-_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
-_SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"')\]]*\s+|\n+|\s+(?=\[)")
+_TOKEN = re.compile(r"\w+(?:['\u2019]\w+|(?<=\d)[.,:]\d+)*")
+_SENTENCE_END = re.compile(r"[.!?\u2026\n](?=[\s\"')\]])[\"')\]]*\s+|\n")
+_CAPTION = re.compile(r"\s(?=\[)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
@@ -134,14 +135,13 @@ def _canonical_number(number: str) -> str:
 
 def split_sentences(text: str) -> list[str]:
     """The sentences of a text, verbatim and stripped, those of a picture's ``[caption]`` apart."""
-    parts: list[str] = []
-    at = 0
     text = text[:READ_CHARS]
-    for found in _SENTENCE_END.finditer(text):
-        # What closes a quotation belongs to the sentence that it closes.
-        parts.append(text[at : found.end()].strip())
-        at = found.end()
-    parts.append(text[at:].strip())
+    ends = [found.end() for found in _SENTENCE_END.finditer(text)]
+    if " [" in text:
+        ends = sorted({*ends, *(found.end() for found in _CAPTION.finditer(text))})
+    if not ends:
+        return [stripped] if (stripped := text.strip()) else []
+    parts = [text[at:end].strip() for at, end in zip([0, *ends], [*ends, len(text)], strict=True)]
     return [part for part in parts if part]
 
 
