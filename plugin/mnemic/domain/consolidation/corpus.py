@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -64,7 +66,8 @@ def read_corpus(records: Sequence[MemoryRecord], vectors: Matrix | None = None) 
     active = [at for at, record in enumerate(records) if record.status is Status.ACTIVE]
     order = sorted(active, key=lambda at: (moment(records[at]), records[at].id))
     ordered = tuple(records[at] for at in order)
-    sentences = tuple(read_sentences(record.text) for record in ordered)
+    with _no_collection():
+        sentences = tuple([read_sentences(record.text) for record in ordered])
     frequency: Counter[str] = Counter()
     for found in sentences:
         frequency.update({term for sentence in found for term in sentence.stems})
@@ -81,6 +84,18 @@ def read_corpus(records: Sequence[MemoryRecord], vectors: Matrix | None = None) 
         speakers=speakers,
         position={record.id: at for at, record in enumerate(ordered)},
     )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the collector of cycles: it would walk through all that is being built again and again, a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _names(sentences: Sequence[tuple[Sentence, ...]], speakers: frozenset[str]) -> frozenset[str]:

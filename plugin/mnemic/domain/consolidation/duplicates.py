@@ -11,7 +11,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from heapq import nsmallest
 
 from mnemic.domain.consolidation.batches import Batch, pieces
 from mnemic.domain.consolidation.corpus import Corpus
@@ -49,7 +48,7 @@ def propose_merges(
     """
     cited = {id for record in corpus.records for id in record.evidence}
     safe = protected | cited
-    words = [frozenset(stem for sentence in found for stem in sentence.stems) for found in corpus.sentences]
+    words = _ranks(corpus)
     blocks = _blocks(corpus, words, threshold)
     rows = {row for block in blocks.values() for row in block}
     order = sorted(rows, key=lambda row: (-len(words[row]), corpus.records[row].id not in safe, row))
@@ -98,31 +97,40 @@ def _near(block: list[int], row: int) -> list[int]:
     return block[max(0, at - _MAX_BLOCK // 2) : at + _MAX_BLOCK // 2]
 
 
-def _blocks(corpus: Corpus, words: list[frozenset[str]], threshold: float) -> dict[tuple[str, ...], list[int]]:
-    frequency = corpus.frequency
-    blocks: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for row, (record, content) in enumerate(zip(corpus.records, words, strict=True)):
-        if not content or record.valid_to is not None:
-            continue
-        shared = [word for word in content if frequency[word] > 1]
-        # Words that no other memory holds are the rarest of all, and meet nothing.
-        prefix = len(content) - math.ceil(threshold * len(content)) + 1 - (len(content) - len(shared))
-        common = nsmallest(prefix, shared, key=lambda word: (frequency[word], word)) if prefix > 0 else []
-        if common:
-            occasion = _occasion(record)
-            for word in common:
-                blocks[(word, *occasion)].append(row)
+def _ranks(corpus: Corpus) -> list[frozenset[int]]:
+    """Each memory's stems as their ranks from the rarest on; a stem of one memory alone has a rank below zero."""
+    vocabulary = sorted(corpus.frequency, key=lambda word: (corpus.frequency[word], word))
+    alone = sum(count == 1 for count in corpus.frequency.values())
+    rank = {word: at - alone for at, word in enumerate(vocabulary)}
+    return [frozenset([rank[stem] for sentence in found for stem in sentence.stems]) for found in corpus.sentences]
+
+
+def _blocks(corpus: Corpus, words: list[frozenset[int]], threshold: float) -> dict[tuple[int, int], list[int]]:
+    """Rows by occasion and one of their rarest words, where two meet."""
+    occasions: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for row, record in enumerate(corpus.records):
+        if words[row] and record.valid_to is None:
+            occasions[_occasion(record)].append(row)
+    blocks: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for rows in occasions.values():
+        if len(rows) > 1:
+            for row in rows:
+                content = words[row]
+                prefix = len(content) - math.ceil(threshold * len(content)) + 1
+                for word in sorted(content)[:prefix]:
+                    if word >= 0:
+                        blocks[(rows[0], word)].append(row)
     return {key: block for key, block in blocks.items() if len(block) > 1}
 
 
-def _occasion(record: MemoryRecord) -> tuple[str, ...]:
+def _occasion(record: MemoryRecord) -> tuple[object, ...]:
     """What must be equal before two memories are compared at all."""
     origin = record.origin
-    who = f"{record.kind} {record.speaker} {record.role} {record.when_to_use} {record.source}"
-    whence = f"{origin.channel} {origin.claimed} {origin.actor} {origin.client}"
+    who = (record.kind, record.speaker, record.role, record.when_to_use, record.source)
+    whence = (origin.channel, origin.claimed, origin.actor, origin.client)
     if record.kind is not Kind.EPISODIC:
         return who, whence
-    return who, whence, f"{record.session} {record.occurred_at or record.recorded_at}"
+    return who, whence, record.session, record.occurred_at or record.recorded_at
 
 
 def same_fact(corpus: Corpus, *, keep: int, archive: int) -> bool:

@@ -39,7 +39,8 @@ DEFAULT = LinkSettings()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkProposal:
-    """A link from a memory to an earlier one. ``score`` in 0..1: the cosine, or what the shared names tell."""
+    """A link from a memory to an earlier one. ``score`` in 0..1: the cosine, or what the shared names tell
+    by their idf."""
 
     source: MemoryId
     target: MemoryId
@@ -85,6 +86,8 @@ def propose_links(
         yield Batch(proposals=tuple(links), cursor=end, total=len(corpus))
 
 
+_NAME_WEIGHT = 0.7  # what one shared name of two memories is worth, against a cosine of 1
+
 Scored = tuple[tuple[int, int], float, str]
 
 
@@ -112,11 +115,11 @@ def _by_names(corpus: Corpus, settings: LinkSettings) -> Iterable[Scored]:
             for at, row in enumerate(rows):
                 for other in rows[max(0, at - 2) : at]:
                     shared[(row, other)].append(name)
-    most = 2 * math.log(2 * len(corpus) + 2)
+    rarest = math.log((len(corpus) + 1) / 2.5)
     for pair, names_shared in shared.items():
-        score = min(sum(corpus.idf(name) for name in names_shared) / most, 1.0)
-        if score >= settings.min_entity_score:
-            yield pair, score, f"both name {', '.join(names_shared[:3])}"
+        missed = math.prod(1 - _NAME_WEIGHT * min(corpus.idf(name) / rarest, 1.0) for name in names_shared)
+        if 1 - missed >= settings.min_entity_score:
+            yield pair, 1 - missed, f"both name {', '.join(names_shared[:3])}"
 
 
 def keywords_of(corpus: Corpus, id: MemoryId, count: int = 5) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ EXACT_ROWS = 4_096
 _DIRECTIONS = 64
 _BUCKET = 200
 _LARGEST = 800
-_TABLES = 2
+_TABLES = 3
 _BLOCK = 2_048
+_SPARE = 3  # so many more are compared in full, since the few directions may order them otherwise
 
 
 def nearest(vectors: Matrix, k: int) -> tuple[NDArray[np.int64], Matrix]:
@@ -40,7 +41,7 @@ def nearest(vectors: Matrix, k: int) -> tuple[NDArray[np.int64], Matrix]:
     for rows, others in _groups(coarse):
         found = coarse[rows] @ coarse[others].T
         found[rows[:, None] == others[None, :]] = -2.0
-        take = min(2 * k, len(others) - 1) if len(others) > 1 else 0
+        take = min(k + _SPARE, len(others) - 1) if len(others) > 1 else 0
         if take == 0:
             continue
         best = np.argpartition(-found, take - 1, axis=1)[:, :take]
@@ -100,6 +101,7 @@ def _merge(
     all_near = np.concatenate([near[rows], exact], axis=1)
     known = (candidates[:, :, None] == ids[rows][:, None, :]).any(axis=2)
     all_near[:, k:][known] = -1.0
-    order = np.lexsort((all_ids, -np.round(all_near, 5)), axis=1)[:, :k]
+    keys = np.round(all_near * 1e5).astype(np.int64) * (len(ids) + 1) - all_ids
+    order = np.argsort(-keys, axis=1, kind="stable")[:, :k]
     ids[rows] = np.take_along_axis(all_ids, order, axis=1)
     near[rows] = np.take_along_axis(all_near, order, axis=1)

@@ -31,13 +31,14 @@ class NoteSettings:
 
     ``min_episodes`` ≥ 2 independent episodes must say it. ``pair_words`` ≥ 2 most telling words of a sentence are paired.
     ``max_share``: words in more than this share of the memories tell nothing, 0..1 (never fewer than 12 memories).
+    Measured on LoCoMo dev: at 0.03 notes cost 0.3 points of R@5 where they compete with the turns, at 0.04 0.7, at 0.08 1.5.
     ``max_quotes`` ≥ 1, ``max_evidence`` ≥ min_episodes. ``min_similarity``: mean cosine of a statement to the others of its
     note, where there are vectors. ``max_overlap``: a note whose evidence shares more than this with another's is left out.
     """
 
     min_episodes: int = 3
     pair_words: int = 6
-    max_share: float = 0.04
+    max_share: float = 0.03
     max_quotes: int = 3
     max_evidence: int = 12
     min_similarity: float = 0.35

@@ -78,7 +78,7 @@ def segment(
     order = sorted(starts)
     return tuple(
         Episode(turns=tuple(turn.id for turn in turns[at:end]), reason=starts[at])
-        for at, end in zip(order, [*order[1:], len(turns)], strict=True)
+        for at, end in zip(order, [*order[1:], len(turns)], strict=False)
     )
 
 

@@ -51,7 +51,8 @@ _INTERJECTIONS = frozenset(
     lol okay ok bye well right exactly absolutely definitely totally totes glad sounds good please sorry gotcha true
     take keep looking hope hopefully let maybe also actually honestly check there here""".split()
 )
-_STOPS = STOP_WORDS | frozenset(
+# Denials are no content: "eats" and "doesn't eat" are about the same.
+_STOPS = STOP_WORDS | (NEGATIONS - frozenset("stopped quit longer former formerly".split())) | frozenset(
     """i'm i've i'll i'd you're you've you'll you'd he's she's it's that's there's what's let's we're we've we'll we'd
     they're they've they'll us me really just also got get gonna lot lots much many thing things stuff yeah well oh hey
     wow thanks thank hi bye one even still way like here here's more now back all only been since last next""".split()
