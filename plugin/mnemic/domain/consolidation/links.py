@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mnemic.domain.consolidation.batches import Batch, pieces
-from mnemic.domain.consolidation.corpus import Corpus, names_of
+from mnemic.domain.consolidation.corpus import Corpus
 from mnemic.domain.consolidation.neighbours import nearest
 from mnemic.domain.consolidation.terms import MOVING_TIMES, TURNS, read_word
 from mnemic.domain.memory import MemoryId
@@ -103,18 +103,22 @@ def _by_meaning(corpus: Corpus, settings: LinkSettings) -> Iterable[Scored]:
 
 
 def _by_names(corpus: Corpus, settings: LinkSettings) -> Iterable[Scored]:
+    rare = {
+        name
+        for name in corpus.names
+        if 2 <= corpus.frequency.get(name, 0) <= settings.max_entity_memories
+        and not (name in corpus.speakers or name in MOVING_TIMES or name[0].isdigit())
+    }
     memories: dict[str, list[int]] = defaultdict(list)
     for row, sentences in enumerate(corpus.sentences):
-        names = {name for sentence in sentences for name in names_of(corpus, sentence)}
+        names = {name for sentence in sentences for name in (sentence.opening, *sentence.names) if name in rare}
         for name in sorted(names):
-            if name not in corpus.speakers and name not in MOVING_TIMES and not name[0].isdigit():
-                memories[name].append(row)
+            memories[name].append(row)
     shared: dict[tuple[int, int], list[str]] = defaultdict(list)
     for name, rows in sorted(memories.items()):
-        if 2 <= corpus.frequency[name] <= settings.max_entity_memories:
-            for at, row in enumerate(rows):
-                for other in rows[max(0, at - 2) : at]:
-                    shared[(row, other)].append(name)
+        for at, row in enumerate(rows):
+            for other in rows[max(0, at - 2) : at]:
+                shared[(row, other)].append(name)
     rarest = math.log((len(corpus) + 1) / 2.5)
     for pair, names_shared in shared.items():
         missed = math.prod(1 - _NAME_WEIGHT * min(corpus.idf(name) / rarest, 1.0) for name in names_shared)

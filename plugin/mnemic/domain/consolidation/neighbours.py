@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXACT_ROWS = 4_096
 _DIRECTIONS = 64
-_BUCKET = 200
+_BUCKET = 100
 _LARGEST = 800
 _TABLES = 3
 _BLOCK = 2_048
@@ -44,7 +44,7 @@ def nearest(vectors: Matrix, k: int) -> tuple[NDArray[np.int64], Matrix]:
         take = min(k + _SPARE, len(others) - 1) if len(others) > 1 else 0
         if take == 0:
             continue
-        best = np.argpartition(-found, take - 1, axis=1)[:, :take]
+        best = np.argpartition(found, len(others) - take, axis=1)[:, -take:]
         candidates = others[best]
         exact = np.einsum("ij,ikj->ik", vectors[rows], vectors[candidates])
         _merge(ids, near, rows, candidates, exact.astype(np.float32))

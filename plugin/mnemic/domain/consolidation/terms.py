@@ -148,16 +148,15 @@ def split_sentences(text: str) -> list[str]:
 
 def read_sentence(text: str) -> Sentence:
     """Take one sentence apart."""
-    words = [read_word(token) for token in _TOKEN.findall(text)]
-    names = [base for _, base, form in words if form == _CAPITAL]
-    opening = words[0][1] if words and words[0][2] == _CAPITAL else ""
-    return Sentence(
-        text,
-        tuple([base for _, base, _ in words if base]),
-        tuple(names[1:] if opening else names),
-        opening,
-        tuple([lower for lower, _, _ in words]),
-    )
+    words = tuple(map(read_word, _TOKEN.findall(text)))
+    if not words:
+        return Sentence(text, (), (), "", ())
+    tokens, bases, forms = zip(*words, strict=True)
+    opening = bases[0] if forms[0] == _CAPITAL else ""
+    names: tuple[str, ...] = ()
+    if forms.count(_CAPITAL) > (forms[0] == _CAPITAL):
+        names = tuple([base for _, base, form in words[1:] if form == _CAPITAL])
+    return Sentence(text, tuple(filter(None, bases)), names, opening, tokens)
 
 
 @lru_cache(maxsize=100_000)
