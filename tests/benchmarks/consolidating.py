@@ -136,7 +136,9 @@ async def run(conversations: list[Conversation], memory: Memory) -> dict[str, An
     return {
         "turns": sum(map(len, corpora)),
         "notes": sum(map(len, proposals)),
-        "unsupported": sum(map(len, (claims for pair in zip(corpora, proposals, strict=True) for claims in _claims(*pair)))),
+        "unsupported": sum(
+            map(len, (claims for pair in zip(corpora, proposals, strict=True) for claims in _claims(*pair)))
+        ),
         "contradictions": sum(len(collect(find_contradictions(corpus))) for corpus in corpora),
         "propose_seconds": round(seconds, 3),
         "R@5": {"before": before, "with notes": after, "evidence archived": archived},
@@ -159,7 +161,9 @@ def _claims(corpus: Corpus, notes: Sequence[NoteProposal]) -> list[tuple[str, ..
     return found
 
 
-def _gate(probes: Sequence[Sequence[Probe]], before: Sequence[list[bool]], after: Sequence[list[bool]]) -> dict[str, Any]:
+def _gate(
+    probes: Sequence[Sequence[Probe]], before: Sequence[list[bool]], after: Sequence[list[bool]]
+) -> dict[str, Any]:
     verdicts = [decide(*three) for three in zip(probes, before, after, strict=True)]
     return {
         "probes": sum(map(len, probes)),

@@ -32,7 +32,8 @@ def searching(records: Sequence[MemoryRecord]) -> Callable[[str], list[MemoryId]
 
 
 EPISODES = [
-    turn(1, "I went hiking in the Serra with Rui on 7 May."), turn(2, "I love hiking in the Serra when the river is frozen."),
+    turn(1, "I went hiking in the Serra with Rui on 7 May."),
+    turn(2, "I love hiking in the Serra when the river is frozen."),
     turn(3, "My hiking boots broke in the Serra near chapel 12."), turn(4, "Dinner was soup and bread."),
 ]  # fmt: skip
 
@@ -100,7 +101,9 @@ def test_a_change_of_topic_is_found_where_it_happens() -> None:
 
 
 def test_new_words_surprise() -> None:
-    texts = ["the cat sat on the red mat again"] * 20 + [f"quantum{at} flux{at} boson{at} lepton{at}" for at in range(12)]
+    texts = ["the cat sat on the red mat again"] * 20 + [
+        f"quantum{at} flux{at} boson{at} lepton{at}" for at in range(12)
+    ]
     turns = [turn(at, text, session=None, occurred_at=None) for at, text in enumerate(texts)]
     starts = boundaries(turns, None, SegmentationSettings(ahead=2))
     assert any(18 <= at <= 22 and reason == "surprise" for at, reason in starts.items())
@@ -108,7 +111,9 @@ def test_new_words_surprise() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    texts=st.lists(st.lists(st.sampled_from("hey cat dog sun rain bye".split()), max_size=4).map(" ".join), max_size=60),
+    texts=st.lists(
+        st.lists(st.sampled_from("hey cat dog sun rain bye".split()), max_size=4).map(" ".join), max_size=60
+    ),
     sessions=st.integers(1, 3),
     min_size=st.integers(1, 5),
 )

@@ -35,9 +35,11 @@ def test_the_same_fact_said_again_is_merged_into_what_says_most() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        LONG.replace("15", "16"), LONG.replace("Porto", "Lisbon"), LONG.replace("Rui", "Ana"), LONG.replace("runs", "never runs"),
+        LONG.replace("15", "16"), LONG.replace("Porto", "Lisbon"), LONG.replace("Rui", "Ana"),
+        LONG.replace("runs", "never runs"),
         LONG.replace("gateway", "firewall"), LONG.replace("runs", "used to run"), LONG.replace("runs", "should run"),
-        LONG + " since 7 May", LONG + " until Monday", "In Porto the gateway runs behind the staging server of Rui Postgres version 15",
+        LONG + " since 7 May", LONG + " until Monday",
+        "In Porto the gateway runs behind the staging server of Rui Postgres version 15",
         LONG.replace("behind", "before"), LONG + "?", LONG.replace("version 15", "version"),
     ],
 )  # fmt: skip
@@ -73,7 +75,10 @@ def test_what_is_protected_or_cited_is_kept_and_never_archived() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.lists(st.lists(st.sampled_from("red car Rui 2 3 not fast Porto old blue".split()), min_size=3, max_size=7), max_size=14),
+    st.lists(
+        st.lists(st.sampled_from("red car Rui 2 3 not fast Porto old blue".split()), min_size=3, max_size=7),
+        max_size=14,
+    ),
     st.randoms(use_true_random=False),
 )
 def test_merges_lose_no_word_and_do_not_depend_on_the_order(texts: list[list[str]], seed: random.Random) -> None:
@@ -85,7 +90,10 @@ def test_merges_lose_no_word_and_do_not_depend_on_the_order(texts: list[list[str
     for one in found:
         for id in one.archive:
             assert words[id] <= words[one.keep]
-            assert words[id] & {"2", "3", "Rui", "Porto", "not"} == words[one.keep] & {"2", "3", "Rui", "Porto", "not"} or True
+            assert (
+                words[id] & {"2", "3", "Rui", "Porto", "not"} == words[one.keep] & {"2", "3", "Rui", "Porto", "not"}
+                or True
+            )
             assert {"2", "3", "not"} & words[id] == {"2", "3", "not"} & words[one.keep]
     mixed = list(records)
     seed.shuffle(mixed)

@@ -116,7 +116,9 @@ def test_states_that_exclude_each_other_are_contradictions(older: str, newer: st
     ],
 )
 def test_events_and_other_subjects_contradict_nothing(one: str, other: str) -> None:
-    corpus = read_corpus([fact(1, one, speaker="Ana"), fact(2, other, speaker="Ana"), fact(3, "Rui is here.", speaker="Rui")])
+    corpus = read_corpus(
+        [fact(1, one, speaker="Ana"), fact(2, other, speaker="Ana"), fact(3, "Rui is here.", speaker="Rui")]
+    )
     assert not collect(find_contradictions(corpus))
 
 
@@ -132,8 +134,10 @@ def test_a_model_may_word_a_note_that_its_quotes_support() -> None:
 @pytest.mark.parametrize(
     "invented",
     [
-        "Ana loves hiking in the Alps.", "Ana hiked in the Serra 3 times.", "Ana never loves hiking in the Serra when it is cold.",
-        "Ana and Bob love hiking in the Serra.", "", "Porto is where Ana loves hiking.", "Rui went hiking with Ana in the Serra and won.",
+        "Ana loves hiking in the Alps.", "Ana hiked in the Serra 3 times.",
+        "Ana never loves hiking in the Serra when it is cold.",
+        "Rui loves hiking in the Serra when it is cold.", "Ana and Bob love hiking in the Serra.", "",
+        "Porto is where Ana loves hiking.", "Rui went hiking with Ana in the Serra and won.",
     ],
 )  # fmt: skip
 def test_what_a_model_adds_is_replaced_by_the_quotes(invented: str) -> None:
@@ -153,7 +157,13 @@ def test_support_looks_at_numbers_denials_and_who_did_what() -> None:
     evidence = ["Ana has 2 dogs and 3 cats.", "Rui beat Maria at chess."]
     assert not unsupported_claims("Ana has two dogs.", evidence)
     assert not unsupported_claims("Rui beat Maria.", evidence)
-    for false in ("Ana has 3 dogs.", "Ana has no dogs.", "Maria beat Rui.", "Ana has dogs and a horse.", "Ana has 2 dogs, 4 cats."):
+    for false in (
+        "Ana has 3 dogs.",
+        "Ana has no dogs.",
+        "Maria beat Rui.",
+        "Ana has dogs and a horse.",
+        "Ana has 2 dogs, 4 cats.",
+    ):
         assert unsupported_claims(false, evidence), false
 
 
@@ -186,7 +196,9 @@ def test_notes_on_locomo_say_nothing_that_the_episodes_do_not(shared_data: Calla
                 assert f'"{quote.text}"' in note.text and quote.said in note.text
             known = [note.subject, *(quote.said for quote in note.quotes)]
             assert not unsupported_claims(note.text, [texts[id].text for id in note.evidence], known=known)
-            said = " ".join([note.subject, *(texts[id].text for id in note.evidence), *(quote.said for quote in note.quotes)])
+            said = " ".join(
+                [note.subject, *(texts[id].text for id in note.evidence), *(quote.said for quote in note.quotes)]
+            )
             for value in re.findall(r"\d+|\b[A-Z]\w+", note.text):
                 assert value in said
         shuffled = list(range(len(turns)))
@@ -205,7 +217,9 @@ words = st.sampled_from("I Ana Rui hiking Serra dogs 2 3 not never was is love P
     sessions=st.lists(st.integers(0, 4), min_size=12, max_size=12),
     seed=st.randoms(use_true_random=False),
 )
-def test_every_note_is_quoted_and_independent_of_the_order(texts: list[str], sessions: list[int], seed: random.Random) -> None:
+def test_every_note_is_quoted_and_independent_of_the_order(
+    texts: list[str], sessions: list[int], seed: random.Random
+) -> None:
     turns = [turn(at, text, session=f"s{sessions[at]}") for at, text in enumerate(texts)]
     notes = collect(propose_notes(read_corpus(turns), NoteSettings(min_episodes=2)))
     by_id = {each.id: each for each in turns}

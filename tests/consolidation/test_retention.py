@@ -11,8 +11,17 @@ from mnemic.domain.consolidation.batches import collect
 from mnemic.domain.consolidation.corpus import read_corpus
 from mnemic.domain.consolidation.fading import FadingSettings, Protected, fades, propose_fading, protected_by
 from mnemic.domain.consolidation.retention import (
-    RetentionModel, Usage, Zone, base_level, ebbinghaus_retention, ebbinghaus_strength, rank_factor, retention,
-    retrieval_chance, superlocal_strength, zone_of,
+    RetentionModel,
+    Usage,
+    Zone,
+    base_level,
+    ebbinghaus_retention,
+    ebbinghaus_strength,
+    rank_factor,
+    retention,
+    retrieval_chance,
+    superlocal_strength,
+    zone_of,
 )  # fmt: skip
 from mnemic.domain.memory import Kind
 from tests.consolidation.stores import DAY_ONE, fact, turn
@@ -66,7 +75,13 @@ def test_base_level_activation_to_the_digit() -> None:
     assert round(base_level([1.0, 4.0, 25.0]), 6) == round(math.log(1.7), 6) == 0.530628
     assert base_level([]) == -math.inf and retrieval_chance(-math.inf) == 0.0
     assert retrieval_chance(-2.0) == 0.5
-    assert round(retention(Usage(), created=DAY_ONE, now=DAY_ONE + timedelta(days=math.exp(4)), model=RetentionModel.ACT_R), 6) == 0.5
+    assert (
+        round(
+            retention(Usage(), created=DAY_ONE, now=DAY_ONE + timedelta(days=math.exp(4)), model=RetentionModel.ACT_R),
+            6,
+        )
+        == 0.5
+    )
 
 
 @given(st.floats(-1, 2), st.floats(0.01, 1), st.floats(0, 1))

@@ -1,1 +1,1 @@
-"""What may be concluded from many memories: pure proposals, deterministic, without a model. Nothing here changes a memory."""
+"""What may be concluded from many memories: deterministic proposals, without a model. Nothing here changes a memory."""

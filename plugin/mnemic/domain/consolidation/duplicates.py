@@ -105,21 +105,22 @@ def _ranks(corpus: Corpus) -> list[frozenset[int]]:
     return [frozenset([rank[stem] for sentence in found for stem in sentence.stems]) for found in corpus.sentences]
 
 
-def _blocks(corpus: Corpus, words: list[frozenset[int]], threshold: float) -> dict[tuple[int, int], list[int]]:
+def _blocks(corpus: Corpus, words: list[frozenset[int]], threshold: float) -> dict[int, list[int]]:
     """Rows by occasion and one of their rarest words, where two meet."""
     occasions: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for row, record in enumerate(corpus.records):
         if words[row] and record.valid_to is None:
             occasions[_occasion(record)].append(row)
-    blocks: dict[tuple[int, int], list[int]] = defaultdict(list)
+    blocks: dict[int, list[int]] = defaultdict(list)
     for rows in occasions.values():
         if len(rows) > 1:
+            first = rows[0] * len(corpus.frequency)  # one number stands for the occasion and the word
             for row in rows:
                 content = words[row]
                 prefix = len(content) - math.ceil(threshold * len(content)) + 1
                 for word in sorted(content)[:prefix]:
                     if word >= 0:
-                        blocks[(rows[0], word)].append(row)
+                        blocks[first + word].append(row)
     return {key: block for key, block in blocks.items() if len(block) > 1}
 
 
@@ -148,7 +149,6 @@ def same_fact(corpus: Corpus, *, keep: int, archive: int) -> bool:
         return False
     left, right = ([stem for part in parts for stem in part.stems] for parts in (one, other))
     return in_same_order(left, right, frozenset(left) & frozenset(right))
-
 
 
 def _capitals(parts: Iterable[Sentence]) -> list[str]:

@@ -22,9 +22,10 @@ from mnemic.domain.memory import MemoryId
 class LinkSettings:
     """When two memories are linked.
 
-    ``k`` ≥ 1 nearest neighbours, each among the other's; at most ``k`` links of a memory to earlier ones. ``min_similarity``:
-    their cosine, 0..1. ``max_entity_memories``: a name in more memories than this is not rare. ``same_session``: link turns
-    of one session too, which their order links already.
+    ``k`` ≥ 1 nearest neighbours, each among the other's; at most ``k`` links of a memory to earlier ones.
+    ``min_similarity``: their cosine, 0..1. ``max_entity_memories``: a name in more memories than this is not rare.
+    ``min_entity_score``, 0..1: the least that shared names must tell. ``same_session``: link turns of one session too,
+    which their order links already.
     """
 
     k: int = 5
@@ -94,12 +95,15 @@ Scored = tuple[tuple[int, int], float, str]
 def _by_meaning(corpus: Corpus, settings: LinkSettings) -> Iterable[Scored]:
     if corpus.vectors is None or len(corpus) < 2:
         return
+    import numpy as np
+
     ids, near = nearest(corpus.vectors, settings.k)
     rows, places = (near >= settings.min_similarity).nonzero()
-    mine = set(zip(rows.tolist(), ids[rows, places].tolist(), strict=True))
-    for row, other, score in zip(rows.tolist(), ids[rows, places].tolist(), near[rows, places].tolist(), strict=True):
-        if row > other and (other, row) in mine:
-            yield (row, other), min(score, 1.0), f"nearest to each other, cosine {score:.2f}"
+    others = ids[rows, places]
+    mutual = np.isin(others * len(corpus) + rows, rows * len(corpus) + others) & (rows > others)
+    scores = near[rows, places][mutual].tolist()
+    for row, other, score in zip(rows[mutual].tolist(), others[mutual].tolist(), scores, strict=True):
+        yield (row, other), min(score, 1.0), f"nearest to each other, cosine {score:.2f}"
 
 
 def _by_names(corpus: Corpus, settings: LinkSettings) -> Iterable[Scored]:

@@ -1,8 +1,9 @@
 """Nearest neighbours of all memories at once, in time that does not grow with the square of their number.
 
-Up to `EXACT_ROWS` memories are compared with each other. More are cut into buckets around evenly spaced memories (an inverted file, as
-in Jégou et al. 2011), several times with other centres, in the 64 directions in which a sample differs most; what is near
-there is compared in full. The result depends on the rows alone, never on chance.
+Up to `EXACT_ROWS` memories are compared with each other. More are cut into buckets around evenly spaced memories (an
+inverted file, as in Jégou et al. 2011), several times with other centres, in the 64 directions in which a sample differs
+most; what is near there is compared in full. So of many memories some true neighbours are missed: a link is a
+suggestion, and with five neighbours about a fifth of them is. The result depends on the rows alone, never on chance.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from mnemic.domain.consolidation.batches import Batch, collect, pieces
 from mnemic.domain.consolidation.contradictions import find_contradictions
-from mnemic.domain.consolidation.corpus import Corpus, episode_of, is_source, is_statement, moment, names_of, subject_of
+from mnemic.domain.consolidation.corpus import Corpus, episode_of, is_source, is_statement, subject_of
 from mnemic.domain.consolidation.support import unsupported_claims
 from mnemic.domain.consolidation.terms import MOVING_TIMES, TURNS, Sentence, stem
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord
@@ -79,7 +79,11 @@ class NoteProposal:
 # Words of passing things: what recurs in them is the manner of talking.
 _PASSING = frozenset(
     stem(word)
-    for word in [*MOVING_TIMES, *TURNS, *"day days year years hour minute time pic picture photo talk chat ages couple".split()]
+    for word in [
+        *MOVING_TIMES,
+        *TURNS,
+        *"day days year years hour minute time pic picture photo talk chat ages couple".split(),
+    ]
 )
 
 
@@ -113,11 +117,15 @@ def propose_notes(
     if contested is None:
         found = collect(find_contradictions(corpus))
         contested = {id for pair in found for id in (pair.older, pair.newer)}
-    known = [frozenset(record.evidence) for record in corpus.records if record.kind is Kind.SEMANTIC and record.evidence]
+    known = [
+        frozenset(record.evidence) for record in corpus.records if record.kind is Kind.SEMANTIC and record.evidence
+    ]
     subjects = _statements(corpus, contested)
     order = sorted(subjects)
     for at, end in pieces(len(order), size, start):
-        notes = [note for name in order[at:end] for note in _notes(corpus, name, subjects[name], known, settings, write)]
+        notes = [
+            note for name in order[at:end] for note in _notes(corpus, name, subjects[name], known, settings, write)
+        ]
         yield Batch(proposals=tuple(notes), cursor=end, total=len(order))
 
 
@@ -149,9 +157,7 @@ def _notes(
         yield _note(corpus, group, settings, write)
 
 
-def _groups(
-    corpus: Corpus, subject: str, statements: list[_Statement], settings: NoteSettings
-) -> Iterator[_Group]:
+def _groups(corpus: Corpus, subject: str, statements: list[_Statement], settings: NoteSettings) -> Iterator[_Group]:
     """Statements that share two telling words, in enough independent episodes."""
     most = max(settings.max_share * len(corpus), 12)
     own = {stem(word) for word in subject.lower().split()} | set(corpus.speakers)
@@ -160,7 +166,9 @@ def _groups(
     for row, sentence in statements:
         episode = episode_of(corpus.records[row])
         words = [
-            word for word in dict.fromkeys(sentence.stems) if word not in own and _tells(corpus.frequency[word], word, most)
+            word
+            for word in dict.fromkeys(sentence.stems)
+            if word not in own and _tells(corpus.frequency[word], word, most)
         ]
         told.append(words)
         for word in words:

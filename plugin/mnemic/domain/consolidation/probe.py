@@ -23,8 +23,8 @@ TOP = 5
 class Probe:
     """A question and the memories any of which answers it.
 
-    ``answer``: stems of what is asked for, left out of the question if they are values. A note that cites an expected memory
-    answers it only if all of them stand in its text.
+    ``answer``: stems of what is asked for, which the question leaves out. A note that cites an expected memory answers it
+    only if all of them stand in its text.
     """
 
     question: str
@@ -56,8 +56,8 @@ def make_probes(
 ) -> tuple[Probe, ...]:
     """Questions about memories, from their own most telling sentences, in the order of time; unknown ids are left out.
 
-    A question is a cloze of keywords: the speaker and the ``max_words`` ≥ 2 most telling words of the sentence in their order,
-    without the last of its values (a number, else a name, else the rarest word), which is the answer. Memories of the
+    A question is a cloze of keywords: the speaker and the ``max_words`` ≥ 2 most telling words of the sentence in their
+    order, without the last of its values (a number, else a name, else the rarest word), which is the answer. Memories of the
     same question share one probe, as each of them answers it. A memory without two telling words makes none.
     """
     rows = sorted({corpus.position[id] for id in ids if id in corpus.position})

@@ -1,7 +1,7 @@
 """How well a memory is kept in mind: three published formulas, and how far they may move a rank.
 
-- *Ebbinghaus* as MemoryBank means it: R = e^(-t/S), S starts at one day, every recall adds one and t starts again. Its released
-  code computes ``exp(-t / 5*S)``, which is e^(-t·S/5): there a stronger memory fades *faster*. Ours does not.
+- *Ebbinghaus* as MemoryBank means it: R = e^(-t/S), S starts at one day, every recall adds one and t starts again. Its
+  released code computes ``exp(-t / 5*S)``, which is e^(-t·S/5): there a stronger memory fades *faster*. Ours does not.
 - *SuperLocalMemory*: S = 2·ln(1+access) + 1.5·importance + confirmations + 0.5·emotion in hours, within 0.1..100, and zones.
 - *ACT-R*: base-level activation B = ln Σ tⱼ^-d over all uses (Anderson & Schooler 1991), as a chance of retrieval
   1/(1+e^((τ-B)/s)).

@@ -1,8 +1,8 @@
 """Where one episode of a stream of turns ends and the next begins.
 
 HiMem's rule: the topic drifts *or* the words surprise, besides a gap in time. Each signal is compared with its own past
-(EM-LLM: above μ + γσ over a window, γ = 1.0); the cut is then moved to where the turns before and after are least alike
-(EM-LLM's refinement). *Drift*: 1 - cosine of the next turns to the running centroid of the episode. *Surprise*: mean
+(EM-LLM: gamma = 1.0 standard deviations above the mean of a window); the cut is then moved to where the turns before and
+after are least alike (EM-LLM's refinement). *Drift*: 1 - cosine of the next turns to the running centroid of the episode. *Surprise*: mean
 code length of the words in bits, under the unigram counts of the stream so far (Laplace).
 """
 
@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mnemic.domain.memory import MemoryId, MemoryRecord
@@ -29,7 +30,7 @@ class SegmentationSettings:
     ``gamma``: how many standard deviations above its mean a signal must be; ``greeted_gamma`` where people greet each other
     at least once in 2·max_size turns, because there the greetings tell. ``window`` ≥ 8 turns make mean and deviation.
     ``ahead`` ≥ 1 turns are compared with the running centroid, so that one odd turn is no topic. ``min_size`` ≥ 1 and
-    ``max_size`` ≥ 2·min_size turns. ``max_gap``: a longer silence ends an episode. ``by_session``: so does a change of session.
+    ``max_size`` ≥ 2·min_size turns. ``max_gap``: a longer silence ends an episode. ``by_session``: so does another session.
     ``greetings``: a turn that opens with one begins an episode (English; cue phrases, Passonneau & Litman 1997).
     """
 
@@ -51,7 +52,14 @@ DEFAULT = SegmentationSettings()
 _READ_CHARS = 8_000
 _GREETINGS = frozenset("hey hi hello hiya howdy greetings".split())
 _SEEN = frozenset(
-    [("good", "morning"), ("good", "evening"), ("good", "afternoon"), ("long", "time"), ("great", "hearing"), ("what's", "up")]
+    [
+        ("good", "morning"),
+        ("good", "evening"),
+        ("good", "afternoon"),
+        ("long", "time"),
+        ("great", "hearing"),
+        ("what's", "up"),
+    ]
 )
 _FEWEST = 8
 
@@ -89,7 +97,7 @@ def boundaries(
     starts: dict[int, str] = {}
     if not turns:
         return starts
-    hard = [_break(before, turn, settings) for before, turn in zip(turns, turns[1:], strict=False)]
+    hard = [_break(before, turn, settings) for before, turn in pairwise(turns)]
     starts[0] = "start"
     begin = 0
     for end in [*(at for at, reason in enumerate(hard, 1) if reason), len(turns)]:
@@ -139,7 +147,11 @@ def _soft(
         drifts.append(drift)
         surprises.append(surprise[at - begin])
         if reason and at - start >= settings.min_size and end - at >= settings.min_size:
-            cut = at if reason == "greeting" else _deepest(depth, at - begin, start - begin, end - begin, settings) + begin
+            cut = (
+                at
+                if reason == "greeting"
+                else _deepest(depth, at - begin, start - begin, end - begin, settings) + begin
+            )
             found[cut] = reason
             start = cut
             centroid.restart(cut, at)
@@ -148,7 +160,7 @@ def _soft(
 
 
 def _stands_out(value: float, past: Sequence[float], gamma: float) -> bool:
-    """Whether a value is above μ + γσ of what was before it; never while too little was."""
+    """Whether a value is gamma standard deviations above the mean of what was before it."""
     if len(past) < _FEWEST:
         return False
     mean = sum(past) / len(past)

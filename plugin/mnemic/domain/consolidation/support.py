@@ -5,7 +5,7 @@ Strict on purpose: a refused wording costs a nicer sentence, an accepted inventi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from mnemic.domain.consolidation.terms import Sentence, in_same_order, read_sentences, stem
 
@@ -23,7 +23,8 @@ def unsupported_claims(text: str, evidence: Iterable[str], *, known: Iterable[st
 
     Every content word, name and number must occur in the evidence or in ``known`` (the subject, speakers, dates of the
     evidence); a number must stand near a word that it stands near there; a sentence is negated as the piece of evidence
-    that it is closest to; names come in the order of one piece of evidence that holds them all, if there is one.
+    that it is closest to; what is said with a name other than the known ones is said in one sentence of the evidence, with
+    the names in that order.
     """
     pieces = [sentence for part in evidence for sentence in read_sentences(part)]
     allowed = {word for part in known for sentence in read_sentences(part) for word in sentence.stems} | _REPORTING
@@ -37,7 +38,7 @@ def unsupported_claims(text: str, evidence: Iterable[str], *, known: Iterable[st
             if number not in allowed and not any(_same_place(number, sentence, piece) for piece in pieces)
         ]
         if not problems and pieces:
-            problems += _turned_round(sentence, pieces)
+            problems += _turned_round(sentence, pieces, allowed)
     return tuple(problems)
 
 
@@ -56,7 +57,7 @@ def _neighbours(number: str, stems: Sequence[str]) -> set[str]:
     return found
 
 
-def _turned_round(sentence: Sentence, pieces: Sequence[Sentence]) -> list[str]:
+def _turned_round(sentence: Sentence, pieces: Sequence[Sentence], allowed: Set[str]) -> list[str]:
     content = frozenset(sentence.stems)
     if not content:
         return []
@@ -65,7 +66,9 @@ def _turned_round(sentence: Sentence, pieces: Sequence[Sentence]) -> list[str]:
     if best and all(piece.negated != sentence.negated for piece in closest):
         return [f"negated otherwise in the evidence: {sentence.text}"]
     names = frozenset(sentence.names) | ({sentence.opening} - {""})
-    whole = [piece for piece in closest if names <= frozenset(piece.stems)]
-    if len(names) > 1 and whole and not any(in_same_order(sentence.stems, piece.stems, names) for piece in whole):
-        return [f"names in another order in the evidence: {sentence.text}"]
+    if not names - allowed:
+        return []
+    whole = [piece for piece in pieces if content - allowed <= frozenset(piece.stems)]
+    if not any(in_same_order(sentence.stems, piece.stems, names & frozenset(piece.stems)) for piece in whole):
+        return [f"not said of these names together in the evidence: {sentence.text}"]
     return []

@@ -52,10 +52,14 @@ _INTERJECTIONS = frozenset(
     take keep looking hope hopefully let maybe also actually honestly check there here""".split()
 )
 # Denials are no content: "eats" and "doesn't eat" are about the same.
-_STOPS = STOP_WORDS | (NEGATIONS - frozenset("stopped quit longer former formerly".split())) | frozenset(
-    """i'm i've i'll i'd you're you've you'll you'd he's she's it's that's there's what's let's we're we've we'll we'd
+_STOPS = (
+    STOP_WORDS
+    | (NEGATIONS - frozenset("stopped quit longer former formerly".split()))
+    | frozenset(
+        """i'm i've i'll i'd you're you've you'll you'd he's she's it's that's there's what's let's we're we've we'll we'd
     they're they've they'll us me really just also got get gonna lot lots much many thing things stuff yeah well oh hey
     wow thanks thank hi bye one even still way like here here's more now back all only been since last next""".split()
+    )
 )
 
 
@@ -160,15 +164,15 @@ def read_sentence(text: str) -> Sentence:
 
 
 @lru_cache(maxsize=100_000)
-def read_word(token: str) -> tuple[str, str, int]:
-    """A token in lower case, its stem (empty for function words), and whether it is a number or has a capital."""
-    lower = token.lower().replace("\u2019", "'")
-    if lower in _STOPS and token != "May":
+def read_word(word: str) -> tuple[str, str, int]:
+    """A word in lower case, its stem (empty for function words), and whether it is a number or has a capital."""
+    lower = word.lower().replace("\u2019", "'")
+    if lower in _STOPS and word != "May":  # the month
         return lower, "", _PLAIN
     base = stem(lower)
     if base[0].isdigit():
         return lower, base, _NUMBER
-    return lower, base, _CAPITAL if token[0].isupper() and lower not in _INTERJECTIONS else _PLAIN
+    return lower, base, _CAPITAL if word[0].isupper() and lower not in _INTERJECTIONS else _PLAIN
 
 
 def read_sentences(text: str) -> tuple[Sentence, ...]:
