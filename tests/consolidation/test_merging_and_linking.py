@@ -90,10 +90,6 @@ def test_merges_lose_no_word_and_do_not_depend_on_the_order(texts: list[list[str
     for one in found:
         for id in one.archive:
             assert words[id] <= words[one.keep]
-            assert (
-                words[id] & {"2", "3", "Rui", "Porto", "not"} == words[one.keep] & {"2", "3", "Rui", "Porto", "not"}
-                or True
-            )
             assert {"2", "3", "not"} & words[id] == {"2", "3", "not"} & words[one.keep]
     mixed = list(records)
     seed.shuffle(mixed)

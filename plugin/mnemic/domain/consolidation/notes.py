@@ -87,6 +87,11 @@ _PASSING = frozenset(
 )
 
 
+_NEAR_WORDS = 3
+# What somebody is about to do or asks for is no fact about him.
+_INTENTIONS = frozenset("i'll we'll i'd we'd please wondering let's".split())
+
+
 class _Statement(NamedTuple):
     row: int
     sentence: Sentence
@@ -135,6 +140,8 @@ def _statements(corpus: Corpus, contested: Set[MemoryId]) -> dict[str, list[_Sta
         if not is_source(record) or record.id in contested:
             continue
         for sentence in sentences:
+            if not _INTENTIONS.isdisjoint(sentence.tokens):
+                continue
             if is_statement(sentence) and (subject := subject_of(corpus, record, sentence)) is not None:
                 subjects[subject].append(_Statement(row, sentence))
     return subjects
@@ -178,7 +185,8 @@ def _groups(corpus: Corpus, subject: str, statements: list[_Statement], settings
         often = [word for word in words if len(episodes[word]) >= settings.min_episodes]
         often.sort(key=lambda word: (corpus.frequency[word], word))
         for pair in combinations(sorted(often[: settings.pair_words]), 2):
-            pairs[pair].append(statement)
+            if _close(statement.sentence.stems, *pair):
+                pairs[pair].append(statement)
     for pair, found in pairs.items():
         if len(found) >= settings.min_episodes:
             kept = _alike(corpus, found, settings)
@@ -190,6 +198,11 @@ def _groups(corpus: Corpus, subject: str, statements: list[_Statement], settings
 
 def _tells(frequency: int, word: str, most: float) -> bool:
     return 2 <= frequency <= most and not word[0].isdigit() and len(word) > 2 and word not in _PASSING
+
+
+def _close(stems: tuple[str, ...], one: str, other: str) -> bool:
+    """Whether two words stand near each other: "lost my job" is one statement, two words of a long sentence are none."""
+    return abs(stems.index(one) - stems.index(other)) <= _NEAR_WORDS
 
 
 def _alike(corpus: Corpus, found: list[_Statement], settings: NoteSettings) -> list[_Statement]:
