@@ -1,6 +1,6 @@
 """What consolidation costs and gains on LoCoMo, through the public API; and where episodes begin in one long stream.
 
-    python -m tests.benchmarks.consolidating --data ../shared/data [--json FILE]
+    python -m tests.benchmarks.consolidating --data ../shared/data [--json FILE] [--generous]
 
 *R@5 strict*: a note is not its evidence, so it only takes places. *R@5 cited*: a note among the first five counts for the
 turns that it cites. *own place*: notes are left out of the five places, as if recall showed them beside the episodes.
@@ -32,7 +32,7 @@ from mnemic.domain.consolidation.batches import collect
 from mnemic.domain.consolidation.contradictions import find_contradictions
 from mnemic.domain.consolidation.corpus import Corpus, read_corpus
 from mnemic.domain.consolidation.links import propose_links
-from mnemic.domain.consolidation.notes import NoteProposal, propose_notes
+from mnemic.domain.consolidation.notes import DEFAULT, GENEROUS, NoteProposal, NoteSettings, propose_notes
 from mnemic.domain.consolidation.probe import CitingNote, Probe, answered, decide, make_probes
 from mnemic.domain.consolidation.segmentation import SegmentationSettings, boundaries, score_boundaries
 from mnemic.domain.consolidation.support import unsupported_claims
@@ -102,13 +102,13 @@ async def probe(memory: Memory, name: str, probes: Sequence[Probe], notes: dict[
     return list(answered(probes, found.__getitem__, notes=notes))
 
 
-async def run(conversations: list[Conversation], memory: Memory) -> dict[str, Any]:
+async def run(conversations: list[Conversation], memory: Memory, settings: NoteSettings) -> dict[str, Any]:
     """Measure before, with notes, and with the evidence archived; and the gate on both."""
     loaded = await remember_turns(memory, conversations)
     before = await ask(memory, loaded, {})
     started = time.perf_counter()
     corpora = [read_corpus(each.records, each.vectors) for each in loaded]
-    proposals = [collect(propose_notes(corpus)) for corpus in corpora]
+    proposals = [collect(propose_notes(corpus, settings)) for corpus in corpora]
     seconds = time.perf_counter() - started
     probes = [
         make_probes(corpus, {id for note in found for id in note.evidence})
@@ -239,7 +239,7 @@ async def main(arguments: argparse.Namespace) -> None:
     conversations = load(arguments.data / "locomo_dev.json.gz")
     with tempfile.TemporaryDirectory() as folder:
         async with mnemic.open_memory(folder, embedder="static", durable=False) as memory:
-            result = await run(conversations, memory)
+            result = await run(conversations, memory, GENEROUS if arguments.generous else DEFAULT)
     show(result, Console())
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
@@ -249,4 +249,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=sys.modules[__name__].__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--generous", action="store_true", help="propose the notes of a recall with a place for notes")
     asyncio.run(main(parser.parse_args()))

@@ -31,7 +31,8 @@ class NoteSettings:
 
     ``min_episodes`` ≥ 2 independent episodes must say it. ``pair_words`` ≥ 2 most telling words of a sentence are paired.
     ``max_share``: words in more than this share of the memories tell nothing, 0..1 (never fewer than 12 memories).
-    Measured on LoCoMo dev: at 0.03 notes cost 0.3 points of R@5 where they compete with the turns, at 0.04 0.7, at 0.08 1.5.
+    Measured on LoCoMo dev (`tests/benchmarks/consolidating.py`): at 0.03 notes cost 0.3 points of R@5 where they compete
+    with the turns, at 0.05 1.0; where notes have a place of their own, nothing (0.03) at both.
     ``max_quotes`` ≥ 1, ``max_evidence`` ≥ min_episodes. ``min_similarity``: mean cosine of a statement to the others of its
     note, where there are vectors. ``max_overlap``: a note whose evidence shares more than this with another's is left out.
     """
@@ -47,6 +48,8 @@ class NoteSettings:
 
 
 DEFAULT = NoteSettings()
+GENEROUS = NoteSettings(max_share=0.05)
+"""Four times as many notes, for a recall that gives notes a place of their own beside the episodes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
