@@ -94,6 +94,7 @@ def test_contradicting_statements_are_reported_and_not_merged() -> None:
         ("Ana lives in Porto.", "Ana lives in Lisbon."),
         ("The port is 8080.", "The port is 9090."),
         ("My favourite colour is blue.", "My favourite colour is green."),
+        ("The deadline is Friday, but it moves.", "The deadline is Monday because of the holiday."),
         ("Ana eats meat.", "Ana doesn't eat meat."),
         ("Ana has two dogs.", "Ana has 3 dogs."),
     ],

@@ -30,6 +30,7 @@ _SINGLE_VALUED = re.compile(
     r"|major|hometown|nationality|password|allergy)\s+(?:is|are)\s+",
     re.IGNORECASE,
 )
+_CLAUSE_END = re.compile(r"[,;!?](?!\d)|\b(?:and|but|because|so|since|although)\b")
 _MAX_BLOCK = 64
 _MAX_VALUE_WORDS = 4
 
@@ -106,7 +107,8 @@ def _slot(sentence: Sentence) -> tuple[str, frozenset[str]] | None:
         return None
     head = sentence.text[: found.end()].lower()
     key = [stem(word) for word in re.findall(r"[^\W_]+", head)]
-    rest = re.findall(r"\d+(?:[.,:]\d+)*|[^\W_]+", sentence.text[found.end() :].lower())
+    clause = _CLAUSE_END.split(sentence.text[found.end() :].lower(), maxsplit=1)[0]
+    rest = re.findall(r"\d+(?:[.,:]\d+)*|[^\W_]+", clause)
     value = frozenset(stem(word) for word in rest) & frozenset(sentence.stems)
     return (" ".join(key), value) if 0 < len(value) <= _MAX_VALUE_WORDS else None
 

@@ -8,6 +8,7 @@ two memories say the same is then decided strictly: whatever could be a differen
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def _near(block: list[int], row: int) -> list[int]:
     """The neighbours of a memory in its block, at most `_MAX_BLOCK` of them."""
     if len(block) <= _MAX_BLOCK:
         return block
-    at = block.index(row)
+    at = bisect_left(block, row)  # rows come in order
     return block[max(0, at - _MAX_BLOCK // 2) : at + _MAX_BLOCK // 2]
 
 

@@ -2,8 +2,8 @@
 
 HiMem's rule: the topic drifts *or* the words surprise, besides a gap in time. Each signal is compared with its own past
 (EM-LLM: gamma = 1.0 standard deviations above the mean of a window); the cut is then moved to where the turns before and
-after are least alike (EM-LLM's refinement). *Drift*: 1 - cosine of the next turns to the running centroid of the episode. *Surprise*: mean
-code length of the words in bits, under the unigram counts of the stream so far (Laplace).
+after are least alike (EM-LLM's refinement). *Drift*: 1 - cosine of the next turns to the running centroid of the
+episode. *Surprise*: mean code length of the words in bits, under the unigram counts of the stream so far (Laplace).
 """
 
 from __future__ import annotations
