@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mnemic.domain.consolidation.batches import Batch, pieces
+from mnemic.domain.consolidation.batches import Batch, pieces, without_collecting
 from mnemic.domain.consolidation.corpus import Corpus, is_statement, moment, names_of, subject_of
 from mnemic.domain.consolidation.terms import Sentence, stem
 from mnemic.domain.memory import MemoryId
@@ -63,7 +63,8 @@ def find_contradictions(corpus: Corpus, *, size: int = 2_000, start: int = 0) ->
 
     Linear: of a block with more than 64 statements the newest 64 are compared, each with the one before it that differs.
     """
-    blocks = sorted(_blocks(corpus).items())
+    with without_collecting():
+        blocks = sorted(_blocks(corpus).items())
     for at, end in pieces(len(blocks), size, start):
         found: dict[tuple[MemoryId, MemoryId], Contradiction] = {}
         for key, claims in blocks[at:end]:

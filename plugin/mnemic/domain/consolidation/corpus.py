@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
+from mnemic.domain.consolidation.batches import without_collecting
 from mnemic.domain.consolidation.terms import Sentence, read_sentences, stem
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Role, Status
 from mnemic.domain.text import words_of
@@ -66,7 +65,7 @@ def read_corpus(records: Sequence[MemoryRecord], vectors: Matrix | None = None) 
     active = [at for at, record in enumerate(records) if record.status is Status.ACTIVE]
     order = sorted(active, key=lambda at: (moment(records[at]), records[at].id))
     ordered = tuple(records[at] for at in order)
-    with _no_collection():
+    with without_collecting():
         sentences = tuple([read_sentences(record.text) for record in ordered])
     frequency = Counter(chain.from_iterable({term for part in found for term in part.stems} for found in sentences))
     speakers: dict[str, str] = {}
@@ -82,18 +81,6 @@ def read_corpus(records: Sequence[MemoryRecord], vectors: Matrix | None = None) 
         speakers=speakers,
         position={record.id: at for at, record in enumerate(ordered)},
     )
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the collector of cycles, which would walk through all that is being built again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _names(sentences: Sequence[tuple[Sentence, ...]], speakers: frozenset[str]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
-from mnemic.domain.consolidation.batches import Batch, pieces
+from mnemic.domain.consolidation.batches import Batch, pieces, without_collecting
 from mnemic.domain.consolidation.corpus import Corpus
 from mnemic.domain.consolidation.terms import Sentence, in_same_order
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord
@@ -49,8 +49,9 @@ def propose_merges(
     """
     cited = {id for record in corpus.records for id in record.evidence}
     safe = protected | cited
-    words = _ranks(corpus)
-    blocks = _blocks(corpus, words, threshold)
+    with without_collecting():
+        words = _ranks(corpus)
+        blocks = _blocks(corpus, words, threshold)
     rows = {row for block in blocks.values() for row in block}
     order = sorted(rows, key=lambda row: (-len(words[row]), corpus.records[row].id not in safe, row))
     meets: dict[int, list[list[int]]] = defaultdict(list)

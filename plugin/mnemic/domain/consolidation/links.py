@@ -95,12 +95,10 @@ Scored = tuple[tuple[int, int], float, str]
 def _by_meaning(corpus: Corpus, settings: LinkSettings) -> Iterable[Scored]:
     if corpus.vectors is None or len(corpus) < 2:
         return
-    import numpy as np
-
     ids, near = nearest(corpus.vectors, settings.k)
     rows, places = (near >= settings.min_similarity).nonzero()
     others = ids[rows, places]
-    mutual = np.isin(others * len(corpus) + rows, rows * len(corpus) + others) & (rows > others)
+    mutual = (ids[others] == rows[:, None]).any(axis=1) & (rows > others)
     scores = near[rows, places][mutual].tolist()
     for row, other, score in zip(rows[mutual].tolist(), others[mutual].tolist(), scores, strict=True):
         yield (row, other), min(score, 1.0), f"nearest to each other, cosine {score:.2f}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-from mnemic.domain.consolidation.batches import Batch, collect, pieces
+from mnemic.domain.consolidation.batches import Batch, collect, pieces, without_collecting
 from mnemic.domain.consolidation.contradictions import find_contradictions
 from mnemic.domain.consolidation.corpus import Corpus, episode_of, is_source, is_statement, subject_of
 from mnemic.domain.consolidation.support import unsupported_claims
@@ -128,7 +128,8 @@ def propose_notes(
     known = [
         frozenset(record.evidence) for record in corpus.records if record.kind is Kind.SEMANTIC and record.evidence
     ]
-    subjects = _statements(corpus, contested)
+    with without_collecting():
+        subjects = _statements(corpus, contested)
     order = sorted(subjects)
     for at, end in pieces(len(order), size, start):
         notes = [
