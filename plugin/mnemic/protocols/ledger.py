@@ -15,6 +15,7 @@ from mnemic.domain.marks import Screened
 from mnemic.domain.memory import Action, Erasure, Event, Kind, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
+from mnemic.protocols.facts import FactReader, FactWriter
 from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.sessions import SessionReader, SessionWriter
 
@@ -77,7 +78,7 @@ class HealthCheck:
     repairable: bool = False
 
 
-class LedgerSnapshot(SessionReader, GuardReader, Protocol):
+class LedgerSnapshot(SessionReader, GuardReader, FactReader, Protocol):
     """A consistent view of the ledger. Everything read through one snapshot belongs together."""
 
     def last_seq(self) -> int:
@@ -159,7 +160,10 @@ class LedgerSnapshot(SessionReader, GuardReader, Protocol):
         ...
 
     def chain(self, id: MemoryId) -> list[MemoryRecord]:
-        """All versions of the memory that ``id`` is a version of, oldest first; empty when it is unknown."""
+        """All versions of the memory that ``id`` is a version of, oldest first; empty when it is unknown.
+
+        Whatever superseded it or was superseded by it, and so on, whatever way they were joined.
+        """
         ...
 
     def events(self, ids: Sequence[MemoryId]) -> list[Event]:
@@ -212,7 +216,7 @@ class LedgerSnapshot(SessionReader, GuardReader, Protocol):
         ...
 
 
-class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, Protocol):
+class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, FactWriter, Protocol):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
 
     def append(
@@ -236,7 +240,18 @@ class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, Protocol):
         """Replace a memory's tags."""
         ...
 
-    def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None: ...
+    def supersede(
+        self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin,
+        detail: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """End the validity of a memory. One that ended already ends as of now at ``valid_to``; its event keeps what was held
+        for true before (``instead_of``), so that ``known_at`` goes on giving that.
+        """
+        ...
+
+    def reinstate(self, key: RowKey, *, at: datetime, origin: Origin, detail: dict[str, Any]) -> None:
+        """Make a superseded memory current again. Its event keeps what was held for true before."""
+        ...
 
     def set_status(
         self, key: RowKey, status: Status, *, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]

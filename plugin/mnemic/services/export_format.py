@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mnemic.domain.drafting import check_origin, draft_memory
+from mnemic.domain.facts import make_fact
 from mnemic.domain.marks import Review
 from mnemic.domain.memory import (
     Action,
@@ -98,6 +99,15 @@ class MarksLine(_Line):
     review: Review | None = None
 
 
+class FactLine(_Line):
+    """What a memory is about, where its writer said so."""
+
+    type: Literal["fact"]
+    memory_id: str
+    subject: str
+    attribute: str
+
+
 class _EventLine(_Line):
     type: Literal["event"]
     memory_id: str
@@ -122,7 +132,7 @@ class _ErasureLine(_Line):
     erased_at: AwareDatetime
 
 
-_AnyOfLines = _HeaderLine | _MemoryLine | MarksLine | _EventLine | _LinkLine | _ErasureLine
+_AnyOfLines = _HeaderLine | _MemoryLine | MarksLine | FactLine | _EventLine | _LinkLine | _ErasureLine
 _AnyLine = Annotated[_AnyOfLines, Field(discriminator="type")]
 _LINE: TypeAdapter[_AnyOfLines] = TypeAdapter(_AnyLine)
 
@@ -133,6 +143,7 @@ class ParsedExport:
 
     records: list[MemoryRecord] = field(default_factory=list)
     marks: dict[MemoryId, MarksLine] = field(default_factory=dict)
+    facts: dict[MemoryId, FactLine] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     erasures: list[Erasure] = field(default_factory=list)
@@ -187,6 +198,9 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
         parsed.records.append(_record(line))
     elif isinstance(line, MarksLine):
         parsed.marks[check_id(line.memory_id)] = line
+    elif isinstance(line, FactLine):
+        make_fact(line.subject, line.attribute, "")
+        parsed.facts[check_id(line.memory_id)] = line
     elif isinstance(line, _EventLine):
         parsed.events.append(
             Event(

@@ -1,9 +1,9 @@
 """Which attributes have one value at a time, and what their values look like.
 
-Precision comes before reach: a statement that is not read is stored beside the others, as it was before there were facts; one
-that is read wrongly takes the place of something true. So an attribute is listed with the shape that its values have, and
-"the deadline is tight" is no deadline. Relations that hold with many at once (likes, knows, uses, has, friend, hobby) are
-nowhere in these tables.
+Precision comes before reach: a statement that is not read is stored beside the others, as it was before there were facts;
+one that is read wrongly takes the place of something true. So an attribute is listed with the shape that its values have,
+and "the deadline is tight" is no deadline. Relations that hold with many at once (likes, knows, uses, has, friend, hobby)
+are nowhere in these tables.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Shape(StrEnum):
     MOMENT = "moment"
     NAME = "name"
     PLACE = "place"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     STATE = "state"
     WORDS = "words"
 
@@ -56,7 +56,7 @@ HEADS: dict[str, Shape] = {
         "bucket channel code codename database domain email endpoint extension host hostname id identifier ip key password "
         "path phone pin region registry repo repository tag tier token url uuid version zip",
     ),
-    **_heads(Shape.STATE, "branch color colour job level mode occupation phase plan priority profession stage state status theme"),
+    **_heads(Shape.STATE, "branch color colour job level mode phase plan priority stage state status theme"),
 }  # fmt: skip
 
 # What makes any singular attribute the only one of its kind.
@@ -89,7 +89,10 @@ _MOMENT = re.compile(
 _TOKEN = re.compile(r"[`\"'“]?[^\s`\"'”]+[`\"'”]?\Z")
 _PHONE = re.compile(r"\+?[\d ()./-]{5,20}\Z")
 _MEASURED = re.compile(r"[$€£]?\s?-?\d[\d.,:]*\s?(?:%|[A-Za-zµ$€£]{1,12})?\Z")
-_CAPITALISED = re.compile(r"(?:(?:the|a|an|in|at|on|near)\s+)*[A-Z\d][\w'’.&-]*(?:(?:,)?\s(?:(?:of|the|de|da|do|and|la|le|van|von|di)\s)*[A-Z\d][\w'’.&-]*)*\Z")  # noqa: E501 # fmt: skip
+_CAPITALISED = re.compile(
+    r"(?:(?:the|a|an|in|at|on|near)\s+)*[A-Z\d][\w'.&-]*"
+    r"(?:,?\s(?:(?:of|the|de|da|do|and|la|le|van|von|di)\s)*[A-Z\d][\w'.&-]*)*\Z"
+)
 _ADJECTIVE = re.compile(
     r"\b(?:\w{3,}(?:ful|able|ible|ous|less|ing|ish|est)|amazing|bad|best|better|big|broken|busy|cheap|clear|close|cold|cool"
     r"|correct|different|done|easy|enough|expensive|fair|far|fast|fine|flexible|fun|gone|good|great|hard|high|hot|huge"
@@ -166,7 +169,7 @@ def is_moment(value: str) -> bool:
 
 
 def _is_adjective(value: str) -> bool:
-    """"The deadline is tight" describes and gives no value. Only words in small letters: names end in anything."""
+    """ "The deadline is tight" describes and gives no value. Only words in small letters: names end in anything."""
     return value == value.lower() and _ADJECTIVE.search(value) is not None
 
 

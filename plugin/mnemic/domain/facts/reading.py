@@ -1,4 +1,4 @@
-"""Reading the one fact that a short statement states. English and key–value notation, no model, high precision.
+"""Reading the one fact that a short statement states. English and key-value notation, no model, high precision.
 
 Whatever is unsure, asked, negated, planned, quoted, or says more than one thing is not read: None is always a safe answer.
 """
@@ -11,7 +11,6 @@ from dataclasses import replace
 from mnemic.domain.facts.attributes import (
     BARE,
     EVENTS,
-    Shape,
     fits,
     head_of,
     is_identifier,
@@ -35,18 +34,18 @@ _LEAD = re.compile(
     r"|(?:fyi|update|correction|actually|for the record|fact|reminder)[:,]\s+|[-*•]\s+",
     re.IGNORECASE,
 )
-_SEVERAL = re.compile(r"[.!;…]\s|[?…\n]|\.\.\.|\s[-–—]\s|\s\(")
+_SEVERAL = re.compile(r"[.!;…]\s|[?…\n]|\.\.\.|\s[-\u2013\u2014]\s|\s\(")
 _UNSURE = re.compile(
-    r"\b(?:maybe|perhaps|might|may(?! \d)|could|would|should|must|can|cannot|probably|possibly|likely|thinks?|thought|thinking"
-    r"|believe[sd]?|guess|seems?|seemed|apparently|if|unless|whether|hopefully|hopes?|hoping|planning|planned|plans to|wants?"
-    r"|intends?|going to|about to|will|shall|rumou?r\w*|allegedly|reportedly|supposed\w*|sometimes|usually|often|mostly"
-    r"|mainly|always|either|or|suppose|wonders?|assum\w+|imagin\w+|pretend\w*|suggest\w*|propos\w+|consider\w*|temporarily"
-    r"|says?|said|saying|tells?|told|claim\w*|according|heard|hear|asks?|asked|used|formerly|previously|once|was|were|had|been"
+    r"\b(?:maybe|perhaps|might|may(?! \d)|could|would|should|must|can|cannot|probably|possibly|likely|thinks?|thought"
+    r"|thinking|believe[sd]?|guess|seems?|seemed|apparently|if|unless|whether|hopefully|hopes?|hoping|planning|planned"
+    r"|plans to|wants?|intends?|going to|about to|will|shall|rumou?r\w*|allegedly|reportedly|supposed\w*"
+    r"|sometimes|usually|often|mostly|mainly|always|either|or|suppose|wonders?|assum\w+|imagin\w+|pretend\w*|suggest\w*|propos\w+"
+    r"|consider\w*|temporarily|says?|said|saying|tells?|told|claim\w*|according|heard|hear|asks?|asked|used|formerly|previously|once|was|were|had|been"
     r"|never|not|hardly|barely|nor|neither|without|except|unlike|than|also|another|too|both|among|besides|one of|e\.g|i\.e"
     r"|for example|hypothetical\w*|joke|about|around|roughly|approximately|almost|nearly|least|most|up to|over|under|some"
     r"|yet|still|already|just|only|even|but|because|which|who|that|whose|where|when|while|although|though|so|then|since"
     r"|until|till|during|before|after|ago|last|next|yesterday|today|tonight|tomorrow|soon|later|week(?:s|end)? (?:ago|off)"
-    r"|this|these|those|it|he|she|they|we|you|his|her|their|its|your|me|him|them|us|hers|i)\b|n['’]t\b|['’](?:ll|d|ve|re)\b",
+    r"|this|these|those|it|he|she|they|we|you|his|her|their|its|your|me|him|them|us|hers|i)\b|n't\b|'(?:ll|d|ve|re)\b",
 )  # fmt: skip
 # In capitals and quotes the same words are names.
 _ENDING = re.compile(
@@ -54,13 +53,14 @@ _ENDING = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNMENT = re.compile(r"(?P<key>[A-Za-z_][\w.\-/\[\] ]{0,79}?)\s*(?<![=!<>:+*])=(?!=)\s*(?P<value>\S.*)\Z")
-_LABELLED = re.compile(r"(?P<key>[A-Za-z_][\w.\-/'’ ]{0,79}?)\s*:\s+(?P<value>\S.*)\Z")
+_LABELLED = re.compile(r"(?P<key>[A-Za-z_][\w.\-/' ]{0,79}?)\s*:\s+(?P<value>\S.*)\Z")
 _NOT_KEYS = frozenset(
-    """action advice agent answer assistant attention bug caution comment conclusion context decision definition detail details
-    error event example fact feedback fix goal help hint human idea important info insight issue lesson memory message note
-    observation option output p.s plan principle problem prompt ps question quote reason recommendation reflection reminder
-    request response result rule solution speaker step strategy subject suggestion summary system task thought tip title
-    todo tool topic update user warning""".split()
+    """action advice agent answer assistant attention bug caution comment conclusion context decision definition
+    detail details error event example fact feedback fix goal help hint human idea important info insight issue
+    lesson memory message note observation option output p.s plan principle problem prompt ps question quote
+    reason recommendation reflection reminder request response result rule solution speaker step strategy subject
+    suggestion summary system task thought tip title todo tool topic update user warning""".split()
+)
 )
 _DENIED = re.compile(r"\bno longer\b ?")
 _CONTRAST = re.compile(
@@ -76,7 +76,7 @@ _CHANGED = re.compile(
 )
 _COPULA = re.compile(r"(?P<np>.+?) is (?:(?:now|currently|presently) )?(?P<value>.+)\Z")
 _OF = re.compile(r"(?:the )?(?P<attribute>[\w-]+(?: [\w-]+){0,3}) (?:of|for) (?P<subject>.+)\Z", re.IGNORECASE)
-_OWNED = re.compile(r"(?P<subject>.+?(?:['’]s|s['’])) (?P<attribute>[\w-]+(?: [\w-]+){0,4})\Z")
+_OWNED = re.compile(r"(?P<subject>.+?(?:'s|s')) (?P<attribute>[\w-]+(?: [\w-]+){0,4})\Z")
 _DETERMINER = re.compile(r"(?:the|our) (?=\w)", re.IGNORECASE)
 _PRONOUN = re.compile(
     r"\b(?:this|that|these|those|it|he|she|they|we|you|his|her|hers|their|theirs|its|your|yours|there|here|what|who|which|"
@@ -99,7 +99,7 @@ def read_fact(text: str, *, speaker: str | None = None) -> Fact | None:
     """
     if len(text) > READ_CHARS:
         return None
-    line = text.strip()
+    line = text.strip().replace("\u2019", "'")
     dictated = False
     while (lead := _LEAD.match(line)) is not None:
         dictated = dictated or lead["dictated"] is not None
@@ -175,7 +175,7 @@ def _stated(line: str, speaker: str | None, *, dictated: bool) -> Fact | None:
 
 
 def _first_person(line: str) -> str:
-    return re.sub(r"\AI['’]m\b", "I am", line)
+    return re.sub(r"\AI'm\b", "I am", line)
 
 
 def _asserted(np: str, value: str, speaker: str | None) -> Fact | None:
@@ -206,14 +206,14 @@ def _slot(np: str, speaker: str | None) -> tuple[str, str] | None:
         return None
     if (match := _OWNED.match(bare)) is not None:
         subject, attribute = match["subject"], match["attribute"]
-        subject = re.sub(r"['’]s\Z|(?<=s)['’]\Z", "", subject)
+        subject = re.sub(r"'s\Z|(?<=s)'\Z", "", subject)
     elif (match := _OF.match(bare)) is not None:
         subject, attribute = match["subject"], match["attribute"]
     else:
         subject, attribute = "", bare
     if len(attribute.split()) > _MAX_NAME_WORDS or len(subject.split()) > _MAX_NAME_WORDS:
         return None
-    if not re.fullmatch(r"[\w.\-/'’ ]+", f"{subject} {attribute}") or not slot_words(attribute):
+    if not re.fullmatch(r"[\w.\-/' ]+", f"{subject} {attribute}") or not slot_words(attribute):
         return None
     return _DETERMINER.sub("", subject, count=1), attribute
 
@@ -221,7 +221,7 @@ def _slot(np: str, speaker: str | None) -> tuple[str, str] | None:
 def _event(np: str, value: str) -> Fact | None:
     """The meeting is on Tuesday."""
     bare = _DETERMINER.sub("", np, count=1)
-    if bare == np and "'" not in np and "’" not in np:
+    if bare == np and "'" not in np:
         return None
     if head_of(bare.replace("stand-up", "standup")) not in EVENTS or _PRONOUN.search(bare) or not is_moment(value):
         return None
@@ -262,11 +262,13 @@ def _subject(np: str, speaker: str | None, *, things: bool) -> str | None:
 
 
 def _dictated(np: str, value: str) -> Fact | None:
-    """"Remember: colour scheme is dark" gives a value to a key, where the key is no person and nothing that is described."""
+    """Whoever dictates "Remember: colour scheme is dark" gives a key a value; a person, or "the ...", is described."""
     words = np.split()
     if not 1 <= len(words) <= 4 or not _is_value(value) or len(value.split()) > 4 or _PRONOUN.search(np):
         return None
-    if words[0].casefold() in ("a", "an", "the", "my", "our", "i") or not all(re.fullmatch(r"[\w-]+", word) for word in words):
+    if words[0].casefold() in ("a", "an", "the", "my", "our", "i") or not all(
+        re.fullmatch(r"[\w-]+", word) for word in words
+    ):
         return None
     if all(word[:1].isupper() for word in words) or re.match(r"(?:an?|the|in|on|at)\b", value, re.IGNORECASE):
         return None
@@ -279,6 +281,6 @@ def _is_value(value: str, *, plain: bool = False) -> bool:
         return False
     if is_identifier(value):
         return True
-    if value[0] in "`\"" and value[-1] == value[0]:
+    if value[0] in '`"' and value[-1] == value[0]:
         return '"' not in value[1:-1]
     return not (_UNSURE.search(value) or '"' in value or (not plain and _BAD_VALUE.match(value)))

@@ -35,7 +35,10 @@ RELATIONS = (
         "home", Shape.PLACE,
     ),
     # Hardly anybody works for two at a time.
-    _verb(r"works? (?:at|for)|(?:is|am) (?:now |currently )?(?:working (?:at|for)|employed (?:at|by))", "employer", Shape.NAME),
+    _verb(
+        r"works? (?:at|for)|(?:is|am) (?:now |currently )?(?:working (?:at|for)|employed (?:at|by))",
+        "employer", Shape.NAME,
+    ),
     _verb(r"works? as an?|(?:is|am) (?:now |currently )?working as an?", "job", Shape.STATE),
     _verb(r"(?:is|am)(?: now| currently)?", "age", Shape.NUMBER, value=r"\d+ years old"),
     _verb(r"was born on", "birthday", Shape.MOMENT),

@@ -9,10 +9,10 @@ from datetime import date
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
-_POSSESSIVE = re.compile(r"(?<=\w)['’]s\b|(?<=s)['’](?=\s|$)")
+_POSSESSIVE = re.compile(r"(?<=\w)'s\b|(?<=s)'(?=\s|$)")
 _ARTICLE = re.compile(r"(?:the|an?|my|our)\s+(?=\S)", re.IGNORECASE)
 _LEADING_PREPOSITION = re.compile(r"(?:at|on|in)\s+(?=\S)", re.IGNORECASE)
-_QUOTES = "\"'`“”‘’«»"
+_QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
 _QUANTITY = re.compile(r"([$€£])?\s*(-?\d+(?:\.\d+)?)\s*-?\s*([a-zµ%$€£]+(?: of [a-z]+)?)?\Z")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s*(am|pm|a\.m\.?|p\.m\.?|h|o'clock)?\Z")
@@ -64,7 +64,7 @@ _PHRASES = (
 
 def slot_words(text: str) -> str:
     """The words that name a slot, folded: case, separators, articles, possessive and spelling do not matter."""
-    text = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text))
+    text = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text)).replace("\u2019", "'")
     folded = _POSSESSIVE.sub("", text.casefold()).replace("_", " ").replace("-", " ")
     for pattern, name in _PHRASES:
         folded = pattern.sub(name, folded)
