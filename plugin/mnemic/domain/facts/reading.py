@@ -61,7 +61,6 @@ _NOT_KEYS = frozenset(
     reason recommendation reflection reminder request response result rule solution speaker step strategy subject
     suggestion summary system task thought tip title todo tool topic update user warning""".split()
 )
-)
 _DENIED = re.compile(r"\bno longer\b ?")
 _CONTRAST = re.compile(
     r"(?P<np>.+?) (?P<be>is) (?:no longer|not) (?P<previous>[^,]+?),? but (?:rather )?(?P<value>.+)\Z"
