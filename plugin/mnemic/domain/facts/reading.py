@@ -76,7 +76,9 @@ _CHANGED = re.compile(
 _COPULA = re.compile(r"(?P<np>.+?) is (?:(?:now|currently|presently) )?(?P<value>.+)\Z")
 _OF = re.compile(r"(?:the )?(?P<attribute>[\w-]+(?: [\w-]+){0,3}) (?:of|for) (?P<subject>.+)\Z", re.IGNORECASE)
 _OWNED = re.compile(r"(?P<subject>.+?(?:'s|s')) (?P<attribute>[\w-]+(?: [\w-]+){0,4})\Z")
-_DETERMINER = re.compile(r"(?:the|our) (?=\w)", re.IGNORECASE)
+_DETERMINER = re.compile(r"\A(?:the|our) (?=\w)", re.IGNORECASE)
+_CODE = re.compile(r"[;{(\[,]\Z|\w[(\[]|\A[\[{(]|=>|\bself\.")
+_CODE_KEY = re.compile(r"\A(?:const|let|var|self|this|return|def|static|final|public|private|int|str|string)\b")
 _PRONOUN = re.compile(
     r"\b(?:this|that|these|those|it|he|she|they|we|you|his|her|hers|their|theirs|its|your|yours|there|here|what|who|which|"
     r"how|everything|something|nothing|anything|everyone|someone|one|other|another|each|every|all|some|any|no|and|with|to|"
@@ -121,6 +123,8 @@ def _assigned(key: str, value: str) -> Fact | None:
     words = slot_words(key).split()
     if not 1 <= len(words) <= _MAX_NAME_WORDS or "=" in value or len(value.split()) > _MAX_VALUE_WORDS:
         return None
+    if _CODE_KEY.match(key) or _CODE.search(value):
+        return None
     if (len(words) == 1 and (words[0] in BARE or len(words[0]) < 3)) or _PRONOUN.search(key) or _UNSURE.search(value):
         return None
     return Fact(subject="", attribute=key.strip(), value=value)
@@ -131,7 +135,7 @@ def _labelled(key: str, value: str) -> Fact | None:
     words = slot_words(key).split()
     if not 1 <= len(words) <= _MAX_NAME_WORDS or {words[-1], words[0]} & _NOT_KEYS or _PRONOUN.search(key):
         return None
-    if not _is_value(value):
+    if not _is_value(value) or _CODE.search(value):
         return None
     split = _slot(key, None)
     if split is None:

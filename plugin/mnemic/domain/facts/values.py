@@ -15,7 +15,7 @@ _LEADING_PREPOSITION = re.compile(r"(?:at|on|in)\s+(?=\S)", re.IGNORECASE)
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
 _QUANTITY = re.compile(r"([$€£])?\s*(-?\d+(?:\.\d+)?)\s*-?\s*([a-zµ%$€£]+(?: of [a-z]+)?)?\Z")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s*(am|pm|a\.m\.?|p\.m\.?|h|o'clock)?\Z")
+_CLOCK = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::\d{2})?\s*(am|pm|a\.m\.?|p\.m\.?|o'clock)?\Z")
 _YEARS_OLD = re.compile(r"\s+years?\s+old\Z|\s+years?\s+of\s+age\Z")
 
 MONTHS = "january february march april may june july august september october november december".split()
@@ -86,11 +86,11 @@ def canonical_value(value: str, *, literal: bool = False) -> str:
     plain = _ARTICLE.sub("", _LEADING_PREPOSITION.sub("", unquoted, count=1), count=1)
     if any(_is_identifier(word) for word in plain.split()) and not literal:
         folded = plain.casefold()
-        return _measured(folded) or _dated(folded) or plain
+        return _dated(folded) or _measured(folded) or plain
     folded = plain.casefold()
     if literal:
         return folded.removeprefix("version ").removeprefix("v")
-    return _measured(folded) or _dated(folded) or " ".join(_word_form(word) for word in folded.split())
+    return _dated(folded) or _measured(folded) or " ".join(_word_form(word) for word in folded.split())
 
 
 def _is_identifier(word: str) -> bool:
