@@ -66,7 +66,8 @@ def settle(
         held for held in transaction.current_facts(place, lane=lane, limit=_MOST_CURRENT) if _fits(held, draft, fact)
     ]
     others = transaction.current_facts(place, lane=0, limit=_MOST_CURRENT) if lane else []
-    others += transaction.strangers_facts(place, limit=_MOST_STRANGERS) if not lane else []
+    if not lane and transaction.has_untrusted():
+        others += transaction.strangers_facts(place, limit=_MOST_STRANGERS)
     if not current and not others:
         return alone
     marks_of = transaction.marks([held.key for held in current])

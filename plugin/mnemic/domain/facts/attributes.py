@@ -60,7 +60,7 @@ HEADS: dict[str, Shape] = {
 }  # fmt: skip
 
 # What makes any singular attribute the only one of its kind.
-SINGLING = frozenset("favorite favourite preferred default primary maiden".split())
+SINGLING = frozenset("current favorite favourite preferred default primary maiden".split())
 # Whatever follows, there may be several: words of kinship, of belongings, of tastes.
 MANY = frozenset(
     """acquaintance aunt bike book brother car cat child class client colleague cousin customer daughter dog example fact

@@ -142,7 +142,7 @@ def _labelled(key: str, value: str) -> Fact | None:
         return None
     subject, attribute = split
     if shape_of(attribute) is not None:
-        return _made(subject, attribute, value) if subject or len(words) > 1 else None
+        return _made(subject, attribute, value)
     notation = is_identifier(key) and " " not in key
     if not notation and not is_measured(value):
         named = any(word[:1].isupper() for word in key.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
@@ -62,6 +63,8 @@ _PHRASES = (
 )
 
 
+# A slot and a value are compared several times for each memory that is written.
+@lru_cache(maxsize=2_048)
 def slot_words(text: str) -> str:
     """The words that name a slot, folded: case, separators, articles, possessive and spelling do not matter."""
     text = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text)).replace("\u2019", "'")
@@ -73,6 +76,7 @@ def slot_words(text: str) -> str:
     return " ".join(kept or words)
 
 
+@lru_cache(maxsize=2_048)
 def canonical_value(value: str, *, literal: bool = False) -> str:
     """The form in which values are compared: numbers, units of time, clock times, dates, case of plain words.
 
