@@ -16,7 +16,7 @@ from mnemic.domain.marks import Marks
 from mnemic.domain.memory import Action, Kind, Link, MemoryId, MemoryRecord, Namespace, Relation, RowKey
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint
-from mnemic.domain.validation import check_ids, check_label
+from mnemic.domain.validation import check_ids, check_label, check_moment
 from mnemic.errors import InvalidInput
 from mnemic.guard.guard import class_in
 from mnemic.guard.policy import OriginClass, Policy, class_of
@@ -238,6 +238,8 @@ def _may_replace(
 
     An agent writes down what its user tells it, so it may; whoever claims to be the user, and files, may not.
     """
+    if _confirmed_after(snapshot, held.record, draft):
+        return False
     mine, other = class_in(policy, marks), class_in(policy, theirs)
     if OriginClass.UNTRUSTED in (mine, other):
         return mine is other
@@ -246,6 +248,15 @@ def _may_replace(
     ):
         return True
     return all(taint.channel is Channel.AGENT for taint in marks.taints) and draft.origin.channel is Channel.AGENT
+
+
+def _confirmed_after(snapshot: LedgerSnapshot, record: MemoryRecord, draft: MemoryRecord) -> bool:
+    """Whether a memory was said to hold at a later moment than ``draft`` begins: then time does not tell who is right."""
+    if not record.confirmations:
+        return False
+    said = [event for event in snapshot.events([record.id]) if event.action is Action.CONFIRMED]
+    moments = [check_moment(event.detail.get("valid_from"), name="valid_from") or event.at for event in said]
+    return any(moment > draft.valid_from for moment in moments)
 
 
 def _confirmed_by_user(snapshot: LedgerSnapshot, policy: Policy, record: MemoryRecord) -> bool:

@@ -128,7 +128,9 @@ def _store(
             settlement = replace(settlement, same=None, successor=None)
     twin = _same_as(transaction, policy, candidate, settlement, withheld=status is Status.QUARANTINED)
     if twin is not None:
-        return replace(_confirm(transaction, policy, *twin, candidate), redacted=candidate.redacted)
+        dated = settlement is not None and draft.valid_from != draft.recorded_at
+        said = {"valid_from": draft.valid_from.isoformat()} if dated else {}
+        return replace(_confirm(transaction, policy, *twin, candidate, said), redacted=candidate.redacted)
     superseded = draft.supersedes
     if settlement is not None and settlement.replaced and superseded is None:
         superseded = settlement.replaced[-1].record.id
@@ -215,11 +217,12 @@ def _twin_of(
 
 
 def _confirm(
-    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, candidate: Candidate
-) -> Remembered:
+    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, candidate: Candidate,
+    said: dict[str, Any],
+) -> Remembered:  # fmt: skip
     """Count the repetition, and keep what it says beyond the first saying; a stranger puts no tags on a trusted memory."""
     draft = candidate.record
-    detail: dict[str, Any] = {}
+    detail = dict(said)
     if draft.text != twin.text:
         detail["text"] = draft.text
     for name in ("session", "speaker", "source", "evidence"):
