@@ -58,7 +58,8 @@ class FactMachine(RuleBasedStateMachine):
     def say(self, side: int, text: str, at: int, **fields: Any) -> Any:
         self.clock.advance(seconds=1)
         new = NewMemory(text=text, valid_from=day(at), **fields)
-        (receipt,) = remember(self.sides[side], [new], namespace=HERE, origin=Origin())
+        # The user's: the guard counts an agent's copy of what a stranger wrote first as the stranger's.
+        (receipt,) = remember(self.sides[side], [new], namespace=HERE, origin=Origin(channel=Channel.USER))
         self.said.append(text)
         return receipt
 
