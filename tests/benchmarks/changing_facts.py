@@ -58,8 +58,8 @@ async def stream(form: str, updates: int) -> dict[str, Any]:
             for at in range(updates):
                 for key in rng.sample(sorted(values), len(values)):
                     text = FORMS[form].format(key=key, value=values[key][at])
-                    named = {"subject": "stream", "attribute": key} if form == "named" else {}
-                    await memory.remember(text, **named)
+                    subject, attribute = ("stream", key) if form == "named" else (None, None)
+                    await memory.remember(text, subject=subject, attribute=attribute)
             for key, known in values.items():
                 wanted = FORMS[form].format(key=key, value=known[updates - 1])
                 hits = [hit.memory.text for hit in (await memory.recall(f"What is the current {key}?")).hits]

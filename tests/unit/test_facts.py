@@ -279,3 +279,13 @@ async def test_many_updates_keep_one_current_value(memory: Memory) -> None:
     for at in range(40):
         await memory.remember_many([NewMemory(text=f"api.port = {80 + at}"), f"deploy branch: b{at}"])
     assert sorted(one.text for one in await memory.list()) == ["api.port = 119", "deploy branch: b39"]
+
+
+async def test_what_was_confirmed_for_later_is_not_displaced_by_what_began_before_that(memory: Memory) -> None:
+    first = await memory.remember("api.port = 80", valid_from=day(1))
+    assert (await memory.remember("The API's port is 80", valid_from=day(5))).outcome is Outcome.CONFIRMED
+    between = await memory.remember("api.port = 81", valid_from=day(3))
+    assert (between.superseded, between.contradicts) == (None, (first.id,))
+    after = await memory.remember("api.port = 82", valid_from=day(7))
+    assert after.contradicts == ()
+    assert await texts(memory, "api port") == ["api.port = 82"]

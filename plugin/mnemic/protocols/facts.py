@@ -45,10 +45,6 @@ class FactReader(Protocol):
         """Pairs (one of ``ids``, a current memory that is marked as saying otherwise), in a stable order."""
         ...
 
-    def without_fact(self, *, after: int, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
-        """Semantic memories without a fact whose key is above ``after``, in the order of writing."""
-        ...
-
 
 class FactWriter(FactReader, Protocol):
     """Writes facts within a transaction."""

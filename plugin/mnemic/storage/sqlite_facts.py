@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mnemic.domain.facts import Fact
-from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Relation, RowKey
+from mnemic.domain.memory import MemoryId, Relation, RowKey
 from mnemic.protocols.facts import HeldFact
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
@@ -69,14 +69,6 @@ class SqliteFactReader:
             rows = fetch_in_chunks(self._connection, sql, list(ids), Relation.CONTRADICTS.value)
             found |= {(MemoryId(one), MemoryId(another)) for one, another in rows}
         return sorted(found)
-
-    def without_fact(self, *, after: int, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
-        rows = self._connection.execute(
-            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? AND m.kind = ? "
-            "AND m.key NOT IN (SELECT key FROM facts) ORDER BY m.key LIMIT ?",
-            (after, Kind.SEMANTIC.value, limit),
-        )
-        return [(RowKey(row[0]), record_from_row(row)) for row in rows]
 
     def _held(self, condition: str, *values: Any) -> list[HeldFact]:
         rows = self._connection.execute(f"{_FACTS} AND {condition}", values)

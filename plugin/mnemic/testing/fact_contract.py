@@ -58,8 +58,8 @@ class FactContract:
         keys = _store(ledger, *[(record, _PORT, 0) for record in records])
         with ledger.transaction() as transaction:
             for at in (0, 1):
-                after = records[at + 1]
-                _supersede(transaction, keys[at], by=after.id, valid_to=after.valid_from)
+                successor = records[at + 1]
+                _supersede(transaction, keys[at], by=successor.id, valid_to=successor.valid_from)
         with ledger.snapshot() as snapshot:
             for at, before, after in ((0, None, 0), (1, 0, 1), (2, 0, 1), (3, 1, 2), (4, 1, 2), (5, 1, None)):
                 moment = _NOW + timedelta(days=at)
@@ -139,14 +139,6 @@ class FactContract:
         with ledger.snapshot() as snapshot:
             assert snapshot.facts(keys) == {}
             assert snapshot.current_facts(5, lane=0, limit=9) == []
-        ledger.close()
-
-    def test_memories_without_a_fact_are_gone_through_in_order(self, tmp_path: Path) -> None:
-        ledger = self.make_ledger(tmp_path)
-        keys = _store(ledger, *[(make_record(str(at)), None if at % 2 else _PORT, 0) for at in range(6)])
-        with ledger.snapshot() as snapshot:
-            assert [key for key, _ in snapshot.without_fact(after=0, limit=2)] == [keys[1], keys[3]]
-            assert [key for key, _ in snapshot.without_fact(after=keys[3], limit=2)] == [keys[5]]
         ledger.close()
 
 
