@@ -92,7 +92,9 @@ class FactMachine(RuleBasedStateMachine):
     @rule(value=values, side=st.integers(0, 1))
     def undo(self, value: str, side: int) -> None:
         self.clock.advance(seconds=1)
-        gone = [id for id, one in self.records().items() if one.status is Status.SUPERSEDED and self.receipts[id] == value]
+        gone = [
+            id for id, one in self.records().items() if one.status is Status.SUPERSEDED and self.receipts[id] == value
+        ]
         if gone:
             assert reinstate(self.sides[side], gone[:1], origin=Origin()) == (gone[0],)
             self.open_question = True

@@ -17,7 +17,11 @@ READ = [
     ("deploy branch: main", "deploy branch", "main"),
     ("The deploy branch is main.", "deploy branch", "main"),
     ("Update: our deploy branch is now main", "deploy branch", "main"),
-    ("The staging database's backup retention period is 30 days", "staging database backup retention period", "30 days"),
+    (
+        "The staging database's backup retention period is 30 days",
+        "staging database backup retention period",
+        "30 days",
+    ),
     ("The port of the API is 9091", "api port", "9091"),
     ("The API's port changed from 8080 to 9090.", "api port", "9090"),
     ("The server runs on port 8080", "server port", "8080"),
