@@ -63,6 +63,11 @@ class Settings(BaseModel):
         "default",
         description="By which rule experiences that do not help are proposed for archiving.",
     )
+    facts: Literal["auto", "off"] = Field(
+        "auto",
+        description="`auto`: a short statement of a fact takes the place of what it changes. `off`: only what names its "
+        "subject and attribute does.",
+    )
     chroma: Literal["off", "embedded", "server", "cloud"] = Field(
         "embedded",
         description="Which Chroma serves as the vector index: `off`, `embedded` in the folder, a `server`, or the `cloud`.",
@@ -211,7 +216,7 @@ def open_backends(
     backends = Backends(
         ledger=ledger, index=LayeredIndex(embedder.id, embedder.dimensions, follower), embedder=embedder,
         token_counter=create_token_counter(settings.token_counter), clock=clock, new_id=new_memory_id,
-        guard=guard, summarise=summarise,
+        guard=guard, summarise=summarise, facts=settings.facts,
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(

@@ -144,17 +144,19 @@ class Memory:
         tags: Iterable[str] = (), session: str | None = None, speaker: str | None = None, role: str | None = None,
         occurred_at: Moment | None = None, valid_from: Moment | None = None, source: str | None = None,
         when_to_use: str | None = None, evidence: Iterable[str] = (), supersedes: str | None = None,
-        context: Iterable[str] = (), origin: Origin | None = None,
+        context: Iterable[str] = (), origin: Origin | None = None, subject: str | None = None,
+        attribute: str | None = None,
     ) -> Remembered:  # fmt: skip
         """Store one memory durably. The fields are those of `NewMemory`.
 
-        The same text again is confirmed and counted, not doubled. The receipt says when the guard keeps it out of recall.
-        Raises `InvalidInput`, `UnknownMemory`, `GuardRefused`, `StoreUnavailable`; a retry is safe.
+        The same again is confirmed and counted, not doubled. A new value of what has one value at a time takes the place of
+        the old one, which goes on answering for its time (``as_of``). The receipt says when the guard keeps it out of
+        recall. Raises `InvalidInput`, `UnknownMemory`, `GuardRefused`, `StoreUnavailable`; a retry is safe.
         """
         new = NewMemory(
             text=text, kind=kind, namespace=namespace, tags=tags, session=session, speaker=speaker, role=role,
             occurred_at=occurred_at, valid_from=valid_from, source=source, when_to_use=when_to_use, evidence=evidence,
-            supersedes=supersedes, context=context, origin=origin,
+            supersedes=supersedes, context=context, origin=origin, subject=subject, attribute=attribute,
         )  # fmt: skip
         return (await self.remember_many([new]))[0]
 
@@ -259,6 +261,19 @@ class Memory:
 
         return await self.run(
             restore, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+        )
+
+    async def reinstate(
+        self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
+        namespace: Namespace | str | None = None,
+    ) -> tuple[MemoryId, ...]:  # fmt: skip
+        """Make superseded memories current again, all or none. What took their place stays too, and both are marked as
+        contradicting each other until one is archived or superseded. The ids that changed.
+        """
+        from mnemic.services.facts import reinstate
+
+        return await self.run(
+            reinstate, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
         )
 
     async def erase(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> EraseReceipt:

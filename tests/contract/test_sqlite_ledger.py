@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnemic.storage.sqlite_ledger import SqliteLedger
-from mnemic.testing import GuardContract, LedgerContract
+from mnemic.testing import FactContract, GuardContract, LedgerContract
 
 
-class TestSqliteLedger(LedgerContract, GuardContract):
+class TestSqliteLedger(LedgerContract, GuardContract, FactContract):
     def make_ledger(self, folder: Path) -> SqliteLedger:
         return SqliteLedger(folder / "ledger.sqlite3")

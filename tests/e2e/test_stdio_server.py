@@ -191,7 +191,7 @@ def test_the_tools_take_few_tokens_and_say_what_they_do(tmp_path: Path) -> None:
     server.send({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
     tools = server.answer(2)["result"]["tools"]
     server.finish()
-    assert [tool["name"] for tool in tools] == ["remember", "recall", "sculpt_context", "forget"]
+    assert [tool["name"] for tool in tools] == ["remember", "recall", "reflect", "sculpt_context", "forget"]
     text = json.dumps(tools, separators=(",", ":"))
     if is_encoding_cached():
         assert TiktokenCounter().count(text) <= 2_000

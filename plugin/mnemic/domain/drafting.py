@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mnemic.domain.facts import Fact, make_fact
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, NewMemory, Role
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.validation import (
@@ -33,7 +34,7 @@ def draft_memory(
         raise InvalidInput(f"A memory is {type(new).__name__}.", hint="Give a text or a mnemic.NewMemory.")
     role = check_choice(new.role, Role, name="role")
     speaker = check_label(new.speaker, name="speaker")
-    spoken = role is not None or speaker is not None
+    spoken = (role is not None or speaker is not None) and new.subject is None
     occurred_at = check_moment(new.occurred_at, name="occurred_at")
     valid_from = check_moment(new.valid_from, name="valid_from")
     return MemoryRecord(
@@ -58,6 +59,28 @@ def draft_memory(
         valid_from=valid_from or occurred_at or recorded_at,
         recorded_at=recorded_at,
     )
+
+
+def draft_fact(new: NewMemory, record: MemoryRecord) -> Fact | None:
+    """The fact that the caller says ``record`` is about; None when it names no subject and attribute.
+
+    Raises `InvalidInput`.
+    """
+    subject = check_label(new.subject, name="subject")
+    attribute = check_label(new.attribute, name="attribute")
+    if subject is None and attribute is None:
+        return None
+    if subject is None or attribute is None:
+        raise InvalidInput(
+            "Only one of subject and attribute was given.",
+            hint='Give both, such as subject="Ana" and attribute="home", or neither.',
+        )
+    if record.kind is not Kind.SEMANTIC:
+        raise InvalidInput(
+            f"A {record.kind} memory has a subject and an attribute.",
+            hint="Only what is semantic has them.",
+        )
+    return make_fact(subject, attribute, record.text)
 
 
 def check_origin(origin: Origin) -> Origin:

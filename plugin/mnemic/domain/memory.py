@@ -60,6 +60,7 @@ class Action(StrEnum):
     QUARANTINED = "quarantined"
     RELEASED = "released"
     REJECTED = "rejected"
+    REINSTATED = "reinstated"
 
 
 class Relation(StrEnum):
@@ -82,6 +83,8 @@ class NewMemory:
     ``when_to_use`` says in which situation a procedure helps. ``evidence`` names the memories this one was drawn from.
     ``supersedes`` names the memory whose place this one takes. ``context`` names memories that the writer had before it:
     what was doubtful among them decides whether this may be stored as it is.
+    ``subject`` and ``attribute``, both or neither, say what the text gives the present value of ("Ana", "home"): it then
+    takes the place of what was remembered under the same two. Without them, short semantic statements are read.
     """
 
     text: str
@@ -99,6 +102,8 @@ class NewMemory:
     supersedes: str | None = None
     context: Iterable[str] = ()
     origin: Origin | None = None
+    subject: str | None = None
+    attribute: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +190,9 @@ class NearDuplicate:
 class Remembered:
     """The receipt for one remembered text. It is durable when you hold this.
 
-    ``confirmed`` means that the same text was there already: it was counted (``confirmations``), not stored twice.
+    ``confirmed`` means that the same was there already, in these or other words: it was counted (``confirmations``), not
+    stored twice; other words are kept in its history. ``superseded`` names the memory whose place it took; ``contradicts``
+    those that say otherwise and are kept, because nothing tells which is right.
     ``quarantined``: stored, and kept out of recall until a person has looked at it; ``verdict`` says why. ``redacted`` names
     what was taken out of the text before it was stored.
     """
@@ -194,6 +201,7 @@ class Remembered:
     outcome: Outcome
     confirmations: int = 0
     superseded: MemoryId | None = None
+    contradicts: tuple[MemoryId, ...] = ()
     near_duplicates: tuple[NearDuplicate, ...] = ()
     verdict: Verdict | None = None
     redacted: tuple[str, ...] = ()
@@ -201,7 +209,10 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All versions of one memory, oldest first, with everything that happened to any of them, oldest first."""
+    """All versions of one memory, oldest first, with everything that happened to any of them, oldest first.
+
+    Of a fact that had several values at once, or older ones that became known late, all of them are versions.
+    """
 
     versions: tuple[MemoryRecord, ...]
     events: tuple[Event, ...]

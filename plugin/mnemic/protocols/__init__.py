@@ -4,6 +4,7 @@ Every port is synchronous. The public API runs a whole use case in one worker th
 snapshot and pays for one change of thread. `mnemic.testing` ships a contract suite for each port that others implement.
 """
 
+from mnemic.protocols.facts import FactReader, FactWriter, HeldFact
 from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.learning import LearningReader, LearningWriter
 from mnemic.protocols.ledger import (
@@ -29,10 +30,13 @@ __all__ = [
     "ChatModel",
     "Clock",
     "Embedder",
+    "FactReader",
+    "FactWriter",
     "FeedRow",
     "GuardReader",
     "GuardWriter",
     "HealthCheck",
+    "HeldFact",
     "IndexState",
     "LangChainEmbeddings",
     "LearningReader",

@@ -15,6 +15,7 @@ from mnemic.domain.marks import Screened
 from mnemic.domain.memory import Action, Erasure, Event, Kind, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
+from mnemic.protocols.facts import FactReader, FactWriter
 from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.learning import LearningReader, LearningWriter
 from mnemic.protocols.sessions import SessionReader, SessionWriter
@@ -78,7 +79,7 @@ class HealthCheck:
     repairable: bool = False
 
 
-class LedgerSnapshot(SessionReader, GuardReader, LearningReader, Protocol):
+class LedgerSnapshot(SessionReader, GuardReader, FactReader, LearningReader, Protocol):
     """A consistent view of the ledger. Everything read through one snapshot belongs together."""
 
     def last_seq(self) -> int:
@@ -160,7 +161,10 @@ class LedgerSnapshot(SessionReader, GuardReader, LearningReader, Protocol):
         ...
 
     def chain(self, id: MemoryId) -> list[MemoryRecord]:
-        """All versions of the memory that ``id`` is a version of, oldest first; empty when it is unknown."""
+        """All versions of the memory that ``id`` is a version of, oldest first; empty when it is unknown.
+
+        Whatever superseded it or was superseded by it, and so on, whatever way they were joined.
+        """
         ...
 
     def events(self, ids: Sequence[MemoryId]) -> list[Event]:
@@ -213,7 +217,7 @@ class LedgerSnapshot(SessionReader, GuardReader, LearningReader, Protocol):
         ...
 
 
-class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, LearningWriter, Protocol):
+class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, FactWriter, LearningWriter, Protocol):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
 
     def append(
@@ -237,7 +241,18 @@ class LedgerTransaction(LedgerSnapshot, SessionWriter, GuardWriter, LearningWrit
         """Replace a memory's tags."""
         ...
 
-    def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None: ...
+    def supersede(
+        self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin,
+        detail: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """End the validity of a memory. One that ended already ends as of now at ``valid_to``; its event keeps what was held
+        for true before (``instead_of``), so that ``known_at`` goes on giving that.
+        """
+        ...
+
+    def reinstate(self, key: RowKey, *, at: datetime, origin: Origin, detail: dict[str, Any]) -> None:
+        """Make a superseded memory current again. Its event keeps what was held for true before."""
+        ...
 
     def set_status(
         self, key: RowKey, status: Status, *, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]

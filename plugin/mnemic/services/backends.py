@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import date_words
@@ -35,6 +36,7 @@ class Backends:
     process_id: str = field(default_factory=lambda: secrets.token_hex(8))
     sessions: LiveSessions = field(default_factory=LiveSessions)
     summarise: Summarise | None = None
+    facts: Literal["auto", "off"] = "auto"
 
 
 def embedding_text(record: MemoryRecord) -> str:

@@ -10,6 +10,7 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.services.backends import Backends, log, require
+from mnemic.services.facts import mark_return
 
 
 def archive(
@@ -79,6 +80,8 @@ def _set_archived(
                     origin=origin,
                     detail={"reason": why} if why else {},
                 )
+                if not archived and record.superseded_by is None:
+                    mark_return(transaction, backends.guard.policy, key, record)
                 changed.append(record.id)
     return tuple(changed)
 

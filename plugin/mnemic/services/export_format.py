@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mnemic.domain.drafting import check_origin, draft_memory
+from mnemic.domain.facts import make_fact
 from mnemic.domain.learning.facets import Facets
 from mnemic.domain.learning.outcome import OutcomeId, TaskOutcome
 from mnemic.domain.learning.utility import Utility
@@ -101,6 +102,15 @@ class MarksLine(_Line):
     review: Review | None = None
 
 
+class FactLine(_Line):
+    """What a memory is about, where its writer said so."""
+
+    type: Literal["fact"]
+    memory_id: str
+    subject: str
+    attribute: str
+
+
 class _EventLine(_Line):
     type: Literal["event"]
     memory_id: str
@@ -167,7 +177,7 @@ class _OutcomeLine(_Line):
 
 
 _AnyOfLines = (
-    _HeaderLine | _MemoryLine | MarksLine | _EventLine | _LinkLine | _ErasureLine | _FacetsLine | _UtilityLine
+    _HeaderLine | _MemoryLine | MarksLine | FactLine | _EventLine | _LinkLine | _ErasureLine | _FacetsLine | _UtilityLine
     | _OutcomeLine
 )  # fmt: skip
 _AnyLine = Annotated[_AnyOfLines, Field(discriminator="type")]
@@ -180,6 +190,7 @@ class ParsedExport:
 
     records: list[MemoryRecord] = field(default_factory=list)
     marks: dict[MemoryId, MarksLine] = field(default_factory=dict)
+    facts: dict[MemoryId, FactLine] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     erasures: list[Erasure] = field(default_factory=list)
@@ -237,6 +248,9 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
         parsed.records.append(_record(line))
     elif isinstance(line, MarksLine):
         parsed.marks[check_id(line.memory_id)] = line
+    elif isinstance(line, FactLine):
+        make_fact(line.subject, line.attribute, "")
+        parsed.facts[check_id(line.memory_id)] = line
     elif isinstance(line, _EventLine):
         parsed.events.append(
             Event(

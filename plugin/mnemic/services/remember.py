@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mnemic.domain.drafting import check_origin, draft_memory
+from mnemic.domain.drafting import check_origin, draft_fact, draft_memory
+from mnemic.domain.facts import Fact, make_fact
 from mnemic.domain.marks import GuardAction
 from mnemic.domain.memory import (
     Link,
@@ -39,6 +40,7 @@ from mnemic.services.admission import (
     status_of,
 )
 from mnemic.services.backends import Backends, embed_records, require
+from mnemic.services.facts import Settlement, apply_settlement, fact_in, settle
 
 _MAX_NEAR_DUPLICATES = 3
 _NEIGHBOURS_READ = 6
@@ -82,14 +84,18 @@ def remember(
     contexts = [
         () if isinstance(new, str) else check_ids(new.context, name="context", limit=_MAX_CONTEXT) for new in memories
     ]
+    given = [
+        None if isinstance(new, str) else draft_fact(new, draft) for new, draft in zip(memories, drafts, strict=True)
+    ]
     policy = backends.guard.policy
     try:
         candidates = examine(backends, policy, drafts, contexts)
+        facts = [_fact_of(backends, *entry) for entry in zip(candidates, given, strict=True)]
         vectors = embed_records(backends.embedder, [candidate.record for candidate in candidates])
         with backends.ledger.transaction() as transaction:
             receipts = tuple(
-                _store(transaction, backends, policy, candidate, vector)
-                for candidate, vector in zip(candidates, vectors, strict=True)
+                _store(transaction, backends, policy, candidate, vector, fact)
+                for candidate, vector, fact in zip(candidates, vectors, facts, strict=True)
             )
             if finish is not None:
                 finish(transaction, receipts)
@@ -99,9 +105,17 @@ def remember(
         raise
 
 
+def _fact_of(backends: Backends, candidate: Candidate, given: Fact | None) -> Fact | None:
+    """What a text says of an attribute with one value; of the text as it is stored, without what was redacted."""
+    if given is not None:
+        return make_fact(given.subject, given.attribute, candidate.record.text)
+    return fact_in(candidate.record) if backends.facts == "auto" else None
+
+
 def _store(
-    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate, vector: bytes | None
-) -> Remembered:
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate, vector: bytes | None,
+    fact: Fact | None,
+) -> Remembered:  # fmt: skip
     draft = candidate.record
     require(transaction, draft.evidence, namespace=draft.namespace)
     untrusted_about = policy.write.enabled and transaction.has_untrusted()
@@ -109,11 +123,24 @@ def _store(
     neighbours = resembling(draft, transaction.neighbours(draft, limit=limit, any_kind=untrusted_about))
     candidate = admit(transaction, backends, policy, candidate, neighbours)
     status = status_of(candidate)
-    twin = _twin_of(transaction, policy, candidate, withheld=status is Status.QUARANTINED)
+    settlement = None
+    if fact is not None:
+        withheld = status is Status.QUARANTINED
+        settlement = settle(transaction, policy, draft, candidate.marks, fact, withheld=withheld)
+        if draft.supersedes is not None:
+            # What the writer says about versions goes before what their times say.
+            settlement = replace(settlement, same=None, successor=None)
+    twin = _same_as(transaction, policy, candidate, settlement, withheld=status is Status.QUARANTINED)
     if twin is not None:
-        return replace(_confirm(transaction, policy, *twin, candidate), redacted=candidate.redacted)
-    near = _near_duplicates(transaction, policy, draft, neighbours)
-    held = replace(draft, status=status)
+        dated = settlement is not None and draft.valid_from != draft.recorded_at
+        said = {"valid_from": draft.valid_from.isoformat()} if dated else {}
+        return replace(_confirm(transaction, policy, *twin, candidate, said), redacted=candidate.redacted)
+    superseded = draft.supersedes
+    if settlement is not None and settlement.replaced and superseded is None:
+        superseded = settlement.replaced[-1].record.id
+    held = replace(draft, status=status, supersedes=superseded)
+    settled = () if settlement is None else tuple(one.record.id for one in (*settlement.replaced, *settlement.disputed))
+    near = _near_duplicates(transaction, policy, held, neighbours, but=settled)
     key = transaction.append(
         held,
         embedder_id=backends.embedder.id,
@@ -130,14 +157,17 @@ def _store(
         for id in ids:
             transaction.link(Link(source=draft.id, target=id, relation=relation))
     verdict = candidate.verdict if candidate.verdict.judged else None
+    if draft.supersedes is not None and status is not Status.QUARANTINED:
+        _supersede(transaction, draft.supersedes, draft)
+    if settlement is not None:
+        apply_settlement(transaction, settlement, key, held, named=draft.supersedes)
     if status is Status.QUARANTINED:
         # What is withheld takes nobody's place.
         return Remembered(id=draft.id, outcome=Outcome.QUARANTINED, verdict=verdict, redacted=candidate.redacted)
-    if draft.supersedes is not None:
-        _supersede(transaction, draft.supersedes, draft)
     return Remembered(
-        id=draft.id, outcome=Outcome.STORED, superseded=draft.supersedes, near_duplicates=near, verdict=verdict,
+        id=draft.id, outcome=Outcome.STORED, superseded=superseded, near_duplicates=near, verdict=verdict,
         redacted=candidate.redacted,
+        contradicts=() if settlement is None else tuple(one.record.id for one in settlement.disputed),
     )  # fmt: skip
 
 
@@ -147,6 +177,26 @@ def _note_refusal(backends: Backends, error: GuardRefused) -> None:
     entry = audit_entry(error.refused, error.verdict, GuardAction.REFUSED, at=at)
     with backends.ledger.transaction() as transaction:
         transaction.append_audit(replace(entry, memory_id=None))
+
+
+def _same_as(
+    transaction: LedgerTransaction,
+    policy: Policy,
+    candidate: Candidate,
+    settlement: Settlement | None,
+    *,
+    withheld: bool,
+) -> tuple[RowKey, MemoryRecord] | None:
+    """The memory that says the same: the same fact, else the same text.
+
+    Where a fact has a place of its own in the history, because it holds again or held earlier, the same text is no reason
+    to count it: re-adding an old value must not bring up, or lose, the old memory (mem0ai/mem0 issue 1674).
+    """
+    if settlement is not None and settlement.same is not None:
+        return settlement.same.key, settlement.same.record
+    if settlement is not None and candidate.record.supersedes is None and (settlement.replaced or settlement.successor):
+        return None
+    return _twin_of(transaction, policy, candidate, withheld=withheld)
 
 
 def _twin_of(
@@ -171,11 +221,12 @@ def _twin_of(
 
 
 def _confirm(
-    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, candidate: Candidate
-) -> Remembered:
+    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, candidate: Candidate,
+    said: dict[str, Any],
+) -> Remembered:  # fmt: skip
     """Count the repetition, and keep what it says beyond the first saying; a stranger puts no tags on a trusted memory."""
     draft = candidate.record
-    detail: dict[str, Any] = {}
+    detail = dict(said)
     if draft.text != twin.text:
         detail["text"] = draft.text
     for name in ("session", "speaker", "source", "evidence"):
@@ -215,8 +266,9 @@ def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRe
 
 
 def _near_duplicates(
-    transaction: LedgerTransaction, policy: Policy, draft: MemoryRecord, neighbours: Sequence[Resembling]
-) -> tuple[NearDuplicate, ...]:
+    transaction: LedgerTransaction, policy: Policy, draft: MemoryRecord, neighbours: Sequence[Resembling], *,
+    but: Sequence[MemoryId] = (),
+) -> tuple[NearDuplicate, ...]:  # fmt: skip
     """Earlier memories that say almost the same with other numbers or a few other words, most similar first.
 
     The text of strangers is left to recall, which labels and masks it.
@@ -228,6 +280,7 @@ def _near_duplicates(
         for other, similarity in neighbours
         if similarity >= NEAR_DUPLICATE_JACCARD
         and other.id != draft.supersedes
+        and other.id not in but
         and other.kind is draft.kind
         and other.status is Status.ACTIVE
     ]

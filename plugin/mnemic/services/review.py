@@ -20,6 +20,7 @@ from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.admission import audit_entry, passed_on
 from mnemic.services.backends import Backends, require
+from mnemic.services.facts import mark_return
 
 _BATCH = 200
 _MAX_LISTED = 1_000
@@ -93,6 +94,8 @@ def release(
                 key, Status.ACTIVE, action=Action.RELEASED, at=backends.clock.now(), origin=origin,
                 detail=_detail(reason),
             )  # fmt: skip
+            if record.superseded_by is None:
+                mark_return(transaction, backends.guard.policy, key, record)
         return True
 
     return _decide(backends, ids, change, review, action, origin=origin, reason=reason, namespace=namespace)

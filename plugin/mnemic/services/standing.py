@@ -99,6 +99,32 @@ def standing(policy: Policy, one: Vetted) -> Standing:
     )  # fmt: skip
 
 
+def name_disputes(snapshot: LedgerSnapshot, policy: Policy, vetted: Sequence[Vetted]) -> None:
+    """Say of memories that are marked as contradicting another current one that it says otherwise.
+
+    Of a stranger and a trusted memory, only the stranger's is contested: else whoever writes could weaken what is trusted.
+    """
+    disputes = snapshot.disputes([one.record.id for one in vetted])
+    if not disputes:
+        return
+    found = snapshot.find({other for _, other in disputes})
+    marks = snapshot.marks([key for key, _ in found.values()])
+    by_id = {one.record.id: one for one in vetted}
+    for id, other_id in disputes:
+        one, (key, other) = by_id[id], found[other_id]
+        trusted = class_in(policy, marks[key]) is not OriginClass.UNTRUSTED
+        if (one.trusted and not trusted) or other in one.contested_by or one.record.status is not Status.ACTIVE:
+            continue
+        if trusted:
+            one.contested_by.append(other)
+        if trusted and not one.trusted:
+            one.doubtful = True
+            reason = f"contradiction: {other.id}, which is trusted, says otherwise"
+            one.mark(policy.recall.contradiction.decision, reason)
+        else:
+            one.labels.append(f"another memory says otherwise: {other.id}")
+
+
 def withheld_view(one: Vetted) -> Withheld:
     """What is said of a memory that is not delivered. No word of it is repeated."""
     return Withheld(id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)))
@@ -112,6 +138,7 @@ def show(
     hits = []
     for key, record in found:
         one = vetted_as(guard, policy, key, record, marks[key])
+        name_disputes(snapshot, policy, [one])
         known = standing(policy, one)
         if record.status is Status.QUARANTINED:
             known = replace(known, masked_text=WITHHELD_TEXT, hidden_labels=_ALL_LABELS)

@@ -1,8 +1,9 @@
 """Moving memories between ledgers as JSON Lines, exactly: export, import and export again give the same bytes.
 
-One object a line, told apart by ``type``: a *header*, then every *memory* in the order of writing, then *marks*, *event*,
-*link*, *erasure*, *facets*, *utility* and *outcome* lines. Vectors and what the guard finds in a text are not exported; they
-are computed again. Lessons, the guard's log and maintenance plans belong to the ledger that wrote them.
+One object a line, told apart by ``type``: a *header*, then every *memory* in the order of writing, then *marks*, *fact*,
+*event*, *link*, *erasure*, *facets*, *utility* and *outcome* lines. Vectors, what the guard finds in a text and what is read
+in it are not exported; they are computed again. Lessons, the guard's log and maintenance plans belong to the ledger that
+wrote them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 
+from mnemic.domain.facts import Fact, make_fact
 from mnemic.domain.marks import Marks, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.verdict import Decision
@@ -21,6 +23,7 @@ from mnemic.services.backends import Backends, embed_records
 from mnemic.services.export_format import (
     FORMAT,
     FORMAT_VERSION,
+    FactLine,
     MarksLine,
     ParsedExport,
     Progress,
@@ -28,6 +31,7 @@ from mnemic.services.export_format import (
     parse_export,
     plain_values,
 )
+from mnemic.services.facts import fact_in, keep_facts
 from mnemic.services.review import keep_marks
 
 _BATCH = 500
@@ -53,6 +57,7 @@ def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> G
             keys.append(key)
             yield encode_line({"type": "memory", **plain_values(asdict(record))})
         yield from _export_marks(snapshot, ids, keys)
+        yield from _export_facts(snapshot, ids, keys)
         yield from _export_rest(snapshot, ids, namespace)
         yield from _export_learning(snapshot, ids, keys, namespace)
 
@@ -90,6 +95,9 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
                 transaction.put_facets(key, parsed.facets[record.id])
             if record.id in parsed.utilities:
                 transaction.put_utilities({key: parsed.utilities[record.id]})
+            fact = _fact_of(record, parsed.facts.get(record.id))
+            if fact is not None:
+                keep_facts(transaction, policy, [(key, record, fact)])
         imported = {record.id for record in missing}
         for event in parsed.events:
             # What was here before keeps its own events.
@@ -118,6 +126,17 @@ def _export_marks(snapshot: LedgerSnapshot, ids: list[MemoryId], keys: list[RowK
                 taints = [taint._asdict() for taint in marks.taints[1:]]
                 line = {"type": "marks", "memory_id": id, "taints": taints, "review": marks.review}
                 yield encode_line(plain_values(line))
+
+
+def _export_facts(snapshot: LedgerSnapshot, ids: list[MemoryId], keys: list[RowKey]) -> Iterator[str]:
+    for start in range(0, len(ids), _BATCH):
+        found = snapshot.facts(keys[start : start + _BATCH])
+        for id, key in zip(ids[start : start + _BATCH], keys[start : start + _BATCH], strict=True):
+            fact = found.get(key)
+            if fact is not None and fact.explicit:
+                yield encode_line(
+                    {"type": "fact", "memory_id": id, "subject": fact.subject, "attribute": fact.attribute}
+                )
 
 
 def _export_rest(snapshot: LedgerSnapshot, ids: list[MemoryId], namespace: Namespace | None) -> Iterator[str]:
@@ -191,6 +210,11 @@ def _marks_of(backends: Backends, policy: Policy, record: MemoryRecord, line: Ma
     if class_in(policy, inherit(marks, taints)) is not class_in(policy, marks):
         marks = backends.guard.examine(policy, record, fully=True)
     return replace(inherit(marks, taints), review=line.review)
+
+
+def _fact_of(record: MemoryRecord, line: FactLine | None) -> Fact | None:
+    """What its own ledger was told that a memory is about, else what can be read in it, as exports before facts had none."""
+    return fact_in(record) if line is None else make_fact(line.subject, line.attribute, record.text)
 
 
 def _without_secrets(backends: Backends, policy: Policy, record: MemoryRecord) -> MemoryRecord:

@@ -22,7 +22,7 @@ from mnemic.guard.policy import Handling, OriginClass, Policy, class_of, origin_
 from mnemic.guard.policy.applying import Facts, apply_rule
 from mnemic.guard.policy.own_rules import RecallRule
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
-from mnemic.services.standing import CONTESTED, Vetted, vetted_as
+from mnemic.services.standing import CONTESTED, Vetted, name_disputes, vetted_as
 
 # So many origins are as good as any number, and comparing them all would let a flood of confirmations take the time.
 _MOST_ORIGINS = 8
@@ -63,6 +63,7 @@ def vet(
         *(partial(_seek_consensus, policy, vetting, group, question, now=now) for group in groups),
         *(partial(_weigh_effects, policy, group) for group in groups),
         *(partial(_compare_claims, policy, question, group) for group in groups),
+        partial(name_disputes, snapshot, policy, vetted),
         lambda: _apply_own_rules(policy, question, vetted),
         lambda: _apply_outside_rules(guard, policy, question, vetted, deadline - clock()),
     ]

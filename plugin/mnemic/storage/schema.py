@@ -220,7 +220,22 @@ CREATE INDEX plans_by_namespace ON plans (namespace, key);
 ALTER TABLE erasures ADD COLUMN receipt INTEGER NOT NULL DEFAULT 1;
 """
 
-_VERSION_4 = _LEARNING
+_FACTS = """
+-- What memories say of attributes that have one value at a time.
+CREATE TABLE facts (
+    key INTEGER PRIMARY KEY,          -- of a memory
+    place INTEGER NOT NULL,           -- hash of namespace, subject and attribute
+    lane INTEGER NOT NULL,            -- 0 for trusted origins, else a hash of the one origin
+    ended INTEGER NOT NULL,           -- 1 when the memory is superseded
+    valid_from INTEGER NOT NULL,      -- that of the memory
+    body TEXT NOT NULL                -- JSON object
+) STRICT;
+CREATE INDEX facts_by_place ON facts (place, lane, ended, valid_from);
+-- Several memories may have one successor: what contradicted each other until somebody said what is so.
+CREATE INDEX memories_by_successor ON memories (superseded_by) WHERE superseded_by IS NOT NULL;
+"""
+
+_VERSION_4 = _LEARNING + _FACTS
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 VERSION = len(MIGRATIONS)

@@ -51,6 +51,16 @@ def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
         add("coalesce(m.occurred_at, m.recorded_at) >= ?", to_microseconds(filter.since))
     if filter.until is not None:
         add("coalesce(m.occurred_at, m.recorded_at) < ?", to_microseconds(filter.until))
+    if filter.known_at is not None:
+        # An end that has been replaced since was held for true from when it was learnt until the event that replaced it.
+        # Moments in events are ISO 8601 in UTC, which sort as text.
+        until = "" if filter.as_of is None else "AND json_extract(e.detail, '$.instead_of.valid_to') <= ? "
+        ended = [] if filter.as_of is None else [filter.as_of.isoformat()]
+        add(
+            "NOT EXISTS (SELECT 1 FROM events e WHERE e.memory = m.id AND e.at > ? "
+            f"AND json_extract(e.detail, '$.instead_of.learnt_at') <= ? {until})",
+            to_microseconds(filter.known_at), filter.known_at.isoformat(), *ended,
+        )  # fmt: skip
     if filter.as_of is not None:
         moment = to_microseconds(filter.as_of)
         # The end of validity was learnt with the successor: what was known before that knows of no end.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from heapq import heapify, heappop, heappush
 from typing import Any
 
-from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, Status
+from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint, normalise
 
@@ -147,3 +148,26 @@ def fetch_in_chunks(
 
 def _moment(value: int | None) -> datetime | None:
     return None if value is None else from_microseconds(value)
+
+
+def in_order(versions: Mapping[RowKey, MemoryRecord]) -> list[MemoryRecord]:
+    """Versions by key, each before what superseded it, and else by the beginning of their validity and the key."""
+    keys = {record.id: key for key, record in versions.items()}
+    ahead: dict[MemoryId, int] = {record.id: 0 for record in versions.values()}
+    for record in versions.values():
+        if record.superseded_by in ahead:
+            ahead[record.superseded_by] += 1
+    waiting = [(record.valid_from, key, record) for key, record in versions.items() if not ahead[record.id]]
+    heapify(waiting)
+    ordered: list[MemoryRecord] = []
+    while waiting:
+        _, _, record = heappop(waiting)
+        ordered.append(record)
+        if record.superseded_by in ahead:
+            ahead[record.superseded_by] -= 1
+            if not ahead[record.superseded_by]:
+                key = keys[record.superseded_by]
+                heappush(waiting, (versions[key].valid_from, key, versions[key]))
+    # What an import has joined to a ring has no order.
+    seen = {record.id for record in ordered}
+    return ordered + [record for _, record in sorted(versions.items()) if record.id not in seen]

@@ -18,6 +18,7 @@ from mnemic.errors import InvalidInput
 from mnemic.protocols import FeedRow, IndexState, LexicalHit, Neighbour
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
+from mnemic.storage.sqlite_facts import SqliteFactReader
 from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
 from mnemic.storage.sqlite_guard import SqliteGuardReader
 from mnemic.storage.sqlite_learning import SqliteLearningReader
@@ -28,6 +29,7 @@ from mnemic.storage.sqlite_rows import (
     fetch_in_chunks,
     from_microseconds,
     in_clause,
+    in_order,
     namespace_of,
     path_of,
     record_from_row,
@@ -51,7 +53,7 @@ _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
 
 
-class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader, SqliteLearningReader):
+class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader, SqliteFactReader, SqliteLearningReader):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
@@ -212,25 +214,27 @@ class SqliteSnapshot(SqliteSessionReader, SqliteGuardReader, SqliteLearningReade
         return _keyed(rows)
 
     def chain(self, id: MemoryId) -> list[MemoryRecord]:
-        found = self.find([id])
+        found = dict(self.find([id]).values())
         if not found:
             return []
-        versions = [found[id][1]]
-        seen = {id}
-
-        def step(target: MemoryId | None) -> MemoryRecord | None:
-            """The next version. Never one of another namespace, and none twice, whatever an import may have claimed."""
-            if target is None or target in seen:
-                return None
-            seen.add(target)
-            entry = self.find([target]).get(target)
-            return None if entry is None or entry[1].namespace != versions[0].namespace else entry[1]
-
-        while (earlier := step(versions[0].supersedes)) is not None:
-            versions.insert(0, earlier)
-        while (later := step(versions[-1].superseded_by)) is not None:
-            versions.append(later)
-        return versions
+        (namespace,) = {record.namespace for record in found.values()}
+        news = list(found.values())
+        while news:
+            near = [record.id for record in news]
+            near += [
+                other for record in news for other in (record.supersedes, record.superseded_by) if other is not None
+            ]
+            sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.{{}} IN {{{{in_}}}}"
+            rows = [
+                row for column in ("id", "supersedes", "superseded_by")
+                for row in fetch_in_chunks(self._connection, sql.format(column), near)
+            ]  # fmt: skip
+            # Never one of another namespace, and none twice, whatever an import may have claimed.
+            joined = {RowKey(row[0]): record_from_row(row) for row in rows}
+            joined = {key: one for key, one in joined.items() if key not in found and one.namespace == namespace}
+            found |= joined
+            news = list(joined.values())
+        return in_order(found)
 
     def events(self, ids: Sequence[MemoryId]) -> list[Event]:
         sql = "SELECT memory, action, at, origin, detail, key FROM events WHERE memory IN {in_}"

@@ -13,11 +13,13 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.text import date_words
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState
 from mnemic.storage.fts_terms import FtsTerms
+from mnemic.storage.sqlite_facts import SqliteFactWriter
 from mnemic.storage.sqlite_guard import SqliteGuardWriter
 from mnemic.storage.sqlite_learning import SqliteLearningWriter
 from mnemic.storage.sqlite_rows import (
     encode_json,
     encode_origin,
+    from_microseconds,
     in_clause,
     optional_microseconds,
     path_of,
@@ -35,7 +37,7 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)}"
 
 
-class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter, SqliteLearningWriter):
+class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter, SqliteFactWriter, SqliteLearningWriter):
     """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
 
     def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
@@ -105,12 +107,39 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter, 
             (key,),
         )
 
-    def supersede(self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin) -> None:
+    def supersede(
+        self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin,
+        detail: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        before = self._end_of(key)
         row = self._one(
             "UPDATE memories SET superseded_by = ?, superseded_at = ?, valid_to = ?, seq = ? WHERE key = ? RETURNING id",
             by, to_microseconds(at), to_microseconds(valid_to), self._next_seq(), key,
         )  # fmt: skip
-        self._add_event(row[0], Action.SUPERSEDED, at, origin, {"by": by})
+        self._end_fact(key, ended=True)
+        self._add_event(row[0], Action.SUPERSEDED, at, origin, {"by": by, **before, **(detail or {})})
+
+    def reinstate(self, key: RowKey, *, at: datetime, origin: Origin, detail: dict[str, Any]) -> None:
+        before = self._end_of(key)
+        row = self._one(
+            "UPDATE memories SET superseded_by = NULL, superseded_at = NULL, valid_to = NULL, seq = ? WHERE key = ? "
+            "RETURNING id",
+            self._next_seq(), key,
+        )  # fmt: skip
+        self._end_fact(key, ended=False)
+        self._add_event(row[0], Action.REINSTATED, at, origin, {**before, **detail})
+
+    def _end_of(self, key: RowKey) -> dict[str, Any]:
+        """The end that a memory had until now, for the event that changes it (`mnemic.storage.sqlite_filters` reads it)."""
+        row = self._one("SELECT superseded_by, superseded_at, valid_to FROM memories WHERE key = ?", key)
+        if row is None or None in row:
+            return {}
+        by, learnt, valid_to = row
+        moments = {
+            "learnt_at": from_microseconds(learnt).isoformat(),
+            "valid_to": from_microseconds(valid_to).isoformat(),
+        }
+        return {"instead_of": {"by": by, **moments}}
 
     def set_status(
         self, key: RowKey, status: Status, *, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]
@@ -139,6 +168,7 @@ class SqliteTransaction(SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter, 
             self._connection.execute("DELETE FROM links WHERE source = ? OR target = ?", (id, id))
             self._erase_guarded(key, id)
             self._erase_learnt(key, id, plans=receipts)
+            self._connection.execute("DELETE FROM facts WHERE key = ?", (key,))
             self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
             self._connection.execute(
                 "INSERT INTO erasures VALUES (?, ?, ?, ?, ?, ?)",

@@ -7,6 +7,7 @@ A contract is a class of tests. Subclass it in your test suite, say how to make 
 """
 
 from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorIndexContract
+from mnemic.testing.fact_contract import FactContract
 from mnemic.testing.fakes import FailingEmbedder, ScriptedModel, SetClock, WordEmbedder, make_record
 from mnemic.testing.guard_contract import GuardContract
 from mnemic.testing.obedient import Deeds, ObedientAgent, Order, read_orders
@@ -16,6 +17,7 @@ from mnemic.testing.providers import check_anthropic, check_openai
 __all__ = [
     "Deeds",
     "EmbedderContract",
+    "FactContract",
     "FailingEmbedder",
     "GuardContract",
     "LedgerContract",
