@@ -101,6 +101,8 @@ def _take_in(text: str, evidence: Evidence) -> None:
             if kind is None:
                 continue
         elif kind is ValueKind.NUMBER:
+            if token.listed:  # the place in a list is no fact
+                continue
             value = number_key(word)
             evidence.numbers.update((value, value.lstrip("-")))
             evidence.runs.add(alphanumeric(word))
@@ -232,7 +234,7 @@ def _identifier(text: str, evidence: Evidence) -> bool:
 
 def _name(text: str, evidence: Evidence) -> bool:
     lower = fold(text)
-    return lower in evidence.places or (lower.endswith("s") and lower[:-1] in evidence.places)
+    return lower in evidence.places or lower in evidence.runs or (lower.endswith("s") and lower[:-1] in evidence.places)
 
 
 _CHECKS: dict[ValueKind, Callable[[str, Evidence], bool]] = {

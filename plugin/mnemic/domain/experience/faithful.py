@@ -70,7 +70,7 @@ def unsupported(claim_text: str, evidence_texts: Iterable[str] | Evidence) -> tu
         if supported and token.kind is ValueKind.NAME and _joins(previous, token, claim_text):
             assert previous is not None
             supported = stand_together(fold(previous.text), fold(token.text), evidence)
-        previous = token
+        previous = token if supported else None
         if not supported:
             nearest = _nearest(token, evidence) if len(found) < _MOST_NEAREST else None
             found.append(

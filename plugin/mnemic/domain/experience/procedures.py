@@ -45,18 +45,17 @@ class Procedure:
 
 
 def procedure_of(trajectory: Trajectory) -> Procedure:
-    """What is left of a trajectory without failed calls, calls without effect, repeated reading, and loops."""
+    """What is left of a trajectory without failed calls, calls without effect, loops, and repeated reading."""
+    steps = trajectory.steps
+    worked = [at for at, step in enumerate(steps) if step.error is None and not led_nowhere(step)]
     kept: list[int] = []
     seen: set[tuple[str, str, str]] = set()
-    for at, step in enumerate(trajectory.steps):
-        mark = _mark(step)
-        if step.error is not None or led_nowhere(step):
-            continue
-        if mark in seen and is_read_by_name(step.tool):
-            continue
+    for at in _without_loops(steps, worked):
+        mark = _mark(steps[at])
+        if mark not in seen or not is_read_by_name(steps[at].tool):
+            kept.append(at)
         seen.add(mark)
-        kept.append(at)
-    return Procedure(trajectory=trajectory, kept=tuple(_without_loops(trajectory.steps, kept)))
+    return Procedure(trajectory=trajectory, kept=tuple(_without_loops(steps, kept)))
 
 
 def procedure_lines(procedure: Procedure) -> tuple[str, ...]:
