@@ -9,6 +9,9 @@ tampered    one value of a text exchanged: for an invented one, for one of anoth
 held out    tasks with several successes: the procedure distilled without one of them against the tools that one used.
             "typical" is the success that has most in common with the others, instead of the shortest. The baseline names
             the tools that at least half of the other tasks' successes used, in their usual order
+prose       what tau-bench's recorded agent said to the user against what it had been told and shown: percent of its messages
+            of 150 characters and more with a value that stands nowhere. Many of these are right to be flagged: sums that it
+            calculated itself, names of towns for airports' codes
 pools       the entries that ReMe's authors distilled with a model: problems of form, and duplicates by preset
 """
 
@@ -45,6 +48,7 @@ from mnemic.storage.static_embedder import StaticEmbedder
 
 TAU, STEPS, POOLS = "taubench_airline_dev.jsonl.gz", "trajectories_dev.jsonl.gz", "reme_pools_dev.jsonl.gz"
 MUTATIONS_EACH = 3
+LONG_MESSAGE = 150
 _TYPE = re.compile(r"alfworld-D\d+-\d+-([a-z_]+)-|(sciworld-oracle-task\d+)")
 
 
@@ -243,6 +247,26 @@ def score(named: Sequence[str], used: Sequence[str]) -> tuple[float, ...]:
     )
 
 
+# --- prose ---
+
+
+def measure_prose(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    kinds: Counter[str] = Counter()
+    messages = flagged = 0
+    for record in records:
+        trajectory = read_trajectory(record)
+        shown = [text for step in trajectory.steps for text in (step.told, step.observation)]
+        told = [message["content"] for message in record["traj"] if message["role"] in ("system", "user")]
+        evidence = read_evidence([text for text in (*shown, *told) if text])
+        for message in record["traj"]:
+            if message["role"] == "assistant" and len(message["content"] or "") >= LONG_MESSAGE:
+                found = unsupported(message["content"], evidence)
+                messages += 1
+                flagged += bool(found)
+                kinds.update({entry.kind.value for entry in found})
+    return {"messages": messages, "flagged": round(100 * flagged / messages, 1), "messages by kind": dict(kinds)}
+
+
 # --- pools ---
 
 
@@ -308,6 +332,7 @@ def main() -> None:
             "ReMe's prose": measure_tampered(texts_of_pool(pools), asked.seed),
         },
         "held out": {name: measure_held_out(found) for name, found in sources.items()},
+        "prose": measure_prose(read_lines(asked.data / TAU)),
         "pools": measure_pools(pools, embedder),
     }
     show(figures)
@@ -333,7 +358,7 @@ def show(figures: dict[str, Any]) -> None:
             if who in found:
                 table.add_row(f"{name} ({found['held out']})", who, *map(str, found[who].values()))
     console.print(table)
-    console.print_json(json.dumps(figures["pools"]))
+    console.print_json(json.dumps({name: figures[name] for name in ("prose", "pools")}))
 
 
 if __name__ == "__main__":

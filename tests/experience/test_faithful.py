@@ -36,6 +36,7 @@ HONEST = [
     "First 1) ask, then 2) book.",
     "Always ask the user before you call a tool. It MAY BE NECESSARY to wait.",
     "Refunds are negative: -114.",
+    "- **Total Price:** 1203.50\n- New Reservation: M05KNL",
     "New York to Seattle in/on time, e.g. with one bag.",
 ]
 TAMPERED = [

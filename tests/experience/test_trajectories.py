@@ -30,6 +30,17 @@ def test_the_task_is_what_the_user_said_first_and_later_words_belong_to_the_step
     assert found.steps[1].arguments == {"r": "M05KNL"}
 
 
+def test_what_the_agent_only_thought_is_no_evidence() -> None:
+    record = {"task": "t", "steps": [{"thought": "There must be a key.", "action": "look", "observation": "a room"}]}
+    assert evidence_texts(read_trajectory(record)) == ("t", "look", "look", "t", "a room")
+
+
+def test_what_was_said_after_the_last_step_is_evidence_too() -> None:
+    found = trial("Cancel it.", ("cancel", {}, "done"), "Thanks, and greet Mr Brown.")
+    assert found.closing == "Thanks, and greet Mr Brown."
+    assert found.closing in evidence_texts(found)
+
+
 def test_a_tau_bench_episode_brings_its_id_and_reward() -> None:
     episode = {"task_id": 7, "trial": 2, "reward": 1.0, "traj": [{"role": "user", "content": "Hi"}]}
     found = read_trajectory(episode)

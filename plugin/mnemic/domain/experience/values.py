@@ -196,7 +196,7 @@ def _kind_of(word: str, text: str, start: int, opens: bool) -> ValueKind | None:
         return None
     if opens:
         # "City: Denver." gives a value; "Beware: Never …" begins a sentence.
-        alone = text[:start].rstrip(" ").endswith(":") and text[start + len(word) : start + len(word) + 1] in ",;.)\n"
+        alone = text[:start].rstrip(" ").endswith(":") and text[start + len(word) : start + len(word) + 1] in ";.)\n"
         return ValueKind.NAME if alone else None
     return ValueKind.NAME
 
