@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from itertools import pairwise
 
 from hypothesis import given
@@ -255,3 +256,12 @@ def test_the_order_in_which_trials_come_does_not_matter(
     shuffled = runs.copy()
     rng.shuffle(shuffled)
     assert distil(runs) == distil(shuffled)
+
+
+def test_two_thousand_steps_are_distilled_in_a_moment() -> None:
+    turns: list[Turn] = [(f"tool_{at % 7}", {"a": f"v_{at}", "b": [at, f"w{at}"]}, f"x_{at} y") for at in range(2_000)]
+    runs = [trial(ASK, *turns, id="1/0"), trial(ASK, *turns[::-1], id="1/1", reward=0.0)]
+    start = time.process_time()
+    found = distil(runs, similarity=lambda left, right: 0.9)
+    assert found
+    assert time.process_time() - start < 10

@@ -30,6 +30,7 @@ from mnemic.domain.experience.wording import (
 )
 
 _MOST_CITED = 24
+_MOST_IDLE = 20
 
 Preferred = Literal["shortest", "typical"]
 """Which of several successes becomes the procedure: the shortest (methods §4.7), or the one that has most in common with
@@ -140,9 +141,10 @@ def distil_contrasts(group: TaskGroup, similarity: Similarity | None = None) -> 
     )
     found = []
     sentences = tell_apart(best, worst, best.kept, worst.kept)
-    idle = idle_tools([p.trajectory for p in group.successes], [p.trajectory for p in group.failures])
+    compared = group.failures[:_MOST_IDLE]  # all of them are cited
+    idle = idle_tools([p.trajectory for p in group.successes], [p.trajectory for p in compared])
     if sentences:
-        evidence = [best, worst, *((*group.successes, *group.failures) if idle else ())]
+        evidence = [best, worst, *(compared if idle else ())]
         found.append(_contrast(best, (*sentences, *idle), [cite(procedure.trajectory) for procedure in evidence]))
     if similarity is not None:
         for good, bad in hard_pairs(group.successes, group.failures, similarity):
