@@ -265,3 +265,23 @@ def test_two_thousand_steps_are_distilled_in_a_moment() -> None:
     found = distil(runs, similarity=lambda left, right: 0.9)
     assert found
     assert time.process_time() - start < 10
+
+
+def test_a_success_that_went_another_way_is_counted_against_the_procedure() -> None:
+    direct = trial(ASK, CANCEL, id="1/0")
+    another = trial(ASK, USER, ("transfer", {"why": "x"}, "ok"), id="1/1")
+    found = success_of(direct, another)
+    assert (found.evidence, found.support, found.against, found.confidence) == (("1/0",), 1, 1, 0.5)
+
+
+def test_the_typical_success_is_preferred_where_it_is_asked_for() -> None:
+    runs = [trial(ASK, CANCEL, id="1/0"), *(trial(ASK, USER, DETAILS, CANCEL, id=f"1/{at}") for at in (1, 2))]
+    (group,) = group_by_task(runs)
+    assert distil_success(group)[0].tools == ("cancel",)
+    (typical,) = distil_success(group, "typical")
+    assert (typical.tools, typical.support) == (("get_user", "get_reservation", "cancel"), 2)
+
+
+def test_a_greeting_is_no_part_of_the_task() -> None:
+    assert task_line("Hi there! I want to cancel a flight.") == "I want to cancel a flight."
+    assert task_line("Hello.") == "Hello."
