@@ -35,7 +35,7 @@ class Evidence:
     flat: str = " "
     runs: set[str] = field(default_factory=set)
     places: dict[str, list[int]] = field(default_factory=dict)
-    numbers: set[str] = field(default_factory=set)
+    numbers: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
     dates: set[CalendarDate] = field(default_factory=set)
     times: set[int] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
@@ -97,17 +97,19 @@ def _take_in(text: str, evidence: Evidence) -> None:
             lower = fold(word)
             evidence.runs.add(lower)
             if value := NUMBER_WORDS.get(lower) or ORDINAL_WORDS.get(lower):
-                evidence.numbers.add(value)
+                evidence.numbers[value] = None
             if kind is None:
                 continue
         elif kind is ValueKind.NUMBER:
+            if token.listed:  # the place in a list is no fact
+                continue
             value = number_key(word)
-            evidence.numbers.update((value, value.lstrip("-")))
+            evidence.numbers |= dict.fromkeys((value, value.lstrip("-")))
             evidence.runs.add(alphanumeric(word))
         elif kind is ValueKind.DATE:
             for year, month, day in dates_of(word):
                 evidence.dates.add((year, month, day))
-                evidence.numbers.update((str(day), *(() if year is None else (str(year),))))
+                evidence.numbers |= dict.fromkeys((str(day), *(() if year is None else (str(year),))))
         elif kind is ValueKind.TIME:
             evidence.times.update(times_of(word))
         elif kind in (ValueKind.URL, ValueKind.EMAIL, ValueKind.PATH):
@@ -232,7 +234,7 @@ def _identifier(text: str, evidence: Evidence) -> bool:
 
 def _name(text: str, evidence: Evidence) -> bool:
     lower = fold(text)
-    return lower in evidence.places or (lower.endswith("s") and lower[:-1] in evidence.places)
+    return lower in evidence.places or lower in evidence.runs or (lower.endswith("s") and lower[:-1] in evidence.places)
 
 
 _CHECKS: dict[ValueKind, Callable[[str, Evidence], bool]] = {

@@ -7,6 +7,7 @@ wording the evidence shares.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ _MOST_NEAREST = 12
 _MOST_REPORTED = 256
 _MOST_CANDIDATES = 400
 _LEAST_LIKENESS = 0.34
+# "- **Total Price:** 12", "* New Flights: …": what heads an entry of a list is its label.
+_LABEL = re.compile(
+    r"(?m:^[ \t]{0,12}(?:[-*\u2022][ \t]{1,3}\*{0,2}|\d{1,2}[.)][ \t]{1,3}\*{0,2}|\*\*)([A-Z][^\n:*]{0,50}+)\*{0,2}:)"
+    r"|(?m:^#{1,6}[ \t]([^\n]{1,80}))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +55,11 @@ def unsupported(claim_text: str, evidence_texts: Iterable[str] | Evidence) -> tu
 
     Compared are normal forms: 1,203.00 is 1203, three is 3, 2024-05-23 is May 23rd, 2 pm is 14:00, ``userId`` is
     ``user_id``. A quotation must occur word by word; an ellipsis in it stands for what was left out. Numbers of lists
-    and steps are no claims, nor is a capital at the head of a sentence. Linear in the claim and the evidence; the
-    first 256 are reported.
+    and steps are no claims, nor are capitals at the head of a sentence, in a heading or in the label of a list's
+    entry. Linear in the claim and the evidence; the first 256 are reported.
     """
     evidence = evidence_texts if isinstance(evidence_texts, Evidence) else read_evidence(evidence_texts)
-    titles = _title_lines(claim_text)
+    titles, labels = _title_lines(claim_text), [match.span() for match in _LABEL.finditer(claim_text)]
     found: list[Unsupported] = []
     known: dict[tuple[ValueKind, str], bool] = {}
     previous: Token | None = None
@@ -61,7 +67,7 @@ def unsupported(claim_text: str, evidence_texts: Iterable[str] | Evidence) -> tu
         if token.kind is None or token.listed:
             previous = None
             continue
-        if token.kind is ValueKind.NAME and _is_within(token.start, titles):
+        if token.kind is ValueKind.NAME and (_is_within(token.start, titles) or _is_within(token.start, labels)):
             continue
         key = (token.kind, token.text)
         supported = known.get(key)
@@ -70,7 +76,7 @@ def unsupported(claim_text: str, evidence_texts: Iterable[str] | Evidence) -> tu
         if supported and token.kind is ValueKind.NAME and _joins(previous, token, claim_text):
             assert previous is not None
             supported = stand_together(fold(previous.text), fold(token.text), evidence)
-        previous = token
+        previous = token if supported else None
         if not supported:
             nearest = _nearest(token, evidence) if len(found) < _MOST_NEAREST else None
             found.append(

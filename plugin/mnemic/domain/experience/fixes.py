@@ -127,7 +127,9 @@ def _experience(failures: Sequence[Failure], works: Sequence[Step], least_unfixe
         cited = [*found, *(cite(f.trajectory, f.index) for f in failures)]
         told = shown[0]
     elif len(hit) >= least_unfixed:
-        names = listed(tuple(dict.fromkeys(name for failure in failures for name in failure.step.arguments))[:8])
+        names = listed(
+            tuple(dict.fromkeys(name for failure in failures[:_MOST_CITED] for name in failure.step.arguments))[:8]
+        )
         called = f" It was called with {names}." if names else ""
         why = "" if fixes else ": no way past it was seen"
         content = f"{tool} fails with {_quote(error)}{when}.{called} Do not repeat the same call{why}."
@@ -189,8 +191,8 @@ def _common_kinds(failed: Sequence[Step], works: Sequence[Step]) -> str:
     for name in failed[0].arguments:
         kinds = Counter(kind for step in failed for kind in _kinds(step.arguments, name))
         allowed = {kind for step in works for kind in _kinds(step.arguments, name)}
-        for kind, count in kinds.most_common():
-            if count == len(failed) and kind not in allowed:
+        for kind in sorted(kinds):
+            if kinds[kind] == len(failed) and kind not in allowed:
                 return f' when {name} was a "{kind}"'
     return ""
 

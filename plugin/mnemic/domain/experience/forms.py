@@ -171,7 +171,9 @@ def _check_general(when_to_use: str) -> tuple[Problem, ...]:
                 hint=f"Name its kind, such as: {generalise(head)}",
             ),
         )
-    plain = {token.text.lower() for token in tokens if token.kind is None} - STOP_WORDS
+    # The name of a tool or a quoted message describes a situation; the name of a person or a place does not.
+    told = (ValueKind.IDENTIFIER, ValueKind.QUOTED, None)
+    plain = {token.text.lower() for token in tokens if token.kind in told} - STOP_WORDS
     if head.strip() and len(plain) < _LEAST_WORDS and any(token.kind is not None for token in tokens):
         return (
             Problem(

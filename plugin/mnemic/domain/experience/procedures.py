@@ -21,7 +21,9 @@ _NO_EFFECT = re.compile(r"\balready\b", re.IGNORECASE)
 _SHORT_CHARS = 200
 _LONGEST_LOOP = 8
 _MOST_LINES = 24
-_MOST_SCALARS = 24
+_MOST_SCALARS = 12
+# Where values came from is looked up for these steps; more do not fit into an experience anyway.
+_MOST_TOLD = 120
 _UNTELLING = frozenset("true false none null yes no".split())
 _MORE = "Further steps are in the evidence."
 
@@ -45,18 +47,17 @@ class Procedure:
 
 
 def procedure_of(trajectory: Trajectory) -> Procedure:
-    """What is left of a trajectory without failed calls, calls without effect, repeated reading, and loops."""
+    """What is left of a trajectory without failed calls, calls without effect, loops, and repeated reading."""
+    steps = trajectory.steps
+    worked = [at for at, step in enumerate(steps) if step.error is None and not led_nowhere(step)]
     kept: list[int] = []
     seen: set[tuple[str, str, str]] = set()
-    for at, step in enumerate(trajectory.steps):
-        mark = _mark(step)
-        if step.error is not None or led_nowhere(step):
-            continue
-        if mark in seen and is_read_by_name(step.tool):
-            continue
+    for at in _without_loops(steps, worked):
+        mark = _mark(steps[at])
+        if mark not in seen or not is_read_by_name(steps[at].tool):
+            kept.append(at)
         seen.add(mark)
-        kept.append(at)
-    return Procedure(trajectory=trajectory, kept=tuple(_without_loops(trajectory.steps, kept)))
+    return Procedure(trajectory=trajectory, kept=tuple(_without_loops(steps, kept)))
 
 
 def procedure_lines(procedure: Procedure) -> tuple[str, ...]:
@@ -65,7 +66,7 @@ def procedure_lines(procedure: Procedure) -> tuple[str, ...]:
     """
     sources = _Sources(procedure.trajectory)
     lines: list[str] = []
-    for at in procedure.kept:
+    for at in procedure.kept[:_MOST_TOLD]:
         step = procedure.trajectory.steps[at]
         lines.append(f"{shown_action(step)}." if step.in_words else _call_line(step, sources.of(at)))
     return _collapse(lines)
@@ -87,7 +88,7 @@ def given_names(procedure: Procedure) -> tuple[str, ...]:
     sources = _Sources(procedure.trajectory)
     names = [
         name
-        for at in procedure.kept
+        for at in procedure.kept[:_MOST_TOLD]
         if not procedure.trajectory.steps[at].in_words
         for name, sourced in sources.of(at).items()
         if THE_USER in sourced
@@ -147,6 +148,7 @@ class _Sources:
     def __init__(self, trajectory: Trajectory) -> None:
         self._steps = trajectory.steps
         self._read: dict[tuple[int, bool], Evidence] = {}
+        self._found: dict[str, tuple[str | None, int]] = {}
 
     def of(self, index: int) -> dict[str, tuple[str, ...]]:
         """For each argument of a step the sources of its values, at most three; an argument of unseen values is
@@ -161,13 +163,21 @@ class _Sources:
         return found
 
     def _first(self, value: str, index: int) -> str | None:
-        for at in range(index + 1):
-            if self._steps[at].told and occurs(value, self._evidence(at, told=True)):
-                return THE_USER
-            step = self._steps[at]
-            if at < index and step.error is None and step.observation and occurs(value, self._evidence(at, told=False)):
-                return f"the result of {step.tool}"
-        return None
+        """The source of a value at a step; what was looked through for it before is not looked through again."""
+        source, looked = self._found.get(value, (None, 0))
+        for at in range(looked, index + 1):
+            if source is not None:
+                break
+            if at > 0 and self._shows(value, at - 1):
+                source = f"the result of {self._steps[at - 1].tool}"
+            elif self._steps[at].told and occurs(value, self._evidence(at, told=True)):
+                source = THE_USER
+        self._found[value] = (source, index + 1)
+        return source
+
+    def _shows(self, value: str, index: int) -> bool:
+        step = self._steps[index]
+        return step.error is None and bool(step.observation) and occurs(value, self._evidence(index, told=False))
 
     def _evidence(self, index: int, *, told: bool) -> Evidence:
         key = (index, told)

@@ -42,7 +42,7 @@ def read_trajectory(
     text = raw if isinstance(raw, str) else _as_json(raw)
     whole = raw if isinstance(raw, Mapping) else load_object(text) or {}
     transcript = read_transcript(text)
-    steps = _steps_of(transcript)
+    steps, closing = _steps_of(transcript)
     if not transcript.messages or len(steps) > _MOST_STEPS:
         raise InvalidInput(
             f"A trajectory of {len(transcript.messages):,} messages and {len(steps):,} steps.",
@@ -60,6 +60,7 @@ def read_trajectory(
         task_id=task_id,
         task=task,
         steps=tuple(steps),
+        closing=closing,
         reward=_reward_of(whole) if reward is None else _checked(reward),
     )
 
@@ -102,7 +103,8 @@ def _task_of(transcript: Transcript) -> str:
     return "\n".join(said)
 
 
-def _steps_of(transcript: Transcript) -> list[Step]:
+def _steps_of(transcript: Transcript) -> tuple[list[Step], str]:
+    """The steps, and what the user said after the last one."""
     in_words = transcript.format is TranscriptFormat.STEPS
     steps: list[Step] = []
     open_calls: dict[str, int] = {}
@@ -120,7 +122,7 @@ def _steps_of(transcript: Transcript) -> list[Step]:
         elif message.role is Role.TOOL and message.answers in open_calls:
             at = open_calls.pop(message.answers)
             steps[at] = _answered(steps[at], message)
-    return steps
+    return steps, "\n".join(filter(None, told))
 
 
 def _step_of(call: ToolCall, thought: Sequence[str], told: Sequence[str], *, in_words: bool) -> Step:

@@ -35,8 +35,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
-    """The steps of one trial. ``task_id`` is the same for all trials of a task; ``reward`` is None when nobody
-    gave one.
+    """The steps of one trial.
+
+    ``task_id`` is the same for all trials of a task, ``closing`` what the user said after the last step; ``reward`` is None
+    when nobody gave one.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Trajectory:
     task: str
     steps: tuple[Step, ...]
     reward: float | None = None
+    closing: str = ""
 
     def outcome(self, success_threshold: float = SUCCESS_THRESHOLD) -> bool | None:
         """Whether it succeeded; None when that is not known."""
@@ -63,20 +66,16 @@ def scalars_of(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def evidence_texts(trajectory: Trajectory) -> tuple[str, ...]:
-    """Everything that was said, done and observed, for comparing a claim with it."""
-    texts = [trajectory.task]
-    for step in trajectory.steps:
-        texts += step_texts(step)
-    return tuple(texts)
+    """Everything that the user said, that was done, and that was observed, for comparing a claim with it.
+
+    What the agent thought or told the user is not among it: a claim could otherwise lean on what was made up before.
+    """
+    texts = [trajectory.task, *(text for step in trajectory.steps for text in step_texts(step)), trajectory.closing]
+    return tuple(text for text in texts if text)
 
 
 def step_texts(step: Step) -> tuple[str, ...]:
-    """What one step says: tool, argument names and values, action, thought, observation, and what the user said
-    before it.
-    """
+    """What one step shows: tool, names and values of arguments, action, observation, what the user said before it."""
     names = " ".join((step.tool, *step.arguments))
-    return tuple(
-        text
-        for text in (names, *scalars_of(step.arguments), step.action, step.thought, step.told, step.observation)
-        if text
-    )
+    texts = (names, *scalars_of(step.arguments), step.action, step.told, step.observation)
+    return tuple(text for text in texts if text)

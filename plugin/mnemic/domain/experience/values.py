@@ -196,7 +196,7 @@ def _kind_of(word: str, text: str, start: int, opens: bool) -> ValueKind | None:
         return None
     if opens:
         # "City: Denver." gives a value; "Beware: Never …" begins a sentence.
-        alone = text[:start].rstrip(" ").endswith(":") and text[start + len(word) : start + len(word) + 1] in ",;.)\n"
+        alone = text[:start].rstrip(" ").endswith(":") and text[start + len(word) : start + len(word) + 1] in ";.)\n"
         return ValueKind.NAME if alone else None
     return ValueKind.NAME
 
@@ -209,10 +209,11 @@ def _paths(word: str, start: int, opens: bool) -> Iterator[Token]:
         yield Token(trimmed, start, start + len(trimmed), ValueKind.PATH, opens)
         return
     at = start  # "in/on" and "1/2" are two words
-    for part in trimmed.split("/"):
-        for token in tokens_of(part, quotations=False):
-            yield Token(token.text, at + token.start, at + token.end, token.kind, opens and at == start)
-        at += len(part) + 1
+    for part in re.split(r"([/\\])", trimmed):
+        if part not in ("", "/", "\\"):
+            for token in tokens_of(part, quotations=False):
+                yield Token(token.text, at + token.start, at + token.end, token.kind, opens and at == start)
+        at += len(part)
 
 
 def _is_listed(text: str, word: str, start: int, end: int, before: str, enumerated: int) -> tuple[bool, int]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mnemic.domain.experience.actions import OBJECT, without_numbers
 from mnemic.domain.experience.experience import Experience
-from mnemic.domain.experience.trajectory import Step, Trajectory, scalars_of, step_texts
+from mnemic.domain.experience.trajectory import Step, Trajectory, evidence_texts, scalars_of, step_texts
 from mnemic.domain.experience.values import ValueKind, tokens_of
 from mnemic.domain.text import STOP_WORDS, normalise, words_of
 
@@ -135,8 +135,7 @@ def cited_texts(experience: Experience, trajectories: Mapping[str, Trajectory]) 
         whole = trajectories.get(citation)
         id, _, number = citation.rpartition("#")
         if whole is not None:
-            texts.append(whole.task)
-            texts += (text for step in whole.steps for text in step_texts(step))
+            texts += evidence_texts(whole)
         elif (found := trajectories.get(id)) is not None and number.isdigit() and 0 < int(number) <= len(found.steps):
             texts += (found.task, *step_texts(found.steps[int(number) - 1]))
     return tuple(texts)

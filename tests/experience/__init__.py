@@ -1,0 +1,1 @@
+"""Distilling experience: trajectories, extraction, faithfulness, forms, deduplication."""
