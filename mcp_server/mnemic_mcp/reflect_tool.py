@@ -23,9 +23,7 @@ def reflect_tool(holder: MemoryHolder, origin_of: Callable[[Context], Origin]) -
     async def reflect(
         ctx: Context,
         mode: Literal["outcome", "prepare", "commit", "maintain"],
-        task: Annotated[
-            str | None, Field(description="The task; the same words for each trial. prepare: or a topic.")
-        ] = None,
+        task: Annotated[str | None, Field(description="The task, in the same words each time; or a topic.")] = None,
         reward: Annotated[float | None, Field(description="0 failed, 1 succeeded.")] = None,
         used: Annotated[list[str] | None, Field(description="Ids of memories you used; [] if none.")] = None,
         episodes: Annotated[list[str] | None, Field(description="Ids of memories telling what happened.")] = None,

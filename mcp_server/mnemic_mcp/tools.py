@@ -73,18 +73,14 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
         role: Annotated[
             Literal["user", "assistant", "system", "tool"] | None, Field(description="Role of the speaker.")
         ] = None,
-        occurred_at: Annotated[
-            str | None, Field(description="When it happened, or since when it is true, ISO 8601.")
-        ] = None,
+        occurred_at: Annotated[str | None, Field(description="When it happened or became true, ISO 8601.")] = None,
         channel: Annotated[ChannelName | None, Field(description="Whose words, if not yours.")] = None,
         source: Annotated[str | None, Field(description="URL, file or message it is from.")] = None,
         when_to_use: Annotated[
             str | None, Field(description="For procedures: the situation in which it helps.")
         ] = None,
         evidence: Annotated[list[str] | None, Field(description="Ids of memories this was concluded from.")] = None,
-        supersedes: Annotated[
-            str | None, Field(description="Id of the memory that is no longer true because of this.")
-        ] = None,
+        supersedes: Annotated[str | None, Field(description="Id of the memory this replaces.")] = None,
         more: Annotated[
             list[dict[str, Any] | str] | None,
             Field(description="More memories: objects with these fields."),
@@ -126,9 +122,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         channels: Annotated[list[ChannelName] | None, Field(description="Only from these origins.")] = None,
         since: Annotated[str | None, Field(description="Only from this moment on, ISO 8601.")] = None,
         until: Annotated[str | None, Field(description="Only before this moment.")] = None,
-        as_of: Annotated[
-            str | None, Field(description="What was true at that moment, even if superseded since.")
-        ] = None,
+        as_of: Annotated[str | None, Field(description="What was true at that moment.")] = None,
         min_score: Annotated[float | None, Field(description="Leave out hits below this, 0-1.")] = None,
         budget_tokens: Annotated[int, Field(description="Size limit, 100-100000.")] = DEFAULT_BUDGET_TOKENS,
         cursor: Annotated[str | None, Field(description="next_cursor of the answer before.")] = None,
@@ -183,7 +177,7 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
         ] = "archive",
         reason: Annotated[str | None, Field(description="Kept in the memory's history.")] = None,
         confirm: Annotated[  # noqa: ARG001  # read by ask_before_erasing
-            bool, Field(description="For erase only: true after the user has agreed.")
+            bool, Field(description="erase: true after the user agreed.")
         ] = False,
     ) -> Annotated[CallToolResult, views.ForgetView]:
         """Take memories out of recall (archive), bring them back (restore), or destroy them at the user's wish (erase)."""
