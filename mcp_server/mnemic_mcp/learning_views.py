@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import TypedDict
 
-from mnemic.domain.learning.plan import Plan, PlanStatus
-from mnemic.domain.learning.utility import Utility
 from mnemic.domain.quoting import visible
-from mnemic.services.committing import CommitReport
-from mnemic.services.outcomes import OutcomeReceipt
-from mnemic.services.packets import Packet
 from mnemic_mcp.views import NOTICE, hit_text, hit_view
+
+if TYPE_CHECKING:
+    # What learning stands on is not imported before somebody reflects: a host waits for the list of tools.
+    from mnemic.domain.learning.plan import Plan
+    from mnemic.domain.learning.utility import Utility
+    from mnemic.services.committing import CommitReport
+    from mnemic.services.outcomes import OutcomeReceipt
+    from mnemic.services.packets import Packet
 
 FORM = """\
 Now write what is worth knowing next time, if anything is, and call reflect with mode="commit" and experiences=[...], each
@@ -137,7 +140,7 @@ def plan_text(plan: Plan) -> str:
     if len(plan.steps) > _STEPS_SHOWN:
         lines.append(f"  and {len(plan.steps) - _STEPS_SHOWN} more")
     lines += [f"  left out: {text}" for text in plan.skipped[:_STEPS_SHOWN]]
-    if plan.status is PlanStatus.PLANNED and plan.steps:
+    if plan.status == "planned" and plan.steps:
         lines.append(f'Nothing was changed. To do it: mode="maintain", plan="{plan.id}"; undo=true takes it back.')
     return visible("\n".join(lines))
 

@@ -63,6 +63,10 @@ class Settings(BaseModel):
         "default",
         description="By which rule experiences that do not help are proposed for archiving.",
     )
+    model: str | None = Field(
+        None,
+        description="A chat model, as LangChain's `init_chat_model` names it, for what rules do without one.",
+    )
     facts: Literal["auto", "off"] = Field(
         "auto",
         description="`auto`: a short statement of a fact takes the place of what it changes. `off`: only what names its "
@@ -191,6 +195,10 @@ def open_backends(
     from mnemic.storage.system import SystemClock, new_memory_id
     from mnemic.storage.token_counters import create_token_counter
 
+    if model is None and settings.model is not None:
+        from mnemic.storage.langchain_model import model_named
+
+        model = model_named(settings.model)
     clock = SystemClock()
     embedder = embedder or create_embedder(settings)
     # Only vectors from a table are fast enough to look at every sentence.
@@ -216,7 +224,7 @@ def open_backends(
     backends = Backends(
         ledger=ledger, index=LayeredIndex(embedder.id, embedder.dimensions, follower), embedder=embedder,
         token_counter=create_token_counter(settings.token_counter), clock=clock, new_id=new_memory_id,
-        guard=guard, summarise=summarise, facts=settings.facts,
+        guard=guard, summarise=summarise, facts=settings.facts, model=model,
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(

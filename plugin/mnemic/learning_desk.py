@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mnemic.domain.learning.facets import NewExperience
@@ -16,7 +16,9 @@ from mnemic.domain.validation import check_ids, check_namespace
 
 if TYPE_CHECKING:
     from mnemic.memory import Memory
+    from mnemic.reflection import Attempt, Guidance, Reflected
     from mnemic.services.committing import CommitReport
+    from mnemic.services.distilling import Distilled
     from mnemic.services.experience import ExperienceView
     from mnemic.services.outcomes import OutcomeReceipt
     from mnemic.services.packets import Packet
@@ -80,6 +82,39 @@ class LearningDesk:
         return await self._memory.run(
             commit, experiences, namespace=self._where(namespace), origin=origin or self._origin
         )
+
+    async def learn_from(
+        self, trajectories: Sequence[Any], *, model: bool = True, only_successes: bool = False, lessons: Sequence[str] = (),
+        namespace: Namespace | str | None = None, origin: Origin | None = None,
+    ) -> Distilled:  # fmt: skip
+        """Keep trajectories as raw episodes and store what they teach: by the memory's model, else by rules.
+
+        A trajectory is a list of chat messages, ``{"task": …, "steps": [{"action": …, "observation": …}], "reward":
+        …}`` or a `Trajectory`. See `mnemic.services.distilling.learn_from`.
+        """
+        from mnemic.services.distilling import learn_from
+        from mnemic.services.upkeep.planning import refinement_named
+
+        rule = refinement_named(self._memory.settings.refinement)
+        return await self._memory.run(
+            lambda backends: learn_from(
+                backends, trajectories, namespace=self._where(namespace), origin=origin or self._origin,
+                refinement=rule, model=backends.model if model else None, only_successes=only_successes, lessons=lessons,
+            )
+        )  # fmt: skip
+
+    async def attempt(
+        self, task: str, run: Callable[[Guidance], Awaitable[Attempt]], *, namespace: Namespace | str | None = None,
+        **options: Any,
+    ) -> Reflected:  # fmt: skip
+        """Try a task until it succeeds, each time with the lessons of the failure before.
+
+        See `mnemic.reflection.attempt_with_reflection`, whose ``options`` are k, max_reflections, keep_winning_lessons and
+        reflect.
+        """
+        from mnemic.reflection import attempt_with_reflection
+
+        return await attempt_with_reflection(self._memory, task, run, namespace=namespace, **options)
 
     async def store(
         self, experiences: Sequence[NewExperience], *, namespace: Namespace | str | None = None,

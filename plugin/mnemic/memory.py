@@ -408,12 +408,13 @@ class Memory:
 
 def open_memory(
     home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None,
-    summarise: Callable[[str, str], str] | None = None, model: ChatModel | None = None, **settings: Any,
+    summarise: Callable[[str, str], str] | None = None, model: Any = None, **settings: Any,
 ) -> Memory:  # fmt: skip
     """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
 
     ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.
-    ``model`` is a `mnemic.protocols.ChatModel` that the guard asks where its policy says so (``judge.when``).
+    ``model`` is a `mnemic.protocols.ChatModel` or a LangChain chat model: the guard asks it where its policy says so
+    (``judge.when``), and learning has it write experiences.
     ``summarise`` gives a short summary of (a text, what it must keep) for working memory; it may raise, and the telling
     lines of the text serve then, as they do without it. ``settings`` are fields of `Settings`; they go before the
     environment.
@@ -430,6 +431,10 @@ def open_memory(
         from mnemic.storage.langchain_embedder import LangChainEmbedder
 
         embedder = LangChainEmbedder(embedder, id=embedder_id)
+    if model is not None and not hasattr(model, "complete"):
+        from mnemic.storage.langchain_model import LangChainModel
+
+        model = LangChainModel(model)
     home_path = None if home is None else Path(home).expanduser()
     return Memory(
         load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model

@@ -13,7 +13,7 @@ from mnemic.domain.working_memory.sculptor import Summarise
 from mnemic.errors import ModelFailed, UnknownMemory
 from mnemic.guard.guard import Guard
 from mnemic.logs import get_logger
-from mnemic.protocols import Clock, Embedder, Ledger, LedgerSnapshot, TokenCounter, VectorIndex
+from mnemic.protocols import ChatModel, Clock, Embedder, Ledger, LedgerSnapshot, TokenCounter, VectorIndex
 from mnemic.services.deliveries import Deliveries
 from mnemic.services.live_sessions import LiveSessions
 
@@ -36,6 +36,7 @@ class Backends:
     process_id: str = field(default_factory=lambda: secrets.token_hex(8))
     sessions: LiveSessions = field(default_factory=LiveSessions)
     summarise: Summarise | None = None
+    model: ChatModel | None = None
     facts: Literal["auto", "off"] = "auto"
 
 

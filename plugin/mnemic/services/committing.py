@@ -83,9 +83,12 @@ class _Offer:
 
 
 def commit(
-    backends: Backends, experiences: Sequence[NewExperience | dict[str, Any]], *, namespace: Namespace, origin: Origin
-) -> CommitReport:
+    backends: Backends, experiences: Sequence[NewExperience | dict[str, Any]], *, namespace: Namespace, origin: Origin,
+    templated: bool = False,
+) -> CommitReport:  # fmt: skip
     """Store those experiences that are well formed, new, and supported by the memories that they cite.
+
+    ``templated``: see `store_experiences`.
 
     All that pass are stored in one transaction; those that do not are named with every reason and leave nothing. Raises
     `InvalidInput` when what is given is no list of experiences, `StoreUnavailable`; a retry is safe: what was stored
@@ -116,7 +119,9 @@ def commit(
     fresh = [offer.experience for offer in passed if offer.place not in again]
     stored: tuple[Remembered, ...] = ()
     if fresh:
-        stored = store_experiences(backends, fresh, namespace=namespace, origin=origin, also=confirm)
+        stored = store_experiences(
+            backends, fresh, namespace=namespace, origin=origin, also=confirm, templated=templated
+        )
     elif said_again:
         with backends.ledger.transaction() as transaction:
             confirm(transaction)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 
@@ -34,12 +35,14 @@ class ExperienceView:
 
 def store_experiences(
     backends: Backends, experiences: Sequence[NewExperience], *, namespace: Namespace, origin: Origin,
-    also: Callable[[LedgerTransaction, Sequence[Remembered]], None] | None = None,
+    also: Callable[[LedgerTransaction, Sequence[Remembered]], None] | None = None, templated: bool = False,
 ) -> tuple[Remembered, ...]:  # fmt: skip
     """Store experiences as procedural memories with their facets, all in one transaction or none.
 
-    What is there already in the same words is confirmed, not doubled. ``also`` runs in the same transaction. Raises what
-    `remember` raises; a retry is safe.
+    What is there already in the same words is confirmed, not doubled. ``also`` runs in the same transaction.
+    ``templated``: rules of ours worded them out of an agent's own calls, so that what reads like an instruction in them
+    is no stranger's and need not be masked; what they were drawn from taints them all the same. Raises what `remember`
+    raises; a retry is safe.
     """
     vectors = _embed_facets(backends, [facet_texts(one.when_to_use, one.content, one.facets) for one in experiences])
 
@@ -52,6 +55,8 @@ def store_experiences(
                 transaction.put_facets(key, experience.facets)
                 transaction.put_facet_vectors(backends.embedder.id, key, found)
                 known[key] = experience.facets
+                if templated:
+                    _unmask(transaction, key, at=backends.clock.now())
         if also is not None:
             also(transaction, receipts)
 
@@ -63,6 +68,13 @@ def store_experiences(
         for one in experiences
     ]  # fmt: skip
     return remember(backends, memories, namespace=namespace, origin=origin, finish=finish)
+
+
+def _unmask(transaction: LedgerTransaction, key: RowKey, *, at: datetime) -> None:
+    marks = transaction.marks([key])[key]
+    # Where a rule saw more than an imperative, something came along with the agent's calls.
+    if marks.directives and not marks.findings:
+        transaction.put_marks(key, replace(marks, directives=()), at=at)
 
 
 def list_experiences(

@@ -25,18 +25,23 @@ from mnemic.errors import InvalidInput
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends
 from mnemic.services.remember import remember
+from mnemic.services.upkeep.gate import check_plan, probe_plan
 from mnemic.services.upkeep.planning import find_plan
 
 
 def apply_plan(backends: Backends, id: str, *, namespace: Namespace | None = None, origin: Origin) -> Plan:
     """Do what a plan says, all of it in one transaction; what no longer fits is left out and named in ``skipped``.
 
-    Raises `InvalidInput` when it is not waiting to be applied, `UnknownMemory`, `StoreUnavailable`; a retry is safe.
+    What merging and consolidating touch is asked about before and after. When a question that was answered is answered
+    no longer, all of it is taken back at once: the plan that is returned is *undone*, and ``skipped`` names the
+    questions. Raises `InvalidInput` when it is not waiting to be applied, `UnknownMemory`, `StoreUnavailable`; a retry
+    is safe.
     """
     plan = find_plan(backends, id, namespace=namespace)
     origin = check_origin(origin)
     _require(plan, PlanStatus.PLANNED, PlanStatus.UNDONE)
     notes = [step for step in plan.steps if step.action is StepAction.NOTE]
+    baseline = probe_plan(backends, plan)
     done: list[Plan] = []
 
     def finish(transaction: LedgerTransaction, receipts: Sequence[Remembered]) -> None:
@@ -81,7 +86,15 @@ def apply_plan(backends: Backends, id: str, *, namespace: Namespace | None = Non
     else:
         with backends.ledger.transaction() as transaction:
             finish(transaction, ())
-    return done[-1]
+    applied = done[-1]
+    verdict = check_plan(backends, applied, baseline)
+    if verdict.passed:
+        return applied
+    lost = tuple(f"no longer answered: {probe.question}" for probe in verdict.lost)
+    undone = replace(undo_plan(backends, applied.id), skipped=lost)
+    with backends.ledger.transaction() as transaction:
+        transaction.put_plan(undone)
+    return undone
 
 
 def undo_plan(backends: Backends, id: str, *, namespace: Namespace | None = None) -> Plan:

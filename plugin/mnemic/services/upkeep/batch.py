@@ -1,10 +1,22 @@
-"""A part of a plan that is being drawn up."""
+"""What drawing up a plan works on, and what it gives, a part at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemic.domain.consolidation.corpus import Corpus, read_corpus
 from mnemic.domain.learning.plan import PlanStep
+from mnemic.domain.learning.refinement import Refinement
+from mnemic.domain.marks import Review
+from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, Relation, RowKey
+from mnemic.domain.recall import MemoryFilter
+from mnemic.services.backends import Backends
+
+_PAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +27,63 @@ class Batch:
     steps: tuple[PlanStep, ...] = ()
     kept: tuple[str, ...] = ()
     place: int = 0
+
+
+@dataclass(kw_only=True)
+class Work:
+    """The namespace that a plan is for. What is read of it is read once, when the first kind of upkeep asks for it."""
+
+    backends: Backends
+    namespace: Namespace
+    rule: Refinement
+
+    @cached_property
+    def rows(self) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
+        """The active memories. Each page is read from a snapshot of its own, so that the log can be written back
+        meanwhile.
+        """
+        found: dict[MemoryId, tuple[RowKey, MemoryRecord]] = {}
+        before: RowKey | None = None
+        while True:
+            with self.backends.ledger.snapshot() as snapshot:
+                page = snapshot.select(MemoryFilter(namespace=self.namespace), limit=_PAGE, before=before)
+            found |= {record.id: (key, record) for key, record in page}
+            if len(page) < _PAGE:
+                return found
+            before = page[-1][0]
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The active memories with their vectors, read and taken apart."""
+        keys = [key for key, _ in self.rows.values()]
+        embedder = self.backends.embedder
+        matrix = np.zeros((len(keys), embedder.dimensions), dtype=np.float32)
+        for start in range(0, len(keys), _PAGE):
+            part = keys[start : start + _PAGE]
+            with self.backends.ledger.snapshot() as snapshot:
+                blobs = snapshot.vectors(embedder.id, part)
+            for row, key in enumerate(part, start):
+                if key in blobs:
+                    matrix[row] = _vector(blobs[key])
+        return read_corpus([record for _, record in self.rows.values()], matrix)
+
+    @cached_property
+    def protected(self) -> frozenset[MemoryId]:
+        """What no upkeep archives: what a person has vouched for, what is contested, and what anything cites or replaced."""
+        safe: set[MemoryId] = set()
+        ids = list(self.rows)
+        for start in range(0, len(ids), _PAGE):
+            part = ids[start : start + _PAGE]
+            with self.backends.ledger.snapshot() as snapshot:
+                links = snapshot.links(part)
+                marks = snapshot.marks([self.rows[id][0] for id in part])
+            safe |= {link.target for link in links if link.relation is Relation.EVIDENCE}
+            safe |= {
+                end for link in links if link.relation is Relation.CONTRADICTS for end in (link.source, link.target)
+            }
+            safe |= {id for id in part if marks[self.rows[id][0]].review is Review.VOUCHED}
+        return frozenset(safe)
+
+
+def _vector(blob: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(blob, dtype=np.float32)

@@ -13,19 +13,28 @@ from mnemic.domain.memory import Namespace
 from mnemic.domain.validation import check_choices
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.services.backends import Backends
-from mnemic.services.upkeep.batch import Batch
+from mnemic.services.upkeep.batch import Batch, Work
+from mnemic.services.upkeep.consolidating import fade_steps, link_steps, merge_steps, note_steps
 from mnemic.services.upkeep.pruning import prune_steps
 
 Progress = Callable[[int], None]
 """Called with the number of memories examined so far."""
 
 _SAVE_EVERY_SECONDS = 1.0
+MOST_STEPS = 20_000
+"""A plan of more steps than this would lock the ledger for longer than a writer waits when it is applied."""
 
 
-Planner = Callable[[Backends, Namespace, Refinement, int], Iterator[Batch]]
-"""Draws up one kind of maintenance in batches, from a place on. Each batch reads a snapshot of its own."""
+Planner = Callable[[Work, int], Iterator[Batch]]
+"""Draws up one kind of maintenance in batches, from a place on."""
 
-PLANNERS: dict[Upkeep, Planner] = {Upkeep.PRUNE: prune_steps}
+PLANNERS: dict[Upkeep, Planner] = {
+    Upkeep.PRUNE: prune_steps,
+    Upkeep.MERGE: merge_steps,
+    Upkeep.CONSOLIDATE: note_steps,
+    Upkeep.LINK: link_steps,
+    Upkeep.EXPIRE: fade_steps,
+}
 DEFAULT_UPKEEP = (Upkeep.PRUNE,)
 
 
@@ -44,14 +53,12 @@ def draw_up(
 ) -> Plan:  # fmt: skip
     """Draw up a plan for a namespace and keep it. Recall goes on meanwhile: every batch reads a snapshot of its own.
 
-    How far it is, is kept once a second: ``resume`` goes on with an unfinished plan. Raises `InvalidInput`, `UnknownMemory`
+    How far it is, is kept once a second: ``resume`` goes on with an unfinished plan; what was written meanwhile may be left
+    to the next one. Raises `InvalidInput`, `UnknownMemory`
     (a plan that does not exist), `StoreUnavailable`; a retry is safe.
     """
     chosen = refinement_named(rule)
     kinds = check_choices(upkeep, Upkeep, name="upkeep") or DEFAULT_UPKEEP
-    missing = [kind for kind in kinds if kind not in PLANNERS]
-    if missing:
-        raise InvalidInput(f"Nothing draws up plans for {missing[0]}.", hint=f"Use: {', '.join(PLANNERS)}.")
     if resume is None:
         plan = Plan(
             id=PlanId("p" + secrets.token_hex(6)), namespace=namespace, upkeep=kinds, rule=chosen.name,
@@ -63,11 +70,16 @@ def draw_up(
             return plan
         chosen = refinement_named(plan.rule)
     saved = time.monotonic()
+    work = Work(backends=backends, namespace=namespace, rule=chosen)
     for kind in plan.upkeep:
         place = plan.cursor.get(kind, 0)
         if place < 0:
             continue
-        for batch in PLANNERS[kind](backends, namespace, chosen, place):
+        for batch in PLANNERS[kind](work, place):
+            room = MOST_STEPS - len(plan.steps)
+            if len(batch.steps) > room:
+                left_out = f"{len(batch.steps) - room} more steps to {kind}: apply this plan and draw up another"
+                batch = replace(batch, steps=batch.steps[:room], kept=(*batch.kept, left_out))
             plan = replace(
                 plan, examined=plan.examined + batch.examined, steps=(*plan.steps, *batch.steps),
                 kept=(*plan.kept, *batch.kept), cursor={**plan.cursor, kind: batch.place or -1},

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.learning.plan import PlanStep, StepAction, Upkeep
-from mnemic.domain.learning.refinement import Judgement, Mode, Refinement, judge_utility
+from mnemic.domain.learning.refinement import Judgement, Mode, judge_utility
 from mnemic.domain.learning.utility import NO_UTILITY, Utility
 from mnemic.domain.memory import MemoryId, Namespace, RowKey
 from mnemic.protocols import LedgerSnapshot
 from mnemic.services.backends import Backends
 from mnemic.services.outcomes import scope_rate
-from mnemic.services.upkeep.batch import Batch
+from mnemic.services.upkeep.batch import Batch, Work
 
 _BATCH = 2_000
 # ReMe's own bound for segments that are about the same (arXiv 2512.10696, hard comparison).
@@ -24,8 +24,9 @@ TOPIC_COSINE = 0.5
 _LAST_OF_TOPIC = 0.5
 
 
-def prune_steps(backends: Backends, namespace: Namespace, rule: Refinement, place: int) -> Iterator[Batch]:
-    """Judge the experiences of a namespace by ``rule``, in the order of writing."""
+def prune_steps(work: Work, place: int) -> Iterator[Batch]:
+    """Judge the experiences of a namespace by the rule, in the order of writing. Each batch reads a snapshot of its own."""
+    backends, namespace, rule = work.backends, work.namespace, work.rule
     while True:
         with backends.ledger.snapshot() as snapshot:
             found = snapshot.experiences(namespace, after=RowKey(place), limit=_BATCH)
