@@ -202,8 +202,11 @@ def test_the_tools_take_few_tokens_and_say_what_they_do(tmp_path: Path) -> None:
         assert tool["inputSchema"]["additionalProperties"] is False
         named = tool["inputSchema"]["properties"].items()
         plain = {"fragment_id", "search_id", "status", "satisfied", "budget_tokens", "cursor"}
+        plain |= {"action", "mode", "namespace", "undo"}
         assert all(field.get("description") or name in plain for name, field in named)
-    assert [tool["annotations"]["readOnlyHint"] for tool in tools] == [False, True, False, False]
+    read_only = [tool["name"] for tool in tools if tool["annotations"].get("readOnlyHint")]
+    destructive = [tool["name"] for tool in tools if tool["annotations"].get("destructiveHint", True)]
+    assert (read_only, destructive) == (["recall"], ["recall", "forget"])
 
 
 def test_nothing_but_protocol_is_ever_written_to_stdout(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnemic import __version__
-from mnemic_mcp.cli import bench, context, guard, memories, models, policy, serve, upkeep
+from mnemic_mcp.cli import bench, context, guard, learning, memories, models, policy, serve, upkeep
 from mnemic_mcp.cli.common import configure_logs
 
 app = typer.Typer(
@@ -50,6 +50,10 @@ app.command("import")(upkeep.import_)
 app.command("status")(upkeep.status)
 app.command("doctor")(upkeep.doctor)
 app.command("reindex")(upkeep.reindex)
+app.command("prune")(learning.prune)
+app.add_typer(learning.reflect_app, name="reflect")
+app.add_typer(learning.experiences_app, name="experiences")
+app.add_typer(learning.plans_app, name="plans")
 app.add_typer(models.app, name="models")
 app.add_typer(context.app, name="context")
 app.add_typer(guard.app, name="guard")

@@ -1,8 +1,11 @@
-"""Commands that measure: what the guard stops and what it costs."""
+"""Commands that measure: what the guard stops and costs, what learning keeps."""
 
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +13,7 @@ import anyio
 import typer
 
 from mnemic import MnemicError
-from mnemic_mcp.cli.common import console, fail, print_table, progress_bar
+from mnemic_mcp.cli.common import console, fail, print_table, progress_bar, read_lines
 
 app = typer.Typer(name="bench", help="Measure what the memory does with recorded data.", no_args_is_help=True)
 
@@ -22,9 +25,97 @@ Limit = Annotated[int | None, typer.Option(min=1, help="At most so many records,
 Seed = Annotated[int, typer.Option(help="Of channels, sources and what stands beside an attack.")]
 
 
-@app.callback()
-def _bench() -> None:
-    """Keeps `guard` a command of its own while there is no other."""
+@app.command()
+def experience(
+    pools: Annotated[
+        Path | None, typer.Option(help="Recorded pools in ReMe's format, JSON Lines, gzipped or not.")
+    ] = None,
+    reflections: Annotated[Path | None, typer.Option(help="Recorded reflections and what came after them.")] = None,
+    tasks: Annotated[int, typer.Option(min=60, help="Length of the stream through a real memory.")] = 600,
+    seeds: Annotated[int, typer.Option(min=1, help="Streams of each kind.")] = 20,
+    json_path: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write everything there.")] = None,
+) -> None:
+    """Compare pruning rules on seeded streams of tasks that drift, and see what a real memory learns from one."""
+    from mnemic.testing import learning_bench
+
+    found: dict[str, Any] = {}
+    bar, advance = progress_bar("Streams")
+    with bar:
+        found["rules"] = learning_bench.compare_rules(seeds=seeds, progress=advance)
+    bar, advance = progress_bar("Tasks through a memory", 3 * tasks)
+    with bar, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        found["memory"] = []
+        for at, rule in enumerate((None, "reme-paper", "default")):
+            done = partial(_advance_from, advance, at * tasks)
+            stream = partial(
+                learning_bench.stream_through_memory, Path(folder) / str(at), rule, tasks=tasks, progress=done
+            )
+            found["memory"].append(anyio.run(stream))
+        if pools is not None:
+            found["pools"] = anyio.run(learning_bench.import_pools, Path(folder), read_lines(pools))
+    if reflections is not None:
+        from mnemic.storage.static_embedder import StaticEmbedder
+
+        records = [json.loads(line) for line in read_lines(reflections) if line.strip()]
+        found["reflections"] = learning_bench.reflections_auc(records, StaticEmbedder().embed)
+    if json_path is not None:
+        json_path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    _print_experience(found)
+
+
+def _advance_from(advance: Callable[[int], None], before: int, done: int) -> None:
+    advance(before + done)
+
+
+def _print_experience(found: dict[str, Any]) -> None:
+    heading("Pruning rules on seeded streams (means; worst seed in brackets)")
+    _table(
+        ("rule", "harmful left of 30", "useful kept %", "turned bad left of 20", "late success %",
+         "average kept at 15 %", "at 25 %", "at 50 %"),
+        [
+            (
+                row["rule"], f"{row['plain']['harmful_left']:.1f} ({row['plain']['harmful_left_worst']})",
+                f"{row['plain']['useful_kept_percent']:.0f}",
+                f"{row['drift']['turned_left']:.1f} ({row['drift']['turned_left_worst']})",
+                f"{row['drift']['late_success_percent']:.0f}",
+                *(f"{share:.0f}" for share in row["surviving_percent"].values()),
+            )
+            for row in found["rules"]
+        ],
+    )  # fmt: skip
+    heading("The same stream through a real memory")
+    _table(
+        ("rule", "success % by third", "harmful left of 30", "turned bad left", "useful left"),
+        [
+            (
+                row["rule"], " / ".join(f"{share:.0f}" for share in row["success_percent_by_third"]),
+                str(row["harmful_left"]), f"{row['turned_left']} of {row['turned']}",
+                f"{row['useful_left']} of {row['useful']}",
+            )
+            for row in found["memory"]
+        ],
+    )  # fmt: skip
+    if "pools" in found:
+        heading("Recorded pools")
+        _table(
+            ("pool", "records", "stored", "merged", "stored again", "held as a stranger's", "R@5", "R@5 scenarios alone"),
+            [
+                (
+                    row["pool"], str(row["records"]), str(row["stored"]), str(row["merged"]), str(row["stored_again"]),
+                    str(row["quarantined_as_strangers"]), f"{row['recall_at_5']:.1f}", f"{row['recall_at_5_scenarios']:.1f}",
+                )
+                for row in found["pools"]
+            ],
+        )  # fmt: skip
+    if "reflections" in found:
+        heading("Recorded reflections: whether the next trial succeeded")
+        _table(
+            ("signal", "AUC", "95 % interval"),
+            [
+                (row["signal"], f"{row['auc']:.2f}", f"{row['low']:.2f}-{row['high']:.2f}")
+                for row in found["reflections"]
+            ],
+        )
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import sys
@@ -122,6 +123,16 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, gzipped or not."""
+    try:
+        raw = path.read_bytes()
+        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        return text.decode("utf-8").splitlines()
+    except (OSError, ValueError, EOFError) as error:
+        raise typer.BadParameter(f"{path}: {error}") from error
 
 
 def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[int], None]]:
