@@ -7,7 +7,7 @@ DATA ?= ../shared/data
 LOCOMO ?= $(DATA)/locomo_dev.json.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard conformance picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard bench-learning conformance picture wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -23,7 +23,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard
+bench: bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard bench-learning
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -52,6 +52,15 @@ bench-guard: $(VENV)/installed-dev
 	$(BIN)/python -m tests.benchmarks.consensus --queries 300 --json $(RESULTS)/consensus.json
 	$(BIN)/python -m tests.benchmarks.contradiction --data $(DATA)/poison_dev.jsonl.gz --json $(RESULTS)/contradiction.json
 	$(BIN)/python -m tests.benchmarks.adaptive --policy default --policy strict --seeds 3 --json $(RESULTS)/adaptive.json
+
+bench-learning: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/mnemic bench experience --pools $(DATA)/reme_pools_dev.jsonl.gz \
+	    --reflections $(DATA)/reflexion_utility_dev.jsonl.gz --json $(RESULTS)/experience.json
+	$(BIN)/python -m tests.benchmarks.distilling --data $(DATA) --json $(RESULTS)/distilling.json
+	$(BIN)/python -m tests.benchmarks.consolidating --data $(DATA) --json $(RESULTS)/consolidating.json
+	$(BIN)/python -m tests.benchmarks.changing_facts --json $(RESULTS)/changing_facts.json
+	$(BIN)/python -m tests.benchmarks.learning_cost --sizes 10000 100000 --json $(RESULTS)/learning_cost.json
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules

@@ -54,8 +54,12 @@ class LearningReader(Protocol):
         """Experiences whose facets ``embedder_id`` has not embedded yet, oldest first."""
         ...
 
-    def experiences(self, namespace: Namespace, *, after: RowKey, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
-        """Active procedural memories of exactly this namespace in the order of keys, those after ``after``."""
+    def experiences(
+        self, namespace: Namespace, *, after: RowKey, limit: int, tried: bool = False
+    ) -> list[tuple[RowKey, MemoryRecord]]:
+        """Active procedural memories of exactly this namespace in the order of keys, those after ``after``; with ``tried``,
+        those that have counters.
+        """
         ...
 
     def has_experiences(self, namespace: Namespace) -> bool:

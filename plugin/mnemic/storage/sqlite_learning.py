@@ -118,10 +118,13 @@ class SqliteLearningReader:
         )
         return [(RowKey(row[0]), record_from_row(row[:-1]), _facets(row[-1])) for row in rows]
 
-    def experiences(self, namespace: Namespace, *, after: RowKey, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+    def experiences(
+        self, namespace: Namespace, *, after: RowKey, limit: int, tried: bool = False
+    ) -> list[tuple[RowKey, MemoryRecord]]:
+        only = "AND m.key IN (SELECT key FROM utilities)" if tried else ""
         rows = self._connection.execute(
             f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.namespace = ? AND m.kind = 'procedural' "
-            "AND m.held = 'active' AND m.superseded_by IS NULL AND m.key > ? ORDER BY m.key LIMIT ?",
+            f"AND m.held = 'active' AND m.superseded_by IS NULL AND m.key > ? {only} ORDER BY m.key LIMIT ?",
             (self.namespace_key(namespace), after, limit),
         )
         return [(RowKey(row[0]), record_from_row(row)) for row in rows]

@@ -17,6 +17,7 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.services.backends import Backends
 
 _PAGE = 2_000
+_NO_ROWS = np.zeros((0, 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,23 @@ class Work:
                 if key in blobs:
                     matrix[row] = _vector(blobs[key])
         return read_corpus([record for _, record in self.rows.values()], matrix)
+
+    @cached_property
+    def experience_vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The keys of the active experiences and their vectors, a row each."""
+        keys: list[int] = []
+        rows: list[bytes] = []
+        after = RowKey(0)
+        while True:
+            with self.backends.ledger.snapshot() as snapshot:
+                page = snapshot.experiences(self.namespace, after=after, limit=_PAGE)
+                blobs = snapshot.vectors(self.backends.embedder.id, [key for key, _ in page])
+            keys += blobs
+            rows += blobs.values()
+            if len(page) < _PAGE:
+                matrix = np.frombuffer(b"".join(rows), dtype=np.float32).reshape(len(keys), -1) if keys else _NO_ROWS
+                return np.array(keys, dtype=np.int64), matrix
+            after = page[-1][0]
 
     @cached_property
     def protected(self) -> frozenset[MemoryId]:
