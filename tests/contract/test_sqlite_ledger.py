@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnemic.storage.sqlite_ledger import SqliteLedger
-from mnemic.testing import FactContract, GuardContract, LedgerContract
+from mnemic.testing import FactContract, GuardContract, LearningContract, LedgerContract
 
 
-class TestSqliteLedger(LedgerContract, GuardContract, FactContract):
+class TestSqliteLedger(LedgerContract, GuardContract, FactContract, LearningContract):
     def make_ledger(self, folder: Path) -> SqliteLedger:
         return SqliteLedger(folder / "ledger.sqlite3")

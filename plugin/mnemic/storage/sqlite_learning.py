@@ -263,8 +263,8 @@ class SqliteLearningWriter(SqliteLearningReader):
 
 
 def task_hash(task: str) -> int:
-    """The same for tasks of the same words."""
-    return fingerprint(normalise(task))
+    """The same for tasks of the same words, whatever their case and spacing."""
+    return fingerprint(normalise(task).casefold())
 
 
 def _outcome(row: Sequence[Any]) -> TaskOutcome:

@@ -10,6 +10,7 @@ from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorInd
 from mnemic.testing.fact_contract import FactContract
 from mnemic.testing.fakes import FailingEmbedder, ScriptedModel, SetClock, WordEmbedder, make_record
 from mnemic.testing.guard_contract import GuardContract
+from mnemic.testing.learning_contract import LearningContract
 from mnemic.testing.obedient import Deeds, ObedientAgent, Order, read_orders
 from mnemic.testing.plans import PlanQuery, PlanRecord, delete_procedures, plan_queries
 from mnemic.testing.providers import check_anthropic, check_openai
@@ -20,6 +21,7 @@ __all__ = [
     "FactContract",
     "FailingEmbedder",
     "GuardContract",
+    "LearningContract",
     "LedgerContract",
     "ObedientAgent",
     "Order",
