@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mnemic.domain.learning.facets import NewExperience
 from mnemic.domain.learning.plan import Plan
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mnemic.services.committing import CommitReport
     from mnemic.services.distilling import Distilled
     from mnemic.services.experience import ExperienceView
+    from mnemic.services.guidance import Reuse
     from mnemic.services.outcomes import OutcomeReceipt
     from mnemic.services.packets import Packet
     from mnemic.services.pools import PoolReport
@@ -116,6 +117,18 @@ class LearningDesk:
 
         return await attempt_with_reflection(self._memory, task, run, namespace=namespace, **options)
 
+    async def guidance(
+        self, task: str, *, k: int = 5, rank: Literal["relevance", "value"] = "relevance", rerank: bool = False,
+        rewrite: bool = False, namespace: Namespace | str | None = None, origin: Origin | None = None,
+    ) -> Reuse:  # fmt: skip
+        """The experiences that help with a task, if wanted ordered and reworded by the memory's model."""
+        from mnemic.services.guidance import guide
+
+        return await self._memory.run(
+            guide, task, namespace=self._where(namespace), k=k, rank=rank, rerank=rerank, rewrite=rewrite,
+            origin=origin or self._origin,
+        )  # fmt: skip
+
     async def store(
         self, experiences: Sequence[NewExperience], *, namespace: Namespace | str | None = None,
         origin: Origin | None = None,
@@ -153,17 +166,18 @@ class LearningDesk:
 
     async def plan(
         self, upkeep: Sequence[str] = (), *, rule: str | Refinement | None = None, resume: str | None = None,
-        namespace: Namespace | str | None = None, progress: Callable[[int], None] | None = None,
+        namespace: Namespace | str | None = None, progress: Callable[[int], None] | None = None, considerate: bool = True,
     ) -> Plan:  # fmt: skip
         """Draw up a maintenance plan: ``upkeep`` of prune, expire, merge, link, consolidate; by default prune.
 
         Nothing is changed before `apply`. ``rule`` is a pruning rule or its name, by default that of the settings.
+        ``considerate`` leaves half of the time to other calls of this process.
         """
         from mnemic.services.upkeep.planning import DEFAULT_UPKEEP, draw_up
 
         return await self._memory.run(
             draw_up, namespace=self._where(namespace), upkeep=tuple(upkeep) or DEFAULT_UPKEEP, resume=resume,
-            rule=rule or self._memory.settings.refinement, progress=progress,
+            rule=rule or self._memory.settings.refinement, progress=progress, considerate=considerate,
         )  # fmt: skip
 
     async def apply(self, plan: str, *, namespace: Namespace | str | None = None) -> Plan:

@@ -93,7 +93,7 @@ def _plan_elsewhere(home: str, upkeep: list[str], found: Any) -> None:
     async def run() -> None:
         async with mnemic.open_memory(home, chroma="off") as memory:
             start = time.perf_counter()
-            plan = await memory.learning.plan(upkeep)
+            plan = await memory.learning.plan(upkeep, considerate=False)
             found.put((time.perf_counter() - start, len(plan.steps), plan.examined))
 
     anyio.run(run)

@@ -200,7 +200,9 @@ def prune(
     async def run(memory: Memory) -> Any:
         bar, advance = progress_bar("Examining memories", (await memory.status()).memories)
         with bar:
-            plan = await memory.learning.plan(upkeep or (), rule=rule, resume=resume, progress=advance)
+            plan = await memory.learning.plan(
+                upkeep or (), rule=rule, resume=resume, progress=advance, considerate=False
+            )
         return await memory.learning.apply(plan.id) if apply and plan.steps else plan
 
     plan = with_memory(home, run, namespace=namespace)

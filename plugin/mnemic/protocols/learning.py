@@ -62,6 +62,17 @@ class LearningReader(Protocol):
         """
         ...
 
+    def active(self, namespace: Namespace, *, after_seq: int, limit: int) -> list[tuple[int, RowKey, MemoryRecord]]:
+        """Active memories of exactly this namespace in the order of their latest change, whose number comes first.
+
+        One that is changed while somebody pages through comes again at the end.
+        """
+        ...
+
+    def vouched(self, namespace: Namespace) -> set[MemoryId]:
+        """The memories of exactly this namespace that a person has vouched for."""
+        ...
+
     def has_experiences(self, namespace: Namespace) -> bool:
         """Whether a namespace holds any memory with facets."""
         ...

@@ -20,6 +20,7 @@ from mnemic.services.standing import show
 
 _EPISODES = 12
 _EXPERIENCES = 6
+_TOGETHER = 30
 _LATEST_TASKS = 30
 # Raw episodes are what a conclusion rests on: they get most of the room, what is concluded already the rest.
 _EPISODES_SHARE = 0.7
@@ -75,17 +76,14 @@ def prepare(
         reported = show(snapshot, backends.guard, policy, entries)
         rate, finished = scope_rate(snapshot, namespace), snapshot.tally(namespace, latest=1).finished
     question = text or (outcomes[0].task if outcomes else "")
-    by_kind = [
-        recall(backends, RecallQuery(text=question, k=k, filter=MemoryFilter(namespace=namespace, kinds=kinds)),
-        origin=origin) for kinds, k in (((Kind.EPISODIC,), _EPISODES), ((Kind.PROCEDURAL,), _EXPERIENCES))
-    ]  # fmt: skip
-    found = {hit.memory.id: hit for hit in (*reported, *by_kind[0].hits)}
+    episodic, procedural, warnings = _related(backends, question, namespace, origin)
+    found = {hit.memory.id: hit for hit in (*reported, *episodic)}
     ordered = _side_by_side(list(found.values()), told)
     episodes, tokens = pack(ordered, int(budget_tokens * _EPISODES_SHARE), render, backends.token_counter)
     left = max(budget_tokens - (tokens or 0), 0)
     known: list[Hit] = []
-    if by_kind[1].hits and left:
-        known, more = pack(by_kind[1].hits, left, render, backends.token_counter)
+    if procedural and left:
+        known, more = pack(procedural, left, render, backends.token_counter)
         tokens = (tokens or 0) + (more or 0)
     with backends.ledger.snapshot() as snapshot:
         shown = [*episodes, *known]
@@ -100,9 +98,32 @@ def prepare(
         unused=tuple(
             id for id, utility in utilities.items() if not utility.used and utility.shown >= _UNUSED_AFTER
         ),
-        warnings=tuple(dict.fromkeys(warning for found in by_kind for warning in found.warnings)),
+        warnings=warnings,
         tokens=tokens or 0, token_counter=backends.token_counter.name,
     )  # fmt: skip
+
+
+def _related(
+    backends: Backends, question: str, namespace: Namespace, origin: Origin | None
+) -> tuple[list[Hit], list[Hit], tuple[str, ...]]:
+    """Episodes and experiences about a question, and the lessons that apply.
+
+    One search for both is four times as fast in a large memory; where one kind crowds out the other, that is asked for
+    again.
+    """
+    filter = MemoryFilter(namespace=namespace)
+    found = recall(backends, RecallQuery(text=question, k=_TOGETHER, filter=filter), origin=origin)
+    warnings = list(found.warnings)
+    parts: list[list[Hit]] = []
+    for kind, k in ((Kind.EPISODIC, _EPISODES), (Kind.PROCEDURAL, _EXPERIENCES)):
+        hits = [hit for hit in found.hits if hit.memory.kind is kind][:k]
+        if not hits and len(found.hits) == _TOGETHER:
+            narrow = MemoryFilter(namespace=namespace, kinds=(kind,))
+            again = recall(backends, RecallQuery(text=question, k=k, filter=narrow), origin=origin)
+            hits = list(again.hits)
+            warnings += again.warnings
+        parts.append(hits)
+    return parts[0], parts[1], tuple(dict.fromkeys(warnings))
 
 
 def _side_by_side(hits: Sequence[Hit], told: dict[MemoryId, TaskOutcome]) -> list[Hit]:

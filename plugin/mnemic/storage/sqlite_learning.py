@@ -121,13 +121,29 @@ class SqliteLearningReader:
     def experiences(
         self, namespace: Namespace, *, after: RowKey, limit: int, tried: bool = False
     ) -> list[tuple[RowKey, MemoryRecord]]:
-        only = "AND m.key IN (SELECT key FROM utilities)" if tried else ""
+        only = "AND EXISTS (SELECT 1 FROM utilities u WHERE u.key = m.key)" if tried else ""
         rows = self._connection.execute(
             f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.namespace = ? AND m.kind = 'procedural' "
             f"AND m.held = 'active' AND m.superseded_by IS NULL AND m.key > ? {only} ORDER BY m.key LIMIT ?",
             (self.namespace_key(namespace), after, limit),
         )
         return [(RowKey(row[0]), record_from_row(row)) for row in rows]
+
+    def active(self, namespace: Namespace, *, after_seq: int, limit: int) -> list[tuple[int, RowKey, MemoryRecord]]:
+        rows = self._connection.execute(
+            f"SELECT {RECORD_COLUMNS}, m.seq FROM {RECORD_TABLES} WHERE m.namespace = ? AND m.seq > ? "
+            "AND m.held = 'active' AND m.superseded_by IS NULL ORDER BY m.seq LIMIT ?",
+            (self.namespace_key(namespace), after_seq, limit),
+        )
+        return [(row[-1], RowKey(row[0]), record_from_row(row[:-1])) for row in rows]
+
+    def vouched(self, namespace: Namespace) -> set[MemoryId]:
+        rows = self._connection.execute(
+            "SELECT m.id FROM guard_marks g JOIN memories m ON m.key = g.key WHERE m.namespace = ? "
+            "AND json_extract(g.body, '$.review') = 'vouched'",
+            (self.namespace_key(namespace),),
+        )
+        return {MemoryId(row[0]) for row in rows}
 
     def has_experiences(self, namespace: Namespace) -> bool:
         sql = "SELECT EXISTS (SELECT 1 FROM experiences WHERE namespace = ?)"

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -72,8 +73,9 @@ def encode_origin(origin: Origin) -> str:
     return encode_json({name: value for name, value in values.items() if value not in (None, False)})
 
 
+@lru_cache(maxsize=1024)
 def decode_origin(text: str) -> Origin:
-    """The inverse of `encode_origin`."""
+    """The inverse of `encode_origin`. Most memories share a few origins."""
     values = json.loads(text)
     return Origin(**{**values, "channel": Channel(values["channel"])})
 

@@ -22,7 +22,7 @@ from mnemic.services.upkeep.pruning import prune_steps
 Progress = Callable[[int], None]
 """Called with the number of memories examined so far."""
 
-_SAVE_EVERY_SECONDS = 1.0
+_SAVE_EVERY_SECONDS = 3.0
 _TURN_SECONDS = 0.0005
 _LONGEST_PAUSE_SECONDS = 0.02
 MOST_STEPS = 20_000
@@ -52,14 +52,15 @@ def refinement_named(name: str | Refinement) -> Refinement:
 
 
 def draw_up(
-    backends: Backends, *, namespace: Namespace, upkeep: Sequence[object] = DEFAULT_UPKEEP, rule: str | Refinement =
-    "default", resume: str | None = None, progress: Progress | None = None,
+    backends: Backends, *, namespace: Namespace, upkeep: Sequence[object] = DEFAULT_UPKEEP,
+    rule: str | Refinement = "default", resume: str | None = None, progress: Progress | None = None,
+    considerate: bool = True,
 ) -> Plan:  # fmt: skip
     """Draw up a plan for a namespace and keep it. Recall goes on meanwhile: every batch reads a snapshot of its own.
 
-    How far it is, is kept once a second: ``resume`` goes on with an unfinished plan; what was written meanwhile may be left
-    to the next one. Raises `InvalidInput`, `UnknownMemory`
-    (a plan that does not exist), `StoreUnavailable`; a retry is safe.
+    How far it is, is kept every three seconds: ``resume`` goes on with an unfinished plan; what was written meanwhile
+    may be left to the next one. ``considerate`` leaves half of the time to others in this process. Raises
+    `InvalidInput`, `UnknownMemory` (a plan that does not exist), `StoreUnavailable`; a retry is safe.
     """
     chosen = refinement_named(rule)
     kinds = check_choices(upkeep, Upkeep, name="upkeep") or DEFAULT_UPKEEP
@@ -74,7 +75,9 @@ def draw_up(
             return plan
         chosen = refinement_named(plan.rule)
     with _giving_way():
-        return _finish(backends, plan, Work(backends=backends, namespace=namespace, rule=chosen), progress)
+        return _finish(
+            backends, plan, Work(backends=backends, namespace=namespace, rule=chosen, considerate=considerate), progress
+        )
 
 
 def _finish(backends: Backends, plan: Plan, work: Work, progress: Progress | None) -> Plan:
@@ -99,7 +102,8 @@ def _finish(backends: Backends, plan: Plan, work: Work, progress: Progress | Non
                 _keep(backends, plan)
                 saved = time.monotonic()
             # Whoever recalls meanwhile gets half of the time to himself.
-            time.sleep(min(time.monotonic() - begun, _LONGEST_PAUSE_SECONDS))
+            if work.considerate:
+                time.sleep(min(time.monotonic() - begun, _LONGEST_PAUSE_SECONDS))
             begun = time.monotonic()
         plan = replace(plan, cursor={**plan.cursor, kind: -1})
     plan = replace(plan, status=PlanStatus.PLANNED, cursor={})
