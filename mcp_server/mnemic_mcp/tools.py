@@ -198,7 +198,7 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
                     view["still_cited_by"] = list(receipt.derived)
                     text += f" These were drawn from them and are still there: {', '.join(receipt.derived)}."
                 return tool_result(text, view)
-            act = memory.archive if action == "archive" else memory.restore
+            act = memory.archive if action == "archive" else memory.bring_back
             changed = await act(ids, reason=reason, origin=origin)
             done = "Archived" if action == "archive" else "Restored"
             text = f"{done}: {', '.join(changed)}." if changed else "Nothing had to be changed."

@@ -25,6 +25,7 @@ class RememberedView(TypedDict):
     note: NotRequired[str]
     confirmations: NotRequired[int]
     superseded: NotRequired[str]
+    contradicts: NotRequired[list[str]]
     near_duplicates: NotRequired[list[dict[str, str]]]
 
 
@@ -188,6 +189,9 @@ def remember_text(receipts: Sequence[Remembered]) -> str:
             continue
         replaced = f", in the place of {receipt.superseded}" if receipt.superseded else ""
         lines.append(f"Remembered as {receipt.id}{replaced}.")
+        if receipt.contradicts:
+            others = ", ".join(receipt.contradicts)
+            lines.append(f"  Contradicts {others}; both are kept and marked. Supersede or archive what is not so.")
         lines += [
             f'  Resembles {near.id}: {quote(_short(near.text))} If it replaces that, use supersedes="{near.id}".'
             for near in shown
@@ -239,6 +243,8 @@ def _remembered(receipt: Remembered, shown: tuple[NearDuplicate, ...]) -> Rememb
         view["confirmations"] = receipt.confirmations
     if receipt.superseded:
         view["superseded"] = receipt.superseded
+    if receipt.contradicts:
+        view["contradicts"] = list(receipt.contradicts)
     if shown:
         view["near_duplicates"] = [{"id": near.id, "text": _short(near.text)} for near in shown]
     return view

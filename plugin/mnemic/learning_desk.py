@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mnemic.domain.learning.facets import NewExperience
 from mnemic.domain.learning.plan import Plan
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mnemic.services.outcomes import OutcomeReceipt
     from mnemic.services.packets import Packet
     from mnemic.services.pools import PoolReport
+    from mnemic.services.valuing import Rank
 
 
 class LearningDesk:
@@ -118,7 +119,7 @@ class LearningDesk:
         return await attempt_with_reflection(self._memory, task, run, namespace=namespace, **options)
 
     async def guidance(
-        self, task: str, *, k: int = 5, rank: Literal["relevance", "value"] = "relevance", rerank: bool = False,
+        self, task: str, *, k: int = 5, rank: Rank = "relevance", rerank: bool = False,
         rewrite: bool = False, namespace: Namespace | str | None = None, origin: Origin | None = None,
     ) -> Reuse:  # fmt: skip
         """The experiences that help with a task, if wanted ordered and reworded by the memory's model."""

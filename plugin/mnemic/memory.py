@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import anyio
 import anyio.to_thread
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
+    from mnemic.services.valuing import Rank
 
 _T = TypeVar("_T")
 _WORKERS = 8
@@ -172,14 +173,15 @@ class Memory:
 
     async def recall(
         self, query: str | None = None, *, k: int = 10, min_score: float | None = None,
-        budget_tokens: int | None = None, cursor: str | None = None, rank: Literal["relevance", "value"] = "relevance",
+        budget_tokens: int | None = None, cursor: str | None = None, rank: Rank = "relevance",
         render: Callable[[Hit], str] | None = None, origin: Origin | None = None, **filters: Unpack[Filters],
     ) -> RecallResult:  # fmt: skip
         """The memories that answer ``query``, best first; none when nothing is relevant. Without a query, the newest.
 
         ``filters`` are those of `make_filter`. ``min_score`` 0..1 (default: what measured as relevant);
         ``budget_tokens`` limits what is returned; ``cursor`` of an earlier result goes on where it ended. ``rank="value"``
-        orders the most relevant also by what finished tasks have shown of their worth. ``render`` says
+        orders the most relevant also by what finished tasks have shown of their worth, ``"retention"`` by how lately and
+        often they were used. ``render`` says
         how a hit will be shown, so that the budget counts that. What the guard keeps back is named in ``withheld``;
         ``origin`` is whoever asks, so that what is concluded from doubtful memories is known for what it is. Raises
         `InvalidInput`, `StoreUnavailable`.
@@ -275,6 +277,18 @@ class Memory:
         return await self.run(
             reinstate, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
         )
+
+    async def bring_back(
+        self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
+        namespace: Namespace | str | None = None,
+    ) -> tuple[MemoryId, ...]:  # fmt: skip
+        """`restore` what is archived and `reinstate` what is superseded among ``ids``. The ids that changed."""
+        wanted = [str(id) for id in ids]
+        restored = await self.restore(wanted, reason=reason, origin=origin, namespace=namespace)
+        current = [id for id in wanted if id not in restored]
+        if not current:
+            return restored
+        return (*restored, *await self.reinstate(current, reason=reason, origin=origin, namespace=namespace))
 
     async def erase(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> EraseReceipt:
         """Destroy memories with all their versions for good, in every file. Nothing brings them back."""

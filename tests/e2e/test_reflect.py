@@ -130,3 +130,17 @@ def test_a_person_commits_a_file_and_learns_from_trajectories(tmp_path: Path) ->
     offered = tmp_path / "offered.json"
     offered.write_text(json.dumps([{"when_to_use": "When a mug is wanted", "content": "Take the mug first."}]))
     assert "No evidence is cited." in run(tmp_path, "reflect", "commit", str(offered), code=1)
+
+
+async def test_a_changed_fact_takes_the_old_ones_place_and_can_be_taken_back(tmp_path: Path) -> None:
+    async with Client(parameters(tmp_path)) as client:
+        _, view = await call(client, "remember", text="api.port = 8080")
+        old = view["results"][0]["id"]
+        said, view = await call(client, "remember", text="api.port = 8443")
+        assert view["results"][0]["superseded"] == old and f"in the place of {old}" in said
+        text, _ = await call(client, "recall", query="api.port")
+        assert "8443" in text and "8080" not in text
+        said, _ = await call(client, "forget", ids=[old], action="restore")
+        assert f"Restored: {old}." in said
+        text, _ = await call(client, "recall", query="api.port")
+        assert "8443" in text and "8080" in text and "beware" in text

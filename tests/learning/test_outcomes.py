@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 import mnemic
-from mnemic import Channel, Memory, Origin
+from mnemic import Channel, Memory, NewMemory, Origin
 from mnemic.domain.memory import MemoryId
 from mnemic.errors import InvalidInput, UnknownMemory
 
@@ -147,3 +147,13 @@ async def test_recall_by_value_puts_what_helped_before_what_did_not(memory: Memo
     assert found.hits[0].utility is not None and found.hits[0].utility.q_value == pytest.approx(0.83193, abs=1e-5)
     with pytest.raises(InvalidInput, match="rank"):
         await memory.recall("Deploy", rank="best")  # type: ignore[arg-type]  # on purpose
+
+
+async def test_recall_by_retention_prefers_what_is_used_and_hides_nothing(memory: Memory) -> None:
+    texts = [f"The {colour} ladder is in the shed." for colour in ("blue", "green", "red")]
+    old = [NewMemory(text=text, kind="episodic", occurred_at="2020-01-01") for text in texts]
+    await memory.remember_many(old)
+    plain = [hit.memory.id for hit in (await memory.recall("ladder in the shed")).hits]
+    await memory.learning.outcome("Fetch a ladder", 1.0, used=[plain[-1]])
+    kept = [hit.memory.id for hit in (await memory.recall("ladder in the shed", rank="retention")).hits]
+    assert kept[0] == plain[-1] and set(kept) == set(plain)

@@ -224,7 +224,7 @@ def history(
 def forget(
     ids: Ids,
     home: Home = None,
-    restore: Annotated[bool, typer.Option("--restore", help="Bring archived memories back.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Bring archived or superseded memories back.")] = False,
     erase: Annotated[bool, typer.Option("--erase", help="Destroy them for good, with all versions.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before erasing.")] = False,
     reason: Annotated[str | None, typer.Option(help="Kept in the history.")] = None,
@@ -240,7 +240,7 @@ def forget(
             receipt = await memory.erase(ids)
             derived = f"; still cited by {', '.join(receipt.derived)}" if receipt.derived else ""
             return f"erased {', '.join(receipt.erased)}{derived}"
-        changed = await (memory.restore if restore else memory.archive)(ids, reason=reason)
+        changed = await (memory.bring_back if restore else memory.archive)(ids, reason=reason)
         return f"{'restored' if restore else 'archived'} {', '.join(changed) or 'nothing: it was so already'}"
 
     typer.echo(with_memory(home, run))

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from mnemic.domain.experience.faithful import unsupported
 from mnemic.domain.memory import Kind, Namespace
@@ -20,6 +19,7 @@ from mnemic.domain.validation import check_count
 from mnemic.errors import ModelFailed
 from mnemic.services.backends import Backends, log
 from mnemic.services.recall import RecallQuery, recall
+from mnemic.services.valuing import Rank
 
 _CANDIDATES = 3
 _NUMBERS = re.compile(r"\[[\d,\s]*\]")
@@ -59,7 +59,7 @@ class Reuse:
 
 
 def guide(
-    backends: Backends, task: str, *, namespace: Namespace, k: int = 5, rank: Literal["relevance", "value"] = "relevance",
+    backends: Backends, task: str, *, namespace: Namespace, k: int = 5, rank: Rank = "relevance",
     rerank: bool = False, rewrite: bool = False, origin: Origin | None = None,
 ) -> Reuse:  # fmt: skip
     """The ``k`` experiences that fit ``task`` best, 1..20.

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.learning.utility import NO_UTILITY, value_scores
 from mnemic.domain.memory import MemoryRecord, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import RECALLED_KINDS, Hit, MemoryFilter, RecallResult
 from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, check_text
-from mnemic.errors import InvalidInput, ModelFailed
+from mnemic.errors import ModelFailed
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval.fusion import Candidate, give_room, rank
@@ -26,6 +25,7 @@ from mnemic.services.backends import Backends
 from mnemic.services.experience import scenario_similarities
 from mnemic.services.judging import consult_model
 from mnemic.services.standing import Vetted, standing, withheld_view
+from mnemic.services.valuing import Rank, check_rank, reorder
 from mnemic.services.vetting import Vetting, vet
 
 CANDIDATES_PER_CHANNEL = 100
@@ -42,17 +42,13 @@ MAX_BUDGET_TOKENS = 100_000
 RELEVANT_SCORE = 0.1
 _WEAK_SHARE = 0.3
 
-# MemRL looks at 5 candidates for 3 places; more would let value outvote relevance.
-_VALUED = 2
-_LEAST_VALUED = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallQuery:
     """A question and its limits. An empty ``text`` asks for the newest memories that pass the filter.
 
-    ``min_score`` None means `RELEVANT_SCORE`; ``budget_tokens`` None means no limit. ``rank``: *value* orders the most
-    relevant by relevance and by what tasks have shown of their worth together (MemRL).
+    ``min_score`` None means `RELEVANT_SCORE`; ``budget_tokens`` None means no limit. ``rank``: see
+    `mnemic.services.valuing.Rank`.
     """
 
     text: str
@@ -61,7 +57,7 @@ class RecallQuery:
     min_score: float | None = None
     budget_tokens: int | None = None
     cursor: str | None = None
-    rank: Literal["relevance", "value"] = "relevance"
+    rank: Rank = "relevance"
 
     def identity(self) -> int:
         """The same for the same question with the same filters, whatever the page."""
@@ -182,8 +178,7 @@ def _checked(query: RecallQuery, backends: Backends) -> RecallQuery:
     if query.text != "":
         check_text(query.text, name="query", limit=MAX_QUERY_CHARS)
     check_count(query.k, name="k", low=1, high=MAX_K)
-    if query.rank not in ("relevance", "value"):
-        raise InvalidInput(f"rank is {query.rank!r}.", hint='Use "relevance" or "value".')
+    check_rank(query.rank)
     if query.min_score is not None:
         check_share(query.min_score, name="min_score")
     if query.budget_tokens is not None:
@@ -207,21 +202,10 @@ def _ranked(backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, as
     relevant = [entry for entry in candidates if entry.score >= min_score or entry.key in exempt]
     if snapshot.has_untrusted():
         relevant = give_room(relevant, snapshot.tainted([entry.key for entry in relevant]))
-    if query.rank == "value":
-        relevant = _by_value(snapshot, relevant, query.k)
+    relevant = reorder(snapshot, relevant, query.rank, k=query.k, now=query.filter.now or backends.clock.now())
     return _Ranking(
         _read(snapshot, query, relevant, skip), len(candidates), _why_nothing(candidates, min_score, skip, snapshot)
     )
-
-
-def _by_value(snapshot: LedgerSnapshot, relevant: Sequence[Candidate], k: int) -> list[Candidate]:
-    """The most relevant in the order of relevance and learnt value together; the rest behind them as it was."""
-    first, rest = relevant[: max(_VALUED * k, _LEAST_VALUED)], relevant[max(_VALUED * k, _LEAST_VALUED) :]
-    known = snapshot.utilities([entry.key for entry in first])
-    values = [known.get(entry.key, NO_UTILITY).q_value for entry in first]
-    scores = value_scores([entry.score for entry in first], values)
-    order = sorted(range(len(first)), key=lambda at: (-scores[at], at))
-    return [*(first[at] for at in order), *rest]
 
 
 def _read(snapshot: LedgerSnapshot, query: RecallQuery, relevant: Sequence[Candidate], skip: int) -> Iterator[_Found]:

@@ -1,0 +1,61 @@
+"""Orders of what is relevant that look at more than the question: learnt value, and how well a memory is retained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, get_args
+
+from mnemic.domain.consolidation.retention import Usage, rank_factor, retention
+from mnemic.domain.learning.utility import NO_UTILITY, Utility, value_scores
+from mnemic.domain.memory import MemoryRecord
+from mnemic.errors import InvalidInput
+from mnemic.protocols import LedgerSnapshot
+from mnemic.retrieval.fusion import Candidate
+
+Rank = Literal["relevance", "value", "retention"]
+"""*relevance* alone; with *value*, what tasks have shown (MemRL); with *retention*, how lately and how often a memory
+was used, which lowers a score by a fifth at most (Ebbinghaus, as MemoryBank has it).
+"""
+
+# MemRL looks at 5 candidates for 3 places; more would let value outvote relevance.
+_VALUED = 2
+_LEAST_VALUED = 5
+
+
+def check_rank(rank: object) -> Rank:
+    """A rank by its name. Raises `InvalidInput`."""
+    for known in get_args(Rank):
+        if rank == known:
+            return known  # type: ignore[no-any-return]  # one of its own arguments
+    raise InvalidInput(f"rank is {rank!r:.60}.", hint=f"Use one of: {', '.join(get_args(Rank))}.")
+
+
+def reorder(
+    snapshot: LedgerSnapshot, relevant: Sequence[Candidate], rank: Rank, *, k: int, now: datetime
+) -> list[Candidate]:
+    """The most relevant in the order that ``rank`` asks for; the rest behind them as it was."""
+    if rank == "relevance":
+        return list(relevant)
+    size = max(_VALUED * k, _LEAST_VALUED)
+    first, rest = relevant[:size], relevant[size:]
+    keys = [entry.key for entry in first]
+    known = snapshot.utilities(keys)
+    if rank == "value":
+        scores = value_scores([entry.score for entry in first], [known.get(key, NO_UTILITY).q_value for key in keys])
+    else:
+        records = snapshot.records(keys)
+        scores = [
+            entry.score * _factor(records[entry.key], known.get(entry.key, NO_UTILITY), now)
+            if entry.key in records
+            else entry.score
+            for entry in first
+        ]
+    order = sorted(range(len(first)), key=lambda at: (-scores[at], at))
+    return [*(first[at] for at in order), *rest]
+
+
+def _factor(record: MemoryRecord, utility: Utility, now: datetime) -> float:
+    last = [moment for moment in (record.confirmed_at, utility.last_used_at) if moment is not None]
+    usage = Usage(recalls=utility.shown, confirmations=record.confirmations, last_used=max(last, default=None))
+    return rank_factor(retention(usage, created=record.occurred_at or record.recorded_at, now=now))
