@@ -211,6 +211,9 @@ def _learning(found: dict[str, Any], costs: list[dict[str, Any]]) -> str:
     told = "; ".join(
         f"{row['signal']} {row['auc']:.2f} ({row['low']:.2f}-{row['high']:.2f})" for row in found["reflections"]
     )
+    distilled = _read("distilling")["distilled"].values()
+    drawn, false_claims = sum(one["experiences"] for one in distilled), sum(one["unsupported"] for one in distilled)
+    notes, facts = _read("consolidating"), _read("changing_facts")["stream"]
     cost = costs[-1]
     elsewhere = cost["plan_all_by_another_process"]
     here = cost["plan_prune_by_this_process"]
@@ -221,6 +224,15 @@ def _learning(found: dict[str, Any], costs: list[dict[str, Any]]) -> str:
         f"ReMe's recorded pools: {stored} of {records} stored, importing again adds 0; R@5 by the recorded task: "
         f"{'; '.join(pools)}. Recorded verbal reflections, whether the next trial succeeded, AUC with 95 % interval: "
         f"{told}. The data do not support telling them apart.\n\n"
+        f"Rules drew {drawn} experiences from {sum(one['trajectories'] for one in distilled)} recorded trajectories; "
+        f"{false_claims} of their values stand nowhere in what they cite. Consolidating LoCoMo dev: {notes['notes']} notes, "
+        f"R@5 {notes['R@5']['before']['strict']:.1f} before and {notes['R@5']['with notes']['strict']:.1f} after, "
+        f"{notes['unsupported']} unsupported claims; had their evidence been archived, "
+        f"{notes['R@5']['evidence archived']['strict']:.1f}, and the gate takes that back. Of 46 facts with 20 updates each, "
+        f"interleaved, recall gives the latest value first for {100 * facts['named']['latest_first']:.0f} % when subject and "
+        f'attribute are named, {100 * facts["dictated"]["latest_first"]:.0f} % when they are read in "Remember: K is V", '
+        f'{100 * facts["notation"]["latest_first"]:.0f} % in "current K: V", and '
+        f"{100 * facts['off']['latest_first']:.0f} % without (`MNEMIC_FACTS=off`).\n\n"
         f"At {cost['memories']:,} memories an outcome takes {cost['outcome']['p50_ms']:.1f} ms, a packet "
         f"{cost['prepare']['p50_ms']:.0f} ms; a plan of every kind {elsewhere['seconds']:.1f} s in a process of its own "
         f"(recall beside it {elsewhere['recall_p95_ratio']:.1f} times its idle p95), one of pruning {here['seconds']:.1f} s "
