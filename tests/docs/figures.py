@@ -228,8 +228,8 @@ def _learning(found: dict[str, Any], costs: list[dict[str, Any]]) -> str:
         f"{false_claims} of their values stand nowhere in what they cite. Consolidating LoCoMo dev: {notes['notes']} notes, "
         f"R@5 {notes['R@5']['before']['strict']:.1f} before and {notes['R@5']['with notes']['strict']:.1f} after, "
         f"{notes['unsupported']} unsupported claims; had their evidence been archived, "
-        f"{notes['R@5']['evidence archived']['strict']:.1f}, and the gate takes that back. Of 46 facts with 20 updates each, "
-        f"interleaved, recall gives the latest value first for {100 * facts['named']['latest_first']:.0f} % when subject and "
+        f"{notes['R@5']['evidence archived']['strict']:.1f}, and the gate takes that back. Of 46 facts, 20 updates each, "
+        f"interleaved, recall gives the latest value first for {100 * facts['named']['latest_first']:.0f} % if subject and "
         f'attribute are named, {100 * facts["dictated"]["latest_first"]:.0f} % when they are read in "Remember: K is V", '
         f'{100 * facts["notation"]["latest_first"]:.0f} % in "current K: V", and '
         f"{100 * facts['off']['latest_first']:.0f} % without (`MNEMIC_FACTS=off`).\n\n"
