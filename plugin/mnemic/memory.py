@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import anyio
 import anyio.to_thread
@@ -24,12 +23,12 @@ from mnemic.domain.memory import (
     Namespace,
     NewMemory,
     Remembered,
-    Status,
 )
-from mnemic.domain.provenance import Channel, Origin
+from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit, MemoryFilter, RecallResult
 from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput, StoreUnavailable
+from mnemic.filters import Filters, Moment
 from mnemic.session import Session
 
 if TYPE_CHECKING:
@@ -46,33 +45,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _WORKERS = 8
 _EXPORT_CHUNK = 500
-
-
-Moment = datetime | date | str
-"""A datetime, a date (its first moment), or an ISO 8601 string; without an offset it is UTC."""
-
-
-class Filters(TypedDict, total=False):
-    """What `Memory.recall` and `Memory.list` may be narrowed to. All conditions must hold; those left out do not matter.
-
-    ``subtree`` takes in all namespaces below. ``tags``: all of them must be there. ``since``/``until`` bound when it
-    happened (else when it was recorded), ``until`` exclusive. ``as_of``: what was true then; ``known_at``: what the ledger
-    held for true then. ``kinds``: without it, all but lessons; ``statuses``: without it, active.
-    """
-
-    namespace: Namespace | str
-    subtree: bool
-    kinds: Iterable[Kind | str]
-    tags: Iterable[str]
-    session: str | None
-    speaker: str | None
-    channels: Iterable[Channel | str]
-    source: str | None
-    since: Moment | None
-    until: Moment | None
-    as_of: Moment | None
-    known_at: Moment | None
-    statuses: Iterable[Status | str]
 
 
 class Memory:
