@@ -15,6 +15,7 @@ from mnemic.domain.recall import Hit
 from mnemic.domain.validation import check_ids, check_namespace
 
 if TYPE_CHECKING:
+    from mnemic.domain.consolidation.segmentation import Episode
     from mnemic.memory import Memory
     from mnemic.reflection import Attempt, Guidance, Reflected
     from mnemic.services.committing import CommitReport
@@ -192,6 +193,14 @@ class LearningDesk:
         from mnemic.services.upkeep.applying import undo_plan
 
         return await self._memory.run(undo_plan, plan, namespace=_optional(namespace))
+
+    async def segments(
+        self, *, session: str | None = None, limit: int = 2_000, namespace: Namespace | str | None = None
+    ) -> tuple[Episode, ...]:
+        """The latest episodic memories cut into episodes by topic, surprise, greetings and time, each with the reason."""
+        from mnemic.services.segmenting import segments
+
+        return await self._memory.run(segments, namespace=self._where(namespace), session=session, limit=limit)
 
     async def plans(self, *, namespace: Namespace | str | None = None, limit: int = 20) -> tuple[Plan, ...]:
         """The plans of a namespace, latest first."""
