@@ -37,7 +37,10 @@ def test_every_python_snippet_runs(code: str, tmp_path: Path) -> None:
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert any(expected in done.stdout for expected in ("Lisbon", "10:15", "Observation: TP-1 is the cheapest."))
+    assert any(
+        expected in done.stdout
+        for expected in ("Lisbon", "10:15", "Observation: TP-1 is the cheapest.", "2 episodes, 2 experiences")
+    )
 
 
 @pytest.mark.parametrize("commands", [block for block in blocks("bash") if "make " not in block])
