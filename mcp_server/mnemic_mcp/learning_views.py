@@ -35,18 +35,21 @@ class ReflectView(TypedDict):
     text: str
 
 
-def outcome_text(receipt: OutcomeReceipt) -> str:
+def outcome_text(
+    receipt: OutcomeReceipt, *, name_in: str = "used", maintain_by: str = "mode=maintain"
+) -> str:  # fmt: skip
+    """A receipt in words. ``name_in`` and ``maintain_by``: where ids go and how maintenance is asked for here."""
     lines = ["This outcome was recorded before; nothing was counted again." if receipt.repeated else "Recorded."]
     for id, utility in receipt.credited.items():
         lines.append(f"{id}: {utility_text(utility)}")
     if not receipt.attributed and not receipt.repeated:
         lines.append(
-            "What was recalled got weak credit for being there. Name the ids in used next time."
+            f"What was recalled got weak credit for being there. Name the ids in {name_in} next time."
             if receipt.credited
-            else "Nothing was credited: name the ids of the memories that helped in used."
+            else f"Nothing was credited: name the ids of the memories that helped in {name_in}."
         )
     if receipt.sweep_due:
-        lines.append(f"{receipt.finished} tasks are finished: maintenance is due (mode=maintain).")
+        lines.append(f"{receipt.finished} tasks are finished: maintenance is due ({maintain_by}).")
     return "\n".join(lines)
 
 
@@ -60,10 +63,10 @@ def outcome_view(receipt: OutcomeReceipt) -> ReflectView:
 def utility_text(utility: Utility) -> str:
     """Counters in words."""
     if not utility.trials:
-        return f"shown in {utility.shown} tasks, not used"
+        return f"shown in {_counted(utility.shown, 'task')}, not used"
     how = "used" if utility.attributed else "only shown"
     return (
-        f"{how} in {utility.trials} tasks, {utility.successes} succeeded, value {utility.q_value:+.2f}"
+        f"{how} in {_counted(utility.trials, 'task')}, {utility.successes} succeeded, value {utility.q_value:+.2f}"
         f"{f', doubt {utility.doubt:.1f}' if utility.doubt >= 0.05 else ''}"
     )
 
@@ -79,11 +82,9 @@ def utility_view(utility: Utility) -> dict[str, Any]:
 def packet_text(packet: Packet) -> str:
     if not packet.episodes and not packet.experiences:
         return "There is nothing to learn from yet: remember what happened as episodic memories, and report outcomes."
-    about = f" about: {visible(packet.focus)}" if packet.focus else ""
-    parts = [
-        f"What there is to learn from{about}\n{packet.finished} tasks finished here, {packet.scope_rate:.0%} of the latest "
-        f"succeeded. {NOTICE}"
-    ]
+    about = f"\nTopic: {visible(packet.focus)}" if packet.focus else ""
+    rate = f", {packet.scope_rate:.0%} of the latest succeeded" if packet.finished else ""
+    parts = [f"What there is to learn from{about}\n{_counted(packet.finished, 'task')} finished here{rate}. {NOTICE}"]
     parts += [f"Warning: {warning}" for warning in packet.warnings]
     for one in packet.episodes:
         ended = (
@@ -134,13 +135,15 @@ def commit_view(report: CommitReport) -> ReflectView:
 
 
 def plan_text(plan: Plan) -> str:
-    counted = f"{plan.examined} memories examined, {len(plan.steps)} steps"
+    counted = f"{plan.examined} memories examined, {_counted(len(plan.steps), 'step')}"
     lines = [f"Plan {plan.id} ({plan.status}): {counted}."]
     lines += [f"  {step.action} {', '.join(step.ids)}: {step.reason}" for step in plan.steps[:_STEPS_SHOWN]]
     if len(plan.steps) > _STEPS_SHOWN:
         lines.append(f"  and {len(plan.steps) - _STEPS_SHOWN} more")
     lines += [f"  left out: {text}" for text in plan.skipped[:_STEPS_SHOWN]]
-    if plan.status == "planned" and plan.steps:
+    if plan.status == "planned" and not plan.steps:
+        lines.append("There is nothing to do.")
+    elif plan.status == "planned":
         lines.append(f'Nothing was changed. To do it: mode="maintain", plan="{plan.id}"; undo=true takes it back.')
     return visible("\n".join(lines))
 
@@ -153,6 +156,10 @@ def plan_view(plan: Plan) -> ReflectView:
             for step in plan.steps[:_STEPS_SHOWN]
         ],
     )  # fmt: skip
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _view(text: str, **values: Any) -> ReflectView:

@@ -399,8 +399,8 @@ def open_memory(
     """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
 
     ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.
-    ``model`` is a `mnemic.protocols.ChatModel` or a LangChain chat model: the guard asks it where its policy says so
-    (``judge.when``), and learning has it write experiences.
+    ``model`` is a `mnemic.protocols.ChatModel`, a LangChain chat model, or a name for ``init_chat_model``: the guard asks
+    it where its policy says so (``judge.when``), and learning has it write experiences.
     ``summarise`` gives a short summary of (a text, what it must keep) for working memory; it may raise, and the telling
     lines of the text serve then, as they do without it. ``settings`` are fields of `Settings`; they go before the
     environment.
@@ -417,7 +417,14 @@ def open_memory(
         from mnemic.storage.langchain_embedder import LangChainEmbedder
 
         embedder = LangChainEmbedder(embedder, id=embedder_id)
-    if model is not None and not hasattr(model, "complete"):
+    if isinstance(model, str):
+        settings["model"], model = model, None
+    elif model is not None and not hasattr(model, "complete"):
+        if not hasattr(model, "invoke"):
+            raise InvalidInput(
+                f"model is {type(model).__name__}, which has neither complete nor invoke.",
+                hint='Give a LangChain chat model, a `ChatModel`, or a name as in model="openai:gpt-5-mini".',
+            )
         from mnemic.storage.langchain_model import LangChainModel
 
         model = LangChainModel(model)

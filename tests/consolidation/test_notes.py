@@ -37,6 +37,11 @@ def test_three_independent_episodes_make_a_note_of_quotes() -> None:
     )
 
 
+def test_records_of_tools_are_no_statements() -> None:
+    answers = [turn(at, f'Um3Og5 "gold member", "reservations": ["UM3OG5", "QKRY0{at}"]}}') for at in range(1, 5)]
+    assert not collect(propose_notes(read_corpus(answers)))
+
+
 def test_two_episodes_or_one_session_make_no_note() -> None:
     assert not collect(propose_notes(read_corpus(HIKES[:3])))
     one_session = [turn(at, each.text, session="one") for at, each in enumerate(HIKES)]

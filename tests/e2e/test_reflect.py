@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from typer.testing import CliRunner
 
+from mnemic_mcp.cli.app import app
 from tests.e2e.servers import parameters
 from tests.e2e.test_guard import call, run
 
@@ -33,6 +35,7 @@ async def test_an_agent_learns_from_a_failure_and_a_success_over_mcp(tmp_path: P
             assert said.startswith("Recorded.") and view["id"].startswith("o")
         packet, view = await call(client, "reflect", mode="prepare", task=TASK)
         assert [episode["id"] for episode in view["episodes"]] == [ids[1], ids[0]]
+        assert "2 tasks finished here, 50% of the latest succeeded." in packet
         assert "[succeeded, reward 1]" in packet and "[failed, reward 0]" in packet
         assert 'mode="commit"' in packet, "the form to fill comes with it"
         good = {
@@ -130,6 +133,37 @@ def test_a_person_commits_a_file_and_learns_from_trajectories(tmp_path: Path) ->
     offered = tmp_path / "offered.json"
     offered.write_text(json.dumps([{"when_to_use": "When a mug is wanted", "content": "Take the mug first."}]))
     assert "No evidence is cited." in run(tmp_path, "reflect", "commit", str(offered), code=1)
+    offered.write_text(json.dumps([{"category": "tip"}]))
+    assert "Use one of: success, failure" in run(tmp_path, "reflect", "commit", str(offered), code=1)
+
+
+@pytest.mark.parametrize("command", [("reflect", "learn"), ("reflect", "commit"), ("experiences", "import")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello", "JSON"),
+        (b"[" * 100_000, "too deeply"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"\x1f\x8bxx", ""),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_without_a_traceback(
+    tmp_path: Path, command: tuple[str, ...], content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "given.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    result = CliRunner().invoke(app, [*command, str(path), "--home", str(tmp_path)])
+    assert result.exit_code in (1, 2) and isinstance(result.exception, SystemExit)
+    assert said in " ".join(result.output.replace("│", " ").split()) and "Errno" not in result.output
+
+
+def test_a_person_is_told_what_gave_way_and_how_to_name_what_helped(tmp_path: Path) -> None:
+    old = run(tmp_path, "remember", "api.port = 8080").split()[1]
+    assert f"in the place of {old}" in run(tmp_path, "remember", "api.port = 8443")
+    assert "in --used" in run(tmp_path, "reflect", "outcome", "a task", "1")
+    assert "There is nothing to do." in run(tmp_path, "prune")
 
 
 async def test_a_changed_fact_takes_the_old_ones_place_and_can_be_taken_back(tmp_path: Path) -> None:

@@ -123,6 +123,31 @@ async def test_a_langchain_model_serves_as_it_is(tmp_path: Path) -> None:
         assert (done.by, done.drafts) == ("model", 0)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"title": "Mugs"}, {"confidence": "high"}, {"category": "tip"}, {"keywords": "mug"}, {"content": 3}]
+)
+async def test_what_a_model_writes_besides_never_stops_the_learning(tmp_path: Path, odd: dict[str, object]) -> None:
+    class Chatty(ScriptedModel):
+        def complete(self, prompt: str) -> str:
+            good = {
+                "when_to_use": "When something must be clean before it is put down",
+                "content": "Clean the mug with the sinkbasin first, then put it on the desk.",
+                "evidence": [prompt.split("\nid ", 1)[1].split(",", 1)[0]],
+            }
+            return json.dumps([{**good, **odd}])
+
+    async with mnemic.open_memory(tmp_path / "other", chroma="off", durable=False, model=Chatty([])) as memory:
+        done = await memory.learning.learn_from([{**SUCCEEDED, "reward": 1.0}])
+        assert done.by == "model"
+        assert len(done.report.stored) == ("content" not in odd) and len(done.report.refused) == ("content" in odd)
+
+
+async def test_a_model_is_named_or_given_and_anything_else_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(mnemic.MnemicError, match="neither complete nor invoke"):
+        mnemic.open_memory(tmp_path / "other", model=object())
+    assert mnemic.open_memory(tmp_path / "other", model="openai:gpt-5-mini").settings.model == "openai:gpt-5-mini"
+
+
 class Scripted:
     """An agent whose attempts end as written; it keeps what it was given."""
 

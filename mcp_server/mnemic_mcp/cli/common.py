@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import sys
+import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -126,13 +127,38 @@ def to_plain(value: Any) -> Any:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, gzipped or not."""
+    """The lines of a text file, gzipped or not. What cannot be read ends the command with a message."""
     try:
         raw = path.read_bytes()
         text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         return text.decode("utf-8").splitlines()
-    except (OSError, ValueError, EOFError) as error:
-        raise typer.BadParameter(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{path}: this is no text in UTF-8") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise typer.BadParameter(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """The values of a JSON Lines file, gzipped or not. What is no JSON ends the command with the line's number."""
+    values = []
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            values += [json.loads(line)] if line.strip() else []
+        except (ValueError, RecursionError) as error:
+            raise typer.BadParameter(f"{path}: line {number} is not JSON ({_why(error)})") from error
+    return values
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file, gzipped or not, or the end of the command with a message."""
+    try:
+        return json.loads("\n".join(read_lines(path)))
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{path}: this is not JSON ({_why(error)})") from error
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, json.JSONDecodeError) else "nested too deeply"
 
 
 def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[int], None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +20,8 @@ from mnemic_mcp.cli.common import (
     print_json,
     print_table,
     progress_bar,
+    read_json,
+    read_json_lines,
     read_lines,
     with_memory,
 )
@@ -63,7 +65,9 @@ def outcome(
         return await memory.learning.outcome(task, reward, used=named, episodes=episode or (), key=key)
 
     receipt = with_memory(home, run, namespace=namespace)
-    print_json(receipt) if as_json else typer.echo(views.outcome_text(receipt))
+    print_json(receipt) if as_json else typer.echo(
+        views.outcome_text(receipt, name_in="--used", maintain_by="mnemic prune")
+    )
 
 
 @reflect_app.command()
@@ -91,10 +95,7 @@ def commit(
     as_json: AsJson = False,
 ) -> None:
     """Store experiences as far as their evidence bears them; what is refused is named with all reasons."""
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{path}: {error}") from error
+    given = read_json(path)
     experiences = given if isinstance(given, list) else [given]
 
     async def run(memory: Memory) -> Any:
@@ -116,7 +117,7 @@ def learn(
     as_json: AsJson = False,
 ) -> None:
     """Keep recorded trajectories as raw episodes and store what they teach."""
-    trajectories = [json.loads(line) for line in read_lines(path) if line.strip()]
+    trajectories = read_json_lines(path)
 
     async def run(memory: Memory) -> Any:
         return await memory.learning.learn_from(trajectories, model=model, only_successes=only_successes)
@@ -126,7 +127,12 @@ def learn(
         print_json(done)
         return
     typer.echo(f"{len(done.episodes)} episodes kept, {done.drafts} experiences drawn by {done.by}.")
-    typer.echo(views.commit_text(done.report))
+    report = done.report
+    typer.echo(f"{len(report.stored)} stored, {len(report.confirmed)} known already, {len(report.refused)} refused.")
+    if report.refused:
+        typer.echo(views.commit_text(replace(report, stored=(), confirmed=())))
+    if console().is_terminal and report.stored:
+        console().print("See them: mnemic experiences list", style="dim")
 
 
 @experiences_app.command("list")
@@ -145,6 +151,8 @@ def list_experiences(
     if as_json:
         print_json(list(found))
         return
+    if not found and console().is_terminal:
+        typer.echo("There are no experiences yet: mnemic reflect learn, or mnemic experiences import.")
     rows = [
         (
             view.hit.memory.id, str(view.utility.trials), str(view.utility.successes), f"{view.utility.q_value:+.2f}",
@@ -182,6 +190,7 @@ def import_experiences(
         typer.echo(f"  line {merged.line}: {merged.reason} ({merged.into})")
     if report.quarantined:
         typer.echo(f"{len(report.quarantined)} wait for review: mnemic guard review")
+        typer.echo("A pool that you trust as your own words is taken in whole with --mine.")
 
 
 def prune(
@@ -270,7 +279,10 @@ def _print_plan(plan: Plan) -> None:
         typer.echo(f"kept: {visible(text)}")
     for text in plan.skipped[:_STEPS_SHOWN]:
         typer.echo(f"left out: {visible(text)}")
-    typer.echo(f"Plan {plan.id}: {plan.status}, {plan.examined} examined, {len(plan.steps)} steps.")
+    steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
+    typer.echo(f"Plan {plan.id}: {plan.status}, {plan.examined} examined, {steps}.")
+    if plan.status == "planned" and not plan.steps:
+        typer.echo("There is nothing to do.")
     if console().is_terminal and plan.steps:
         if plan.status == "planned":
             console().print(f"Nothing was changed. Do it: mnemic plans apply {plan.id}", style="dim")

@@ -56,7 +56,10 @@ def remember(
         return
     out = console()
     for receipt in receipts:
-        out.print(f"{receipt.outcome.value} {receipt.id}", markup=False)
+        replaced = f", in the place of {receipt.superseded}" if receipt.superseded and not supersedes else ""
+        out.print(f"{receipt.outcome.value} {receipt.id}{replaced}", markup=False)
+        for other in receipt.contradicts:
+            out.print(f"  contradicts {other}; both are kept and marked", markup=False)
         if receipt.redacted:
             out.print(f"  taken out before it was stored: {', '.join(receipt.redacted)}", markup=False)
         if receipt.outcome == "quarantined" and receipt.verdict is not None:

@@ -12,7 +12,7 @@ from mnemic.domain.experience.evidence import Evidence, read_evidence
 from mnemic.domain.experience.faithful import coverage, unsupported
 from mnemic.domain.experience.forms import Problem, check_form
 from mnemic.domain.experience.similarity import same_content, value_difference
-from mnemic.domain.learning.facets import Facets, NewExperience
+from mnemic.domain.learning.facets import CATEGORIES, Facets, NewExperience
 from mnemic.domain.memory import (
     Kind,
     Link,
@@ -164,10 +164,17 @@ def _experience(given: NewExperience | dict[str, Any], place: int) -> NewExperie
 
 
 def _form_problems(experience: NewExperience) -> Sequence[Problem]:
-    return check_form(
+    problems = check_form(
         when_to_use=experience.when_to_use, content=experience.content, keywords=experience.keywords,
         confidence=experience.facets.confidence, query=experience.facets.task or "", tools=experience.facets.tools,
     )  # fmt: skip
+    if experience.facets.category in CATEGORIES:
+        return problems
+    wrong = Problem(
+        code="category", message=f"category is {experience.facets.category!r:.40}.",
+        hint=f"Use one of: {', '.join(CATEGORIES)}.",
+    )  # fmt: skip
+    return (*problems, wrong)
 
 
 def _evidence_problems(snapshot: LedgerSnapshot, offer: _Offer, namespace: Namespace) -> list[Problem]:

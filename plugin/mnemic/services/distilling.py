@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mnemic.domain.experience.experience import Experience, Facet
 from mnemic.domain.experience.extraction import distil
 from mnemic.domain.experience.reading import read_trajectory
 from mnemic.domain.experience.trajectory import Trajectory
-from mnemic.domain.learning.facets import Facets, NewExperience
+from mnemic.domain.learning.facets import CATEGORIES, Facets, NewExperience
 from mnemic.domain.learning.refinement import Refinement
 from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Outcome
 from mnemic.domain.provenance import Channel, Origin
@@ -28,6 +28,7 @@ from mnemic.services.remember import remember
 MAX_TRAJECTORIES = 1_000
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 _SHOWN_CHARS = 12_000
+_ASKED_FOR = frozenset({"when_to_use", "content", "evidence", "keywords", "category", "confidence"})
 _PROMPT = """\
 Below are raw episodes of an agent's tasks, each with its id and how it ended. Write what is worth knowing in the next
 task of the same kind: what worked, what failed and how it was mended, where a success and a failure part. Answer with a
@@ -100,10 +101,19 @@ def _commit(
     backends: Backends, drafts: Sequence[NewExperience | dict[str, Any]], *, namespace: Namespace, origin: Origin,
     templated: bool,
 ) -> list[CommitReport]:  # fmt: skip
-    return [
-        commit(backends, drafts[start : start + MAX_COMMITTED], namespace=namespace, origin=origin, templated=templated)
-        for start in range(0, len(drafts), MAX_COMMITTED)
-    ]
+    """Reports of batches; the places in them are those in ``drafts``."""
+    reports = []
+    for start in range(0, len(drafts), MAX_COMMITTED):
+        batch = drafts[start : start + MAX_COMMITTED]
+        report = commit(backends, batch, namespace=namespace, origin=origin, templated=templated)
+        reports.append(
+            replace(
+                report,
+                refused=tuple(replace(one, place=start + one.place) for one in report.refused),
+                confirmed=tuple(replace(one, place=start + one.place) for one in report.confirmed),
+            )
+        )
+    return reports
 
 
 def keep_episodes(
@@ -199,7 +209,23 @@ def ask_model(
         raise ModelFailed("The model gave no JSON list of experiences.", hint="The rules stand in for it.") from error
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise ModelFailed("The model gave no JSON list of experiences.", hint="The rules stand in for it.")
-    return found[:most]
+    return [_tidy(item) for item in found[:most]]
+
+
+def _tidy(draft: dict[str, Any]) -> dict[str, Any]:
+    """A model's draft without what it was not asked for: nobody can ask it again, and what it says is checked later."""
+    kept = {name: value for name, value in draft.items() if name in _ASKED_FOR}
+    for name in ("when_to_use", "content"):
+        kept[name] = kept[name] if isinstance(kept.get(name), str) else ""
+    for name in ("evidence", "keywords"):
+        values = kept.get(name)
+        listed = [values] if isinstance(values, str) else values if isinstance(values, list) else []
+        kept[name] = [value for value in listed if isinstance(value, str)]
+    if kept.get("category") not in CATEGORIES:
+        kept.pop("category", None)
+    if isinstance(kept.get("confidence"), bool) or not isinstance(kept.get("confidence"), int | float):
+        kept.pop("confidence", None)
+    return kept
 
 
 def _from_rules(one: Experience, ids: Mapping[str, MemoryId]) -> NewExperience:

@@ -14,7 +14,7 @@ from mnemic.domain.validation import check_count, check_text
 from mnemic.protocols import LedgerSnapshot
 from mnemic.retrieval.packing import Render, pack
 from mnemic.services.backends import Backends
-from mnemic.services.outcomes import MAX_TASK_CHARS, scope_rate
+from mnemic.services.outcomes import MAX_TASK_CHARS, SCOPE_WINDOW
 from mnemic.services.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS, RecallQuery, recall, show_text
 from mnemic.services.standing import show
 
@@ -43,6 +43,7 @@ class Packet:
     ``experiences``: what is concluded already about the same, with its counters: extend or correct it rather than write it
     again. ``contradictions``: pairs of ids that say different things. ``unused``: experiences that were delivered and not
     used. ``stale``: experiences whose evidence was superseded or archived since. ``warnings``: lessons that apply.
+    ``scope_rate``: the share of the latest finished tasks that succeeded, 0 when none is finished.
     """
 
     focus: str
@@ -74,7 +75,7 @@ def prepare(
         told = {id: outcome for outcome in reversed(outcomes) for id in outcome.episodes}
         entries = [entry for entry in snapshot.find(told).values() if entry[1].status is Status.ACTIVE]
         reported = show(snapshot, backends.guard, policy, entries)
-        rate, finished = scope_rate(snapshot, namespace), snapshot.tally(namespace, latest=1).finished
+        tally = snapshot.tally(namespace, latest=SCOPE_WINDOW)
     question = text or (outcomes[0].task if outcomes else "")
     episodic, procedural, warnings = _related(backends, question, namespace, origin)
     found = {hit.memory.id: hit for hit in (*reported, *episodic)}
@@ -91,7 +92,7 @@ def prepare(
         contradictions = _contradictions(snapshot, shown)
         stale = _stale(snapshot, known)
     return Packet(
-        focus=question, scope_rate=rate, finished=finished,
+        focus=question, scope_rate=tally.recent_successes / max(tally.recent, 1), finished=tally.finished,
         episodes=tuple(_episode(hit, told.get(hit.memory.id)) for hit in episodes),
         experiences=tuple((hit, utilities.get(hit.memory.id, NO_UTILITY)) for hit in known),
         contradictions=contradictions, stale=stale,

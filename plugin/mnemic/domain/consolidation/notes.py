@@ -7,6 +7,7 @@ against the quotes, and the quotes are taken instead when it adds anything.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
@@ -95,6 +96,10 @@ _NEAR_WORDS = 3
 _INTENTIONS = frozenset("i'll we'll i'd we'd please wondering let's".split())
 
 
+# Pieces of JSON: what a tool answered is a record, no statement about the word that happens to open it.
+_RECORD = re.compile(r'"\s*:\s*(?:["\[{\d]|$)|["\]}]\s*[\]}]|[\[{]\s*[\[{"]')
+
+
 class _Statement(NamedTuple):
     row: int
     sentence: Sentence
@@ -144,7 +149,7 @@ def _statements(corpus: Corpus, contested: Set[MemoryId]) -> dict[str, list[_Sta
         if not is_source(record) or record.id in contested:
             continue
         for sentence in sentences:
-            if not _INTENTIONS.isdisjoint(sentence.tokens):
+            if not _INTENTIONS.isdisjoint(sentence.tokens) or _RECORD.search(sentence.text):
                 continue
             if is_statement(sentence) and (subject := subject_of(corpus, record, sentence)) is not None:
                 subjects[subject].append(_Statement(row, sentence))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CATEGORIES = ("success", "failure", "comparative", "external")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:

@@ -25,7 +25,8 @@ def note_steps(work: Work, place: int) -> Iterator[Batch]:
     pairs = batches.collect(find_contradictions(corpus))
     contested = frozenset(end for pair in pairs for end in (pair.older, pair.newer)) | _contested(work)
     told = tuple(
-        f"{pair.older} and {pair.newer} contradict each other about {pair.subject}: neither becomes part of a note"
+        f"{pair.older} and {pair.newer} contradict each other{pair.subject and f' about {pair.subject}'}: "
+        "neither becomes part of a note"
         for pair in pairs[:_MOST_PROPOSALS_TOLD]
     )
     for part in propose_notes(corpus, contested=contested, start=place):

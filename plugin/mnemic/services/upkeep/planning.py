@@ -116,7 +116,9 @@ def find_plan(backends: Backends, id: str, *, namespace: Namespace | None = None
     with backends.ledger.snapshot() as snapshot:
         plan = snapshot.plan(PlanId(id))
     if plan is None or namespace not in (None, plan.namespace):
-        raise UnknownMemory(f"There is no plan {id[:40]!r}.", hint="Plans are listed by `mnemic plans`.")
+        raise UnknownMemory(
+            f"There is no plan {id[:40]!r}.", hint="`mnemic plans list` lists them; an agent draws up a new one."
+        )
     return plan
 
 
