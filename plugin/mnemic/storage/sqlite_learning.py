@@ -11,7 +11,7 @@ from typing import Any
 
 from mnemic.domain.learning.facets import Facets
 from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
-from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
+from mnemic.domain.learning.plan import LOST, Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import fingerprint, normalise
@@ -270,12 +270,31 @@ class SqliteLearningWriter(SqliteLearningReader):
             return
         rows = self._connection.execute("SELECT key, body FROM plans WHERE instr(body, ?)", (id,)).fetchall()
         for plan, body in rows:
-            values = json.loads(body)
-            values["steps"] = [
-                step for step in values.get("steps", ()) if id not in step["ids"] and id not in encode_json(step)
-            ]
-            values["created"] = [other for other in values.get("created", ()) if other != id]
+            values = _without_erased(json.loads(body), id)
             self._connection.execute("UPDATE plans SET body = ? WHERE key = ?", (encode_json(values), plan))
+
+
+def _without_erased(plan: dict[str, Any], id: MemoryId) -> dict[str, Any]:
+    """A plan's body without an erased memory and what may quote it. What was done otherwise can be undone still."""
+    done = set(plan.get("done", ()))
+    steps: list[dict[str, Any]] = []
+    places: dict[int, int] = {}
+    for at, step in enumerate(plan.get("steps", ())):
+        named = id in encode_json(step)
+        # What was archived in favour of it comes back when the plan is undone; before that it is not archived any more.
+        if id in step["ids"] or (named and at not in done):
+            continue
+        places[at] = len(steps)
+        steps.append({**step, "reason": "what it was about was erased", "detail": {}} if named else step)
+    told = {name: [text for text in plan.get(name, ()) if not _tells_of(text, id)] for name in ("kept", "skipped")}
+    created = [other for other in plan.get("created", ()) if other != id]
+    left = {"steps": steps, "done": [places[at] for at in plan.get("done", ()) if at in places], "created": created}
+    return {**plan, **left, **told}
+
+
+def _tells_of(text: str, id: MemoryId) -> bool:
+    # A question of the gate is made from the words of memories and names none.
+    return id in text or text.startswith(LOST)
 
 
 def task_hash(task: str) -> int:
