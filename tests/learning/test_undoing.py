@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import mnemic
 from mnemic import Channel, Memory, NewMemory, Origin
 from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
 from mnemic.domain.memory import Status
+from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends
 
 USER = Origin(channel=Channel.USER)
@@ -129,3 +131,24 @@ async def test_what_comes_back_contradicts_what_was_said_meanwhile(memory: Memor
     await memory.learning.undo(plan.id)
     links = [json.loads(line) for line in await exported(memory)]
     assert [(one["source"], one["target"]) for one in links if one.get("relation") == "contradicts"] == [(old, new)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "[]",
+        '{"steps": [{"action": "zap", "upkeep": "prune", "ids": ["x"], "reason": ""}]}',
+        '{"steps": [{"action": "archive", "upkeep": "prune", "ids": [], "reason": ""}]}',
+        '{"steps": [{"action": "note", "upkeep": "consolidate", "ids": ["x"], "reason": ""}]}',
+        '{"steps": [{"action": "link", "upkeep": "link", "ids": ["x"], "reason": ""}]}',
+    ],
+)
+async def test_a_plan_that_was_changed_by_hand_is_refused_by_name(tmp_path: Path, body: str) -> None:
+    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False, origin=USER) as memory:
+        plan = await memory.learning.plan()
+        with sqlite3.connect(tmp_path / "home" / "ledger.sqlite3") as file:
+            file.execute("UPDATE plans SET body = ?", (body,))
+        file.close()
+        with pytest.raises(InvalidInput, match=plan.id):
+            await memory.learning.apply(plan.id)

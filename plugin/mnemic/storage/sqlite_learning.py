@@ -15,6 +15,7 @@ from mnemic.domain.learning.plan import LOST, Plan, PlanId, PlanStatus, PlanStep
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import fingerprint, normalise
+from mnemic.errors import InvalidInput
 from mnemic.storage.sqlite_filters import in_namespace
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
@@ -319,6 +320,26 @@ def _facets(body: str) -> Facets:
 
 
 def _plan(row: Sequence[Any]) -> Plan:
+    try:
+        return _read_plan(row)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"The plan {row[0]} cannot be read: it was changed by hand.", hint="Draw up a new one and use its id."
+        ) from error
+
+
+def _step(step: dict[str, Any]) -> PlanStep:
+    read = PlanStep(
+        action=StepAction(step["action"]), upkeep=Upkeep(step["upkeep"]), ids=tuple(step["ids"]),
+        reason=step["reason"], detail=step.get("detail", {}),
+    )  # fmt: skip
+    needed = {StepAction.LINK: "relation", StepAction.NOTE: "text"}.get(read.action)
+    if len(read.ids) < 1 + (read.action is StepAction.LINK) or (needed and needed not in read.detail):
+        raise ValueError("a step without what it needs")
+    return read
+
+
+def _read_plan(row: Sequence[Any]) -> Plan:
     id, path, status, created_at, body = row
     values = json.loads(body)
     moments = {
@@ -328,13 +349,7 @@ def _plan(row: Sequence[Any]) -> Plan:
     return Plan(
         id=PlanId(id), namespace=namespace_of(path), status=PlanStatus(status), created_at=from_microseconds(created_at),
         upkeep=tuple(Upkeep(name) for name in values.get("upkeep", ())), rule=values.get("rule", ""),
-        steps=tuple(
-            PlanStep(
-                action=StepAction(step["action"]), upkeep=Upkeep(step["upkeep"]), ids=tuple(step["ids"]),
-                reason=step["reason"], detail=step.get("detail", {}),
-            )
-            for step in values.get("steps", ())
-        ),
+        steps=tuple(_step(step) for step in values.get("steps", ())),
         examined=values.get("examined", 0), kept=tuple(values.get("kept", ())),
         done=tuple(values.get("done", ())), created=_ids(values.get("created")),
         skipped=tuple(values.get("skipped", ())), cursor=values.get("cursor", {}), **moments,
