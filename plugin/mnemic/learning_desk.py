@@ -178,7 +178,7 @@ class LearningDesk:
         from mnemic.services.upkeep.planning import DEFAULT_UPKEEP, draw_up
 
         return await self._memory.run(
-            draw_up, namespace=self._where(namespace), upkeep=tuple(upkeep) or DEFAULT_UPKEEP, resume=resume,
+            draw_up, namespace=self._where(namespace), upkeep=upkeep or DEFAULT_UPKEEP, resume=resume,
             rule=rule or self._memory.settings.refinement, progress=progress, considerate=considerate,
         )  # fmt: skip
 

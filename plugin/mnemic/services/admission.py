@@ -12,10 +12,11 @@ from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.text import jaccard, numbers_in, shape_words
 from mnemic.domain.verdict import Decision, Finding, Verdict
 from mnemic.errors import GuardRefused
-from mnemic.guard.guard import class_in, inherit, path_in
+from mnemic.guard.guard import SECRET, SECRETS, class_in, inherit, path_in
 from mnemic.guard.lessons import triggered
 from mnemic.guard.paths import START, distance
-from mnemic.guard.policy import OriginClass, Policy
+from mnemic.guard.policy import OriginClass, Policy, decide_rule
+from mnemic.guard.screening import redact, screen
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Neighbour
 from mnemic.services.backends import Backends, require
 
@@ -83,6 +84,14 @@ def examine(
         context = contexts[at] if contexts else ()
         candidates.append(Candidate(record=draft, marks=marks, verdict=verdict, redacted=redacted, context=context))
     return candidates
+
+
+def without_secrets(policy: Policy, text: str) -> str:
+    """A text that is kept beside memories, such as a task's, without the keys and passwords that a memory would not keep."""
+    wanted = policy.enforced and policy.write.enabled
+    if not wanted or decide_rule(policy, SECRET, OriginClass.AGENT) is Decision.ALLOW:
+        return text
+    return redact(text, screen(text, rules=SECRETS).findings)
 
 
 def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from mnemic.domain.drafting import draft_memory
+from mnemic.domain.drafting import check_origin, draft_memory
 from mnemic.domain.experience.evidence import Evidence, read_evidence
 from mnemic.domain.experience.faithful import coverage, unsupported
 from mnemic.domain.experience.forms import Problem, check_form
 from mnemic.domain.experience.similarity import same_content, value_difference
-from mnemic.domain.learning.facets import CATEGORIES, Facets, NewExperience
+from mnemic.domain.learning.facets import CATEGORIES, Facets, NewExperience, check_facets
 from mnemic.domain.memory import (
     Kind,
     Link,
@@ -31,10 +31,12 @@ from mnemic.domain.validation import check_ids
 from mnemic.domain.verdict import Decision
 from mnemic.errors import GuardRefused, InvalidInput, MnemicError
 from mnemic.guard.guard import SECRETS
+from mnemic.guard.policy import OriginClass, Policy, class_of
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
-from mnemic.services.admission import examine
+from mnemic.services.admission import examine, without_secrets
 from mnemic.services.backends import Backends
 from mnemic.services.experience import store_experiences
+from mnemic.services.standing import trusted_among
 
 MAX_COMMITTED = 50
 # Less of its words than this in the evidence, and it is about something else. Paraphrases of one's own episodes share
@@ -94,6 +96,8 @@ def commit(
     `InvalidInput` when what is given is no list of experiences, `StoreUnavailable`; a retry is safe: what was stored
     before is confirmed.
     """
+    if not isinstance(experiences, list | tuple):
+        raise InvalidInput(f"The experiences are {type(experiences).__name__}.", hint="Give a list of them.")
     if not experiences or len(experiences) > MAX_COMMITTED:
         raise InvalidInput(
             f"There are {len(experiences)} experiences.", hint=f"Give 1 to {MAX_COMMITTED}, each with its evidence."
@@ -104,11 +108,11 @@ def commit(
             offer.problems += _form_problems(offer.experience)
             offer.problems += _evidence_problems(snapshot, offer, namespace)
             offer.problems += _support_problems(offer)
-            offer.problems += _outcome_problems(snapshot, offer, namespace)
+            offer.problems += _outcome_problems(snapshot, backends.guard.policy, offer, namespace)
     for offer in offers:
         offer.problems += _guard_problems(backends, offer, namespace, origin)
     passed = [offer for offer in offers if not offer.problems]
-    confirmed = _duplicates(backends, passed, namespace)
+    confirmed = _duplicates(backends, passed, namespace, origin)
     again = {one.place: one.by for one in confirmed}
     said_again = {offer.place: offer.experience for offer in passed if offer.place in again}
 
@@ -168,13 +172,18 @@ def _form_problems(experience: NewExperience) -> Sequence[Problem]:
         when_to_use=experience.when_to_use, content=experience.content, keywords=experience.keywords,
         confidence=experience.facets.confidence, query=experience.facets.task or "", tools=experience.facets.tools,
     )  # fmt: skip
-    if experience.facets.category in CATEGORIES:
-        return problems
-    wrong = Problem(
-        code="category", message=f"category is {experience.facets.category!r:.40}.",
-        hint=f"Use one of: {', '.join(CATEGORIES)}.",
-    )  # fmt: skip
-    return (*problems, wrong)
+    if experience.facets.category not in CATEGORIES:
+        wrong = Problem(
+            code="category", message=f"category is {experience.facets.category!r:.40}.",
+            hint=f"Use one of: {', '.join(CATEGORIES)}.",
+        )  # fmt: skip
+        return (*problems, wrong)
+    if not problems:
+        try:
+            check_facets(experience.facets)
+        except InvalidInput as error:
+            return [Problem(code="facets", message=error.message, hint=error.hint or "")]
+    return problems
 
 
 def _evidence_problems(snapshot: LedgerSnapshot, offer: _Offer, namespace: Namespace) -> list[Problem]:
@@ -234,12 +243,13 @@ def _read(cited: Sequence[MemoryRecord]) -> Evidence:
     return read_evidence(texts)
 
 
-def _outcome_problems(snapshot: LedgerSnapshot, offer: _Offer, namespace: Namespace) -> list[Problem]:
+def _outcome_problems(snapshot: LedgerSnapshot, policy: Policy, offer: _Offer, namespace: Namespace) -> list[Problem]:
     """What is said to have worked must not have failed since in the same task."""
     task = offer.experience.facets.task
     if offer.experience.facets.category != "success" or not task:
         return []
     cited = {record.id for record in offer.cited}
+    task = without_secrets(policy, task)
     against: list[str] = []
     for _, outcome in snapshot.outcomes(namespace, task=task, limit=_CANDIDATES):
         if outcome.success:
@@ -285,8 +295,11 @@ def _guard_problems(backends: Backends, offer: _Offer, namespace: Namespace, ori
     return []
 
 
-def _duplicates(backends: Backends, offers: Sequence[_Offer], namespace: Namespace) -> list[Confirmed]:
-    """Those that say what a stored experience says: the same words, or nearly, and the same values, on both sides."""
+def _duplicates(backends: Backends, offers: Sequence[_Offer], namespace: Namespace, origin: Origin) -> list[Confirmed]:
+    """Those that say what a stored experience says: the same words, or nearly, and the same values, on both sides.
+
+    What a stranger wrote first does not stand in for a conclusion from trusted evidence.
+    """
     confirmed: list[Confirmed] = []
     if not offers:
         return confirmed
@@ -298,13 +311,23 @@ def _duplicates(backends: Backends, offers: Sequence[_Offer], namespace: Namespa
             if space is None:
                 break
             near = dict(backends.index.search(snapshot, vector, space, limit=_CANDIDATES, among=None))
-            for key, record in snapshot.records(list(near)).items():
+            records = snapshot.records(list(near))
+            if _is_trusted(snapshot, backends.guard.policy, offer, origin):
+                records = trusted_among(snapshot, backends.guard.policy, records)
+            for key, record in records.items():
                 if record.kind is Kind.PROCEDURAL and record.status is Status.ACTIVE:
                     other = f"{record.when_to_use or ''} {record.text}"
                     if _same(offer.experience, record) or _nearly(near, key, text, other):
                         confirmed.append(Confirmed(place=offer.place, by=record.id))
                         break
     return confirmed
+
+
+def _is_trusted(snapshot: LedgerSnapshot, policy: Policy, offer: _Offer, origin: Origin) -> bool:
+    """Whether neither who concludes nor anything it is concluded from is a stranger."""
+    cited = dict(snapshot.find([one.id for one in offer.cited]).values())
+    own = class_of(policy, check_origin(origin)) is not OriginClass.UNTRUSTED
+    return own and len(trusted_among(snapshot, policy, cited)) == len(offer.cited)
 
 
 def _confirm(

@@ -12,7 +12,7 @@ from mnemic.domain.experience.experience import Experience, Facet
 from mnemic.domain.experience.extraction import distil
 from mnemic.domain.experience.reading import read_trajectory
 from mnemic.domain.experience.trajectory import Trajectory
-from mnemic.domain.learning.facets import CATEGORIES, Facets, NewExperience
+from mnemic.domain.learning.facets import CATEGORIES, MAX_TASK_CHARS, Facets, NewExperience, cut_facets
 from mnemic.domain.learning.refinement import Refinement
 from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Outcome
 from mnemic.domain.provenance import Channel, Origin
@@ -22,7 +22,7 @@ from mnemic.errors import InvalidInput, ModelFailed
 from mnemic.protocols import ChatModel
 from mnemic.services.backends import Backends, log
 from mnemic.services.committing import MAX_COMMITTED, CommitReport, commit
-from mnemic.services.outcomes import MAX_TASK_CHARS, record_outcome
+from mnemic.services.outcomes import record_outcome
 from mnemic.services.remember import remember
 
 MAX_TRAJECTORIES = 1_000
@@ -66,6 +66,8 @@ def learn_from(
     `InvalidInput` for what cannot be read, `StoreUnavailable`; a retry confirms what was stored and counts no outcome
     twice.
     """
+    if not isinstance(trajectories, list | tuple):
+        raise InvalidInput(f"The trajectories are {type(trajectories).__name__}.", hint="Give a list of them.")
     if not trajectories or len(trajectories) > MAX_TRAJECTORIES:
         raise InvalidInput(f"There are {len(trajectories)} trajectories.", hint=f"Give 1 to {MAX_TRAJECTORIES}.")
     read = [one if isinstance(one, Trajectory) else read_trajectory(one) for one in trajectories]
@@ -232,8 +234,10 @@ def _from_rules(one: Experience, ids: Mapping[str, MemoryId]) -> NewExperience:
     cited = dict.fromkeys(ids[name] for name in (cite.split("#")[0] for cite in one.evidence) if name in ids)
     return NewExperience(
         when_to_use=one.when_to_use, content=one.content, keywords=one.keywords[:20], evidence=tuple(cited),
-        facets=Facets(
-            category=one.facet.value, confidence=one.confidence, tools=one.tools, task=one.task_query or None,
-            generalized_query=one.generalized_query or None, author="mnemic rules",
+        facets=cut_facets(
+            Facets(
+                category=one.facet.value, confidence=one.confidence, tools=one.tools, task=one.task_query,
+                generalized_query=one.generalized_query, author="mnemic rules",
+            )
         ),
     )  # fmt: skip

@@ -8,17 +8,20 @@ from datetime import datetime
 
 import numpy as np
 
-from mnemic.domain.learning.facets import Facets, NewExperience, facet_texts
+from mnemic.domain.drafting import check_origin
+from mnemic.domain.learning.facets import Facets, NewExperience, check_facets, facet_texts
 from mnemic.domain.learning.utility import NO_UTILITY, Utility
-from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Remembered, RowKey
+from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Outcome, Remembered, RowKey
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit
-from mnemic.domain.validation import check_count
-from mnemic.errors import ModelFailed
+from mnemic.domain.validation import check_count, check_text
+from mnemic.errors import InvalidInput, ModelFailed
+from mnemic.guard.policy import OriginClass, Policy, class_of
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction, Vectors
+from mnemic.services.admission import without_secrets
 from mnemic.services.backends import Backends, log
 from mnemic.services.remember import remember
-from mnemic.services.standing import show
+from mnemic.services.standing import show, trusted_among
 
 _BATCH = 256
 MAX_LISTED = 1_000
@@ -44,6 +47,8 @@ def store_experiences(
     is no stranger's and need not be masked; what they were drawn from taints them all the same. Raises what `remember`
     raises; a retry is safe.
     """
+    policy = backends.guard.policy
+    experiences = [_checked(policy, one, place) for place, one in enumerate(_listed(experiences))]
     vectors = _embed_facets(backends, [facet_texts(one.when_to_use, one.content, one.facets) for one in experiences])
 
     def finish(transaction: LedgerTransaction, receipts: Sequence[Remembered]) -> None:
@@ -51,11 +56,13 @@ def store_experiences(
         known = transaction.facets(list(keys.values()))
         for experience, receipt, found in zip(experiences, receipts, vectors, strict=True):
             key = keys[receipt.id]
-            if key not in known:
+            fresh = receipt.outcome is not Outcome.CONFIRMED and not receipt.confirmations
+            if key not in known and (fresh or _may_describe(transaction, policy, key, experience, origin)):
                 transaction.put_facets(key, experience.facets)
                 transaction.put_facet_vectors(backends.embedder.id, key, found)
                 known[key] = experience.facets
-                if templated:
+                # What was there before is not of our wording, though it has the same words.
+                if templated and fresh:
                     _unmask(transaction, key, at=backends.clock.now())
         if also is not None:
             also(transaction, receipts)
@@ -70,6 +77,41 @@ def store_experiences(
     return remember(backends, memories, namespace=namespace, origin=origin, finish=finish)
 
 
+def _listed(experiences: object) -> Sequence[object]:
+    if not isinstance(experiences, list | tuple):
+        raise InvalidInput(f"The experiences are {type(experiences).__name__}.", hint="Give a list of them.")
+    return experiences
+
+
+def _checked(policy: Policy, one: object, place: int) -> NewExperience:
+    """An experience that can be stored, without secrets in what stands beside its text."""
+    if not isinstance(one, NewExperience):
+        raise InvalidInput(f"Experience {place} is {type(one).__name__}.", hint="Give NewExperience objects.")
+    check_text(one.content, name="content")
+    if one.when_to_use:
+        check_text(one.when_to_use, name="when_to_use")
+    return replace(one, facets=clean_facets(policy, check_facets(one.facets)))
+
+
+def clean_facets(policy: Policy, facets: Facets) -> Facets:
+    """Facets without the secrets that a memory would not keep either."""
+    return replace(
+        facets,
+        task=facets.task and without_secrets(policy, facets.task),
+        generalized_query=facets.generalized_query and without_secrets(policy, facets.generalized_query),
+    )
+
+
+def _may_describe(
+    transaction: LedgerTransaction, policy: Policy, key: RowKey, experience: NewExperience, origin: Origin
+) -> bool:
+    """Whether facets may be put on a memory that was there before: no stranger says by what a trusted one is found."""
+    cited = dict(transaction.find([MemoryId(id) for id in experience.evidence]).values())
+    own = class_of(policy, check_origin(origin)) is not OriginClass.UNTRUSTED
+    trusted = own and len(trusted_among(transaction, policy, cited)) == len(cited)
+    return trusted or not trusted_among(transaction, policy, transaction.records([key]))
+
+
 def _unmask(transaction: LedgerTransaction, key: RowKey, *, at: datetime) -> None:
     marks = transaction.marks([key])[key]
     # Where a rule saw more than an imperative, something came along with the agent's calls.
@@ -82,6 +124,7 @@ def list_experiences(
 ) -> tuple[ExperienceView, ...]:
     """The active procedural memories of a namespace in the order of writing, those after row ``after``; at most 1,000."""
     check_count(limit, name="limit", low=1, high=MAX_LISTED)
+    check_count(after, name="after", low=0, high=2**53)
     policy = backends.guard.policy
     with backends.ledger.snapshot() as snapshot:
         found = snapshot.experiences(namespace, after=RowKey(after), limit=limit)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 
 from mnemic.domain.drafting import check_origin, draft_memory
 from mnemic.domain.facts import make_fact
-from mnemic.domain.learning.facets import Facets
+from mnemic.domain.learning.facets import Facets, check_facets
 from mnemic.domain.learning.outcome import OutcomeId, TaskOutcome
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.marks import Review
@@ -264,11 +264,15 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
         )
     elif isinstance(line, _FacetsLine):
         values = line.model_dump(exclude={"type", "memory_id"})
-        parsed.facets[check_id(line.memory_id)] = Facets(**{**values, "tools": tuple(line.tools)})
+        facets = check_facets(Facets(**{**values, "tools": tuple(line.tools)}))
+        parsed.facets[check_id(line.memory_id)] = facets
     elif isinstance(line, _UtilityLine):
         values = line.model_dump(exclude={"type", "memory_id", "last_used_at"})
         parsed.utilities[check_id(line.memory_id)] = Utility(**values, last_used_at=_optional_utc(line.last_used_at))
     elif isinstance(line, _OutcomeLine):
+        if line.id in ids:
+            raise InvalidInput(f"{line.id} occurs twice")
+        ids.add(line.id)
         parsed.outcomes.append(_outcome(line))
     else:
         parsed.erasures.append(

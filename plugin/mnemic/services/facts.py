@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from mnemic.domain.drafting import check_origin
 from mnemic.domain.facts import Fact, read_fact
@@ -140,9 +141,12 @@ def apply_settlement(
 
 
 def mark_return(
-    transaction: LedgerTransaction, policy: Policy, key: RowKey, record: MemoryRecord
+    transaction: LedgerTransaction, policy: Policy, key: RowKey, record: MemoryRecord, *, since: datetime | None = None
 ) -> tuple[MemoryId, ...]:
-    """Mark what is in recall again as contradicting what took its place meanwhile. The ids it contradicts."""
+    """Mark what is in recall again as contradicting what took its place meanwhile; the ids of that.
+
+    ``since``: nothing that was written before is marked.
+    """
     fact = transaction.facts([key]).get(key)
     if fact is None:
         return ()
@@ -153,6 +157,7 @@ def mark_return(
     else:
         found += transaction.strangers_facts(place, limit=_MOST_STRANGERS)
     others = [held for held in found if held.key != key and _fits(held, record, fact) and _differ(fact, held.fact)]
+    others = [held for held in others if since is None or held.record.recorded_at >= since]
     for held in others:
         transaction.link(Link(source=record.id, target=held.record.id, relation=Relation.CONTRADICTS))
     return tuple(held.record.id for held in others)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mnemic.domain.drafting import check_origin
+from mnemic.domain.learning.facets import MAX_TASK_CHARS
 from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
 from mnemic.domain.learning.refinement import Refinement, success_rate, sweep_is_due
 from mnemic.domain.learning.utility import NO_UTILITY, Utility, credit
@@ -14,10 +15,9 @@ from mnemic.domain.memory import MemoryId, Namespace, RowKey
 from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label, check_share, check_text
 from mnemic.protocols import LedgerSnapshot
-from mnemic.services.admission import context_keys
+from mnemic.services.admission import context_keys, without_secrets
 from mnemic.services.backends import Backends, require
 
-MAX_TASK_CHARS = 4_000
 SCOPE_WINDOW = 200
 """The success rate of a namespace is that of its latest so many tasks: what an agent could do a year ago says little."""
 
@@ -54,12 +54,13 @@ def record_outcome(
     is not counted. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; with a ``key`` a retry is safe.
     """
     text = check_text(task, name="task", limit=MAX_TASK_CHARS).strip()
+    text = without_secrets(backends.guard.policy, text)
     value = check_share(reward, name="reward")
     origin = check_origin(origin)
     named = check_ids(() if used is None else used, name="used", limit=_MOST_IDS)
     seen = check_ids(shown, name="shown", limit=_MOST_IDS)
     cited = check_ids(episodes, name="episodes", limit=_MOST_IDS)
-    report = check_label(key, name="key")
+    report, session = check_label(key, name="key"), check_label(session, name="session")
     now = backends.clock.now()
     contexts = context_keys(backends, connection=origin.connection, session=session, task=origin.task)
     with backends.ledger.transaction() as transaction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnemic.domain.learning.facets import MAX_TASK_CHARS
 from mnemic.domain.learning.outcome import TaskOutcome
 from mnemic.domain.learning.utility import NO_UTILITY, Utility
 from mnemic.domain.memory import Kind, MemoryId, Namespace, Relation, Status
@@ -13,8 +14,9 @@ from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.validation import check_count, check_text
 from mnemic.protocols import LedgerSnapshot
 from mnemic.retrieval.packing import Render, pack
+from mnemic.services.admission import without_secrets
 from mnemic.services.backends import Backends
-from mnemic.services.outcomes import MAX_TASK_CHARS, SCOPE_WINDOW
+from mnemic.services.outcomes import SCOPE_WINDOW
 from mnemic.services.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS, RecallQuery, recall, show_text
 from mnemic.services.standing import show
 
@@ -70,6 +72,7 @@ def prepare(
     check_count(budget_tokens, name="budget_tokens", low=MIN_BUDGET_TOKENS, high=MAX_BUDGET_TOKENS)
     text = "" if focus is None else check_text(focus, name="focus", limit=MAX_TASK_CHARS)
     policy = backends.guard.policy
+    text = without_secrets(policy, text)
     with backends.ledger.snapshot() as snapshot:
         outcomes = [outcome for _, outcome in snapshot.outcomes(namespace, task=text or None, limit=_LATEST_TASKS)]
         told = {id: outcome for outcome in reversed(outcomes) for id in outcome.episodes}

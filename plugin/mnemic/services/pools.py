@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mnemic.domain.learning.facets import Facets, NewExperience
+from mnemic.domain.learning.facets import Facets, NewExperience, check_facets, cut_facets
 from mnemic.domain.memory import MemoryId, Namespace, Outcome, Remembered
 from mnemic.domain.provenance import Origin
-from mnemic.domain.validation import MAX_BATCH, MAX_TAGS
+from mnemic.domain.validation import MAX_BATCH, MAX_TAGS, check_unicode
 from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends
 from mnemic.services.experience import store_experiences
@@ -28,7 +28,7 @@ class _Metadata(BaseModel):
     task_query: str | None = None
     generalized_query: str | None = None
     category: str | None = None
-    confidence: float | None = None
+    confidence: float | None = Field(default=None, allow_inf_nan=False)
     tags: list[str] = []
     tools_used: list[str] = []
 
@@ -39,7 +39,7 @@ class _Record(BaseModel):
     when_to_use: str = ""
     content: str
     author: str | None = None
-    score: float | None = None
+    score: float | None = Field(default=None, allow_inf_nan=False)
     metadata: _Metadata = _Metadata()
 
 
@@ -96,16 +96,23 @@ def read_pool(lines: Iterable[str]) -> list[tuple[int, NewExperience]]:
     """The experiences of a pool with their line numbers. Raises `InvalidInput` with all problems and their lines."""
     experiences: list[tuple[int, NewExperience]] = []
     problems: list[str] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(lines), 1):
+        if not isinstance(line, str):
+            raise InvalidInput(f"Line {number} is {type(line).__name__}, not text.", hint="Give the lines of a pool.")
         if not line.strip():
             continue
         try:
-            experiences.append((number, _experience(_Record.model_validate(json.loads(line)))))
+            experience = _experience(_Record.model_validate(json.loads(line)))
+            check_unicode(experience.content + experience.when_to_use, "the text")
+            check_facets(experience.facets)
+            experiences.append((number, experience))
         except json.JSONDecodeError as error:
             problems.append(f"line {number}: not JSON ({error.msg})")
         except (ValidationError, RecursionError) as error:
             what = "; ".join(_said(problem) for problem in getattr(error, "errors", list)())
             problems.append(f"line {number}: {what or 'nested too deeply'}")
+        except InvalidInput as error:
+            problems.append(f"line {number}: {error.message}")
         if len(problems) >= _MOST_PROBLEMS:
             break
     if problems:
@@ -116,17 +123,25 @@ def read_pool(lines: Iterable[str]) -> list[tuple[int, NewExperience]]:
     return experiences
 
 
+def _lines(lines: object) -> Iterable[object]:
+    if isinstance(lines, str):
+        return lines.splitlines()
+    if not isinstance(lines, Iterable):
+        raise InvalidInput(f"The pool is {type(lines).__name__}.", hint="Give its lines.")
+    return lines
+
+
 def _experience(record: _Record) -> NewExperience:
     about = record.metadata
     confidence = about.confidence if about.confidence is not None else (record.score or 0.5)
     return NewExperience(
         when_to_use=record.when_to_use, content=record.content,
         keywords=tuple(dict.fromkeys(tag.strip()[:200] for tag in about.tags if tag.strip()))[:MAX_TAGS],
-        facets=Facets(
+        facets=cut_facets(Facets(
             category=about.category if about.category in _CATEGORIES else "external",
             confidence=min(max(confidence, 0.0), 1.0), tools=tuple(about.tools_used), task=about.task_query,
             generalized_query=about.generalized_query, author=record.author,
-        ),
+        )),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mnemic.domain.marks import Marks, Review, Screened
@@ -123,6 +123,14 @@ def name_disputes(snapshot: LedgerSnapshot, policy: Policy, vetted: Sequence[Vet
             one.mark(policy.recall.contradiction.decision, reason)
         else:
             one.labels.append(f"another memory says otherwise: {other.id}")
+
+
+def trusted_among(
+    snapshot: LedgerSnapshot, policy: Policy, records: Mapping[RowKey, MemoryRecord]
+) -> dict[RowKey, MemoryRecord]:
+    """Those of these memories that are no stranger's, nor drawn from one's."""
+    marks = snapshot.marks(list(records))
+    return {key: one for key, one in records.items() if class_in(policy, marks[key]) is not OriginClass.UNTRUSTED}
 
 
 def withheld_view(one: Vetted) -> Withheld:

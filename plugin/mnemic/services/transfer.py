@@ -19,7 +19,9 @@ from mnemic.errors import InvalidInput
 from mnemic.guard.guard import SECRETS, class_in, inherit
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot
+from mnemic.services.admission import without_secrets
 from mnemic.services.backends import Backends, embed_records
+from mnemic.services.experience import clean_facets
 from mnemic.services.export_format import (
     FORMAT,
     FORMAT_VERSION,
@@ -74,6 +76,8 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
     policy = backends.guard.policy
     # Before anything is compared, so that importing twice adds nothing here either.
     parsed.records = [_without_secrets(backends, policy, record) for record in parsed.records]
+    parsed.facets = {id: clean_facets(policy, facets) for id, facets in parsed.facets.items()}
+    parsed.outcomes = [replace(one, task=without_secrets(policy, one.task)) for one in parsed.outcomes]
     with backends.ledger.snapshot() as snapshot:
         missing = _missing(snapshot, parsed)
     vectors: dict[MemoryId, bytes | None] = {}
@@ -188,6 +192,7 @@ def _missing(snapshot: LedgerSnapshot, parsed: ParsedExport) -> list[MemoryRecor
             version = None if other is None else everything.get(other) or elsewhere.get(other)
             if version is not None and version.namespace != record.namespace:
                 problems.append(f"{record.id} and {other} are versions in different namespaces")
+    problems += _outcome_clashes(snapshot, parsed)
     for link in parsed.links:
         for end in (link.source, link.target):
             if end not in everything and end not in elsewhere:
@@ -199,6 +204,21 @@ def _missing(snapshot: LedgerSnapshot, parsed: ParsedExport) -> list[MemoryRecor
             hint="Import into an empty ledger, or take these memories out of the file.",
         )
     return [record for record in parsed.records if record.id not in found]
+
+
+def _outcome_clashes(snapshot: LedgerSnapshot, parsed: ParsedExport) -> Iterator[str]:
+    """Outcomes whose key names another report, here or in the import itself."""
+    counted = snapshot.known_outcomes([outcome.id for outcome in parsed.outcomes])
+    seen: set[tuple[Namespace, str]] = set()
+    for outcome in parsed.outcomes:
+        if outcome.key is None or outcome.id in counted:
+            continue
+        here = snapshot.outcome_by_key(outcome.namespace, outcome.key)
+        if here is not None:
+            yield f"the outcome {outcome.id} has the key of {here.id}, which is here: {outcome.key[:60]!r}"
+        elif (outcome.namespace, outcome.key) in seen:
+            yield f"two outcomes have the key {outcome.key[:60]!r}"
+        seen.add((outcome.namespace, outcome.key))
 
 
 def _marks_of(backends: Backends, policy: Policy, record: MemoryRecord, line: MarksLine | None) -> Marks:

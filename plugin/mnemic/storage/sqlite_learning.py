@@ -11,10 +11,11 @@ from typing import Any
 
 from mnemic.domain.learning.facets import Facets
 from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
-from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
+from mnemic.domain.learning.plan import LOST, Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import fingerprint, normalise
+from mnemic.errors import InvalidInput
 from mnemic.storage.sqlite_filters import in_namespace
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
@@ -270,12 +271,31 @@ class SqliteLearningWriter(SqliteLearningReader):
             return
         rows = self._connection.execute("SELECT key, body FROM plans WHERE instr(body, ?)", (id,)).fetchall()
         for plan, body in rows:
-            values = json.loads(body)
-            values["steps"] = [
-                step for step in values.get("steps", ()) if id not in step["ids"] and id not in encode_json(step)
-            ]
-            values["created"] = [other for other in values.get("created", ()) if other != id]
+            values = _without_erased(json.loads(body), id)
             self._connection.execute("UPDATE plans SET body = ? WHERE key = ?", (encode_json(values), plan))
+
+
+def _without_erased(plan: dict[str, Any], id: MemoryId) -> dict[str, Any]:
+    """A plan's body without an erased memory and what may quote it. What was done otherwise can be undone still."""
+    done = set(plan.get("done", ()))
+    steps: list[dict[str, Any]] = []
+    places: dict[int, int] = {}
+    for at, step in enumerate(plan.get("steps", ())):
+        named = id in encode_json(step)
+        # What was archived in favour of it comes back when the plan is undone; before that it is not archived any more.
+        if id in step["ids"] or (named and at not in done):
+            continue
+        places[at] = len(steps)
+        steps.append({**step, "reason": "what it was about was erased", "detail": {}} if named else step)
+    told = {name: [text for text in plan.get(name, ()) if not _tells_of(text, id)] for name in ("kept", "skipped")}
+    created = [other for other in plan.get("created", ()) if other != id]
+    left = {"steps": steps, "done": [places[at] for at in plan.get("done", ()) if at in places], "created": created}
+    return {**plan, **left, **told}
+
+
+def _tells_of(text: str, id: MemoryId) -> bool:
+    # A question of the gate is made from the words of memories and names none.
+    return id in text or text.startswith(LOST)
 
 
 def task_hash(task: str) -> int:
@@ -300,6 +320,26 @@ def _facets(body: str) -> Facets:
 
 
 def _plan(row: Sequence[Any]) -> Plan:
+    try:
+        return _read_plan(row)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"The plan {row[0]} cannot be read: it was changed by hand.", hint="Draw up a new one and use its id."
+        ) from error
+
+
+def _step(step: dict[str, Any]) -> PlanStep:
+    read = PlanStep(
+        action=StepAction(step["action"]), upkeep=Upkeep(step["upkeep"]), ids=tuple(step["ids"]),
+        reason=step["reason"], detail=step.get("detail", {}),
+    )  # fmt: skip
+    needed = {StepAction.LINK: "relation", StepAction.NOTE: "text"}.get(read.action)
+    if len(read.ids) < 1 + (read.action is StepAction.LINK) or (needed and needed not in read.detail):
+        raise ValueError("a step without what it needs")
+    return read
+
+
+def _read_plan(row: Sequence[Any]) -> Plan:
     id, path, status, created_at, body = row
     values = json.loads(body)
     moments = {
@@ -309,13 +349,7 @@ def _plan(row: Sequence[Any]) -> Plan:
     return Plan(
         id=PlanId(id), namespace=namespace_of(path), status=PlanStatus(status), created_at=from_microseconds(created_at),
         upkeep=tuple(Upkeep(name) for name in values.get("upkeep", ())), rule=values.get("rule", ""),
-        steps=tuple(
-            PlanStep(
-                action=StepAction(step["action"]), upkeep=Upkeep(step["upkeep"]), ids=tuple(step["ids"]),
-                reason=step["reason"], detail=step.get("detail", {}),
-            )
-            for step in values.get("steps", ())
-        ),
+        steps=tuple(_step(step) for step in values.get("steps", ())),
         examined=values.get("examined", 0), kept=tuple(values.get("kept", ())),
         done=tuple(values.get("done", ())), created=_ids(values.get("created")),
         skipped=tuple(values.get("skipped", ())), cursor=values.get("cursor", {}), **moments,

@@ -14,6 +14,7 @@ from mnemic.domain.experience.failures import error_class
 from mnemic.domain.experience.trajectory import Step, Trajectory
 from mnemic.domain.memory import Role
 from mnemic.domain.text import fingerprint, normalise
+from mnemic.domain.validation import check_unicode
 from mnemic.domain.working_memory.messages import Message, ToolCall
 from mnemic.domain.working_memory.transcripts import Transcript, TranscriptFormat, read_transcript
 from mnemic.domain.working_memory.transcripts.parsing import load_object, shown
@@ -40,6 +41,7 @@ def read_trajectory(
     Raises `InvalidInput` that names the place and the way out.
     """
     text = raw if isinstance(raw, str) else _as_json(raw)
+    check_unicode(text, "a trajectory")
     whole = raw if isinstance(raw, Mapping) else load_object(text) or {}
     transcript = read_transcript(text)
     steps, closing = _steps_of(transcript)

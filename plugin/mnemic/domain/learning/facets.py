@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TAGS, check_share, check_text
+from mnemic.errors import InvalidInput
+
+MAX_TASK_CHARS = 4_000
+_MAX_CATEGORY_CHARS = 40
 
 CATEGORIES = ("success", "failure", "comparative", "external")
 
@@ -46,6 +52,37 @@ class NewExperience:
     keywords: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     facets: Facets = Facets()
+
+
+def check_facets(facets: object) -> Facets:
+    """Facets that can be stored. Raises `InvalidInput`; texts that are empty become None."""
+    if not isinstance(facets, Facets):
+        raise InvalidInput(f"The facets are {type(facets).__name__}.", hint="Give Facets.")
+    if not isinstance(facets.tools, tuple | list) or len(facets.tools) > MAX_TAGS:
+        raise InvalidInput(f"tools is {facets.tools!r:.60}.", hint=f"Give a list of at most {MAX_TAGS} names.")
+    limits = {"task": MAX_TASK_CHARS, "generalized_query": MAX_TASK_CHARS, "author": MAX_LABEL_CHARS}
+    texts = {name: getattr(facets, name) or None for name in limits}
+    return replace(
+        facets,
+        category=check_text(facets.category, name="category", limit=_MAX_CATEGORY_CHARS),
+        confidence=check_share(facets.confidence, name="confidence"),
+        tools=tuple(check_text(tool, name="a tool", limit=MAX_LABEL_CHARS) for tool in facets.tools),
+        **{
+            name: None if text is None else check_text(text, name=name, limit=limits[name])
+            for name, text in texts.items()
+        },
+    )
+
+
+def cut_facets(facets: Facets) -> Facets:
+    """Facets with texts cut to the longest that are kept, for those that others wrote."""
+    return replace(
+        facets,
+        tools=tuple(tool[:MAX_LABEL_CHARS] for tool in facets.tools if tool.strip())[:MAX_TAGS],
+        task=(facets.task or "")[:MAX_TASK_CHARS].strip() or None,
+        generalized_query=(facets.generalized_query or "")[:MAX_TASK_CHARS].strip() or None,
+        author=(facets.author or "")[:MAX_LABEL_CHARS].strip() or None,
+    )
 
 
 def facet_texts(when_to_use: str | None, content: str, facets: Facets) -> dict[str, str]:

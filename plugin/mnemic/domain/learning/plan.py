@@ -11,6 +11,9 @@ from mnemic.domain.memory import MemoryId, Namespace
 
 PlanId = NewType("PlanId", str)
 
+LOST = "no longer answered: "
+"""How a plan that was taken back at once names a question, which is made from the words of memories."""
+
 
 class Upkeep(StrEnum):
     """The kinds of maintenance."""

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from mnemic.domain.consolidation import batches
 from mnemic.domain.consolidation.contradictions import find_contradictions
-from mnemic.domain.consolidation.duplicates import propose_merges
+from mnemic.domain.consolidation.duplicates import MergeProposal, propose_merges
 from mnemic.domain.consolidation.fading import propose_fading
 from mnemic.domain.consolidation.links import LinkProposal, propose_evolution, propose_links
 from mnemic.domain.consolidation.notes import propose_notes
 from mnemic.domain.consolidation.retention import Usage
 from mnemic.domain.learning.plan import PlanStep, StepAction, Upkeep
 from mnemic.domain.memory import MemoryId, Relation
+from mnemic.services.standing import trusted_among
 from mnemic.services.upkeep.batch import Batch, Work
 
 _MOST_PROPOSALS_TOLD = 50
@@ -30,12 +31,13 @@ def note_steps(work: Work, place: int) -> Iterator[Batch]:
         for pair in pairs[:_MOST_PROPOSALS_TOLD]
     )
     for part in propose_notes(corpus, contested=contested, start=place):
+        quotable = [note for note in part.proposals if not _instructs(work, note.evidence)]
         steps = tuple(
             PlanStep(
                 action=StepAction.NOTE, upkeep=Upkeep.CONSOLIDATE, ids=note.evidence, reason=note.reason,
                 detail={"text": note.text, "tags": ["note"]},
             )
-            for note in part.proposals
+            for note in quotable
         )  # fmt: skip
         yield _batch(work, part.cursor, part.total, steps, told if part.cursor >= part.total else ())
 
@@ -73,7 +75,7 @@ def merge_steps(work: Work, place: int) -> Iterator[Batch]:
                 detail={"into": merge.keep},
             )
             for merge in part.proposals
-            for id in merge.archive
+            for id in _outweighed(work, merge)
         )  # fmt: skip
         yield _batch(work, part.cursor, part.total, steps)
 
@@ -88,6 +90,25 @@ def fade_steps(work: Work, place: int) -> Iterator[Batch]:
             for one in part.proposals
         )
         yield _batch(work, part.cursor, part.total, steps)
+
+
+def _outweighed(work: Work, merge: MergeProposal) -> tuple[MemoryId, ...]:
+    """What may be archived for the sake of what is kept: nothing that is trusted where that is a stranger's."""
+    rows = dict(work.rows[id] for id in (merge.keep, *merge.archive))
+    with work.backends.ledger.snapshot() as snapshot:
+        trusted = trusted_among(snapshot, work.backends.guard.policy, rows)
+    if work.rows[merge.keep][0] in trusted:
+        return merge.archive
+    return tuple(id for id in merge.archive if work.rows[id][0] not in trusted)
+
+
+def _instructs(work: Work, ids: Iterable[MemoryId]) -> bool:
+    """Whether recall would mask something in any of these: that is not quoted, in a note or in its plan."""
+    rows = dict(work.rows[id] for id in ids)
+    with work.backends.ledger.snapshot() as snapshot:
+        marks = snapshot.marks(list(rows))
+        trusted = trusted_among(snapshot, work.backends.guard.policy, rows)
+    return any(found.directives for key, found in marks.items() if key not in trusted)
 
 
 def _batch(work: Work, cursor: int, total: int, steps: tuple[PlanStep, ...], kept: Iterable[str] = ()) -> Batch:

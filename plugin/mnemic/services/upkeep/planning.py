@@ -12,7 +12,7 @@ from dataclasses import replace
 from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, Upkeep
 from mnemic.domain.learning.refinement import REFINEMENTS, Refinement
 from mnemic.domain.memory import Namespace
-from mnemic.domain.validation import check_choices
+from mnemic.domain.validation import check_choices, check_count, check_text
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.services.backends import Backends
 from mnemic.services.upkeep.batch import Batch, Work
@@ -113,6 +113,7 @@ def _finish(backends: Backends, plan: Plan, work: Work, progress: Progress | Non
 
 def find_plan(backends: Backends, id: str, *, namespace: Namespace | None = None) -> Plan:
     """A plan by its id. Raises `UnknownMemory`, also for one of another namespace."""
+    id = check_text(id, name="the plan's id")
     with backends.ledger.snapshot() as snapshot:
         plan = snapshot.plan(PlanId(id))
     if plan is None or namespace not in (None, plan.namespace):
@@ -124,6 +125,7 @@ def find_plan(backends: Backends, id: str, *, namespace: Namespace | None = None
 
 def list_plans(backends: Backends, *, namespace: Namespace, limit: int = 20) -> tuple[Plan, ...]:
     """The plans of a namespace, latest first."""
+    check_count(limit, name="limit", low=1, high=1_000)
     with backends.ledger.snapshot() as snapshot:
         return tuple(snapshot.plans(namespace, limit=limit))
 
