@@ -117,6 +117,15 @@ async def test_r4_importing_a_pool_loses_nothing_and_twice_adds_nothing(
             assert {json.loads(line)["content"].strip() for line in lines} <= {text.strip() for text in kept}
 
 
+async def test_a_large_pool_from_a_stranger_is_no_flood(tmp_path: Path) -> None:
+    topics = [f"When the {word} number {at} is stuck" for at in range(150) for word in ("door", "valve")]
+    lines = [json.dumps({"when_to_use": topic, "content": f"Turn it twice: {topic[9:-9]}."}) for topic in topics]
+    async with open_here(tmp_path) as memory:
+        origin = Origin(channel=Channel.IMPORT, actor="pool")
+        report = await memory.learning.import_pool(lines, origin=origin)
+        assert len(report.stored) == 300 and not report.quarantined
+
+
 async def test_r4_the_same_words_in_one_pool_are_merged_and_told(tmp_path: Path) -> None:
     line = json.dumps({"when_to_use": "When it rains", "content": "Take an umbrella."})
     other = json.dumps({"when_to_use": "When it snows", "content": "Take an umbrella."})

@@ -148,3 +148,12 @@ async def test_what_is_drawn_from_a_strangers_text_stays_a_strangers(memory: Mem
 async def test_what_is_no_experience_is_named(memory: Memory, given: list[Any], said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         await memory.learning.commit(given)
+
+
+async def test_a_success_that_cites_failures_alone_is_refused(memory: Memory) -> None:
+    failed, succeeded = await told(memory)
+    report = await memory.learning.commit([lesson([failed], category="success", content=(
+        "Call get_reservation_details, look at the fare and the insurance, then call cancel_reservation."
+    ))])  # fmt: skip
+    assert [problem.code for problem in report.refused[0].problems] == ["no-success"]
+    assert (await memory.learning.commit([lesson([failed, succeeded], category="success")])).stored

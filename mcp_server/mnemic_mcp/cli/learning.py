@@ -276,7 +276,7 @@ def _print_plan(plan: Plan) -> None:
     if len(plan.steps) > _STEPS_SHOWN:
         typer.echo(f"and {len(plan.steps) - _STEPS_SHOWN} more (--json shows all)")
     for text in plan.kept[:_STEPS_SHOWN]:
-        typer.echo(f"kept: {visible(text)}")
+        typer.echo(f"note: {visible(text)}")
     for text in plan.skipped[:_STEPS_SHOWN]:
         typer.echo(f"left out: {visible(text)}")
     steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"

@@ -41,13 +41,16 @@ _MOST_EXPOSURES = 50
 
 @dataclass(slots=True, kw_only=True)
 class Candidate:
-    """A text on its way in. ``redacted`` names what was taken out of it already."""
+    """A text on its way in. ``redacted`` names what was taken out of it already; ``handed_in``: it is part of a file that a
+    person takes in at once, which is many texts and no flood.
+    """
 
     record: MemoryRecord
     marks: Marks
     verdict: Verdict
     redacted: tuple[str, ...] = ()
     context: tuple[MemoryId, ...] = ()
+    handed_in: bool = False
 
 
 Resembling = tuple[Neighbour, float]
@@ -254,7 +257,7 @@ def _flooding(
 ) -> list[Finding]:
     limits = policy.write.flooding
     source = candidate.marks.source
-    if not source:
+    if not source or candidate.handed_in:
         return []
     since = candidate.record.recorded_at - timedelta(minutes=limits.window_minutes)
     written = transaction.written_by(source, since=since)

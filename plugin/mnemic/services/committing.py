@@ -48,6 +48,7 @@ _CONTRADICTING = 2
 _DUPLICATE_COSINE = 0.9
 _DUPLICATE_JACCARD = 0.8
 _CANDIDATES = 20
+_TOLD = 500
 _FIELDS = ("when_to_use", "content", "evidence", "keywords", *(item.name for item in fields(Facets)))
 
 
@@ -245,10 +246,16 @@ def _read(cited: Sequence[MemoryRecord]) -> Evidence:
 
 def _outcome_problems(snapshot: LedgerSnapshot, policy: Policy, offer: _Offer, namespace: Namespace) -> list[Problem]:
     """What is said to have worked must not have failed since in the same task."""
-    task = offer.experience.facets.task
-    if offer.experience.facets.category != "success" or not task:
+    if offer.experience.facets.category != "success":
         return []
     cited = {record.id for record in offer.cited}
+    told = [outcome for _, outcome in snapshot.outcomes(namespace, limit=_TOLD) if cited & set(outcome.episodes)]
+    if told and not any(outcome.success for outcome in told):
+        hint = 'Cite an episode that succeeded, or make it a "failure".'
+        return [Problem(code="no-success", message="Every cited episode with an outcome failed.", hint=hint)]
+    task = offer.experience.facets.task
+    if not task:
+        return []
     task = without_secrets(policy, task)
     against: list[str] = []
     for _, outcome in snapshot.outcomes(namespace, task=task, limit=_CANDIDATES):

@@ -39,6 +39,7 @@ class ExperienceView:
 def store_experiences(
     backends: Backends, experiences: Sequence[NewExperience], *, namespace: Namespace, origin: Origin,
     also: Callable[[LedgerTransaction, Sequence[Remembered]], None] | None = None, templated: bool = False,
+    handed_in: bool = False,
 ) -> tuple[Remembered, ...]:  # fmt: skip
     """Store experiences as procedural memories with their facets, all in one transaction or none.
 
@@ -74,7 +75,7 @@ def store_experiences(
         )
         for one in experiences
     ]  # fmt: skip
-    return remember(backends, memories, namespace=namespace, origin=origin, finish=finish)
+    return remember(backends, memories, namespace=namespace, origin=origin, finish=finish, handed_in=handed_in)
 
 
 def _listed(experiences: object) -> Sequence[object]:

@@ -75,7 +75,9 @@ def import_pool(backends: Backends, lines: Iterable[str], *, namespace: Namespac
         )
     receipts: Sequence[Remembered] = ()
     if numbered:
-        receipts = store_experiences(backends, [one for _, one in numbered], namespace=namespace, origin=origin)
+        receipts = store_experiences(
+            backends, [one for _, one in numbered], namespace=namespace, origin=origin, handed_in=True
+        )
     seen: dict[MemoryId, int] = {}
     stored: list[MemoryId] = []
     quarantined: list[MemoryId] = []

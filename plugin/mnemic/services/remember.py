@@ -54,11 +54,12 @@ _MIN_SHAPE_WORDS = 3
 
 def remember(
     backends: Backends, memories: Sequence[NewMemory | str], *, namespace: Namespace, origin: Origin,
-    finish: Callable[[LedgerTransaction, Sequence[Remembered]], None] | None = None,
+    finish: Callable[[LedgerTransaction, Sequence[Remembered]], None] | None = None, handed_in: bool = False,
 ) -> tuple[Remembered, ...]:  # fmt: skip
     """Store all of ``memories`` in one transaction, or none. Receipts come in the same order.
 
     ``namespace`` and ``origin`` stand in where a memory names none. ``finish`` runs at the end of the same transaction.
+    ``handed_in``: a person takes in a file, which is no flood however much it holds.
     Raises `InvalidInput`, `UnknownMemory` (evidence, context or superseded memory), `GuardRefused`, `StoreUnavailable`. A
     retry is safe: what was stored before is confirmed, not doubled.
     """
@@ -90,6 +91,8 @@ def remember(
     policy = backends.guard.policy
     try:
         candidates = examine(backends, policy, drafts, contexts)
+        for candidate in candidates:
+            candidate.handed_in = handed_in
         facts = [_fact_of(backends, *entry) for entry in zip(candidates, given, strict=True)]
         vectors = embed_records(backends.embedder, [candidate.record for candidate in candidates])
         with backends.ledger.transaction() as transaction:

@@ -230,5 +230,6 @@ def _in_use(transaction: LedgerTransaction, id: MemoryId) -> bool:
 
 def _require(plan: Plan, *statuses: PlanStatus) -> None:
     if plan.status not in statuses:
-        hint = "Draw up a new one." if plan.status is not PlanStatus.UNFINISHED else "Go on with it by resume."
+        hints = {PlanStatus.UNFINISHED: "Go on with it by resume.", PlanStatus.UNDONE: "It can be applied again."}
+        hint = hints.get(plan.status, "Draw up a new one.")
         raise InvalidInput(f"The plan {plan.id} is {plan.status}.", hint=hint)
