@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.start [--json FILE]
 
-Beside it, taking turns, a bare ``MCPServer`` of the SDK that has the same four tools with nothing behind them.
+Beside it, taking turns, a bare ``MCPServer`` of the SDK that has the same five tools with nothing behind them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 ROUNDS = 11
+TOOLS = 5
 BARE = """
 from mcp.server import MCPServer
 server = MCPServer("bare")
@@ -32,6 +33,11 @@ def recall(query: str, namespace: str | None = None, k: int = 10, kinds: list[st
            tags: list[str] | None = None, session: str | None = None, channels: list[str] | None = None,
            since: str | None = None, until: str | None = None, as_of: str | None = None,
            min_score: float | None = None, budget_tokens: int = 2000, cursor: str | None = None) -> dict[str, str]:
+    return {}
+@server.tool()
+def reflect(mode: str, task: str | None = None, reward: float | None = None, used: list[str] | None = None,
+            episodes: list[str] | None = None, experiences: list[dict[str, str]] | None = None, plan: str | None = None,
+            undo: bool = False, namespace: str | None = None, budget_tokens: int = 4_000) -> dict[str, str]:
     return {}
 @server.tool()
 def sculpt_context(action: str, session: str = "default", text: str | None = None, role: str | None = None,
@@ -68,7 +74,7 @@ def seconds_to_tools(command: list[str]) -> float:
     process.stdin.flush()
     answers = [json.loads(process.stdout.readline()) for _ in range(2)]
     took = time.perf_counter() - started
-    assert len(answers[1]["result"]["tools"]) == 4
+    assert len(answers[1]["result"]["tools"]) == TOOLS
     process.stdin.close()
     process.stdout.close()
     process.wait()

@@ -66,6 +66,11 @@ class Marks:
     review: Review | None = None
     source: int = 0
 
+    @property
+    def unremarkable(self) -> bool:
+        """Whether they say no more than where the text came from and that it was looked at."""
+        return self == Marks(taints=self.taints[:1], screened=self.screened)
+
 
 def merge_taints(first: Iterable[Taint], *others: Iterable[Taint]) -> tuple[Taint, ...]:
     """All taints, each once, in the order of their first appearance."""

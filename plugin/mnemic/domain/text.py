@@ -8,6 +8,7 @@ import struct
 import unicodedata
 from collections.abc import Set
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 _SPACE = re.compile(r"\s+")
@@ -54,6 +55,8 @@ def fingerprint(*parts: str) -> int:
     return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "big") >> 1
 
 
+# A text is compared with its neighbours when it is written, and again as a neighbour of the next.
+@lru_cache(maxsize=4_096)
 def shape_words(text: str) -> frozenset[str]:
     """The content words of a text with every number masked: "at 3 pm" and "at 4 pm" have the same shape."""
     words = frozenset(_WORD.findall(_NUMBER.sub("0", _bare(text).lower())))
@@ -81,9 +84,15 @@ def near_keys(scope: str, words: frozenset[str]) -> tuple[int, ...]:
     """Keys under which near duplicates meet (MinHash, Broder 1997): texts that share a key may be near duplicates."""
     if not words:
         return ()
-    hashes = [_HASHES.unpack(hashlib.blake2b(word.encode(), digest_size=_HASHES.size).digest()) for word in words]
-    minima = [min(column) for column in zip(*hashes, strict=True)]
+    minima = _minima(words)
     return tuple(fingerprint(scope, str(at), *map(str, minima[at : at + _ROWS])) for at in range(0, len(minima), _ROWS))
+
+
+# The same text is looked for under several kinds.
+@lru_cache(maxsize=64)
+def _minima(words: frozenset[str]) -> tuple[int, ...]:
+    hashes = [_HASHES.unpack(hashlib.blake2b(word.encode(), digest_size=_HASHES.size).digest()) for word in words]
+    return tuple(min(column) for column in zip(*hashes, strict=True))
 
 
 def jaccard(left: Set[Any], right: Set[Any]) -> float:

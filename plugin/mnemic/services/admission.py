@@ -154,7 +154,8 @@ def status_of(candidate: Candidate) -> Status:
 
 def record_admission(transaction: LedgerTransaction, key: RowKey, candidate: Candidate, *, at: datetime) -> None:
     """Keep what was found, and write the log where something followed from it."""
-    transaction.put_marks(key, candidate.marks, at=at)
+    if not candidate.marks.unremarkable:
+        transaction.put_marks(key, candidate.marks, at=at)
     verdict = candidate.verdict
     unchanged = verdict.decision is Decision.REDACT and verdict.enforced and not candidate.redacted
     if unchanged or (verdict.decision is Decision.ALLOW and not candidate.redacted):
