@@ -130,9 +130,18 @@ def read_lines(path: Path) -> list[str]:
     try:
         raw = path.read_bytes()
         text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        return text.decode("utf-8").splitlines()
+        # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
+        return text.decode("utf-8").removeprefix("\ufeff").split("\n")
     except (OSError, ValueError, EOFError) as error:
         raise typer.BadParameter(f"{path}: {error}") from error
+
+
+def read_json(text: str, where: str) -> Any:
+    """A JSON value; what is none ends the command and names the place."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{where}: no JSON that can be read ({str(error)[:80]})") from error
 
 
 def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[int], None]]:

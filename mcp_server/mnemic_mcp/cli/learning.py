@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +19,7 @@ from mnemic_mcp.cli.common import (
     print_json,
     print_table,
     progress_bar,
+    read_json,
     read_lines,
     with_memory,
 )
@@ -92,7 +92,7 @@ def commit(
 ) -> None:
     """Store experiences as far as their evidence bears them; what is refused is named with all reasons."""
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        given = read_json(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{path}: {error}") from error
     experiences = given if isinstance(given, list) else [given]
@@ -116,7 +116,8 @@ def learn(
     as_json: AsJson = False,
 ) -> None:
     """Keep recorded trajectories as raw episodes and store what they teach."""
-    trajectories = [json.loads(line) for line in read_lines(path) if line.strip()]
+    lines = enumerate(read_lines(path), 1)
+    trajectories = [read_json(line, f"{path}, line {number}") for number, line in lines if line.strip()]
 
     async def run(memory: Memory) -> Any:
         return await memory.learning.learn_from(trajectories, model=model, only_successes=only_successes)
