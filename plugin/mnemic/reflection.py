@@ -104,7 +104,12 @@ def _read(read: Callable[..., Trajectory], done: Attempt, id: str, task: str) ->
         raise InvalidInput(f"The reward of an attempt is {done.reward!r:.40}.", hint="Give a number from 0 to 1.")
     raw = done.trajectory
     if isinstance(raw, str):
-        raw = json.loads(raw)
+        try:
+            raw = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(
+                "The trajectory of an attempt is no JSON.", hint="Give its messages or steps."
+            ) from error
     if isinstance(raw, Mapping) and "task" not in raw:
         raw = {**raw, "task": task}
     return read(raw, id=id, task_id=task[:200], reward=float(done.reward))

@@ -166,6 +166,22 @@ def test_a_person_is_told_what_gave_way_and_how_to_name_what_helped(tmp_path: Pa
     assert "There is nothing to do." in run(tmp_path, "prune")
 
 
+@pytest.mark.parametrize("command", [("reflect", "learn"), ("reflect", "commit"), ("experiences", "import")])
+@pytest.mark.parametrize("text", ["{bad", "[" * 100_000])
+def test_a_file_that_is_no_json_is_named(tmp_path: Path, command: tuple[str, str], text: str) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_text(text, encoding="utf-8")
+    said = run(tmp_path, *command, str(path), code=1 if command[0] == "experiences" else 2)
+    assert "Traceback" not in said and ("JSON" in said or "nested too deeply" in said)
+
+
+def test_a_line_separator_inside_a_text_ends_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "pool.jsonl"
+    record = {"when_to_use": "When deploying", "content": "Deploy with the blue script.\u2028Then look at the log."}
+    path.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
+    assert "1 read, 1 stored, 0 merged." in run(tmp_path, "experiences", "import", str(path))
+
+
 async def test_a_changed_fact_takes_the_old_ones_place_and_can_be_taken_back(tmp_path: Path) -> None:
     async with Client(parameters(tmp_path)) as client:
         _, view = await call(client, "remember", text="api.port = 8080")

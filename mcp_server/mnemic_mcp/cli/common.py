@@ -131,7 +131,8 @@ def read_lines(path: Path) -> list[str]:
     try:
         raw = path.read_bytes()
         text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        return text.decode("utf-8").splitlines()
+        # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
+        return text.decode("utf-8").removeprefix("\ufeff").split("\n")
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{path}: this is no text in UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:

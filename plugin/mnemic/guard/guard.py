@@ -28,6 +28,8 @@ SECRETS = frozenset({SECRET})
 HIDDEN = "[instruction-like text hidden]"
 
 _SEPARATOR = "\n"
+_QUOTED = re.compile(r'"([^"]+)"')
+_CLAUSE = re.compile(r"\s+(?:and|then|or|but)\s+|[,;:.!?]\s+")
 _ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 _VOUCHED_TRUST = 1.0
 
@@ -106,6 +108,14 @@ class Guard:
             english=screening.english,
         )
 
+    def quoted_directives(self, record: MemoryRecord) -> tuple[Span, ...]:
+        """Where a memory that rules worded quotes, between double quotes, what reads like an instruction by itself.
+
+        Each clause is looked at alone and without regard to the topic: the quoted is all the topic there is.
+        """
+        text = screened_text(record)
+        return tuple(quoted.span(1) for quoted in _QUOTED.finditer(text) if _instructs(quoted[1]))
+
     def judge(self, policy: Policy, marks: Marks, further: Iterable[Finding] = ()) -> Verdict:
         """The verdict on a text with these marks: the strictest of what its findings call for."""
         origin_class = class_in(policy, marks)
@@ -168,6 +178,10 @@ class Guard:
                 yield answer
             else:
                 yield from (replace(found, rule=outside.id) for found in answer)
+
+
+def _instructs(quoted: str) -> bool:
+    return any(screen(part).directives for part in (quoted, *_CLAUSE.split(quoted)) if part.strip())
 
 
 def _check(rule: WritePhaseRule, record: MemoryRecord) -> list[Finding]:

@@ -11,7 +11,7 @@ import numpy as np
 from mnemic.domain.drafting import check_origin
 from mnemic.domain.learning.facets import Facets, NewExperience, check_facets, facet_texts
 from mnemic.domain.learning.utility import NO_UTILITY, Utility
-from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Outcome, Remembered, RowKey
+from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, NewMemory, Outcome, Remembered, RowKey
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit
 from mnemic.domain.validation import check_count, check_text
@@ -45,18 +45,18 @@ def store_experiences(
 
     What is there already in the same words is confirmed, not doubled. ``also`` runs in the same transaction.
     ``templated``: rules of ours worded them out of an agent's own calls, so that what reads like an instruction in them
-    is no stranger's and need not be masked; what they were drawn from taints them all the same. Raises what `remember`
-    raises; a retry is safe.
+    is no stranger's and need not be masked, but for what they quote; what they were drawn from taints them all the same.
+    Raises what `remember` raises; a retry is safe.
     """
     policy = backends.guard.policy
     experiences = [_checked(policy, one, place) for place, one in enumerate(_listed(experiences))]
     vectors = _embed_facets(backends, [facet_texts(one.when_to_use, one.content, one.facets) for one in experiences])
 
     def finish(transaction: LedgerTransaction, receipts: Sequence[Remembered]) -> None:
-        keys = {id: key for id, (key, _) in transaction.find([receipt.id for receipt in receipts]).items()}
-        known = transaction.facets(list(keys.values()))
+        entries = transaction.find([receipt.id for receipt in receipts])
+        known = transaction.facets([key for key, _ in entries.values()])
         for experience, receipt, found in zip(experiences, receipts, vectors, strict=True):
-            key = keys[receipt.id]
+            key, record = entries[receipt.id]
             fresh = receipt.outcome is not Outcome.CONFIRMED and not receipt.confirmations
             if key not in known and (fresh or _may_describe(transaction, policy, key, experience, origin)):
                 transaction.put_facets(key, experience.facets)
@@ -64,7 +64,7 @@ def store_experiences(
                 known[key] = experience.facets
                 # What was there before is not of our wording, though it has the same words.
                 if templated and fresh:
-                    _unmask(transaction, key, at=backends.clock.now())
+                    _unmask(backends, transaction, key, record, at=backends.clock.now())
         if also is not None:
             also(transaction, receipts)
 
@@ -113,11 +113,15 @@ def _may_describe(
     return trusted or not trusted_among(transaction, policy, transaction.records([key]))
 
 
-def _unmask(transaction: LedgerTransaction, key: RowKey, *, at: datetime) -> None:
+def _unmask(
+    backends: Backends, transaction: LedgerTransaction, key: RowKey, record: MemoryRecord, *, at: datetime
+) -> None:
     marks = transaction.marks([key])[key]
     # Where a rule saw more than an imperative, something came along with the agent's calls.
-    if marks.directives and not marks.findings:
-        transaction.put_marks(key, replace(marks, directives=()), at=at)
+    if not marks.findings:
+        told = backends.guard.quoted_directives(record)
+        if told != marks.directives:
+            transaction.put_marks(key, replace(marks, directives=told), at=at)
 
 
 def list_experiences(
