@@ -23,7 +23,7 @@ class GuardReader(Protocol):
         ...
 
     def has_untrusted(self) -> bool:
-        """Whether the guard has noted anything about any memory, such as an untrusted origin or what it was drawn from."""
+        """Whether any memory came from an untrusted origin, or was drawn from others."""
         ...
 
     def tainted(self, keys: Sequence[RowKey]) -> set[RowKey]:

@@ -216,6 +216,10 @@ CREATE TABLE plans (
 ) STRICT;
 CREATE INDEX plans_by_namespace ON plans (namespace, key);
 
+-- Most marks are about the text alone; whether any stranger's words are here is asked with every memory that is written.
+CREATE INDEX guard_marks_tainted ON guard_marks (key)
+WHERE source != 0 OR json_extract(body, '$.taints') IS NOT NULL;
+
 -- 0: a note that a plan wrote was taken back with the plan. Indexes must hear of it, and nobody else.
 ALTER TABLE erasures ADD COLUMN receipt INTEGER NOT NULL DEFAULT 1;
 """

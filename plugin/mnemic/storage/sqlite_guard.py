@@ -31,6 +31,8 @@ from mnemic.storage.sqlite_rows import (
 )
 
 _GENESIS = "0" * 64
+# As in the index guard_marks_tainted, to the letter: else SQLite does not use it.
+_TAINTED = "source != 0 OR json_extract(body, '$.taints') IS NOT NULL"
 _LESSON_COLUMNS = (
     "l.id, n.path, l.fingerprint, l.source, l.body, l.created_at, l.expires_at, l.hits, l.last_hit_at, l.status"
 )
@@ -62,11 +64,12 @@ class SqliteGuardReader:
         return [(RowKey(row[0]), record_from_row(row)) for row in rows]
 
     def has_untrusted(self) -> bool:
-        return bool(self._connection.execute("SELECT EXISTS (SELECT 1 FROM guard_marks)").fetchone()[0])
+        sql = f"SELECT EXISTS (SELECT 1 FROM guard_marks WHERE {_TAINTED})"
+        return bool(self._connection.execute(sql).fetchone()[0])
 
     def tainted(self, keys: Sequence[RowKey]) -> set[RowKey]:
         sql = (
-            "SELECT key FROM guard_marks WHERE key IN {in_} AND (source != 0 OR json_extract(body, '$.taints') IS NOT NULL) "
+            f"SELECT key FROM guard_marks WHERE key IN {{in_}} AND ({_TAINTED}) "
             "AND json_extract(body, '$.review') IS NOT 'vouched'"
         )
         return {RowKey(row[0]) for row in fetch_in_chunks(self._connection, sql, list(keys))}
