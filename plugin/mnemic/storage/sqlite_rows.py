@@ -157,7 +157,7 @@ def in_order(versions: Mapping[RowKey, MemoryRecord]) -> list[MemoryRecord]:
     keys = {record.id: key for key, record in versions.items()}
     ahead: dict[MemoryId, int] = {record.id: 0 for record in versions.values()}
     for record in versions.values():
-        if record.superseded_by in ahead:
+        if record.superseded_by is not None and record.superseded_by in ahead:
             ahead[record.superseded_by] += 1
     waiting = [(record.valid_from, key, record) for key, record in versions.items() if not ahead[record.id]]
     heapify(waiting)
@@ -165,10 +165,11 @@ def in_order(versions: Mapping[RowKey, MemoryRecord]) -> list[MemoryRecord]:
     while waiting:
         _, _, record = heappop(waiting)
         ordered.append(record)
-        if record.superseded_by in ahead:
-            ahead[record.superseded_by] -= 1
-            if not ahead[record.superseded_by]:
-                key = keys[record.superseded_by]
+        successor = record.superseded_by
+        if successor is not None and successor in ahead:
+            ahead[successor] -= 1
+            if not ahead[successor]:
+                key = keys[successor]
                 heappush(waiting, (versions[key].valid_from, key, versions[key]))
     # What an import has joined to a ring has no order.
     seen = {record.id for record in ordered}

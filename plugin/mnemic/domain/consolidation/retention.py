@@ -105,7 +105,10 @@ def retention(
     usage: Usage, *, created: datetime, now: datetime, model: RetentionModel = RetentionModel.EBBINGHAUS
 ) -> float:
     """How well a memory that was made at ``created`` is kept in mind at ``now``, 0..1. All times are aware or all naive."""
-    last = max([created, *usage.used, *([usage.last_used] if usage.last_used else [])])
+    moments: list[datetime] = [created, *usage.used]
+    if usage.last_used is not None:
+        moments.append(usage.last_used)
+    last: datetime = max(moments)
     days = max((now - last) / _DAY, 0.0)
     if model is RetentionModel.EBBINGHAUS:
         return ebbinghaus_retention(days, ebbinghaus_strength(usage.recalls + usage.confirmations))

@@ -71,8 +71,9 @@ def slot_words(text: str) -> str:
     folded = _POSSESSIVE.sub("", text.casefold()).replace("_", " ").replace("-", " ")
     for pattern, name in _PHRASES:
         folded = pattern.sub(name, folded)
-    words = [_SPELLINGS.get(word, word) for word in _WORD.findall(folded)]
-    kept = [word for word in words if word not in ("the", "a", "an", "my", "our")]
+    found: list[str] = _WORD.findall(folded)
+    words: list[str] = [_SPELLINGS.get(word, word) for word in found]
+    kept: list[str] = [word for word in words if word not in ("the", "a", "an", "my", "our")]
     return " ".join(kept or words)
 
 
