@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.learning.stores import exported, told
 
-import mnemic
-from mnemic import Channel, Memory, NewMemory, Origin
+from mnemic import Channel, Memory, Origin
 from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
-from mnemic.domain.memory import MemoryId, Relation, Status
+from mnemic.domain.memory import Relation, Status
 from mnemic.services.backends import Backends
 
 USER = Origin(channel=Channel.USER)
@@ -24,26 +22,12 @@ HIKES = (
 
 
 @pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
-    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False, origin=USER) as opened:
-        yield opened
-
-
-async def exported(memory: Memory) -> list[str]:
-    return [line async for line in memory.export()]
-
-
-async def told(memory: Memory) -> list[MemoryId]:
-    """Four conversations of Ana, three of them about one thing."""
-    turns = [
-        NewMemory(text=text, kind="episodic", speaker="Ana", session=f"talk {at}", occurred_at=f"2026-03-{at + 1:02}")
-        for at, text in enumerate(HIKES)
-    ]
-    return [receipt.id for receipt in await memory.remember_many(turns)]
+def writer() -> Origin:
+    return USER
 
 
 async def test_what_three_conversations_say_becomes_a_note_that_cites_them(memory: Memory) -> None:
-    ids = await told(memory)
+    ids = await told(memory, HIKES)
     plan = await memory.learning.plan(["consolidate"])
     (step,) = plan.steps
     assert step.action is StepAction.NOTE and set(step.ids) == {ids[0], ids[2], ids[3]}
@@ -57,7 +41,7 @@ async def test_what_three_conversations_say_becomes_a_note_that_cites_them(memor
 
 
 async def test_undoing_a_consolidation_restores_the_export_byte_for_byte(memory: Memory) -> None:
-    await told(memory)
+    await told(memory, HIKES)
     await memory.remember_many(["The staging database runs on port 5433.", "The staging database is on port 5433 now."])
     before = await exported(memory)
     plan = await memory.learning.plan(["prune", "merge", "consolidate", "link", "expire"])
@@ -72,7 +56,7 @@ async def test_undoing_a_consolidation_restores_the_export_byte_for_byte(memory:
 
 
 async def test_a_note_that_is_in_use_stays_when_its_plan_is_undone(memory: Memory) -> None:
-    await told(memory)
+    await told(memory, HIKES)
     applied = await memory.learning.apply((await memory.learning.plan(["consolidate"])).id)
     (note,) = applied.created
     await memory.learning.outcome("Plan a hike", 1.0, used=[note])
@@ -83,7 +67,7 @@ async def test_a_note_that_is_in_use_stays_when_its_plan_is_undone(memory: Memor
 
 async def test_a_plan_that_loses_an_answer_is_taken_back_at_once(memory: Memory) -> None:
     """A bad plan by hand: a note that leaves out what others said, and they are archived."""
-    ids = await told(memory)
+    ids = await told(memory, HIKES)
     before = await exported(memory)
     steps = (
         PlanStep(
@@ -130,7 +114,7 @@ async def test_links_are_made_and_taken_back(memory: Memory) -> None:
 
 
 async def test_erasing_evidence_takes_its_quotes_out_of_plans(memory: Memory) -> None:
-    ids = await told(memory)
+    ids = await told(memory, HIKES)
     plan = await memory.learning.plan(["consolidate"])
     await memory.erase([ids[2]])
     (kept,) = await memory.learning.plans()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,6 @@ SUCCEEDED: dict[str, Any] = {
         {"action": "put mug 1 in/on desk 1", "observation": "You put the mug 1 in/on the desk 1."},
     ],
 }
-
-
-@pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
-    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False) as opened:
-        yield opened
 
 
 async def pool_hash(memory: Memory) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -13,12 +12,6 @@ import mnemic
 from mnemic import Channel, Memory, NewMemory, Origin
 from mnemic.domain.memory import MemoryId
 from mnemic.errors import InvalidInput, UnknownMemory
-
-
-@pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
-    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False) as opened:
-        yield opened
 
 
 async def two(memory: Memory) -> tuple[MemoryId, MemoryId]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from tests.learning.stores import exported
 
-import mnemic
 from mnemic import Channel, Memory, Origin
 from mnemic.domain.learning.facets import NewExperience
 from mnemic.domain.learning.plan import PlanStatus
@@ -22,9 +20,8 @@ BAD = NewExperience(when_to_use="When a release is pushed", content="Push the re
 
 
 @pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
-    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False, origin=USER) as opened:
-        yield opened
+def writer() -> Origin:
+    return USER
 
 
 async def pool(memory: Memory) -> tuple[MemoryId, MemoryId]:
@@ -34,10 +31,6 @@ async def pool(memory: Memory) -> tuple[MemoryId, MemoryId]:
         await memory.learning.outcome(f"release {at}", 1.0, used=[good])
         await memory.learning.outcome(f"hotfix {at}", 0.0, used=[bad])
     return good, bad
-
-
-async def exported(memory: Memory) -> list[str]:
-    return [line async for line in memory.export()]
 
 
 async def test_a_plan_changes_nothing_and_says_why(memory: Memory) -> None:

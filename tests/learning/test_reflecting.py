@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import mnemic
 from mnemic import Channel, Memory, NewMemory, Origin
 from mnemic.domain.memory import MemoryId, Relation
 from mnemic.errors import InvalidInput
@@ -20,12 +17,6 @@ EPISODES = (
     "I called get_reservation_details for SDZQKO, checked that travel insurance covers the reason, called "
     "cancel_reservation, and the refund of 300 dollars went to credit_card_7815826.",
 )
-
-
-@pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
-    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False) as opened:
-        yield opened
 
 
 async def told(memory: Memory) -> list[MemoryId]:

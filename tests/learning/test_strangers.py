@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.learning.stores import exported
 
 import mnemic
 from mnemic import Channel, Memory, NewMemory, Origin
@@ -23,16 +24,6 @@ RESTART = NewExperience(
 )
 RELEASE = NewExperience(when_to_use="When a release is pushed", content="Run the linter, then push the release.")
 KEY = "AKIAIOSFODNN7EXAMPLE"
-
-
-@pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
-    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False, origin=AGENT) as opened:
-        yield opened
-
-
-async def exported(memory: Memory) -> list[str]:
-    return [line async for line in memory.export()]
 
 
 async def test_a_strangers_copy_does_not_stand_in_for_a_trusted_conclusion(memory: Memory) -> None:

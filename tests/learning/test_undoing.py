@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.learning.stores import exported, told
 
 import mnemic
-from mnemic import Channel, Memory, NewMemory, Origin
+from mnemic import Channel, Memory, Origin
 from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
 from mnemic.domain.memory import Status
 from mnemic.errors import InvalidInput
@@ -27,21 +27,8 @@ OPENING = ("The office in Porto opens at 9 on weekdays.", "The office in Porto o
 
 
 @pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Memory]:
-    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False, origin=USER) as opened:
-        yield opened
-
-
-async def exported(memory: Memory) -> list[str]:
-    return [line async for line in memory.export()]
-
-
-async def told(memory: Memory) -> list[str]:
-    turns = [
-        NewMemory(text=text, kind="episodic", speaker="Ana", session=f"talk {at}", occurred_at=f"2026-03-{at + 1:02}")
-        for at, text in enumerate(HIKES)
-    ]
-    return [receipt.id for receipt in await memory.remember_many(turns)]
+def writer() -> Origin:
+    return USER
 
 
 async def copies(memory: Memory) -> tuple[str, str]:
@@ -60,7 +47,7 @@ async def plan_row(memory: Memory, id: str) -> str:
 
 
 async def test_a_note_that_somebody_wrote_already_is_left_out_and_leaves_no_trace(memory: Memory) -> None:
-    await told(memory)
+    await told(memory, HIKES)
     plan = await memory.learning.plan(["consolidate"])
     known = await memory.remember(plan.steps[0].detail["text"])
     before = await exported(memory)
@@ -71,7 +58,7 @@ async def test_a_note_that_somebody_wrote_already_is_left_out_and_leaves_no_trac
 
 
 async def test_a_plan_whose_evidence_was_erased_can_be_undone_and_quotes_it_no_more(memory: Memory) -> None:
-    ids = await told(memory)
+    ids = await told(memory, HIKES)
     applied = await memory.learning.apply((await memory.learning.plan(["consolidate"])).id)
     await memory.erase([ids[0]])
     assert ids[0] not in await plan_row(memory, applied.id) and "bus" not in await plan_row(memory, applied.id)
@@ -105,7 +92,7 @@ async def test_what_has_become_evidence_since_the_plan_is_not_archived(memory: M
 
 
 async def test_a_note_does_not_quote_what_was_taken_out_of_recall_since(memory: Memory) -> None:
-    ids = await told(memory)
+    ids = await told(memory, HIKES)
     plan = await memory.learning.plan(["consolidate"])
     await memory.archive([ids[1]])
     applied = await memory.learning.apply(plan.id)

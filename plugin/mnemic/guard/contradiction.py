@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from mnemic.domain.numbers import NUMBER_WORDS
 from mnemic.domain.text import STOP_WORDS
 
 Relation = Literal["contradicts", "agrees", "unknown", "off_topic"]
@@ -29,12 +30,6 @@ _MIN_TOPIC_WORDS = 2
 _SPLIT = re.compile(r"(?<=[.!])\s+(?=[A-Z\"'(])|(?<=[?])\s*\n|\n\s*\n")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NUMBER_WORDS = {word: value for value, word in enumerate(_ONES)} | {word: 10 * at for at, word in enumerate(_TENS, 2)}
 _VALUELESS = frozenset("yes no true false correct incorrect answer maybe".split())
 _CONTRAST = frozenset(
     "not never nor unlike than instead rather mistak isn wasn aren weren contrary without wrongly former".split()
@@ -97,7 +92,7 @@ def _sequence(text: str) -> list[str]:
     found: list[str] = []
     tens = 0
     for word in _TOKEN.findall(text.lower()):
-        value = _NUMBER_WORDS.get(word)
+        value = NUMBER_WORDS.get(word)
         if value is None:
             found.append(stem(word))
         elif tens and 0 < value < 10:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Set
 from functools import lru_cache
 from typing import NamedTuple
 
+from mnemic.domain.numbers import NUMBER_WORDS
 from mnemic.domain.text import STOP_WORDS
 
 READ_CHARS = 8_000
@@ -20,15 +21,8 @@ _TOKEN = re.compile(r"\w+(?:['\u2019]\w+|(?<=\d)[.,:]\d+)*")
 _SENTENCE_END = re.compile(r"[.!?\u2026\n](?=[\s\"')\]])[\"')\]]*\s+|\n")
 _CAPTION = re.compile(r"\s(?=\[)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 # "one" is left out: it is a pronoun more often than a number.
-_NUMBER_WORDS = {word: str(value) for value, word in enumerate(_ONES) if word != "one"} | {
-    word: str(10 * at) for at, word in enumerate(_TENS, 2)
-}
+_NUMBER_WORDS = {word: str(value) for word, value in NUMBER_WORDS.items() if word != "one"}
 NEGATIONS = frozenset(
     "no not nor never none nothing nobody neither without cannot hardly isn't aren't wasn't weren't don't doesn't didn't"
     " won't can't couldn't wouldn't shouldn't haven't hasn't hadn't ain't stopped quit longer former formerly unlike".split()

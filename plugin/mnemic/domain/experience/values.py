@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+from mnemic.domain import numbers
 from mnemic.domain.text import STOP_WORDS
 
 GAP = "…"
@@ -87,10 +88,8 @@ _STRESSED = STOP_WORDS | frozenset(
     null none important note warning first then unless until avoid use also and i ok id ids api json url http https
     am pm est tip""".split()
 )
-NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)
-}
+# Beyond twelve people write digits where it matters.
+NUMBER_WORDS = {word: str(value) for word, value in numbers.NUMBER_WORDS.items() if 1 <= value <= 12}
 ORDINAL_WORDS = {
     word: str(value)
     for value, word in enumerate(

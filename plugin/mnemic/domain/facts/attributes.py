@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from mnemic.domain.facts.values import MONTHS, NUMBER_WORDS, WEEKDAYS
+from mnemic.domain.facts.values import MONTHS, WEEKDAYS
+from mnemic.domain.numbers import NUMBER_WORDS
 
 
 class Shape(StrEnum):

@@ -7,6 +7,8 @@ import unicodedata
 from datetime import date
 from functools import lru_cache
 
+from mnemic.domain.numbers import NUMBER_WORDS
+
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
@@ -23,12 +25,6 @@ MONTHS = "january february march april may june july august september october no
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTH = {name[:length]: at for at, name in enumerate(MONTHS, 1) for length in {3, 4, len(name)}}
 _WEEKDAY = {name[:length]: name for name in WEEKDAYS for length in {3, 4, len(name)}} | {"tues": "tuesday"}
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-NUMBER_WORDS = {word: value for value, word in enumerate(_ONES)} | {word: 10 * at for at, word in enumerate(_TENS, 2)}
 # Units of time turn into one another exactly; all others are only spelt in one way.
 _SECONDS = {
     unit: seconds
