@@ -162,7 +162,7 @@ class LearningDesk:
 
     async def utilities(self, ids: Iterable[str]) -> dict[MemoryId, Utility]:
         """The counters of memories, for those that exist."""
-        from mnemic.services.experience import utilities_of
+        from mnemic.services.outcomes import utilities_of
 
         return await self._memory.run(utilities_of, check_ids(ids, name="ids", limit=10_000))
 

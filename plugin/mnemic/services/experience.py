@@ -174,14 +174,6 @@ def embed_missing_facets(backends: Backends, *, stopped: Callable[[], bool] = la
     return done
 
 
-def utilities_of(backends: Backends, ids: Sequence[MemoryId]) -> dict[MemoryId, Utility]:
-    """The counters of these memories, for those that exist."""
-    with backends.ledger.snapshot() as snapshot:
-        found = snapshot.find(ids)
-        known = snapshot.utilities([key for key, _ in found.values()])
-    return {id: known.get(key, NO_UTILITY) for id, (key, _) in found.items()}
-
-
 def _embed_facets(backends: Backends, wanted: Sequence[dict[str, str]]) -> list[dict[str, bytes]]:
     texts = [text for facets in wanted for text in facets.values()]
     if not texts:

@@ -67,7 +67,7 @@ def record_outcome(
         earlier = None if report is None else transaction.outcome_by_key(namespace, report)
         tally = transaction.tally(namespace, latest=SCOPE_WINDOW)
         if earlier is not None:
-            credited = _utilities(transaction, (*earlier.used, *earlier.shown))
+            credited = counters(transaction, (*earlier.used, *earlier.shown))
             return _receipt(earlier, credited, tally, refinement, repeated=True)
         delivered = () if seen else _delivered(backends, transaction, contexts, namespace)
         found = require(transaction, (*named, *seen, *cited), namespace=namespace)
@@ -103,6 +103,12 @@ def scope_rate(snapshot: LedgerSnapshot, namespace: Namespace) -> float:
     return success_rate(tally.recent_successes, tally.recent)
 
 
+def utilities_of(backends: Backends, ids: Iterable[MemoryId]) -> dict[MemoryId, Utility]:
+    """`counters` from a snapshot of its own."""
+    with backends.ledger.snapshot() as snapshot:
+        return counters(snapshot, ids)
+
+
 def _delivered(
     backends: Backends, snapshot: LedgerSnapshot, contexts: Sequence[str], namespace: Namespace
 ) -> tuple[MemoryId, ...]:
@@ -111,7 +117,8 @@ def _delivered(
     return tuple(records[key].id for key in keys if key in records and records[key].namespace == namespace)
 
 
-def _utilities(snapshot: LedgerSnapshot, ids: Iterable[MemoryId]) -> dict[MemoryId, Utility]:
+def counters(snapshot: LedgerSnapshot, ids: Iterable[MemoryId]) -> dict[MemoryId, Utility]:
+    """The counters of these memories, for those that exist."""
     found = snapshot.find(ids)
     known = snapshot.utilities([key for key, _ in found.values()])
     return {id: known.get(key, NO_UTILITY) for id, (key, _) in found.items()}

@@ -16,7 +16,7 @@ from mnemic.protocols import LedgerSnapshot
 from mnemic.retrieval.packing import Render, pack
 from mnemic.services.admission import without_secrets
 from mnemic.services.backends import Backends
-from mnemic.services.outcomes import SCOPE_WINDOW
+from mnemic.services.outcomes import SCOPE_WINDOW, counters
 from mnemic.services.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS, RecallQuery, recall, show_text
 from mnemic.services.standing import show
 
@@ -91,7 +91,7 @@ def prepare(
         tokens = (tokens or 0) + (more or 0)
     with backends.ledger.snapshot() as snapshot:
         shown = [*episodes, *known]
-        utilities = _utilities(snapshot, known)
+        utilities = counters(snapshot, [hit.memory.id for hit in known])
         contradictions = _contradictions(snapshot, shown)
         stale = _stale(snapshot, known)
     return Packet(
@@ -144,12 +144,6 @@ def _episode(hit: Hit, outcome: TaskOutcome | None) -> PacketEpisode:
     if outcome is None:
         return PacketEpisode(hit=hit)
     return PacketEpisode(hit=hit, task=outcome.task, reward=outcome.reward)
-
-
-def _utilities(snapshot: LedgerSnapshot, hits: Sequence[Hit]) -> dict[MemoryId, Utility]:
-    found = snapshot.find([hit.memory.id for hit in hits])
-    known = snapshot.utilities([key for key, _ in found.values()])
-    return {id: known.get(key, NO_UTILITY) for id, (key, _) in found.items()}
 
 
 def _contradictions(snapshot: LedgerSnapshot, hits: Sequence[Hit]) -> tuple[tuple[MemoryId, MemoryId], ...]:
