@@ -22,7 +22,12 @@ def test_the_wheel_holds_exactly_our_packages(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names}
-    assert {name for name in top if not name.endswith(".dist-info")} == {"mnemic", "mnemic_mcp", "mnemic_policies"}
+    assert {name for name in top if not name.endswith(".dist-info")} == {
+        "mnemic",
+        "mnemic_langgraph",
+        "mnemic_mcp",
+        "mnemic_policies",
+    }
     assert "mnemic/py.typed" in names
     assert {"mnemic_policies/default.yaml", "mnemic_policies/schema/policy.schema.json"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)

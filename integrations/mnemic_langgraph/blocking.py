@@ -1,0 +1,33 @@
+"""Running the engine's coroutines for callers without an event loop, such as ``graph.invoke``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+_T = TypeVar("_T")
+_starting = threading.Lock()
+_running: tuple[AbstractContextManager[BlockingPortal], BlockingPortal] | None = None
+
+
+def run_blocking(call: Callable[..., Awaitable[_T]], /, *args: Any, **named: Any) -> _T:
+    """The result of a coroutine function, run on one event loop of its own that all such callers share.
+
+    It may be called from a thread that runs an event loop, which waits then.
+    """
+    return _portal().call(partial(call, *args, **named))
+
+
+def _portal() -> BlockingPortal:
+    global _running  # a loop in a thread costs too much for every call
+    with _starting:
+        if _running is None:
+            # It holds nothing that must be closed and ends with the process.
+            opening = start_blocking_portal("asyncio", name="mnemic-langgraph")
+            _running = opening, opening.__enter__()
+        return _running[1]
