@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mnemic.domain.memory import Namespace
-from mnemic.domain.working_memory.auto_folding import AutoFolding
+from mnemic.domain.working_memory.auto_folding import FOLDING, AutoFolding
+from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.session import WorkingMemory
 
 _KEPT_OPEN = 32
@@ -29,6 +30,16 @@ class LiveSession:
 
     def size(self) -> tuple[int, int]:
         return len(self.memory.messages), len(self.memory.edits)
+
+    def fold(self) -> None:
+        """Let the session's policy, if it has one, take in what came since and fold what it would."""
+        preset = self.memory.value(Cell.OPTION, FOLDING)
+        if preset is None or not AutoFolding.can_begin(self.memory):
+            self.folding = None
+            return
+        if self.folding is None or not self.folding.is_for(self.memory):
+            self.folding = AutoFolding(self.memory, preset)
+        self.folding.follow()
 
 
 Where = tuple[Namespace, str]

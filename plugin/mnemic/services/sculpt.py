@@ -47,18 +47,42 @@ def sculpt(backends: Backends, namespace: Namespace, session: str, action: str, 
     return edit_session(backends, namespace, session, partial(_act, action, prepared))
 
 
+def edit(
+    memory: WorkingMemory,
+    action: str,
+    arguments: Mapping[str, Any],
+    *,
+    at: int | None = None,
+    summary: str | None = None,
+) -> Outcome:
+    """Do one edit in a session that somebody else keeps. Raises `InvalidInput`, and nothing has changed then.
+
+    ``at`` is the message with which a subgoal begins (default: the next), ``summary`` what a model said that is to be shown.
+    """
+    if action not in _ACTIONS:
+        raise InvalidInput(f"There is no action {action[:60]!r}.", hint=f"Use one of: {', '.join(sorted(_ACTIONS))}.")
+    _check_arguments(action, arguments)
+    taken = inspect.signature(_ACTIONS[action]).parameters
+    internal: dict[str, Any] = {}
+    if summary is not None and "summarise" in taken:
+        internal["summarise"] = lambda _text, _focus: summary
+    if at is not None and "at" in taken:
+        internal["at"] = at
+    return _act(action, {**arguments, **internal}, memory)
+
+
 def take_answer(backends: Backends, namespace: Namespace, session: str, text: str) -> str | None:
     """Append a model's answer in the text protocol; the action for the environment, None after a retrieve."""
     check_text(text, name="answer", limit=MAX_MESSAGE_CHARS)
 
     def act(memory: WorkingMemory) -> str | None:
         answer = Message(id=free_id(memory, len(memory.messages) + 1), role=Role.ASSISTANT, text=text)
-        return hiagent.take_answer(memory, answer, summarise=backends.summarise, fold=_folds_by_hand(memory))
+        return hiagent.take_answer(memory, answer, summarise=backends.summarise, fold=folds_by_hand(memory))
 
     return edit_session(backends, namespace, session, act, create=True)
 
 
-def _check_arguments(action: str, arguments: dict[str, Any]) -> None:
+def _check_arguments(action: str, arguments: Mapping[str, Any]) -> None:
     """Raise `InvalidInput` for names that the action does not take, and for those it needs."""
     taken = inspect.signature(_ACTIONS[action]).parameters
     known = {name for name in taken if name not in ("memory", *_INTERNAL)}
@@ -129,22 +153,22 @@ def _prune(memory: WorkingMemory, *, memory_text: str, delete_ids: list[str], in
 
 
 def _open_subgoal(
-    memory: WorkingMemory, *, text: str, summary: str | None = None,
+    memory: WorkingMemory, *, text: str, at: int | None = None, summary: str | None = None,
     summarise: hiagent.SummariseChunk | None = None,
 ) -> Outcome:  # fmt: skip
-    fold = _folds_by_hand(memory)
-    return hiagent.open_subgoal(memory, text=text, summary=summary, summarise=summarise, fold=fold)
+    fold = folds_by_hand(memory)
+    return hiagent.open_subgoal(memory, text=text, at=at, summary=summary, summarise=summarise, fold=fold)
 
 
 def _close_subgoal(
     memory: WorkingMemory, *, summary: str | None = None, satisfied: bool | None = None,
     summarise: hiagent.SummariseChunk | None = None,
 ) -> Outcome:  # fmt: skip
-    fold = _folds_by_hand(memory)
+    fold = folds_by_hand(memory)
     return hiagent.close_subgoal(memory, summary=summary, satisfied=satisfied, summarise=summarise, fold=fold)
 
 
-def _folds_by_hand(memory: WorkingMemory) -> bool:
+def folds_by_hand(memory: WorkingMemory) -> bool:
     """With a folding policy, the policy folds what a closed subgoal leaves."""
     return memory.value(Cell.OPTION, FOLDING) in (None, "none")
 

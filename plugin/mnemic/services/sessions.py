@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from mnemic.domain.memory import Namespace, Role
 from mnemic.domain.validation import check_label, check_unicode
-from mnemic.domain.working_memory.auto_folding import FOLDING, AutoFolding
 from mnemic.domain.working_memory.journal import Cell, Edit
 from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.session import WorkingMemory
@@ -62,7 +61,7 @@ def edit_session(
             backends.sessions.keep(where, session)
         memory = session.memory
         result = act(memory)
-        _fold(session)
+        session.fold()
         _store(backends, transaction, session)
         return result
 
@@ -191,16 +190,6 @@ def _open(backends: Backends, reader: SessionReader, where: tuple[Namespace, str
     backends.sessions.keep(where, session)
     backends.sessions.note_durable(where)
     return session
-
-
-def _fold(session: LiveSession) -> None:
-    preset = session.memory.value(Cell.OPTION, FOLDING)
-    if preset is None or not AutoFolding.can_begin(session.memory):
-        session.folding = None
-        return
-    if session.folding is None or not session.folding.is_for(session.memory):
-        session.folding = AutoFolding(session.memory, preset)
-    session.folding.follow()
 
 
 def _store(backends: Backends, transaction: LedgerTransaction, session: LiveSession) -> None:

@@ -94,7 +94,7 @@ def complete(
             taken[draft.id] = draft.where
     messages: list[Message] = []
     for number, draft in enumerate(drafts, len(after) + 1):
-        messages.append(_message(draft, draft.id or _free(f"msg{number}", taken)))
+        messages.append(message_of(draft, draft.id or _free(f"msg{number}", taken)))
         taken[messages[-1].id] = draft.where
     return Transcript(
         messages=tuple(messages),
@@ -169,7 +169,8 @@ def _free(id: str, taken: set[str] | dict[str, str], number: int = 2) -> str:
     return f"{id}_{number}"
 
 
-def _message(draft: Draft, id: str) -> Message:
+def message_of(draft: Draft, id: str) -> Message:
+    """The message that a draft becomes."""
     kept = {
         "layout": draft.layout,
         "fields": draft.fields,

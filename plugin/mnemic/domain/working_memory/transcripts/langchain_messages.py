@@ -16,7 +16,7 @@ from mnemic.domain.working_memory.transcripts.blocks import (
     string_of,
     write_content,
 )
-from mnemic.domain.working_memory.transcripts.drafts import Draft, TranscriptFormat, own_opaque
+from mnemic.domain.working_memory.transcripts.drafts import Draft, TranscriptFormat, message_of, own_opaque
 from mnemic.domain.working_memory.transcripts.openai_messages import object_of, read_tool_calls, role_of
 from mnemic.domain.working_memory.transcripts.parsing import Item, load_object, shown
 from mnemic.errors import InvalidInput
@@ -58,6 +58,14 @@ def read_langchain(items: Sequence[Item], skipped: Counter[str]) -> list[Draft]:
             draft.answers = function
         drafts.append(draft)
     return drafts
+
+
+def read_langchain_message(value: Mapping[str, Any], *, id: str) -> Message:
+    """One message by itself, whatever it answers. ``id`` is used where it has none. Raises `InvalidInput`."""
+    drafts = read_langchain([Item(where=f"message {id}", value=dict(value))], Counter())
+    if not drafts:
+        raise InvalidInput(f"{id} is an instruction to remove a message.", hint="Give messages.")
+    return message_of(drafts[0], drafts[0].id or id)
 
 
 def unwrap(value: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, Any]]:

@@ -1,0 +1,67 @@
+"""LangChain's messages as the engine sees them, and the engine's view as LangChain's messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+
+from mnemic.domain.memory import Role
+from mnemic.domain.working_memory.messages import Message, MessageId
+from mnemic.domain.working_memory.transcripts import read_langchain_message, write_langchain
+from mnemic.services.conversation import Said
+
+NOTE = "mnemic"
+"""Under this key of ``additional_kwargs`` an assistant's message carries what a model summarised when it was made."""
+OBSERVATION = "observation"
+"""The name of a human message that tells what an environment answered to an action in the text protocol."""
+
+_CALL_COPIES = ("tool_calls", "function_call")
+
+
+def said(message: BaseMessage, at: int) -> Said:
+    """A message of a graph's state for the engine; ``at`` is its place, which names it if nothing else does.
+
+    Raises `InvalidInput` for what is no message of a conversation.
+    """
+    value: dict[str, Any] = {
+        "type": message.type, "content": message.content, "id": message.id, "name": message.name,
+        "additional_kwargs": {name: found for name, found in message.additional_kwargs.items() if name != NOTE},
+    }  # fmt: skip
+    summary = None
+    if isinstance(message, AIMessage):
+        value |= {"tool_calls": message.tool_calls, "invalid_tool_calls": message.invalid_tool_calls}
+        summary = _summary(message.additional_kwargs.get(NOTE))
+    elif isinstance(message, ToolMessage):
+        value |= {"tool_call_id": message.tool_call_id, "status": message.status}
+        summary = _summary(message.artifact)
+    read = read_langchain_message(value, id=f"msg{at + 1}")
+    if isinstance(message, HumanMessage) and message.name == OBSERVATION:
+        read = Message(id=MessageId(read.id), role=Role.TOOL, text=read.text, opaque=read.opaque)
+    return Said(message=read, summary=summary)
+
+
+def as_shown(message: BaseMessage, original: Message, shown: Message) -> BaseMessage:
+    """``message`` as the engine shows it: itself where nothing is changed, else a copy with other words or arguments."""
+    if shown is original:
+        return _without_note(message)
+    written = write_langchain([shown])[0]["data"]
+    update: dict[str, Any] = {"content": written["content"]}
+    if isinstance(message, AIMessage):
+        update |= {"tool_calls": written["tool_calls"], "invalid_tool_calls": written["invalid_tool_calls"]}
+        # A second copy of the calls would contradict them.
+        gone = (NOTE, *_CALL_COPIES) if shown.calls != original.calls else (NOTE,)
+        update["additional_kwargs"] = {n: found for n, found in message.additional_kwargs.items() if n not in gone}
+    return message.model_copy(update=update)
+
+
+def _without_note(message: BaseMessage) -> BaseMessage:
+    if NOTE not in message.additional_kwargs:
+        return message
+    rest = {name: found for name, found in message.additional_kwargs.items() if name != NOTE}
+    return message.model_copy(update={"additional_kwargs": rest})
+
+
+def _summary(note: Any) -> str | None:
+    found = note.get("summary") if isinstance(note, dict) else None
+    return found if isinstance(found, str) else None
