@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from mnemic.domain.memory import Role
-from mnemic.domain.working_memory.messages import Message, MessageId
+from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts import read_langchain_message, write_langchain
 from mnemic.services.conversation import Said
 
@@ -20,12 +20,13 @@ _CALL_COPIES = ("tool_calls", "function_call")
 
 
 def said(message: BaseMessage, at: int) -> Said:
-    """A message of a graph's state for the engine; ``at`` is its place, which names it if nothing else does.
+    """A message of a graph's state for the engine, which knows it by its place: ``msg1`` is the first.
 
-    Raises `InvalidInput` for what is no message of a conversation.
+    Its own id is drawn at random when it enters a state, and what a model is shown must not depend on that. Raises
+    `InvalidInput` for what is no message of a conversation.
     """
     value: dict[str, Any] = {
-        "type": message.type, "content": message.content, "id": message.id, "name": message.name,
+        "type": message.type, "content": message.content, "name": message.name,
         "additional_kwargs": {name: found for name, found in message.additional_kwargs.items() if name != NOTE},
     }  # fmt: skip
     summary = None
@@ -37,7 +38,7 @@ def said(message: BaseMessage, at: int) -> Said:
         summary = _summary(message.artifact)
     read = read_langchain_message(value, id=f"msg{at + 1}")
     if isinstance(message, HumanMessage) and message.name == OBSERVATION:
-        read = Message(id=MessageId(read.id), role=Role.TOOL, text=read.text, opaque=read.opaque)
+        read = Message(id=read.id, role=Role.TOOL, text=read.text, opaque=read.opaque)
     return Said(message=read, summary=summary)
 
 

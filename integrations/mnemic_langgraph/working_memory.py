@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -13,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import ContextStats, context_stats
-from mnemic.services.conversation import ContextRules, Conversation, Diverged, Said
+from mnemic.services.conversation import ContextRules, Conversation, Diverged
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic_langgraph.messages import as_shown, said
 
@@ -79,13 +80,20 @@ class Projection:
         with self._conversation(messages) as conversation:
             return look(conversation.memory)
 
-    @contextmanager
-    def answering(self, messages: Sequence[BaseMessage]) -> Iterator[Conversation]:
-        """The conversation of ``messages``, to try an answer in it. What was tried is forgotten unless it is said."""
-        with self._lock:
-            with self._conversation(messages) as conversation:
-                yield conversation
-            self._forget(conversation)
+    def active_chunk(self, messages: Sequence[BaseMessage]) -> tuple[str, str] | None:
+        """The text of what was done for the open subgoal, and the subgoal; None when there is none."""
+        with self._conversation(messages) as conversation:
+            return conversation.active_chunk()
+
+    def answer(self, messages: Sequence[BaseMessage], answer: AIMessage) -> str | None:
+        """The action that an answer in the text protocol asks for, None for a retrieve. The messages go on with it.
+
+        Raises `InvalidInput` with what to tell a model that left the protocol; nothing has changed then.
+        """
+        with self._conversation(messages) as conversation:
+            action = conversation.answer(said(answer, len(messages)))
+            self._keep([*messages, answer], conversation)
+            return action
 
     @contextmanager
     def _conversation(self, messages: Sequence[BaseMessage]) -> Iterator[Conversation]:
@@ -93,12 +101,11 @@ class Projection:
             taken, conversation = self._find(messages)
             fresh = [said(message, at) for at, message in enumerate(messages[taken:], taken)]
             try:
-                conversation.take(_distinct(fresh, conversation))
+                conversation.take(fresh)
             except Diverged:
                 self._forget(conversation)
                 conversation = Conversation(self.rules, self._count)
-                whole = [said(message, at) for at, message in enumerate(messages)]
-                conversation.take(_distinct(whole, conversation))
+                conversation.take([said(message, at) for at, message in enumerate(messages)])
             except BaseException:
                 self._forget(conversation)
                 raise
@@ -125,6 +132,12 @@ class Projection:
         self._known.pop(id(conversation), None)
 
 
+@lru_cache(maxsize=64)
+def projection_for(rules: ContextRules) -> Projection:
+    """The projection by these rules that all of a process share: it holds nothing but what follows from messages."""
+    return Projection(rules)
+
+
 def _begins_with(messages: Sequence[BaseMessage], known: Sequence[BaseMessage]) -> bool:
     if len(known) > len(messages):
         return False
@@ -141,19 +154,3 @@ def _is_whole(messages: Sequence[BaseMessage]) -> bool:
         else:
             return not answered or not isinstance(message, AIMessage) or answered >= len(message.tool_calls)
     return True
-
-
-def _distinct(fresh: Sequence[Said], conversation: Conversation) -> Sequence[Said]:
-    """Every message with an id of its own, as the engine wants it; a graph without a reducer may repeat one."""
-    from dataclasses import replace
-
-    seen: set[str] = set()
-    found: list[Said] = []
-    for at, one in enumerate(fresh, conversation.taken):
-        id = one.message.id
-        if id in seen or conversation.memory.has_message(id):
-            id = type(id)(f"{id}_{at + 1}")
-            one = replace(one, message=replace(one.message, id=id))
-        seen.add(id)
-        found.append(one)
-    return found

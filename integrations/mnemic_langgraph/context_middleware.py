@@ -1,0 +1,178 @@
+"""Middleware for `langchain.agents.create_agent` that edits what the model is shown and leaves the state as it was said.
+
+Both kinds may be used together, in any order and among others: they agree on one set of rules, kept in the state, and the
+messages are shown by it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
+
+from langchain.agents.middleware.types import (
+    AgentMiddleware,
+    AgentState,
+    ModelRequest,
+    ModelResponse,
+    PrivateStateAttr,
+)
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
+
+from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules
+from mnemic_langgraph.editing_tools import create_sculptor_tools, create_subgoal_tools
+from mnemic_langgraph.nodes import tell
+from mnemic_langgraph.working_memory import Projection, projection_for
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langgraph.runtime import Runtime
+
+SUBGOAL_INSTRUCTIONS = """\
+Long tasks: work in subgoals. Call open_subgoal when you begin a milestone, and for the next one again, with what came of \
+the last; the steps of finished ones are folded out of view, their values stay. retrieve_subgoals shows them again."""
+SCULPTOR_INSTRUCTIONS = """\
+You may tidy this conversation up for yourself: fragment_context with fold_fragment or summarize_fragment for what \
+distracts, prune_context for tool results you are done with, search_context for exact words. Everything can be restored."""
+
+_Rules = dict[str, Any]
+
+
+def merge_rules(before: _Rules | None, new: _Rules | None) -> _Rules:
+    """The rules of several middlewares as one: all their tools, and of every other rule the latest that says something."""
+    merged = {**(before or {}), **{name: value for name, value in (new or {}).items() if value is not None}}
+    merged["tools"] = sorted({*(before or {}).get("tools", ()), *(new or {}).get("tools", ())})
+    return merged
+
+
+class ContextState(AgentState[Any]):
+    """What the middlewares of this module keep in an agent's state, for themselves alone."""
+
+    context_rules: NotRequired[Annotated[_Rules, merge_rules, PrivateStateAttr]]
+
+
+class _Shown(list[Any]):
+    """Messages that are shown by some rules already."""
+
+    rules: ContextRules | None = None
+
+
+class _ContextMiddleware(AgentMiddleware[ContextState, Any, Any]):
+    state_schema = ContextState
+
+    def __init__(self, rules: _Rules, instructions: str | None) -> None:
+        super().__init__()
+        self._rules = rules
+        self._instructions = instructions
+        self._projection(None)  # raises for wrong rules
+
+    def before_agent(self, state: ContextState, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002
+        """Tell the others of these rules."""
+        known = state.get("context_rules")
+        return None if known == merge_rules(known, self._rules) else {"context_rules": self._rules}
+
+    async def abefore_agent(self, state: ContextState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        return self.before_agent(state, runtime)
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any] | AIMessage:
+        """Show the messages by the rules."""
+        return handler(self._shown(request))
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any] | AIMessage:
+        return await handler(self._shown(request))
+
+    def _projection(self, state: Mapping[str, Any] | None) -> Projection:
+        rules = merge_rules((state or {}).get("context_rules"), self._rules)
+        return projection_for(ContextRules(**{**rules, "tools": frozenset(rules["tools"])}))
+
+    def _shown(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        projection = self._projection(request.state)
+        changed: dict[str, Any] = {}
+        if getattr(request.messages, "rules", None) != projection.rules:
+            shown = _Shown(projection.view(request.messages))
+            shown.rules = projection.rules
+            changed["messages"] = shown
+            _tell_what_was_folded(projection, request.messages)
+        if self._instructions:
+            changed["system_message"] = _with_instructions(request.system_message, self._instructions)
+        return request.override(**changed) if changed else request
+
+
+class SubgoalMiddleware(_ContextMiddleware):
+    """Long tasks in subgoals (HiAgent), and a past that folds itself.
+
+        agent = create_agent(model, tools, middleware=[SubgoalMiddleware()])
+
+    What is behind is folded to the values that may still be needed, by the preset ``folding``: ``lean`` saves most, ``live``
+    keeps what was mentioned whole, ``k2`` one more chunk, ``lossless`` takes out nothing but repetition, None waits for the
+    model to close its subgoals. ``max_steps`` closes a chunk at the latest. The model gets the tools ``open_subgoal``,
+    ``close_subgoal`` and ``retrieve_subgoals``; ``tools=False`` leaves them out, and the past folds by itself alone.
+    ``model`` writes a line about a closed subgoal where the agent gave none. ``instructions`` are added to the system's
+    message (None: nothing is). Raises `InvalidInput` for a preset that does not exist.
+
+    Prompts change where something is folded and nowhere else, behind what a provider has cached as far as possible.
+    """
+
+    def __init__(
+        self, *, folding: str | None = "lean", max_steps: int | None = None, tools: bool = True,
+        model: BaseChatModel | None = None, instructions: str | None = SUBGOAL_INSTRUCTIONS,
+    ) -> None:  # fmt: skip
+        names = SUBGOAL_TOOL_NAMES if tools else ()
+        super().__init__(
+            {"folding": folding, "max_steps": max_steps, "tools": sorted(names)}, instructions if tools else None
+        )
+        self.tools = create_subgoal_tools(projection=self._projection, model=model) if tools else []
+
+
+class SculptorMiddleware(_ContextMiddleware):
+    """Tools by which the agent edits its own context: Sculptor's six, and ``prune_context`` unless ``prune`` is False.
+
+        agent = create_agent(model, tools, middleware=[SculptorMiddleware()])
+
+    ``safe_folding`` False hides even the latest values of keys, as published. ``model`` writes the summaries of
+    ``summarize_fragment``, otherwise the telling lines serve. ``instructions`` are added to the system's message (None:
+    nothing is).
+    An agent that calls none of the tools has exactly the prompts that it would have without them.
+    """
+
+    def __init__(
+        self, *, safe_folding: bool = True, prune: bool = True, model: BaseChatModel | None = None,
+        instructions: str | None = SCULPTOR_INSTRUCTIONS,
+    ) -> None:  # fmt: skip
+        names = (*SCULPTOR_TOOL_NAMES, PRUNE_TOOL_NAME) if prune else SCULPTOR_TOOL_NAMES
+        super().__init__({"safe_folding": safe_folding, "tools": sorted(names)}, instructions)
+        self.tools = create_sculptor_tools(projection=self._projection, model=model, prune=prune)
+
+
+def _with_instructions(message: SystemMessage | None, instructions: str) -> SystemMessage:
+    if message is None:
+        return SystemMessage(instructions)
+    if isinstance(message.content, str):
+        return message.model_copy(update={"content": f"{message.content}\n\n{instructions}"})
+    return message.model_copy(update={"content": [*message.content, {"type": "text", "text": instructions}]})
+
+
+def _tell_what_was_folded(projection: Projection, messages: list[Any]) -> None:
+    """Tell of what the policy folded since the model was called last."""
+    last = max((at for at, message in enumerate(messages) if isinstance(message, AIMessage)), default=-1)
+
+    def look(memory: Any) -> tuple[int, int, int]:
+        saved = 0
+        for edit in reversed(memory.edits):
+            if edit.at_message <= last + 1:
+                break
+            saved += edit.tokens_before - edit.tokens_after if edit.automatic else 0
+        return saved, memory.shown_tokens(), memory.raw_tokens()
+
+    saved, shown, whole = projection.read(messages, look)
+    if saved:
+        tell("folded", tokens=saved, shown_tokens=shown, whole_tokens=whole)
+
+
+def messages_shown(state: Mapping[str, Any]) -> list[BaseMessage]:
+    """What a model would be shown of an agent's state now: for looking at it, and for tests."""
+    rules = merge_rules(None, state.get("context_rules"))
+    return projection_for(ContextRules(**{**rules, "tools": frozenset(rules["tools"])})).view(state["messages"])
