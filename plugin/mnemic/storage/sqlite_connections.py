@@ -27,7 +27,8 @@ class SqliteConnections:
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
         self._synchronous = "FULL" if durable else "NORMAL"
-        self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        # The last used is the first used again: its cache holds what is asked for, and those of the others stay small.
+        self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._writer_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._closed = False
