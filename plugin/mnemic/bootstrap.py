@@ -30,6 +30,8 @@ APP_NAME = "mnemic"
 CHROMA_LOCK = "chroma-owner.lock"
 _CLOSE_SECONDS = 30.0
 _HOUSEKEEPING_SECONDS = 2.0
+# Whoever opens a memory mostly asks or tells it something at once; that goes first.
+_HEAD_START_SECONDS = 0.5
 
 
 class Settings(BaseModel):
@@ -283,6 +285,8 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     written, finish erasures that other processes held up, clear an embedded Chroma that this process does not use, and read
     ahead.
     """
+    if stopping.wait(_HEAD_START_SECONDS):
+        return
     from mnemic.services.health import embed_missing, scrub_if_needed
     from mnemic.services.review import screen_missing
     from mnemic.services.sessions import drop_erased
