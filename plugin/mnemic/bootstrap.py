@@ -30,8 +30,6 @@ APP_NAME = "mnemic"
 CHROMA_LOCK = "chroma-owner.lock"
 _CLOSE_SECONDS = 30.0
 _HOUSEKEEPING_SECONDS = 2.0
-# Whoever opens a memory mostly asks or tells it something at once; that goes first.
-_HEAD_START_SECONDS = 0.5
 
 
 class Settings(BaseModel):
@@ -285,11 +283,8 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     written, finish erasures that other processes held up, clear an embedded Chroma that this process does not use, and read
     ahead.
     """
-    if stopping.wait(_HEAD_START_SECONDS):
-        return
     from mnemic.services.health import embed_missing, scrub_if_needed
     from mnemic.services.review import screen_missing
-    from mnemic.services.sessions import drop_erased
 
     seen = -1
     while True:
@@ -301,7 +296,11 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)
-            drop_erased(backends)
+            if backends.sessions.known():
+                # Importing it takes 50 ms, which are the first question's where there is one.
+                from mnemic.services.sessions import drop_erased
+
+                drop_erased(backends)
             if settings.chroma != "embedded":
                 _clear_forgotten_chroma(backends, settings)
         except MnemicError as error:

@@ -19,8 +19,8 @@ _LONGEST = 24
 _MOST = 3
 # At most 40 MB a namespace; the words of the first memories are those that most of the others consist of as well.
 _MAX_WORDS = 400_000
-# Of so few texts all words are taken in at once (5 ms); of more, those with the letter that is asked for (150 ms for 100,000
-# texts, a sixth of all words) and the others when nobody waits.
+# Of so few texts all words are taken in at once (5 ms); of more, those with the letter that is asked for (0.2 s for 100,000
+# texts), and the others when nobody waits.
 _FEW_TEXTS = 500
 _FEED_CHUNK = 1_000
 _BITS = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
