@@ -285,7 +285,6 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     """
     from mnemic.services.health import embed_missing, scrub_if_needed
     from mnemic.services.review import screen_missing
-    from mnemic.services.sessions import drop_erased
 
     seen = -1
     while True:
@@ -297,7 +296,11 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)
-            drop_erased(backends)
+            if backends.sessions.known():
+                # Importing it takes 50 ms, which are the first question's where there is one.
+                from mnemic.services.sessions import drop_erased
+
+                drop_erased(backends)
             if settings.chroma != "embedded":
                 _clear_forgotten_chroma(backends, settings)
         except MnemicError as error:

@@ -80,6 +80,32 @@ def test_words_are_read_once_and_followed() -> None:
     assert spellings.follow(_snapshot(texts), 1, at_most=30) == 0
 
 
+def test_what_is_near_does_not_depend_on_what_was_read_ahead() -> None:
+    words = "harbour 7harbours Élan élans elan2 Straße straßen Zürich RESTAURANT_restaurants"
+    texts = _Texts([(1, f"{words} note" if at % 400 == 399 else f"ordinary note {at}") for at in range(1_700)])
+    asked = ["harbor", "elanz", "elans", "strasse", "straßs", "zurichh", "restaraunt", "ordinari", "notee", "zzzzz"]
+    whole = Spellings()
+    while whole.follow(_snapshot(texts), 1, at_most=100):
+        pass
+    expected = [whole.near(_snapshot(texts), [1], word) for word in asked]
+    assert expected[0] == ["harbour"] and expected[2] == ["elan"] and expected[6] == ["restaurant"]
+    for order in (asked, asked[::-1]):
+        fresh = Spellings()
+        found = {word: fresh.near(_snapshot(texts), [1], word) for word in order}
+        assert [found[word] for word in asked] == expected
+    texts.written += [(1, f"Harbors and elms {at}") for at in range(800)]
+    assert fresh.near(_snapshot(texts), [1], "harbor") == ["harbors", "harbour"]
+
+
+def test_an_unknown_word_makes_many_texts_be_read_once_for_its_letter() -> None:
+    texts = _Texts([(1, f"ordinary note {at}") for at in range(5_000)])
+    spellings = Spellings()
+    assert spellings.near(_snapshot(texts), [1], "ordinari") == ["ordinary"]
+    read = texts.read
+    assert spellings.near(_snapshot(texts), [1], "ordinari") == ["ordinary"]
+    assert texts.read - read <= 500, "but for what would be read ahead anyway"
+
+
 async def _texts(memory: Memory, question: str, namespace: str) -> list[str]:
     return [hit.memory.text for hit in (await memory.recall(question, namespace=namespace)).hits]
 

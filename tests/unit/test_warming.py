@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import anyio
+import pytest
 
 import mnemic
+from mnemic.domain.recall import MemoryFilter
+from mnemic.services import warming
 from mnemic.services.backends import Backends
+from mnemic.services.warming import Warmth
 
 
 def _unread(backends: Backends) -> list[str]:
@@ -25,3 +30,41 @@ async def test_the_words_of_a_namespace_are_read_ahead_once_it_is_asked_about(tm
             while len(await memory.run(_unread)) > 1:
                 await memory.recall("coffee beans")  # gives the housekeeper's thread its turn
         assert await memory.run(_unread) == ["elsewhere"]
+
+
+def test_a_namespace_is_read_ahead_when_the_first_question_is_answered_and_only_once() -> None:
+    warmth = Warmth()
+    asked = MemoryFilter(namespace=("ours",))
+    with warmth.answering(asked):
+        assert warmth.next() is None
+        assert not warmth.wake.is_set()
+    assert warmth.wake.is_set()
+    assert warmth.next() == ("ours",)
+    with warmth.answering(asked), warmth.answering(MemoryFilter(namespace=(), subtree=True)):
+        pass
+    assert warmth.next() is None
+
+
+def test_reading_ahead_waits_for_who_waits_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming, "_PATIENCE_SECONDS", 30.0)
+    warmth = Warmth()
+    warmth.make_way()
+    gone_on = threading.Event()
+
+    def read_ahead() -> None:
+        warmth.make_way()
+        gone_on.set()
+
+    reader = threading.Thread(target=read_ahead)
+    with warmth.answering(MemoryFilter(namespace=("ours",))):
+        reader.start()
+        assert not gone_on.is_set()
+    reader.join(20)
+    assert gone_on.is_set()
+
+
+def test_reading_ahead_goes_on_when_questions_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming, "_PATIENCE_SECONDS", 0.0)
+    warmth = Warmth()
+    with warmth.answering(MemoryFilter(namespace=("ours",))):
+        warmth.make_way()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,7 @@ from mnemic.protocols.retrieval import RetrievalReader
 from mnemic.protocols.sessions import SessionReader, SessionWriter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedRow:
+class FeedRow(NamedTuple):
     """One entry of the ledger's feed. ``vector`` is None when this embedder has not seen the text yet.
 
     ``recallable``: active, not superseded, and of a kind that recall returns by default. ``erased``: nothing is left.
@@ -108,6 +107,10 @@ class LedgerSnapshot(SessionReader, GuardReader, FactReader, LearningReader, Ret
 
     def feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:
         """Changes in a namespace with seq > ``after`` in the order of seq, at most ``limit``."""
+        ...
+
+    def feed_size(self, namespace_key: int, *, after: int) -> int:
+        """How many changes `feed` has after ``after``."""
         ...
 
     def namespace_seq(self, namespace_key: int) -> int:

@@ -99,11 +99,12 @@ class Bags:
             if self._is_full():
                 self._clear()
             lexicon = self._lexicon
-            missing = [RowKey(key) for key in keys if key not in self._slots]
-            if missing:
-                self._read(snapshot, missing)
+            slots = [self._slots.get(key) for key in keys]
+            if None in slots:
+                self._read(snapshot, [RowKey(key) for key, slot in zip(keys, slots, strict=True) if slot is None])
+                slots = [self._slots[key] for key in keys]
             numbers = lexicon.numbers(snapshot, asked)
-            spans = self._spans[[self._slots[key] for key in keys]].reshape(len(keys), 3)
+            spans = self._spans[np.array(slots, np.int64)]
             tokens, stems, content, temporal = self._tokens, lexicon.stems, lexicon.content, lexicon.temporal
             cuts = {at: self._cuts[key] for at, key in enumerate(keys) if key in self._cuts} if self._cuts else {}
         starts, lengths, dated = spans.T

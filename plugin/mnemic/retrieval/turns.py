@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mnemic.domain.memory import Role
 from mnemic.protocols import LedgerSnapshot, TurnRow
 
-_FEED_CHUNK = 5_000
+_FEED_CHUNK = 1_000
 # More changes than this are linked by sorting everything, fewer by walking back from the end of their session.
 _SORTED_FROM = 200
 NONE = -1
@@ -104,7 +104,8 @@ class TurnIndex:
             rows: dict[int, TurnRow] = {}
             first, seq = shelf.seq == 0, shelf.seq
             while chunk := snapshot.turns(namespace, after=seq, limit=_FEED_CHUNK):
-                rows |= {row.key: row for row in chunk}
+                # Of what nobody has seen yet, what has no session is no turn.
+                rows |= {row.key: row for row in chunk if row.session is not None or not first}
                 seq = chunk[-1].seq
             if rows and not first:
                 self._changed(rows)

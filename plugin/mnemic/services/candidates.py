@@ -66,8 +66,6 @@ def find_candidates(
 
     ``also``: memories that pass the filter and are candidates whether or not they share a word or a meaning.
     """
-    if not filter.subtree:
-        backends.warmth.asked(filter.namespace)
     search = channels.begin(backends, snapshot, filter, question, vector)
     long, near_passages = channels.by_passages(search)
     by_words = channels.by_words(search)

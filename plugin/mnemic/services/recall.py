@@ -122,7 +122,11 @@ def recall(
     embedder or a reranker that fails does not stop it: what is left still finds memories, and ``notes`` says so.
     """
     query = _checked(query, backends)
-    origin = check_origin(origin or Origin())
+    with backends.warmth.answering(query.filter):
+        return _answer(backends, query, render, check_origin(origin or Origin()))
+
+
+def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Origin) -> RecallResult:
     mark = Bookmark() if query.cursor is None else decode_cursor(query.cursor, query.identity())
     arrangement = Arrangement(query.per_session, mark)
     notes: list[str] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mnemic.domain.memory import RowKey
@@ -17,27 +18,44 @@ if TYPE_CHECKING:
 _MEMORIES_AT_ONCE = 200
 _WORDS_AT_ONCE = 100
 _TEXTS_AT_ONCE = 500
+# So long a batch waits for the question that is being answered: Python runs one thread at a time. Not longer, for where one
+# question follows the other they are answered the faster the sooner all is read.
+_PATIENCE_SECONDS = 0.02
 
 
 class Warmth:
-    """Which namespaces are asked about. Shared by the threads of a process.
+    """Which namespaces are asked about, and whether somebody waits for an answer. Shared by the threads of a process.
 
     ``wake`` is set when there is something to read ahead; whoever keeps house waits for it.
     """
 
     def __init__(self) -> None:
         self.wake = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._answering = 0
         self._known: set[Namespace] = set()
         self._waiting: list[Namespace] = []
 
-    def asked(self, namespace: Namespace) -> None:
-        """Somebody asks about a namespace; only the first time means work."""
+    @contextmanager
+    def answering(self, filter: MemoryFilter) -> Iterator[None]:
+        """While somebody waits for an answer from a namespace. Once there is one, the namespace is worth reading ahead."""
         with self._lock:
-            if namespace not in self._known:
-                self._known.add(namespace)
-                self._waiting.append(namespace)
-                self.wake.set()
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._answering -= 1
+                if not filter.subtree and filter.namespace not in self._known:
+                    self._known.add(filter.namespace)
+                    self._waiting.append(filter.namespace)
+                    self.wake.set()
+                self._lock.notify_all()
+
+    def make_way(self) -> None:
+        """Return when nobody waits for an answer, or has waited for long."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._answering, _PATIENCE_SECONDS)
 
     def next(self) -> Namespace | None:
         """A namespace that nobody has read ahead."""
@@ -51,26 +69,29 @@ def warm(backends: Backends, *, stopped: Callable[[], bool] = lambda: False) -> 
     At most what `Bags` keeps without forgetting others. Nothing depends on it but time.
     """
     done = 0
+
+    def may_go_on() -> bool:
+        backends.warmth.make_way()
+        return not stopped()
+
     while (namespace := backends.warmth.next()) is not None:
         with backends.ledger.snapshot() as snapshot:
             filter = MemoryFilter(namespace=namespace, kinds=RECALLED_KINDS, now=backends.clock.now())
             keys = [RowKey(key) for key in snapshot.matching_keys(filter)[::-1].tolist()]
         for start in range(0, len(keys), _MEMORIES_AT_ONCE):
-            if stopped():
-                return done
-            if not backends.bags.has_room:
+            if not backends.bags.has_room or not may_go_on():
                 break
             with backends.ledger.snapshot() as snapshot:
                 backends.bags.take(snapshot, keys[start : start + _MEMORIES_AT_ONCE])
-            if backends.word_vectors is not None:
-                backends.word_vectors.follow(backends.bags.lexicon, at_most=_WORDS_AT_ONCE)
             done += len(keys[start : start + _MEMORIES_AT_ONCE])
-        while not stopped() and backends.word_vectors is not None:
+        while backends.word_vectors is not None and may_go_on():
             if not backends.word_vectors.follow(backends.bags.lexicon, at_most=_WORDS_AT_ONCE):
                 break
-        while not stopped():
+        while may_go_on():
             with backends.ledger.snapshot() as snapshot:
                 key = snapshot.namespace_key(namespace)
                 if key is None or not backends.spellings.follow(snapshot, key, at_most=_TEXTS_AT_ONCE):
                     break
+        if stopped():
+            break
     return done

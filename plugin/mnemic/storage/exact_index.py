@@ -15,7 +15,8 @@ from mnemic.domain.memory import RowKey
 from mnemic.protocols import FeedRow, HealthCheck, LedgerSnapshot, Vectors
 from mnemic.storage.projection import PROJECTED_FROM, Projected, Projection
 
-_FEED_CHUNK = 5_000
+# A megabyte of vectors at a time: what is read in larger pieces stays with the process after it was let go.
+_FEED_CHUNK = 1_000
 # Similarities are rounded so that the order does not depend on where in the matrix a row happens to lie. What leaves is
 # computed with double precision: of single ones, one in 50,000 rounds otherwise beside other rows.
 _DECIMALS = 6
@@ -38,12 +39,30 @@ class _Shelf:
     def __post_init__(self) -> None:
         self.matrix = np.zeros((0, self.dimensions), np.float32)
 
-    def put(self, row: FeedRow) -> None:
-        at = self.rows.get(row.key)
-        if at is None:
-            if row.erased or row.vector is None:
-                return
-            at = self._append(row.key)
+    def take(self, rows: Sequence[FeedRow]) -> None:
+        """Take in changes; of one memory there is one among them."""
+        news = [row for row in rows if row.key not in self.rows and not row.erased]
+        for row in rows:
+            if (at := self.rows.get(row.key)) is not None:
+                self._change(at, row)
+        vectors = [row.vector for row in news if row.vector is not None]
+        if vectors:
+            self._append([row for row in news if row.vector is not None], b"".join(vectors))
+
+    @property
+    def room(self) -> int:
+        """How many more there is room for."""
+        return len(self.keys) - self.count
+
+    def reserve(self, more: int) -> None:
+        """Have room for so many more, all at once: growing step by step would copy everything again and again."""
+        capacity = self.count + more
+        self.keys = _grown(self.keys, (capacity,))
+        self.recallable = _grown(self.recallable, (capacity,))
+        self.erased = _grown(self.erased, (capacity,))
+        self.matrix = _grown(self.matrix, (capacity, self.dimensions))
+
+    def _change(self, at: int, row: FeedRow) -> None:
         self.recallable[at] = row.recallable
         if row.erased:
             self.matrix[at] = 0.0
@@ -62,18 +81,15 @@ class _Shelf:
             self.keys[: self.count], self.matrix[: self.count], present=~self.erased[: self.count]
         )
 
-    def _append(self, key: int) -> int:
-        if self.count == len(self.keys):
-            capacity = max(256, self.count + self.count // 2)
-            self.keys = _grown(self.keys, (capacity,))
-            self.recallable = _grown(self.recallable, (capacity,))
-            self.erased = _grown(self.erased, (capacity,))
-            self.matrix = _grown(self.matrix, (capacity, self.dimensions))
-        at = self.count
-        self.rows[key] = at
-        self.keys[at] = key
-        self.count += 1
-        return at
+    def _append(self, rows: Sequence[FeedRow], vectors: bytes) -> None:
+        start, end = self.count, self.count + len(rows)
+        if self.room < len(rows):
+            self.reserve(max(len(rows), 256 - start, start // 2))
+        self.keys[start:end] = [row.key for row in rows]
+        self.recallable[start:end] = [row.recallable for row in rows]
+        self.matrix[start:end] = np.frombuffer(vectors, np.float32).reshape(len(rows), self.dimensions)
+        self.rows.update(zip(self.keys[start:end].tolist(), range(start, end), strict=True))
+        self.count = end
 
 
 class ExactIndex:
@@ -98,8 +114,9 @@ class ExactIndex:
                 shelf = self._shelves[namespace_key] = _Shelf(self._dimensions, seq=start)
             if shelf.seq < snapshot.last_seq():
                 while rows := snapshot.feed(self._embedder_id, namespace_key, after=shelf.seq, limit=_FEED_CHUNK):
-                    for row in rows:
-                        shelf.put(row)
+                    if len(rows) == _FEED_CHUNK and shelf.room < len(rows):
+                        shelf.reserve(snapshot.feed_size(namespace_key, after=shelf.seq))
+                    shelf.take(rows)
                     shelf.seq = rows[-1].seq
                 shelf.seq = max(shelf.seq, snapshot.last_seq())
             return shelf

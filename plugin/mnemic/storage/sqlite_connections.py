@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import queue
 import sqlite3
 import threading
@@ -14,8 +15,10 @@ from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
 from mnemic.storage.schema import migrate
 
 BUSY_TIMEOUT_SECONDS = 30.0
-# Enough for the hot pages of a store of 100,000 memories; negative means KiB.
+# Enough for the hot pages of a store of 100,000 memories, for the connection that reads when nobody else does; of the others
+# each has less. Negative means KiB.
 _CACHE_KIB = -16_384
+_FURTHER_CACHE_KIB = -4_096
 
 
 class SqliteConnections:
@@ -27,7 +30,9 @@ class SqliteConnections:
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
         self._synchronous = "FULL" if durable else "NORMAL"
-        self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        # By number: the first one is used whenever it is free, so that its cache holds what is asked for.
+        self._readers: queue.PriorityQueue[tuple[int, sqlite3.Connection]] = queue.PriorityQueue()
+        self._numbers = itertools.count()
         self._writer_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._closed = False
@@ -45,16 +50,17 @@ class SqliteConnections:
         with translated_errors(self.path):
             self._check_open()
             try:
-                connection = self._readers.get_nowait()
+                number, connection = self._readers.get_nowait()
             except queue.Empty:
-                connection = self._connect()
+                number = next(self._numbers)
+                connection = self._connect(_FURTHER_CACHE_KIB if number else _CACHE_KIB)
             try:
                 connection.execute("BEGIN")
                 yield connection
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
-                self._give_back(connection)
+                self._give_back(number, connection)
 
     @contextmanager
     def writing(self, *, patience_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
@@ -104,17 +110,17 @@ class SqliteConnections:
             self._writer.close()
             with suppress(queue.Empty):
                 while True:
-                    self._readers.get_nowait().close()
+                    self._readers.get_nowait()[1].close()
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, number: int, connection: sqlite3.Connection) -> None:
         # Closing a connection under a running statement would crash the process.
         with self._state_lock:
             if self._closed:
                 connection.close()
             else:
-                self._readers.put(connection)
+                self._readers.put((number, connection))
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, cache_kib: int = _CACHE_KIB) -> sqlite3.Connection:
         is_new = not self.path.exists()
         connection = sqlite3.connect(
             self.path,
@@ -132,7 +138,7 @@ class SqliteConnections:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute(f"PRAGMA cache_size = {_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size = {cache_kib}")
         return connection
 
     def _check_open(self) -> None:

@@ -70,7 +70,7 @@ class SqlitePassageReader(SqliteRetrievalReader):
             (namespace_key, after, limit, embedder_id, FACET),
         )
         return [
-            FeedRow(key=RowKey(key), seq=seq, recallable=bool(recallable), erased=bool(erased), vector=vector)
+            FeedRow(RowKey(key), seq, bool(recallable), bool(erased), vector)
             for key, seq, recallable, erased, vector in rows
         ]
 

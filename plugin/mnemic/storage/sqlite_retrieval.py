@@ -162,7 +162,7 @@ class SqliteRetrievalReader:
             (namespace_key, after, limit),
         ).fetchall()
         return [
-            TurnRow(RowKey(key), seq, session, speaker, role, at, bool(present))
+            TurnRow(key, seq, session, speaker, role, at, bool(present))
             for key, seq, session, speaker, role, at, present in rows
         ]
 

@@ -99,9 +99,17 @@ class SqliteSnapshot(
             namespace_key, after, limit,
         )  # fmt: skip
         return [
-            FeedRow(key=RowKey(key), seq=seq, recallable=bool(recallable), erased=bool(erased), vector=vector)
+            FeedRow(RowKey(key), seq, bool(recallable), bool(erased), vector)
             for key, seq, recallable, erased, vector in rows
         ]
+
+    def feed_size(self, namespace_key: int, *, after: int) -> int:
+        row = self._one(
+            "SELECT (SELECT count(*) FROM memories WHERE namespace = ?1 AND seq > ?2) "
+            "+ (SELECT count(*) FROM erasures WHERE namespace = ?1 AND seq > ?2)",
+            namespace_key, after,
+        )  # fmt: skip
+        return int(row[0])
 
     def namespace_seq(self, namespace_key: int) -> int:
         row = self._one(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from mnemic.errors import ModelFailed
@@ -19,16 +20,18 @@ from mnemic.protocols import Vectors
 
 _CHUNK = 256
 
+Halves = NDArray[np.float16]
+
 
 class StaticEmbedder:
-    """Implements `mnemic.protocols.Embedder`: the mean of the token vectors. About 30 microseconds for a sentence."""
+    """Implements `mnemic.protocols.Embedder`: the mean of the token vectors. About 40 microseconds for a sentence."""
 
     id = "wordllama-l2-supercat-256"
     dimensions = 256
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded: tuple[Tokenizer, Vectors] | None = None
+        self._loaded: tuple[Tokenizer, Halves] | None = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         tokenizer, table = self._load()
@@ -38,7 +41,7 @@ class StaticEmbedder:
             for at, encoding in enumerate(encodings, start):
                 if encoding.ids:
                     # The length of the mean does not matter: the sum points the same way.
-                    found[at] = np.add.reduce(table[encoding.ids], axis=0)
+                    found[at] = np.add.reduce(table[encoding.ids].astype(np.float32), axis=0)
         norms = np.sqrt(np.einsum("ij,ij->i", found, found))[:, None]
         np.divide(found, norms, out=found, where=norms > 0)
         return found
@@ -48,14 +51,14 @@ class StaticEmbedder:
         tokenizer, _ = self._load()
         return sorted(token[1:] for token in tokenizer.get_vocab() if token.startswith("▁") and token[1:].isalpha())
 
-    def _load(self) -> tuple[Tokenizer, Vectors]:
+    def _load(self) -> tuple[Tokenizer, Halves]:
         with self._lock:
             if self._loaded is None:
                 self._loaded = _read_files()
             return self._loaded
 
 
-def _read_files() -> tuple[Tokenizer, Vectors]:
+def _read_files() -> tuple[Tokenizer, Halves]:
     spec = find_spec("wordllama")
     if spec is None or spec.origin is None:
         raise ModelFailed(
@@ -73,5 +76,6 @@ def _read_files() -> tuple[Tokenizer, Vectors]:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     (table,) = tensors.values()
-    # 16 MB more than as half floats, which numpy adds up three times as slowly.
-    return tokenizer, table.astype(np.float32)
+    # As they are in the file: as single floats they would take 16 MB more and 40 ms to load; what is asked for is widened,
+    # which costs 8 microseconds a sentence.
+    return tokenizer, table

@@ -109,6 +109,9 @@ class LedgerContract:
             seen = snapshot.last_seq()
         assert [row.key for row in rows] == keys
         assert [row.seq for row in rows] == sorted({row.seq for row in rows})
+        with ledger.snapshot() as snapshot:
+            sizes = [snapshot.feed_size(_first(snapshot), after=after) for after in (0, rows[0].seq, seen)]
+        assert sizes == [2, 1, 0]
         with ledger.transaction() as transaction:
             transaction.set_status(
                 keys[0], Status.ARCHIVED, action=Action.ARCHIVED, at=_LATER, origin=Origin(), detail={}
