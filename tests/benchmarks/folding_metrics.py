@@ -127,7 +127,7 @@ def replay(
             folder.append(item)
         folder.fold()
         totals.seconds.append(time.perf_counter() - started)
-        _note_answers(episode, fed, act.position, answers)
+        note_answers(episode, fed, act.position, answers)
         fed = act.position
         raw = episode.items[:fed]
         prompt = [wire(item, shown) for item, shown in zip(raw, folder.shown, strict=True)]
@@ -201,7 +201,7 @@ def tally_record(
     tally[0] += can_read(reader.record(latest, phrase), bags, 0.9)
 
 
-def _note_answers(episode: Episode, start: int, end: int, answers: dict[str, list[int]]) -> None:
+def note_answers(episode: Episode, start: int, end: int, answers: dict[str, list[int]]) -> None:
     """Results by what was asked: the call, and for a listing its first line."""
     for at in range(max(start, 1), end):
         item = episode.items[at]
