@@ -51,6 +51,7 @@ bench-folding: $(VENV)/installed-dev
 bench-contexts: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.contexts --data $(DATA) --json $(RESULTS)/contexts.json
+	$(BIN)/python -m tests.benchmarks.projection_cost --json $(RESULTS)/projection_cost.json
 
 bench-working-memory: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

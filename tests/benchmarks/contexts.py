@@ -58,7 +58,7 @@ def editings() -> list[Editing]:
     """The rows of the table. Triggers are tokens of the history as LangChain counts them by default."""
     return [
         none(),
-        clearing(None), clearing(2_000), clearing(1_000), clearing(500, keep=1), clearing(0, keep=1),
+        clearing(None), clearing(2_000), clearing(1_000), clearing(0, keep=1),
         clearing(0, keep=1, inputs=True),
         summarising(None), summarising(2_000, keep=10), summarising(1_000, keep=6), summarising(600, keep=4),
         Langmem(2_048), Langmem(1_024), Langmem(640),
