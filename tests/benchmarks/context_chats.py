@@ -7,6 +7,7 @@ second an id of its own, for every way of editing alike.
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -31,6 +32,18 @@ class Chat:
     head: str
     messages: tuple[BaseMessage, ...]
     episode: Episode
+
+
+def parts(message: BaseMessage) -> list[str]:
+    """What of a message a model reads: its text, and each call with its arguments."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    texts = [message.text] if message.text else []
+    return texts + [f"{call['name']} {arguments(call)}" for call in calls]
+
+
+def arguments(call: Any) -> str:
+    """The arguments of a call as JSON."""
+    return json.dumps(call["args"], ensure_ascii=False)
 
 
 def recorded_chats(folder: Path) -> list[Chat]:

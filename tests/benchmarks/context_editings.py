@@ -31,7 +31,7 @@ from mnemic.domain.folding.atoms import atoms_of
 from mnemic.services.conversation import SCULPTOR_TOOL_NAMES, ContextRules
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic_langgraph.working_memory import Projection
-from tests.benchmarks.context_chats import Recording
+from tests.benchmarks.context_chats import Recording, parts
 
 SUMMARY_TOKENS = 256
 """How long the stand-in's summaries are at most: langmem's own default."""
@@ -190,14 +190,16 @@ class Asking:
     _ids: Any = field(default_factory=lambda: counter(1))
 
     def ask(self, kept: list[BaseMessage], id: str, original: str, prompt: Sequence[BaseMessage]) -> str | None:
-        readable = "\n".join(message.text for message in prompt)
+        readable = "\n".join(text for message in prompt for text in parts(message))
         values = [value for value in atoms_of(original) if value in original and value in readable]
         for value in sorted(values, key=lambda value: (-len(value), value))[:_TRIES]:
             asked, told = self._call(kept, "search_context", query=value, role="all", max_results=50)
-            fragment = next((found[2] for found in _FRAGMENT.finditer(told) if found[1] == id), None)
-            if fragment is not None:
+            fragments = dict.fromkeys(found[2] for found in _FRAGMENT.finditer(told) if found[1] == id)
+            for fragment in fragments:
                 asked, _ = self._call(asked, "restore_fragment", fragment_id=fragment)
-                return next(message.text for message in self.projection.view(asked) if message.id == id)
+            shown = next(message for message in self.projection.view(asked) if message.id == id)
+            if original in parts(shown):
+                return original
         return None
 
     def _call(self, messages: list[BaseMessage], name: str, **arguments: Any) -> tuple[list[BaseMessage], str]:

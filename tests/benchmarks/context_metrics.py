@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
-from tests.benchmarks.context_chats import Chat, Recording
+from tests.benchmarks.context_chats import Chat, Recording, arguments, parts
 from tests.benchmarks.context_editings import Editing
 from tests.benchmarks.folding_data import leaves, words
 from tests.benchmarks.folding_metrics import (
@@ -71,17 +71,10 @@ class Hidden:
     prompt: list[BaseMessage]
 
 
-def parts(message: BaseMessage) -> list[str]:
-    """What of a message a model reads: its text, and each call with its arguments."""
-    calls = message.tool_calls if isinstance(message, AIMessage) else []
-    texts = [message.text] if message.text else []
-    return texts + [f"{call['name']} {_arguments(call)}" for call in calls]
-
-
 def size(message: BaseMessage, count: Count) -> int:
     """Tokens of a message: its text, and name and arguments of each call; no envelope."""
     calls = message.tool_calls if isinstance(message, AIMessage) else []
-    return count(message.text) + sum(count(call["name"]) + count(_arguments(call)) for call in calls)
+    return count(message.text) + sum(count(call["name"]) + count(arguments(call)) for call in calls)
 
 
 def play(graph: Any, recording: Recording, chat: Chat, count: Count, reader: Reader) -> Figures:
@@ -198,10 +191,6 @@ def _note_hidden(
             if text not in shown:
                 found.hidden.append(Hidden(message.id or "", text, kept, prompt))
                 _tally(found.in_state, text in held)
-
-
-def _arguments(call: Any) -> str:
-    return json.dumps(call["args"], ensure_ascii=False)
 
 
 def _tally(pair: list[int], hit: bool) -> None:

@@ -54,7 +54,7 @@ def test_our_prompts_are_accepted_and_show_every_later_argument_and_every_latest
     assert row["prompts"] > 60 and row["args_all"] > 80 and row["hidden"] > 10
     assert (row["orphans"], row["refused_openai"], row["refused_anthropic"]) == (0, 0, 0)
     assert row["args_missed"] == 0 and row["latest"] == 100
-    assert row["state"] == 100 and row["agent"] > 50
+    assert row["state"] == 100 and row["agent"] >= 85
 
 
 def test_lean_saves_more_than_half_of_all_recorded_chats_and_hides_no_later_argument(chats: list[Chat]) -> None:
