@@ -103,6 +103,7 @@ def imports() -> dict[str, Any]:
     times = {key: round(statistics.median(one[key] for one in found), 1) for key in found[0] if key.endswith("_ms")}
     return {
         **times,
+        **{f"least_{key}": round(min(one[key] for one in found), 1) for key in times},
         "rounds": ROUNDS,
         "modules": found[0]["modules"],
         "loaded": found[0]["loaded"],
