@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard bench-learning conformance picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning conformance picture wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -24,7 +24,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start bench-folding bench-working-memory bench-guard bench-learning
+bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -47,6 +47,11 @@ bench-start: $(VENV)/installed-dev
 bench-folding: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.folding --data $(DATA) --json $(RESULTS)/folding.json
+
+bench-contexts: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.contexts --data $(DATA) --json $(RESULTS)/contexts.json
+	$(BIN)/python -m tests.benchmarks.projection_cost --json $(RESULTS)/projection_cost.json
 
 bench-working-memory: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
 
 _T = TypeVar("_T")
 _starting = threading.Lock()
@@ -27,6 +28,8 @@ def _portal() -> BlockingPortal:
     global _running  # a loop in a thread costs too much for every call
     with _starting:
         if _running is None:
+            from anyio.from_thread import start_blocking_portal  # graphs that are awaited need none
+
             # It holds nothing that must be closed and ends with the process.
             opening = start_blocking_portal("asyncio", name="mnemic-langgraph")
             _running = opening, opening.__enter__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.benchmarks.folding_data import (
 )
 
 READ_PRICE, WRITE_PRICE = 0.1, 1.25
-_REFERENCE = re.compile(r"\[(?:same as )?#(\d+)(?: with changes)?\]")
+_REFERENCE = re.compile(r"\[(?:same as (\S+)|(\S+) with changes)\]")
 
 Count = Callable[[str], int]
 
@@ -127,10 +127,11 @@ def replay(
             folder.append(item)
         folder.fold()
         totals.seconds.append(time.perf_counter() - started)
-        _note_answers(episode, fed, act.position, answers)
+        note_answers(episode, fed, act.position, answers)
         fed = act.position
         raw = episode.items[:fed]
         prompt = [wire(item, shown) for item, shown in zip(raw, folder.shown, strict=True)]
+        bags = readable_bags(folder.shown, reader, lambda name: folder.shown[int(name.removeprefix("#"))])
         sizes = [shown_size(item, shown, count) for item, shown in zip(raw, folder.shown, strict=True)]
         same = next((at for at, (old, new) in enumerate(zip(before, prompt, strict=False)) if old != new), len(before))
         total = sum(sizes)
@@ -158,8 +159,9 @@ def replay(
                 elif is_argument:
                     totals.misses.append(f"{episode.name} item {fed}: {phrase}")
                 if is_argument:
-                    _tally_record(phrase, raw, folder.shown, reader, totals.records)
-        _tally_stale(answers, raw, folder.shown, reader, totals.stale)
+                    results = (item.text for item in reversed(raw) if item.kind is ItemKind.OBSERVATION)
+                    tally_record(phrase, results, bags, reader, totals.records)
+        _tally_stale(answers, raw, bags, reader, totals.stale)
     totals.peak += peak
     return folder
 
@@ -170,32 +172,36 @@ def shown_size(item: Item, shown: str, count: Count) -> int:
     return count(item.name) + count(shown if shown == item.text else folded_arguments(shown))
 
 
-def _tally_record(phrase: str, raw: list[Item], shown: list[str], reader: Reader, tally: list[int]) -> None:
+def readable_bags(shown: Sequence[str], reader: Reader, named: Callable[[str], str]) -> list[frozenset[str]]:
+    """The words that can be read in each text; of a reference also those of the text that ``named`` gives for its name."""
+    bags = []
+    for text in shown:
+        reference = _REFERENCE.match(text)
+        bags.append(
+            reader.bag(text) | reader.bag(named(reference[1] or reference[2])) if reference else reader.bag(text)
+        )
+    return bags
+
+
+def can_read(wanted: frozenset[str], bags: Sequence[frozenset[str]], share: float) -> bool:
+    """Whether so large a share of the words stands in one of the texts; the newest are looked at first."""
+    need = share * len(wanted)
+    return any(len(bag) >= need and len(wanted & bag) >= need for bag in reversed(bags))
+
+
+def tally_record(
+    phrase: str, results: Iterable[str], bags: Sequence[frozenset[str]], reader: Reader, tally: list[int]
+) -> None:
+    """Count whether the record round a phrase can be read; ``results`` are all there were, the latest first."""
     wanted = f" {phrase} "
-    results = (item.text for item in reversed(raw) if item.kind is ItemKind.OBSERVATION)
     latest = next((text for text in results if wanted in reader.key(text)), None)
     if latest is None:
         return
-    record = reader.record(latest, phrase)
     tally[1] += 1
-    tally[0] += _can_read(record, raw, shown, reader, 0.9)
+    tally[0] += can_read(reader.record(latest, phrase), bags, 0.9)
 
 
-def _can_read(wanted: frozenset[str], raw: list[Item], shown: list[str], reader: Reader, share: float) -> bool:
-    need = share * len(wanted)
-    for at in range(len(shown) - 1, -1, -1):
-        bag = reader.bag(shown[at])
-        if len(bag) < need and not shown[at].startswith("["):
-            continue
-        reference = _REFERENCE.match(shown[at])
-        if reference and len(wanted & (bag | reader.bag(shown[int(reference[1])]))) >= need:
-            return True
-        if len(wanted & bag) >= need:
-            return True
-    return False
-
-
-def _note_answers(episode: Episode, start: int, end: int, answers: dict[str, list[int]]) -> None:
+def note_answers(episode: Episode, start: int, end: int, answers: dict[str, list[int]]) -> None:
     """Results by what was asked: the call, and for a listing its first line."""
     for at in range(max(start, 1), end):
         item = episode.items[at]
@@ -206,7 +212,7 @@ def _note_answers(episode: Episode, start: int, end: int, answers: dict[str, lis
 
 
 def _tally_stale(
-    answers: dict[str, list[int]], raw: list[Item], shown: list[str], reader: Reader, tally: list[int]
+    answers: dict[str, list[int]], raw: list[Item], bags: Sequence[frozenset[str]], reader: Reader, tally: list[int]
 ) -> None:
     for places in answers.values():
         if len(places) < 2:
@@ -216,9 +222,9 @@ def _tally_stale(
         if not older:
             continue
         tally[1] += 1
-        if _can_read(reader.bag(latest), raw, shown, reader, 0.8):
+        if can_read(reader.bag(latest), bags, 0.8):
             continue
-        tally[0] += any(_can_read(reader.bag(text), raw, shown, reader, 0.8) for text in older)
+        tally[0] += any(can_read(reader.bag(text), bags, 0.8) for text in older)
 
 
 def measure(

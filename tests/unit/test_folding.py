@@ -84,6 +84,26 @@ def test_a_call_that_changes_something_stays_and_one_that_reads_goes() -> None:
     assert memory.shown[3] == json.dumps({"id": "R1X9", "cabin": "business"})
 
 
+LONG = "I must check that what every card and certificate pays adds up to the whole price before I book it again"
+
+
+def test_a_long_text_that_two_calls_were_given_stays_in_the_second_and_one_given_once_goes() -> None:
+    other = "I should look at what the traveller wrote at the very beginning about the hours that he prefers to fly at"
+    memory = folder("lean")
+    for given in (other, LONG, LONG):
+        feed(memory, call("think", thought=given), result("think", ""))
+    feed(memory, user("next"), say("Which one?"), user("the first"))
+    assert memory.shown[0] == memory.shown[2] == NOTHING_SHOWN and memory.shown[4] == LONG
+
+
+def test_a_search_goes_on_with_the_words_that_it_was_given_before() -> None:
+    memory = folder("lean")
+    for page in range(3):
+        feed(memory, call("search", query=LONG, page=page), result("search", f"page {page}: " + "nothing of it. " * 30))
+    feed(memory, user("next"), say("Which one?"), user("the first"))
+    assert any(LONG in shown for shown in memory.shown)
+
+
 def test_folded_arguments_are_always_a_json_object() -> None:
     assert json.loads(folded_arguments('R1, "x"\n')) == {"folded": 'R1, "x"\n'}
     assert is_json_call(call("get", a=1)) and not is_json_call(Item(kind=ItemKind.CALL, text="open door"))

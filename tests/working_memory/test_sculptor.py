@@ -14,13 +14,14 @@ import pytest
 
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory import sculptor, search
-from mnemic.domain.working_memory.fragments import FragmentState, make_id
+from mnemic.domain.working_memory.fragments import Display, FragmentState, make_id
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.prune import prune_context
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.transcripts import read_transcript, write_openai
 from mnemic.errors import InvalidInput
+from mnemic.storage.session_codec import decode_edit, encode_edit
 from mnemic.testing import check_openai
 from tests.working_memory.scripts import message, new_session, shown, tool_step
 
@@ -110,6 +111,25 @@ def test_s4_search_is_literal_finds_what_is_folded_and_changes_nothing_in_view()
     memory.append([message("user", "next turn")])
     with pytest.raises(InvalidInput, match="expired"):
         search.get_search_detail(memory, search_id=found.ids[1])
+
+
+def test_search_finds_the_arguments_of_a_call_where_they_are_hidden_and_the_call_comes_back() -> None:
+    memory = new_session()
+    memory.append([message("user", "Look it up."), *tool_step("find_user", '{"name": "Ana", "zip": "94105"}', "found")])
+    call = memory.messages[1].calls[0]
+    assert search.search_context(memory, query="94105", role="all").ids == ()
+    cover, made = memory.covering((memory.messages[1].id, call.id))
+    hidden = Display(state=FragmentState.FOLDED, text='{"folded": "Ana"}', reason="test")
+    memory.record("test", [*made, memory.change(Cell.DISPLAY, cover.id, hidden)])
+    for role, hits in (("user", 0), ("assistant", 1), ("all", 1)):
+        assert len(search.search_context(memory, query="94105", role=role).ids) == hits
+    found = search.search_context(memory, query="94105", role="all")
+    assert f"(call of find_user, folded in {cover.id}):" in found.said
+    assert '"zip": "94105"' in search.get_search_detail(memory, search_id=found.ids[0]).said
+    assert [decode_edit(encode_edit(edit)) for edit in memory.edits] == memory.edits
+    sculptor.restore_fragment(memory, fragment_id=cover.id)
+    assert memory.render()[1].calls == (call,)
+    assert search.search_context(memory, query="94105", role="all").ids == ()
 
 
 def stream(updates: int, seed: int = 5) -> tuple[list[str], dict[str, str]]:

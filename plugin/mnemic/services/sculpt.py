@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnemic.domain.memory import Namespace, Role
 from mnemic.domain.validation import check_count, check_label, check_text
@@ -20,8 +20,10 @@ from mnemic.domain.working_memory.safety import SAFE_FOLDING
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import NUDGE_AT
 from mnemic.errors import InvalidInput
-from mnemic.services.backends import Backends
 from mnemic.services.sessions import MAX_MESSAGE_CHARS, edit_session, free_id, read_session, set_options
+
+if TYPE_CHECKING:
+    from mnemic.services.backends import Backends
 
 MAX_TOOL_STEPS = 20
 """Sculptor's cap on tool steps within one turn of the user."""

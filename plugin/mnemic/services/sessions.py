@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnemic.domain.memory import Namespace, Role
 from mnemic.domain.validation import check_label, check_unicode
@@ -15,9 +15,11 @@ from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.transcripts import read_transcript
 from mnemic.errors import InvalidInput
-from mnemic.protocols import LedgerTransaction, SessionInfo, SessionReader, StoredMessage
-from mnemic.services.backends import Backends
 from mnemic.services.live_sessions import LiveSession
+
+if TYPE_CHECKING:
+    from mnemic.protocols import LedgerTransaction, SessionInfo, SessionReader
+    from mnemic.services.backends import Backends
 
 _T = TypeVar("_T")
 MAX_SESSION_CHARS = 200
@@ -193,6 +195,8 @@ def _open(backends: Backends, reader: SessionReader, where: tuple[Namespace, str
 
 
 def _store(backends: Backends, transaction: LedgerTransaction, session: LiveSession) -> None:
+    from mnemic.protocols import StoredMessage  # the ports bring numpy, and sessions without a ledger need neither
+
     memory, counter = session.memory, backends.token_counter.name
     messages, edits = session.durable
     fresh = [

@@ -10,9 +10,10 @@ import tempfile
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mnemic.protocols import TokenCounter
+if TYPE_CHECKING:
+    from mnemic.protocols import TokenCounter
 
 TokenCounterChoice = Literal["auto", "tiktoken", "heuristic"]
 

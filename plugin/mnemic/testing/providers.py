@@ -46,9 +46,16 @@ def check_openai(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     return wrong
 
 
-def check_anthropic(messages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the messages API refuses: unpaired or repeated calls, empty text, thinking that is not at the beginning."""
+def check_anthropic(
+    messages: Sequence[Mapping[str, Any]], *, system: str | Sequence[Mapping[str, Any]] | None = None
+) -> list[str]:
+    """What the messages API refuses: unpaired or repeated calls, empty text, thinking that is not at the beginning.
+
+    ``system`` is the request's field of that name: a text, or blocks of it.
+    """
     wrong: list[str] = _unsendable(messages)
+    if isinstance(system, Sequence) and not isinstance(system, str):
+        wrong += _anthropic_texts([dict(block) for block in system], "system")
     seen: set[str] = set()
     open_calls: list[str] = []
     if messages and messages[0].get("role") != "user":

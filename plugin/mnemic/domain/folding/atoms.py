@@ -47,6 +47,19 @@ def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def prose_of(text: str) -> tuple[str, ...]:
+    """The long texts among the scalars of a JSON document, of which `atoms_of` gives only the values; () for other text."""
+    found: list[str] = []
+    open_parts = [parse_json(text)]
+    while open_parts:
+        part = open_parts.pop()
+        if isinstance(part, dict | list):
+            open_parts.extend(reversed(list(part.values()) if isinstance(part, dict) else part))
+        elif isinstance(part, str) and _is_prose(part) and part.strip():
+            found.append(part.strip())
+    return tuple(found)
+
+
 def parse_json(text: str) -> Any:
     """The JSON object or array a text is; None when it is neither, or nested deeper than the parser goes."""
     if text[:64].lstrip()[:1] not in ("{", "["):
@@ -73,13 +86,16 @@ def _json_atoms(document: Any, phrases: bool) -> Iterator[str]:
         elif isinstance(part, list):
             open_parts.extend(reversed(part))
         elif isinstance(part, str):
-            if part.count(" ") < _PROSE_WORDS and "\n" not in part:
-                if part.strip():
-                    yield part.strip()
-            else:
+            if _is_prose(part):
                 yield from _text_atoms(part, phrases)
+            elif part.strip():
+                yield part.strip()
         elif part is not None and not isinstance(part, bool):
             yield str(part)
+
+
+def _is_prose(leaf: str) -> bool:
+    return leaf.count(" ") >= _PROSE_WORDS or "\n" in leaf
 
 
 def _text_atoms(text: str, phrases: bool) -> Iterator[str]:

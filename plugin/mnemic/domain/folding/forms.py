@@ -37,6 +37,8 @@ class Known:
     """Of a call: the index of its result."""
     read: bool = False
     """Of a call: whether it changes nothing."""
+    again: tuple[str, ...] = ()
+    """Of a call: the long texts among its arguments that an earlier call was given too."""
     view: str = ""
     """How it is shown while it is not folded."""
     tokens: int = 0
@@ -159,7 +161,8 @@ class Former:
         text = known.item.text
         self._visible.remove(known.index)
         if known.read:
-            parts = self._new(known, self._arguments(known.item))
+            # Whoever was given the same text twice asks for the next page, or goes round in circles and must see it.
+            parts = self._new(known, (*known.again, *self._arguments(known.item)))
             form = ", ".join(parts)
         elif self.stays_whole(known):
             form = text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
-from mnemic.domain.folding.atoms import atoms_of, telling
+from mnemic.domain.folding.atoms import atoms_of, prose_of, telling
 from mnemic.domain.folding.compaction import compact
 from mnemic.domain.folding.forms import Former, Known
 from mnemic.domain.folding.items import Decision, Item, ItemKind, folded_arguments, is_json_call
@@ -57,6 +57,7 @@ class Folder:
         self._whole_version: dict[Subject, int] = {}
         self._referring: dict[int, list[int]] = {}
         self._mentioned: set[str] = set()
+        self._given: set[str] = set()
         self._waiting: list[int] = []
         self._next_unfolded = 0
         self._folded_upto = -1
@@ -91,6 +92,7 @@ class Folder:
         elif item.kind is ItemKind.CALL:
             known.tokens += self._count(item.name) if is_json_call(item) else 0
             known.read = self._is_read(item.name)
+            known.again = self._given_again(item)
             self._unanswered.append(index)
             if not known.read and self._former.stays_whole(known):
                 self._visible.add(index, item.text)
@@ -146,6 +148,12 @@ class Folder:
         self._unanswered.remove(call)
         self._known[call].answer = len(self.items)
         return call
+
+    def _given_again(self, call: Item) -> tuple[str, ...]:
+        texts = prose_of(call.text)
+        again = tuple(text for text in texts if text in self._given)
+        self._given.update(texts)
+        return again
 
     def _take_in_result(self, known: Known) -> str:
         item, index = known.item, known.index

@@ -1,8 +1,12 @@
-"""Sculptor's search: exact text in the originals, whatever is shown of them."""
+"""Sculptor's search: exact text in the originals, whatever is shown of them.
+
+Beyond the published one it looks into the arguments of calls too, but only where they are hidden: those in view can be read,
+and the call that searches would find itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mnemic.domain.memory import Role
@@ -12,7 +16,7 @@ from mnemic.domain.working_memory.fragments import make_id
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import MessageId
 from mnemic.domain.working_memory.outcome import Outcome
-from mnemic.domain.working_memory.session import WorkingMemory
+from mnemic.domain.working_memory.session import PartKey, WorkingMemory
 from mnemic.errors import InvalidInput
 
 MAX_QUERY_CHARS = 2_000
@@ -20,12 +24,16 @@ MAX_QUERY_CHARS = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
-    """Where a text was found: characters ``start`` to ``end`` (exclusive) of a message's original."""
+    """Where a text was found: characters ``start`` to ``end`` (exclusive) of a message's original.
+
+    With ``call_id`` they are those of that call's arguments.
+    """
 
     message_id: MessageId
     start: int
     end: int
     at_user_message: int
+    call_id: str | None = None
 
 
 def search_context(
@@ -42,24 +50,20 @@ def search_context(
     lines: list[str] = []
     more = False
     taken = memory.values(Cell.SEARCH_HIT)
-    for at in messages_of(memory, role):
-        message, begin = memory.messages[at], 0
-        while (begin := message.text.find(query, begin)) >= 0:
+    for part, who in _searched(memory, role):
+        text, begin = memory.part_text(part), 0
+        while (begin := text.find(query, begin)) >= 0:
             if len(found) == max_results:
                 more = True
                 break
             hit = SearchHit(
-                message_id=message.id, start=begin, end=begin + len(query), at_user_message=memory.last_user_at
-            )
-            id = make_id(
-                "s", lambda free: free in taken or free in found, memory.session, message.id, begin, len(memory.edits)
-            )
+                message_id=part[0], start=begin, end=begin + len(query), at_user_message=memory.last_user_at,
+                call_id=part[1],
+            )  # fmt: skip
+            place = (part[0], begin) if part[1] is None else (*part, begin)
+            id = make_id("s", lambda free: free in taken or free in found, memory.session, *place, len(memory.edits))
             found[id] = hit
-            lines.append(
-                f"{id} · {message.id} ({message.role.value}, {_state_at(memory, hit)}):"
-                + "\n"
-                + _window(message.text, hit, context_size)
-            )
+            lines.append(f"{id} · {part[0]} ({who}, {_state_at(memory, hit)}):\n{_window(text, hit, context_size)}")
             begin += len(query)
         if more:
             break
@@ -86,7 +90,7 @@ def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context
         raise InvalidInput(
             f"The search hit {search_id!r} has expired: a user message came since.", hint="Call search_context again."
         )
-    text = memory.messages[memory.position(hit.message_id)].text
+    text = memory.part_text((hit.message_id, hit.call_id))
     edit = memory.record("get_search_detail", arguments={"search_id": search_id, "extended_context": extended_context})
     return Outcome(
         said=f"{search_id} · {hit.message_id} ({_state_at(memory, hit)}):\n{_window(text, hit, extended_context)}",
@@ -103,9 +107,20 @@ def messages_of(memory: WorkingMemory, role: str) -> Sequence[int]:
     return [at for at, message in enumerate(memory.messages) if message.role is Role(role)]
 
 
+def _searched(memory: WorkingMemory, role: str) -> Iterator[tuple[PartKey, str]]:
+    """The parts that a search looks into, with whose each is."""
+    for at in messages_of(memory, role):
+        message = memory.messages[at]
+        yield (message.id, None), message.role.value
+        for call in message.calls:
+            part = (message.id, call.id)
+            if memory.shown_part(part) != call.arguments:
+                yield part, f"call of {call.name}"
+
+
 def _state_at(memory: WorkingMemory, hit: SearchHit) -> str:
     """Whether what was found is in view."""
-    part = (hit.message_id, None)
+    part = (hit.message_id, hit.call_id)
     cover = memory.cover(part)
     over = [cover] if cover else []
     over += [piece for piece in memory.pieces(part) if piece.start < hit.end and hit.start < piece.end]
