@@ -27,10 +27,10 @@ THREAD: Any = {"configurable": {"thread_id": "t"}, "recursion_limit": 500}
 
 
 @tool
-def get_order(id: str) -> str:
+def get_order(number: str) -> str:
     """Details of an order."""
-    rows = "\n".join(f"item {n} of {id}: ready for delivery from the warehouse in town {n}" for n in range(40))
-    return f"order {id}\n{rows}\ncode XK-{id}"
+    words = "The parcel was packed with care and goes out with the next van; we thank you for your patience. "
+    return f"Order {number} has the code XK-{number}. {words * 12}It will ring twice for {number}."
 
 
 def script(orders: int) -> list[AIMessage | str]:
@@ -39,7 +39,7 @@ def script(orders: int) -> list[AIMessage | str]:
         begin = call(
             "open_subgoal", f"s{number}", text=f"look at order {number}", summary="Done." if number > 1 else None
         )
-        said.append(AIMessage("", tool_calls=[begin, call("get_order", f"g{number}", id=str(number))]))
+        said.append(AIMessage("", tool_calls=[begin, call("get_order", f"g{number}", number=str(number))]))
     return [*said, "All orders are ready."]
 
 
@@ -59,12 +59,12 @@ def test_a_finished_subgoal_is_folded_and_the_state_keeps_what_was_said() -> Non
     agent = create_agent(model, [get_order], middleware=[SubgoalMiddleware()])
     final = agent.invoke(question(), THREAD)["messages"]
     results = [message for message in final if isinstance(message, ToolMessage) and message.name == "get_order"]
-    assert all("town 39" in message.text for message in results)
+    assert all("It will ring twice" in message.text for message in results)
     prompt = model.prompts[-1][1:]
     assert [message.id for message in prompt] == [message.id for message in final[: len(prompt)]]
     shown = {message.tool_call_id: message.text for message in prompt if isinstance(message, ToolMessage)}
-    assert "ready for delivery from the warehouse in town 7" in shown["g4"]
-    assert "ready for delivery from the warehouse in town 7" not in shown["g1"] + shown["g2"]
+    assert "packed with care" in shown["g4"]
+    assert "packed with care" not in shown["g1"] + shown["g2"]
     assert "XK-1" in as_sent(prompt)
     assert len(as_sent(prompt)) < 0.7 * len(as_sent(final))
 
@@ -154,12 +154,12 @@ async def test_folding_is_told_to_whoever_streams() -> None:
 
 
 def test_without_tools_the_past_folds_by_itself() -> None:
-    calls: list[AIMessage | str] = [AIMessage("", tool_calls=[call("get_order", f"g{n}", id=str(n))]) for n in range(9)]
+    calls: list[AIMessage | str] = [AIMessage("", tool_calls=[call("get_order", f"g{n}", number=str(n))]) for n in range(9)]
     model = ScriptedChatModel(script=by_turn([*calls, "Done."]))
     agent = create_agent(model, [get_order], middleware=[SubgoalMiddleware(tools=False, max_steps=3)])
     agent.invoke(question(), THREAD)
     assert model.prompts[0] == [HumanMessage("Check my orders.", id="q")]
-    assert "warehouse in town 7" not in model.prompts[-1][2].text
+    assert "packed with care" not in model.prompts[-1][2].text
     assert [tool.name for tool in model.options[0]["tools"]] == ["get_order"]
 
 
