@@ -44,7 +44,7 @@ def merge_rules(before: _Rules | None, new: _Rules | None) -> _Rules:
     return merged
 
 
-class ContextState(AgentState[Any]):
+class EditedState(AgentState[Any]):
     """What the middlewares of this module keep in an agent's state, for themselves alone."""
 
     context_rules: NotRequired[Annotated[_Rules, merge_rules, PrivateStateAttr]]
@@ -56,8 +56,8 @@ class _Shown(list[Any]):
     rules: ContextRules | None = None
 
 
-class _ContextMiddleware(AgentMiddleware[ContextState, Any, Any]):
-    state_schema = ContextState
+class _ContextMiddleware(AgentMiddleware[EditedState, Any, Any]):
+    state_schema = EditedState
 
     def __init__(self, rules: _Rules, instructions: str | None) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class _ContextMiddleware(AgentMiddleware[ContextState, Any, Any]):
         self._instructions = instructions
         self._projection(None)  # raises for wrong rules
 
-    def before_agent(self, state: ContextState, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002
+    def before_agent(self, state: EditedState, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002
         """Tell the others of these rules."""
         known = state.get("context_rules")
         return None if known == merge_rules(known, self._rules) else {"context_rules": self._rules}
 
-    async def abefore_agent(self, state: ContextState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+    async def abefore_agent(self, state: EditedState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         return self.before_agent(state, runtime)
 
     def wrap_model_call(

@@ -17,8 +17,6 @@ from langchain.agents.middleware import (
     AgentMiddleware,
     ClearToolUsesEdit,
     ContextEditingMiddleware,
-    ModelRequest,
-    ModelResponse,
     SummarizationMiddleware,
 )
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
@@ -30,7 +28,8 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from mnemic.domain.folding.atoms import atoms_of
 from mnemic.services.conversation import SCULPTOR_TOOL_NAMES, ContextRules
 from mnemic.storage.token_counters import HeuristicTokenCounter
-from mnemic_langgraph.working_memory import Projection
+from mnemic_langgraph.context_middleware import SculptorMiddleware, SubgoalMiddleware
+from mnemic_langgraph.working_memory import Projection, projection_for
 from tests.benchmarks.context_chats import Recording, parts
 
 SUMMARY_TOKENS = 256
@@ -161,22 +160,14 @@ class Langmem:
 # ------------------------------------------------------------------------------------------------ ours
 
 
-class _Projecting(AgentMiddleware[Any, Any]):
-    """Shows the model what `Projection` makes of the messages; the state keeps them."""
-
-    def __init__(self, projection: Projection) -> None:
-        super().__init__()
-        self._projection = projection
-
-    def wrap_model_call(self, request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> Any:
-        shown: list[Any] = list(self._projection.view(request.messages))
-        return handler(request.override(messages=shown))
-
-
 def ours(folding: str) -> Editing:
-    """Our `Projection` with a preset of folding and Sculptor's tools."""
-    projection = Projection(ContextRules(folding=folding, tools=frozenset(SCULPTOR_TOOL_NAMES)))
-    return ByMiddleware(f"mnemic {folding}", lambda: [_Projecting(projection)], Asking(projection).ask)
+    """Our middlewares: a preset of folding, and Sculptor's tools. No instructions, which no other row has."""
+
+    def middleware() -> list[Any]:
+        return [SubgoalMiddleware(folding=folding, tools=False), SculptorMiddleware(instructions=None, prune=False)]
+
+    rules = ContextRules(folding=folding, safe_folding=True, tools=frozenset(SCULPTOR_TOOL_NAMES))
+    return ByMiddleware(f"mnemic {folding}", middleware, Asking(projection_for(rules)).ask)
 
 
 @dataclass(slots=True)
@@ -191,10 +182,11 @@ class Asking:
 
     def ask(self, kept: list[BaseMessage], id: str, original: str, prompt: Sequence[BaseMessage]) -> str | None:
         readable = "\n".join(text for message in prompt for text in parts(message))
+        place = f"msg{next(at for at, message in enumerate(kept, 1) if message.id == id)}"
         values = [value for value in atoms_of(original) if value in original and value in readable]
         for value in sorted(values, key=lambda value: (-len(value), value))[:_TRIES]:
             asked, told = self._call(kept, "search_context", query=value, role="all", max_results=50)
-            fragments = dict.fromkeys(found[2] for found in _FRAGMENT.finditer(told) if found[1] == id)
+            fragments = dict.fromkeys(found[2] for found in _FRAGMENT.finditer(told) if found[1] == place)
             for fragment in fragments:
                 asked, _ = self._call(asked, "restore_fragment", fragment_id=fragment)
             shown = next(message for message in self.projection.view(asked) if message.id == id)

@@ -154,7 +154,9 @@ async def test_folding_is_told_to_whoever_streams() -> None:
 
 
 def test_without_tools_the_past_folds_by_itself() -> None:
-    calls: list[AIMessage | str] = [AIMessage("", tool_calls=[call("get_order", f"g{n}", number=str(n))]) for n in range(9)]
+    calls: list[AIMessage | str] = [
+        AIMessage("", tool_calls=[call("get_order", f"g{n}", number=str(n))]) for n in range(9)
+    ]
     model = ScriptedChatModel(script=by_turn([*calls, "Done."]))
     agent = create_agent(model, [get_order], middleware=[SubgoalMiddleware(tools=False, max_steps=3)])
     agent.invoke(question(), THREAD)
