@@ -20,7 +20,8 @@ from mnemic import Channel, Role
 from mnemic.domain.validation import MAX_QUERY_CHARS
 
 ARTIFACT = "mnemic"
-"""The key in a tool message's artifact by which answers of `get_memory_tools` are known; recall keeps what it showed there."""
+"""The key in a tool message's artifact by which answers of `get_memory_tools` are known; recall keeps there what it showed.
+"""
 
 
 def answer_of_memory(message: BaseMessage) -> Mapping[str, Any] | None:

@@ -11,15 +11,15 @@ from langchain_core.messages import ToolMessage
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command, interrupt
 
+from mnemic.domain.recall import MAX_CHECKED
 from mnemic.errors import MnemicError
-from mnemic.services.checking import MAX_CHECKED
 from mnemic_langgraph.blocking import run_blocking
 from mnemic_langgraph.conversation import answer_of_memory, messages_in, value_in
 from mnemic_langgraph.memory_tools import recall_text
 from mnemic_langgraph.nodes import memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of
 from mnemic_langgraph.projecting import with_system_text, with_text_before
-from mnemic_langgraph.remembering import in_play
+from mnemic_langgraph.remembering import in_play, with_alike
 from mnemic_langgraph.showing import NOTICE, cited, left_out
 from mnemic_langgraph.states import ExperienceState, GuardState, RecalledMemory
 
@@ -172,9 +172,9 @@ def _as_shown(message: Any, notes: Mapping[str, list[RecalledMemory]], out: Mapp
 def _all_in_play(state: Any) -> Iterator[str]:
     """The ids of the memories that the model may have read, oldest first."""
     for note in value_in(state, "memory_notes", {}).values():
-        yield from (one["id"] for one in note)
+        yield from with_alike(note)
     for message in messages_in(state):
-        yield from (one["id"] for one in (answer_of_memory(message) or {}).get("recalled", []))
+        yield from with_alike((answer_of_memory(message) or {}).get("recalled", []))
     yield from in_play(state)
 
 

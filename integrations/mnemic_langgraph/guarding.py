@@ -81,6 +81,8 @@ def _shared_out(
 ) -> dict[str, Any]:
     scores = {one["id"]: one["score"] for one in given}
     shown = [recalled_memory(one.hit, score=scores.get(one.id)) for one in checked if one.hit is not None]
+    alike = {one["id"]: one["alike"] for one in given if "alike" in one}
+    shown = [{**one, "alike": alike[one["id"]]} if one["id"] in alike else one for one in shown]
     kept_ids = {str(one.id) for one in checked if one.decision == "kept"}
     contested = [withheld_memory(one) for one in checked if one.decision == "contested"]
     contested += [one for one in withheld if one["contested"]]

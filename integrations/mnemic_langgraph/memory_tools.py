@@ -95,9 +95,10 @@ def get_memory_tools(
         since: str | None = None, until: str | None = None,
     ) -> tuple[str, dict[str, Any]]:  # fmt: skip
         place = where()
+        in_place: dict[str, Any] = {} if place is None else {"namespace": place}
         result = await memory.recall(
             query, k=k, kinds=kinds or (), tags=tags or (), since=since, until=until, budget_tokens=budget_tokens,
-            render=render_hit, origin=writer(), **({} if place is None else {"namespace": place}),
+            render=render_hit, origin=writer(), **in_place,
         )  # fmt: skip
         found = [recalled_memory(hit) for hit in result.hits]
         withheld = [withheld_memory(one) for one in result.withheld]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
 
-from mnemic.services.recall import MAX_K
+from mnemic.domain.recall import MAX_K
 from mnemic_langgraph.conversation import asked, message_keys, messages_in, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer

@@ -16,6 +16,7 @@ from mnemic.errors import GuardRefused, UnknownMemory
 from mnemic_langgraph.conversation import answer_of_memory, message_keys, messages_in, spoken_by, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
+from mnemic_langgraph.states import RecalledMemory
 
 if TYPE_CHECKING:
     from mnemic import Memory
@@ -80,8 +81,13 @@ def create_remember_node(
 def in_play(state: Any) -> list[str]:
     """The ids of the memories that a state holds and that may have been seen, best first."""
     shown = value_in(state, "shown") if value_in(state, "verdicts") is not None else value_in(state, "recalled")
-    ids = [one["id"] for one in shown or []]
+    ids = with_alike(shown or [])
     return list(dict.fromkeys([*ids, *value_in(state, "guidance_ids", []), *value_in(state, "context_ids", [])]))
+
+
+def with_alike(memories: Sequence[RecalledMemory]) -> list[str]:
+    """The ids of memories and of those that say the same, which recall does not show beside them."""
+    return [id for one in memories for id in (one["id"], *one.get("alike", []))]
 
 
 def _memory_of_message(

@@ -23,6 +23,8 @@ def recalled_memory(hit: Hit, *, score: float | None = None) -> RecalledMemory:
         beware=[] if hit.standing is None else list(hit.standing.labels),
         when=(memory.occurred_at or memory.recorded_at).date().isoformat(),
     )  # fmt: skip
+    if hit.alike:
+        one["alike"] = [str(id) for id in hit.alike]
     if memory.speaker:
         one["speaker"] = memory.speaker
     if hit.shown_when_to_use:

@@ -22,7 +22,8 @@ class RecalledMemory(TypedDict):
 
     ``score`` 0..1, None where none was computed. ``origin`` says in words where it came from, ``trusted`` what the policy
     makes of that, ``beware`` what to know before using it. ``when`` is the day that it happened or was recorded,
-    ISO 8601; ``when_to_use`` is there for experiences, ``speaker`` for what somebody said.
+    ISO 8601; ``when_to_use`` is there for experiences, ``speaker`` for what somebody said. ``alike`` names memories that
+    were found too and say nothing beyond this one.
     """
 
     id: str
@@ -34,6 +35,7 @@ class RecalledMemory(TypedDict):
     beware: list[str]
     when: str
     speaker: NotRequired[str]
+    alike: NotRequired[list[str]]
     when_to_use: NotRequired[str]
 
 
@@ -68,8 +70,8 @@ def join_ids(there: dict[str, Any] | None, more: dict[str, Any] | None) -> dict[
 
 def join_lists(there: list[Any] | None, more: Iterable[Any] | None) -> list[Any]:
     """The items of both in the order of coming, each once."""
-    joined = list(there or [])
-    joined += [one for one in more or [] if one not in joined]
+    joined: list[Any] = []
+    joined += (one for one in [*(there or []), *(more or [])] if one not in joined)
     return joined
 
 

@@ -146,7 +146,7 @@ async def test_a_node_that_runs_again_after_a_crash_stores_nothing_twice(tmp_pat
     async with open_here(tmp_path) as memory:
 
         def make(checkpointer: Any) -> Any:
-            graph = StateGraph(State)
+            graph: Any = StateGraph(State)
             graph.add_node("remember", create_remember_node(memory=memory))
             graph.add_node("crash", crash)
             # Both in one step: the step fails after the memory was written and before the state is.
@@ -208,7 +208,7 @@ async def test_eight_branches_remember_and_recall_at_once_without_races(tmp_path
                 for at in range(8)
             ]
 
-        graph = StateGraph(FanState)
+        graph: Any = StateGraph(FanState)
         graph.add_node("branch", branch)
         graph.add_conditional_edges(START, spread, ["branch"])
         compiled = graph.compile(checkpointer=InMemorySaver())

@@ -215,7 +215,7 @@ async def test_graph_r2_resumed_from_the_database_at_every_step_the_prompts_are_
 async def test_it_can_be_a_node_of_another_graph(tmp_path: Path) -> None:
     async with open_here(tmp_path) as memory:
         rewards = Rewards(0, 1)
-        graph = StateGraph(RetryState)
+        graph: Any = StateGraph(RetryState)
         graph.add_node("task", make(memory, rewards.model(), rewards))
         graph.add_edge(START, "task")
         graph.add_edge("task", END)
@@ -256,7 +256,9 @@ async def test_an_attempt_may_be_a_function_and_its_reward_is_checked(tmp_path: 
         result = await create_retry_graph(attempt, memory=memory).ainvoke({"messages": [("user", TASK)]})
         assert result["retry"]["succeeded"] and seen == [""]
         for wrong in (None, 2.0, True, "good"):
+
+            def rewarded(_: Any, reward: Any = wrong) -> dict[str, Any]:
+                return {"messages": [AIMessage("done")], "reward": reward}
+
             with pytest.raises(InvalidInput, match="reward"):
-                await create_retry_graph(
-                    lambda _, wrong=wrong: {"messages": [AIMessage("done")], "reward": wrong}, memory=memory
-                ).ainvoke({"messages": [("user", TASK)]})
+                await create_retry_graph(rewarded, memory=memory).ainvoke({"messages": [("user", TASK)]})

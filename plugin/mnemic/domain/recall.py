@@ -11,6 +11,12 @@ from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, Status
 from mnemic.domain.provenance import Channel
 
+MAX_K = 100
+"""The most memories that one recall gives."""
+
+MAX_CHECKED = 300
+"""The most memories that the guard checks at once."""
+
 Mode = Literal["default", "deep"]
 """How closely recall looks: *deep* reads the best candidates once more with a model, in tenths of a second."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mnemic.domain.drafting import check_origin
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
-from mnemic.domain.recall import CheckDecision, CheckedMemory, CheckResult, Hit
+from mnemic.domain.recall import MAX_CHECKED, CheckDecision, CheckedMemory, CheckResult, Hit
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_ids, check_text
 from mnemic.guard.policy import Policy
 from mnemic.services.aftermath import note_vetting
@@ -17,7 +17,6 @@ from mnemic.services.judging import consult_model
 from mnemic.services.standing import Vetted, with_standing, withheld_view
 from mnemic.services.vetting import vet
 
-MAX_CHECKED = 300
 _GONE = "it is not in this memory any more"
 _OUT = {Status.ARCHIVED: "it is archived", Status.QUARANTINED: "it is in quarantine"}
 
