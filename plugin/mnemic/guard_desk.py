@@ -12,6 +12,7 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_namespace
 
 if TYPE_CHECKING:
+    from mnemic.domain.recall import CheckResult
     from mnemic.guard.effects import EffectVerdict
     from mnemic.guard.policy import Policy
     from mnemic.memory import Memory
@@ -90,6 +91,26 @@ class GuardDesk:
 
         return await self._memory.run(
             audit, namespace=self._where(namespace), memory=memory, limit=limit, before=before
+        )
+
+    async def check(
+        self, ids: Iterable[str], *, task: str | None = None, namespace: Namespace | str | None = None,
+        session: str | None = None, origin: Origin | None = None,
+    ) -> CheckResult:  # fmt: skip
+        """What the guard says today of memories that somebody has at hand, such as those in the state of a graph.
+
+        ``ids`` best first, at most 300. With the ``task`` that they were recalled for they are judged as a set, as recall
+        does; without it each by itself, and nothing is written. See `mnemic.services.checking.check_memories`.
+        """
+        from mnemic.services.checking import check_memories
+
+        return await self._memory.run(
+            check_memories,
+            ids,
+            task=task,
+            namespace=_optional(namespace),
+            origin=origin or self._origin,
+            session=session,
         )
 
     async def authorise(

@@ -88,12 +88,14 @@ class LearningDesk:
 
     async def learn_from(
         self, trajectories: Sequence[Any], *, model: bool = True, only_successes: bool = False, lessons: Sequence[str] = (),
+        used: Sequence[str] | None = (), shown: Sequence[str] = (),
         namespace: Namespace | str | None = None, origin: Origin | None = None,
     ) -> Distilled:  # fmt: skip
         """Keep trajectories as raw episodes and store what they teach: by the memory's model, else by rules.
 
         A trajectory is a list of chat messages, ``{"task": …, "steps": [{"action": …, "observation": …}], "reward":
-        …}`` or a `Trajectory`. See `mnemic.services.distilling.learn_from`.
+        …}`` or a `Trajectory`. ``used`` and ``shown`` are the memories that the outcomes credit, as in `outcome`; by
+        default none. See `mnemic.services.distilling.learn_from`.
         """
         from mnemic.services.distilling import learn_from
         from mnemic.services.upkeep.planning import refinement_named
@@ -103,6 +105,7 @@ class LearningDesk:
             lambda backends: learn_from(
                 backends, trajectories, namespace=self._where(namespace), origin=origin or self._origin,
                 refinement=rule, model=backends.model if model else None, only_successes=only_successes, lessons=lessons,
+                used=used, shown=shown,
             )
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mnemic.domain.memory import MemoryId, Namespace
+from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit
 from mnemic.domain.validation import check_count
 from mnemic.errors import InvalidInput
@@ -65,30 +66,22 @@ async def attempt_with_reflection(
     attempt that succeeded, with ``keep_winning_lessons`` the lessons that led to it too; the first attempt's outcome credits
     what it was given. Raises what ``run`` raises; nothing is stored then.
     """
-    from mnemic.domain.experience.reading import read_trajectory
-    from mnemic.services.distilling import lessons_of
-
-    check_count(max_reflections, name="max_reflections", low=0, high=10)
-    where: dict[str, Any] = {} if namespace is None else {"namespace": namespace}
-    found = (await memory.recall(task, k=k, kinds=["procedural"], **where)).hits
-    guidance = Guidance(attempt=1, experiences=found)
+    trial = Trial(memory, task, max_reflections=max_reflections, namespace=namespace)
+    guidance = await trial.begin(k=k)
     failed: list[Trajectory] = []
     for number in range(1, max_reflections + 2):
         done = await run(guidance)
-        trajectory = _read(read_trajectory, done, f"{task[:80]} attempt {number}", task)
+        trajectory = trial.read(done, attempt=number)
         if number == 1:
-            shown = [MemoryId(hit.memory.id) for hit in found]
-            await memory.learning.outcome(task, done.reward, used=done.used, shown=shown, **where)
+            await trial.credit(done, [hit.memory.id for hit in guidance.experiences])
         if trajectory.outcome():
-            learnt = await memory.learning.learn_from(
-                [trajectory], lessons=guidance.lessons if keep_winning_lessons else (), **where
-            )
+            learnt = await trial.keep(trajectory, lessons=guidance.lessons if keep_winning_lessons else ())
             return Reflected(
                 succeeded=True, attempts=number, reflections=number - 1, learnt=learnt, lessons=guidance.lessons
             )
         failed.append(trajectory)
-        if number <= max_reflections:
-            said = reflect(failed) if reflect is not None else await memory.run(lessons_of, failed)
+        if trial.may_reflect(number):
+            said = reflect(failed) if reflect is not None else await trial.lessons(failed)
             guidance = Guidance(attempt=number + 1, lessons=tuple(said))
     return Reflected(
         succeeded=False,
@@ -99,7 +92,58 @@ async def attempt_with_reflection(
     )
 
 
-def _read(read: Callable[..., Trajectory], done: Attempt, id: str, task: str) -> Trajectory:
+class Trial:
+    """The steps of trying a task again, for whoever cannot wait in one call between them, such as a graph.
+
+    It holds nothing that happens: begin → (read → credit once → keep, or lessons → read …). Attempts count from 1.
+    """
+
+    def __init__(
+        self, memory: Memory, task: str, *, max_reflections: int = MAX_REFLECTIONS,
+        namespace: Namespace | str | None = None, origin: Origin | None = None,
+    ) -> None:  # fmt: skip
+        check_count(max_reflections, name="max_reflections", low=0, high=10)
+        self._memory = memory
+        self._task = task
+        self._most = max_reflections
+        self._where: dict[str, Any] = {} if namespace is None else {"namespace": namespace}
+        if origin is not None:
+            self._where["origin"] = origin
+
+    async def begin(self, *, k: int = 5) -> Guidance:
+        """What the first attempt is given. Nothing is recalled for any other."""
+        found = await self._memory.recall(self._task, k=k, kinds=["procedural"], **self._where)
+        return Guidance(attempt=1, experiences=found.hits)
+
+    def read(self, done: Attempt, *, attempt: int) -> Trajectory:
+        """The trajectory of an attempt. Raises `InvalidInput`."""
+        return read_attempt(done, task=self._task, attempt=attempt)
+
+    async def credit(self, done: Attempt, shown: Sequence[str], *, key: str | None = None) -> None:
+        """Record the outcome of the first attempt for what it was given; with a ``key`` once, however often it is called."""
+        await self._memory.learning.outcome(
+            self._task, done.reward, used=done.used, shown=[MemoryId(id) for id in shown], key=key, **self._where
+        )
+
+    def may_reflect(self, attempt: int) -> bool:
+        """Whether another attempt follows when this one has failed."""
+        return attempt <= self._most
+
+    async def lessons(self, failed: Sequence[Trajectory]) -> tuple[str, ...]:
+        """What the failures so far teach the next attempt. Nothing is stored."""
+        from mnemic.services.distilling import lessons_of
+
+        return await self._memory.run(lessons_of, failed)
+
+    async def keep(self, trajectory: Trajectory, *, lessons: Sequence[str] = ()) -> Distilled:
+        """Store what the attempt that succeeded teaches, and ``lessons`` on its evidence. A retry stores nothing twice."""
+        return await self._memory.learning.learn_from([trajectory], lessons=lessons, **self._where)
+
+
+def read_attempt(done: Attempt, *, task: str, attempt: int) -> Trajectory:
+    """The trajectory of the attempt number ``attempt`` at ``task``. Raises `InvalidInput`."""
+    from mnemic.domain.experience.reading import read_trajectory
+
     if isinstance(done.reward, bool) or not isinstance(done.reward, int | float) or not 0 <= done.reward <= 1:
         raise InvalidInput(f"The reward of an attempt is {done.reward!r:.40}.", hint="Give a number from 0 to 1.")
     raw = done.trajectory
@@ -112,4 +156,4 @@ def _read(read: Callable[..., Trajectory], done: Attempt, id: str, task: str) ->
             ) from error
     if isinstance(raw, Mapping) and "task" not in raw:
         raw = {**raw, "task": task}
-    return read(raw, id=id, task_id=task[:200], reward=float(done.reward))
+    return read_trajectory(raw, id=f"{task[:80]} attempt {attempt}", task_id=task[:200], reward=float(done.reward))

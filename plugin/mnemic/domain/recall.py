@@ -11,6 +11,12 @@ from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, Status
 from mnemic.domain.provenance import Channel
 
+MAX_K = 100
+"""The most memories that one recall gives."""
+
+MAX_CHECKED = 300
+"""The most memories that the guard checks at once."""
+
 Mode = Literal["default", "deep"]
 """How closely recall looks: *deep* reads the best candidates once more with a model, in tenths of a second."""
 
@@ -91,11 +97,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """A memory that was found and not delivered, and why. It is never quoted here."""
+    """A memory that was found and not delivered, and why. It is never quoted here.
+
+    ``contested``: nobody can tell whether it is right, so it was not rejected either.
+    """
 
     id: MemoryId
     origin: str
     reasons: tuple[str, ...]
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +202,30 @@ class RecallResult:
     notes: tuple[str, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+CheckDecision = Literal["kept", "contested", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedMemory:
+    """What the guard says of a memory that somebody has at hand.
+
+    *contested*: nobody can tell; then the policy says whether it may be shown with a warning. ``hit`` is how it may be
+    shown, with what to know about it, and None when it must not be. ``origin`` is empty for a memory that is gone.
+    """
+
+    id: MemoryId
+    decision: CheckDecision
+    origin: str
+    reasons: tuple[str, ...] = ()
+    hit: Hit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """Verdicts in the order of the ids that were given. ``warnings`` are the lessons to be read before acting."""
+
+    memories: tuple[CheckedMemory, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -66,7 +66,7 @@ class ModelJudge:
     """Asks ``model``, at most ``max_calls`` times per ``window`` in this process. Threads may share it.
 
     A judgement needs K + 1 calls and is begun only if the budget has them all. Judgements are cached by the question,
-    the ids and the texts; failures are not.
+    the ids and the texts, and serve for a part of the texts as well; failures are not.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ModelJudge:
         self._max_calls = max_calls
         self._window = window
         self._asked: deque[datetime] = deque()
-        self._cache: OrderedDict[int, Judgement] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, frozenset[tuple[str, int]]], Judgement] = OrderedDict()
         self._lock = Lock()
 
     def judge(self, query: str, texts: Mapping[str, str]) -> Judgement:
@@ -90,11 +90,13 @@ class ModelJudge:
             raise InvalidInput(f"{len(texts)} memories are too many to judge.", hint=f"At most {MAX_TEXTS} at a time.")
         if not texts:
             return Judgement(verdicts={})
-        key = fingerprint(query, *(part for pair in texts.items() for part in pair))
+        key = (fingerprint(query), frozenset((id, fingerprint(text)) for id, text in texts.items()))
         with self._lock:
-            if (known := self._cache.get(key)) is not None:
-                self._cache.move_to_end(key)
-                return Judgement(verdicts=known.verdicts, cached=True)
+            judged = next((one for one in self._cache if one[0] == key[0] and one[1] >= key[1]), None)
+            if judged is not None:
+                self._cache.move_to_end(judged)
+                known = self._cache[judged].verdicts
+                return Judgement(verdicts={id: known[id] for id in texts}, cached=True)
             if not self._granted(len(texts) + 1):
                 error = JudgeFailed(
                     f"The model's budget of {self._max_calls} calls is used up.",

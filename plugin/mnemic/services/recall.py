@@ -12,7 +12,7 @@ from mnemic.domain.drafting import check_origin
 from mnemic.domain.memory import MemoryRecord, RowKey, Status
 from mnemic.domain.passages import Span
 from mnemic.domain.provenance import Origin
-from mnemic.domain.recall import DEEP_PART, RECALLED_KINDS, Hit, MemoryFilter, Mode, Passage, RecallResult
+from mnemic.domain.recall import DEEP_PART, MAX_K, RECALLED_KINDS, Hit, MemoryFilter, Mode, Passage, RecallResult
 from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, check_text
 from mnemic.errors import ModelFailed
@@ -32,7 +32,6 @@ from mnemic.services.standing import with_standing, withheld_view
 from mnemic.services.valuing import Rank, check_rank, reorder
 from mnemic.services.vetting import Vetting, vet
 
-MAX_K = 100
 _LEAST_VETTED = 8
 # A question that meets hundreds of withheld memories is answered in parts.
 _MOST_VETTED = 300

@@ -154,7 +154,10 @@ def trusted_among(
 
 def withheld_view(one: Vetted) -> Withheld:
     """What is said of a memory that is not delivered. No word of it is repeated."""
-    return Withheld(id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)))
+    return Withheld(
+        id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)),
+        contested=one.contested,
+    )  # fmt: skip
 
 
 def show(

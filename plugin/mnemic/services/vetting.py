@@ -42,9 +42,9 @@ class Vetting:
 
 def vet(
     snapshot: LedgerSnapshot, guard: Guard, policy: Policy, question: str, found: Sequence[tuple[RowKey, MemoryRecord]], *,
-    now: datetime, clock: Callable[[], float] = time.monotonic,
+    now: datetime, together: bool = True, clock: Callable[[], float] = time.monotonic,
 ) -> Vetting:  # fmt: skip
-    """Judge ``found``, best first, as a set. Everything is withheld or labelled here; nothing is written."""
+    """Judge ``found``, best first, as a set, or each by itself. It withholds and labels; nothing is written."""
     deadline = clock() + policy.recall.deadline_ms / 1000
     marks = snapshot.marks([key for key, _ in found])
     vetted = [vetted_as(guard, policy, key, record, marks[key]) for key, record in found]
@@ -57,7 +57,7 @@ def vet(
     for one in vetted:
         _look_at_findings(guard, policy, one)
     # In a search over several namespaces each is judged by itself: what is in one says nothing about another.
-    groups = _by_namespace(vetted)
+    groups = _by_namespace(vetted) if together else [[one] for one in vetted]
     steps: list[Callable[[], None]] = [
         lambda: _consult_lessons(snapshot, policy, vetting, now=now),
         *(partial(_seek_consensus, policy, vetting, group, question, now=now) for group in groups),

@@ -1,0 +1,98 @@
+"""What nodes need to know of the messages in a state."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    ToolMessage,
+    convert_to_messages,
+    convert_to_openai_messages,
+)
+
+from mnemic import Channel, Role
+from mnemic.domain.validation import MAX_QUERY_CHARS
+
+ARTIFACT = "mnemic"
+"""The key in a tool message's artifact by which answers of `get_memory_tools` are known; recall keeps there what it showed.
+"""
+
+
+def answer_of_memory(message: BaseMessage) -> Mapping[str, Any] | None:
+    """What a memory tool noted with its answer, as JSON; None for any other message."""
+    artifact = message.artifact if isinstance(message, ToolMessage) else None
+    found = artifact.get(ARTIFACT) if isinstance(artifact, Mapping) else None
+    return found if isinstance(found, Mapping) else None
+
+
+def value_in(state: Any, name: str, default: Any = None) -> Any:
+    """A value of a state that is a mapping or an object; ``default`` where it is absent or None."""
+    found = state.get(name) if isinstance(state, Mapping) else getattr(state, name, None)
+    return default if found is None else found
+
+
+def messages_in(state: Any) -> list[BaseMessage]:
+    """The messages of a state, which may be the messages themselves."""
+    return list(convert_to_messages(state if isinstance(state, list) else value_in(state, "messages", [])))
+
+
+def last_user_message(messages: Sequence[BaseMessage]) -> HumanMessage | None:
+    """What the user said last."""
+    return next((one for one in reversed(messages) if isinstance(one, HumanMessage) and one.text.strip()), None)
+
+
+def asked(state: Any) -> str:
+    """The user's last words, cut to what a question may have; empty when there are none."""
+    message = last_user_message(messages_in(state))
+    return "" if message is None else message.text.strip()[:MAX_QUERY_CHARS]
+
+
+def first_asked(state: Any) -> str:
+    """The user's first words, which name the task of a thread."""
+    said = (one for one in messages_in(state) if isinstance(one, HumanMessage) and one.text.strip())
+    message = next(said, None)
+    return "" if message is None else message.text.strip()[:MAX_QUERY_CHARS]
+
+
+def spoken_by(message: BaseMessage) -> tuple[Role, Channel] | None:
+    """Whose words a message holds, and the channel by which they came; None for a system's, which are ours."""
+    if isinstance(message, HumanMessage):
+        return Role.USER, Channel.USER
+    if isinstance(message, AIMessage):
+        return Role.ASSISTANT, Channel.AGENT
+    if isinstance(message, ToolMessage) or message.type == "function":
+        return Role.TOOL, Channel.TOOL
+    if isinstance(message, ChatMessage):
+        return Role.ASSISTANT, Channel.AGENT
+    return None
+
+
+def message_keys(messages: Sequence[BaseMessage]) -> list[str]:
+    """A name for every message: its id, or what it says and how often that was said before it."""
+    keys: list[str] = []
+    seen: dict[str, int] = {}
+    for message in messages:
+        if message.id is not None:
+            keys.append(message.id)
+            continue
+        digest = hashlib.sha256(f"{message.type}\0{message.text}".encode(errors="surrogatepass")).hexdigest()[:16]
+        seen[digest] = seen.get(digest, 0) + 1
+        keys.append(f"{digest}-{seen[digest]}")
+    return keys
+
+
+def trajectory_of(messages: Sequence[BaseMessage], *, task: str) -> list[dict[str, Any]]:
+    """Messages as plain JSON that the engine reads as a trajectory, without the system's; where no user says what the
+    ``task`` is, it is put in front.
+    """
+    told = [message for message in messages if spoken_by(message) is not None]
+    if task and last_user_message(told) is None:
+        told.insert(0, HumanMessage(task))
+    converted = convert_to_openai_messages(told)
+    return converted if isinstance(converted, list) else [converted]

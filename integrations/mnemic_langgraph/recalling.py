@@ -1,0 +1,107 @@
+"""Nodes that read from long-term memory: recall, and a context pack within a budget."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable
+
+from mnemic.domain.recall import MAX_K
+from mnemic_langgraph.conversation import asked, message_keys, messages_in, value_in
+from mnemic_langgraph.nodes import make_node, memory_of, tell
+from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
+from mnemic_langgraph.showing import recalled_memory, render_hit, withheld_memory
+
+if TYPE_CHECKING:
+    from mnemic import Memory
+    from mnemic.domain.recall import Mode
+    from mnemic.services.valuing import Rank
+
+_MEMORY_ID = re.compile(r"m[0-9a-z]{15}")
+
+
+def create_recall_node(
+    *, memory: Memory | None = None, namespace: NamespaceLike = None, query: Callable[[Any], str] | None = None,
+    k: int = 10, budget_tokens: int | None = 2_000, min_score: float | None = None, rank: Rank = "relevance",
+    mode: Mode | None = None, filters: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+    name: str = "recall",
+) -> Runnable[Any, Any]:  # fmt: skip
+    """A node that finds what was remembered about the user's last words, or about what ``query`` makes of the state.
+
+    Without ``memory`` it uses the one behind the graph's store. At most ``k`` (1..100) memories within
+    ``budget_tokens`` (None: no limit); ``filters`` are those of `Memory.recall` (kinds, tags, since …), or a function of
+    the state that gives them. What `create_remember_node` kept of messages that stand in the state is left out.
+
+    Writes ``query``, ``recalled``, ``withheld`` and ``lessons`` (`RecallState`); with nothing to ask, empty ones. Streams
+    ``{"event": "recalled", "query", "ids"}`` and, where the guard kept something back, ``{"event": "withheld", "ids",
+    "reasons"}`` as custom events. Raises `InvalidInput`, `StoreUnavailable`.
+    """
+
+    async def recall(state: Any) -> dict[str, Any]:
+        found_in = memory_of(memory)
+        question = (asked if query is None else query)(state)
+        if not question.strip():
+            return {"query": "", "recalled": [], "withheld": [], "lessons": []}
+        given = dict(filters(state) if callable(filters) else filters or {})
+        where = namespace_of(namespace, state)
+        if where is not None:
+            given["namespace"] = where
+        own = _own(state)
+        result = await found_in.recall(
+            question, k=min(k + len(own), MAX_K), budget_tokens=budget_tokens, min_score=min_score, rank=rank,
+            mode=mode, render=render_hit, origin=writer(), **given,
+        )  # fmt: skip
+        recalled = [recalled_memory(hit) for hit in result.hits if hit.memory.id not in own][:k]
+        withheld = [withheld_memory(one) for one in result.withheld]
+        tell("recalled", query=question, ids=[one["id"] for one in recalled])
+        tell_withheld(withheld)
+        return {"query": question, "recalled": recalled, "withheld": withheld, "lessons": list(result.warnings)}
+
+    return make_node(recall, name=name)
+
+
+def create_context_pack_node(
+    *, memory: Memory | None = None, namespace: NamespaceLike = None, goal: Callable[[Any], str] | None = None,
+    budget_tokens: int = 4_000, with_session: bool = False, name: str = "context_pack",
+) -> Runnable[Any, Any]:  # fmt: skip
+    """A node that puts together what long-term memory has for a goal, by default the user's last words.
+
+    Writes ``context``, one text of at most ``budget_tokens`` in which what memories say is quoted, ``context_tokens`` and
+    ``context_ids`` (`ContextState`). ``with_session`` adds the engine's own working memory of the thread. Streams
+    ``{"event": "recalled", "query", "ids"}``. Raises `InvalidInput`, `StoreUnavailable`.
+    """
+
+    async def pack(state: Any) -> dict[str, Any]:
+        found_in = memory_of(memory)
+        question = (asked if goal is None else goal)(state)
+        if not question.strip():
+            return {"context": "", "context_tokens": 0, "context_ids": []}
+        where = namespace_of(namespace, state)
+        session = session_name()
+        if with_session and session is not None:
+            packed = await found_in.session(session, namespace=where).compose(question, budget_tokens=budget_tokens)
+        else:
+            packed = await found_in.compose(question, budget_tokens=budget_tokens, namespace=where)
+        # Warnings and the parts of a session are no memories.
+        ids = [block.id for block in packed.blocks if _MEMORY_ID.fullmatch(block.id)]
+        tell("recalled", query=question, ids=ids)
+        return {"context": packed.text, "context_tokens": packed.tokens, "context_ids": ids}
+
+    return make_node(pack, name=name)
+
+
+def _own(state: Any) -> set[str]:
+    """The memories of messages that the state holds: a model reads those anyway."""
+    remembered = value_in(state, "remembered", {})
+    if not remembered:
+        return set()
+    keys = message_keys(messages_in(state))
+    return {remembered[key] for key in keys if remembered.get(key) is not None}
+
+
+def tell_withheld(withheld: Any) -> None:
+    """Stream what the guard kept back, if there is any."""
+    if withheld:
+        tell("withheld", ids=[one["id"] for one in withheld], reasons={one["id"]: one["reasons"] for one in withheld})

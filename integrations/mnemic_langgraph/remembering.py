@@ -1,0 +1,139 @@
+"""The node that keeps what was said, every message once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+
+from mnemic import Channel, NewMemory, Role
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS
+from mnemic.errors import GuardRefused, UnknownMemory
+from mnemic_langgraph.conversation import answer_of_memory, message_keys, messages_in, spoken_by, value_in
+from mnemic_langgraph.nodes import make_node, memory_of, tell
+from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
+from mnemic_langgraph.states import RecalledMemory
+
+if TYPE_CHECKING:
+    from mnemic import Memory
+    from mnemic.domain.memory import Namespace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    key: str
+    new: NewMemory
+
+
+def create_remember_node(
+    *, memory: Memory | None = None, namespace: NamespaceLike = None,
+    roles: Sequence[Role | str] = (Role.USER, Role.ASSISTANT, Role.TOOL),
+    channel: Callable[[BaseMessage], Channel | str | None] | None = None,
+    occurred_at: Callable[[BaseMessage], datetime | str | None] | None = None,
+    session: Callable[[Any], str | None] | None = None, name: str = "remember",
+) -> Runnable[Any, Any]:  # fmt: skip
+    """A node that remembers the messages that it has not seen yet, as episodic memories of the thread's session.
+
+    Each is kept word for word with its role, its ``name`` as the speaker, and the origin of its role: user, agent or tool
+    (``channel`` may say otherwise for a message, such as *web* for what a browsing tool read). Messages of ``roles``
+    alone; system messages, messages without words and the answers of the memory tools are left out. What an agent or a
+    tool says counts as said with the recalled memories of the state in view, so that doubt is handed on.
+
+    Writes ``remembered`` (`RememberState`). A message whose id stands there is not looked at again; where the node runs
+    again because its own write was lost, the memory confirms what it has and stores nothing twice. So do branches that
+    run at once. Where one speaker says the very same twice in a session it is one memory, confirmed, unless
+    ``occurred_at`` tells when each was said. ``session`` names it where there is no thread. Streams ``{"event":
+    "remembered", "ids", "refused"}``. Raises `InvalidInput`, `StoreUnavailable`; what the guard refuses to store is named
+    in the event and raises nothing.
+    """
+    wanted = {Role(role) for role in roles}
+
+    async def remember(state: Any) -> dict[str, Any]:
+        keeps = memory_of(memory)
+        messages = messages_in(state)
+        known = value_in(state, "remembered", {})
+        where = namespace_of(namespace, state)
+        occasion = session_name() if session is None else session(state)
+        noted: dict[str, str | None] = {}
+        said: list[_Said] = []
+        in_view = await _still_there(keeps, in_play(state), where)
+        for key, message in zip(message_keys(messages), messages, strict=True):
+            if key in known:
+                continue
+            new = _memory_of_message(message, wanted, channel, occurred_at, occasion, where, in_view)
+            if new is None:
+                noted[key] = None
+            else:
+                said.append(_Said(key=key, new=new))
+        if not said:
+            return {"remembered": noted} if noted else {}
+        stored, refused = await _store(keeps, said)
+        tell("remembered", ids=list(dict.fromkeys(stored.values())), refused=refused)
+        return {"remembered": {**noted, **stored, **dict.fromkeys(refused)}}
+
+    return make_node(remember, name=name)
+
+
+def in_play(state: Any) -> list[str]:
+    """The ids of the memories that a state holds and that may have been seen, best first."""
+    shown = value_in(state, "shown") if value_in(state, "verdicts") is not None else value_in(state, "recalled")
+    ids = with_alike(shown or [])
+    return list(dict.fromkeys([*ids, *value_in(state, "guidance_ids", []), *value_in(state, "context_ids", [])]))
+
+
+def with_alike(memories: Sequence[RecalledMemory]) -> list[str]:
+    """The ids of memories and of those that say the same, which recall does not show beside them."""
+    return [id for one in memories for id in (one["id"], *one.get("alike", []))]
+
+
+def _memory_of_message(
+    message: BaseMessage, wanted: set[Role], channel: Callable[[BaseMessage], Channel | str | None] | None,
+    occurred_at: Callable[[BaseMessage], datetime | str | None] | None, session: str | None,
+    namespace: str | Namespace | None, in_view: Sequence[str],
+) -> NewMemory | None:  # fmt: skip
+    spoken = spoken_by(message)
+    text = message.text.strip()
+    if spoken is None or spoken[0] not in wanted or not text or answer_of_memory(message) is not None:
+        return None
+    role, by = spoken
+    came_by = Channel((None if channel is None else channel(message)) or by)
+    return NewMemory(
+        text=text[:MAX_TEXT_CHARS], kind="episodic", namespace=namespace, session=session, role=role,
+        speaker=(message.name or "").strip()[:MAX_LABEL_CHARS] or None,
+        occurred_at=None if occurred_at is None else occurred_at(message),
+        context=() if came_by is Channel.USER else in_view, origin=writer(came_by),
+    )  # fmt: skip
+
+
+async def _still_there(memory: Memory, ids: Sequence[str], namespace: str | Namespace | None) -> list[str]:
+    """Those that were not erased since they were recalled."""
+    ids = ids[:100]
+    if not ids:
+        return []
+    try:
+        return [str(hit.memory.id) for hit in await memory.show(ids, namespace=namespace)]
+    except UnknownMemory:
+        checked = (await memory.guard.check(ids, namespace=namespace)).memories
+        return [str(one.id) for one in checked if one.origin]
+
+
+async def _store(memory: Memory, said: Sequence[_Said]) -> tuple[dict[str, str], list[str]]:
+    """The ids of the memories by the keys of the messages, and the keys of those that the guard refused."""
+    try:
+        receipts = await memory.remember_many([one.new for one in said])
+        return {one.key: str(receipt.id) for one, receipt in zip(said, receipts, strict=True)}, []
+    except GuardRefused:
+        if len(said) == 1:
+            return {}, [said[0].key]
+    # One that is refused must not take the others with it.
+    stored: dict[str, str] = {}
+    refused: list[str] = []
+    for one in said:
+        kept, lost = await _store(memory, [one])
+        stored |= kept
+        refused += lost
+    return stored, refused

@@ -1,0 +1,182 @@
+"""Trying a task again with what the last failure taught, as a graph (ReMe's failure-aware reflection, arXiv 2512.10696).
+
+begin → attempt → weigh ─ succeeded → keep → END
+           ↑        ├─ failed → reflect ─┐
+           └────────┼────────────────────┘
+                    └─ no reflection is left → END
+"""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from mnemic.domain.quoting import quote
+from mnemic.reflection import MAX_REFLECTIONS, Attempt, Trial, read_attempt
+from mnemic_langgraph.conversation import first_asked, messages_in, trajectory_of, value_in
+from mnemic_langgraph.experience import task_of
+from mnemic_langgraph.nodes import make_node, memory_of, tell
+from mnemic_langgraph.places import NamespaceLike, namespace_of, writer
+from mnemic_langgraph.showing import note_text, recalled_memory
+from mnemic_langgraph.states import RetryRecord, RetryState
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+    from langgraph.types import Checkpointer
+
+    from mnemic import Memory
+    from mnemic.domain.experience.trajectory import Trajectory
+
+Reflect = Callable[[Sequence["Trajectory"]], "Sequence[str] | Awaitable[Sequence[str]]"]
+LESSONS_OF_FAILURES = "Earlier attempts at this very task failed. What they teach, as quoted data:"
+
+
+def create_retry_graph(
+    attempt: Runnable[Any, Any] | Callable[[Any], Any], *, memory: Memory | None = None,
+    namespace: NamespaceLike = None, task: Callable[[Any], str] | None = None,
+    reward: Callable[[Any], float] | None = None, trajectory: Callable[[Any], Any] | None = None,
+    used: Callable[[Any], Sequence[str] | None] | None = None, k: int = 5, max_reflections: int = MAX_REFLECTIONS,
+    keep_winning_lessons: bool = False, reflect: Reflect | None = None, state_schema: type[Any] = RetryState,
+    checkpointer: Checkpointer = None, store: BaseStore | None = None, name: str = "retry",
+) -> CompiledStateGraph[Any, Any, Any, Any]:  # fmt: skip
+    """A graph that runs ``attempt`` until it succeeds, at most 1 + ``max_reflections`` (0..10) times.
+
+    ``attempt`` is a compiled graph, a node or a function of the state. Every attempt gets the state as it was in the
+    beginning and, under ``guidance``, what is known: the first one the ``k`` best experiences, each further one what the
+    failures so far teach, and nothing is recalled for it. `ExperienceMiddleware` shows that to a model. Of what an attempt
+    gives, ``reward`` reads 0..1 (by default its ``reward``; 1 is a success), ``trajectory`` what happened (its messages)
+    and ``used`` the memories that helped (its ``used``). ``reflect`` says what failures teach, by default the memory's
+    model or the rules; it may be a coroutine function, and may ask a person with ``interrupt``.
+
+    Experiences are stored only from the attempt that succeeded, with ``keep_winning_lessons`` its lessons too; the first
+    attempt's outcome credits what it was given. In the end the state has what the last attempt gave, ``retry`` (see
+    `RetryRecord`) and ``learnt``. A run that is resumed does no step twice and credits once. It can be a node of another
+    graph. Streams ``{"event": "recalled" | "reflected" | "learnt", …}``. Raises what ``attempt`` raises, `InvalidInput`,
+    `StoreUnavailable`.
+    """
+    once = attempt if isinstance(attempt, Runnable) else _as_runnable(attempt)
+
+    def trial_of(state: Any, about: str) -> Trial:
+        return Trial(
+            memory_of(memory), about, max_reflections=max_reflections, namespace=namespace_of(namespace, state),
+            origin=writer(),
+        )  # fmt: skip
+
+    async def begin(state: Any) -> dict[str, Any]:
+        about = task_of(state, task or first_asked)
+        found = [recalled_memory(hit) for hit in (await trial_of(state, about).begin(k=k)).experiences]
+        ids = [one["id"] for one in found]
+        tell("recalled", query=about, ids=ids)
+        record = RetryRecord(
+            run=uuid.uuid4().hex, task=about, attempt=1, reflections=0, lessons=[], failed=[], last=None, succeeded=None
+        )
+        return {
+            "retry": record, "guidance": note_text(found), "guidance_task": about, "guidance_ids": ids, "learnt": [],
+        }  # fmt: skip
+
+    def given(state: Any) -> dict[str, Any]:
+        return {name: value for name, value in dict(state).items() if name != "retry"}
+
+    def made(state: Any, output: Any) -> dict[str, Any]:
+        record: RetryRecord = state["retry"]
+        happened = trajectory(output) if trajectory else trajectory_of(messages_in(output), task=record["task"])
+        last = {
+            "trajectory": happened,
+            "reward": (reward or _reward_of)(output),
+            "used": (used or _used_of)(output),
+        }
+        over = bool(_read(record, last, record["attempt"]).outcome()) or record["attempt"] > max_reflections
+        result = dict(output) if over and isinstance(output, Mapping) else {}
+        return {**result, "retry": {**record, "last": last}}
+
+    def attempt_now(state: Any) -> dict[str, Any]:
+        return made(state, once.invoke(given(state)))
+
+    async def attempt_later(state: Any) -> dict[str, Any]:
+        return made(state, await once.ainvoke(given(state)))
+
+    async def weigh(state: Any) -> dict[str, Any]:
+        record: RetryRecord = state["retry"]
+        last = record["last"] or {}
+        number = record["attempt"]
+        trial = trial_of(state, record["task"])
+        if number == 1:
+            shown = value_in(state, "guidance_ids", [])
+            await trial.credit(_attempt(last), shown, key=f"retry {record['run']}")
+        if _read(record, last, number).outcome():
+            return {"retry": {**record, "succeeded": True}}
+        failed = [*record["failed"], {"trajectory": last["trajectory"], "reward": last["reward"]}]
+        over = not trial.may_reflect(number)
+        return {"retry": {**record, "failed": failed, "last": None, "succeeded": False if over else None}}
+
+    async def reflecting(state: Any) -> dict[str, Any]:
+        record: RetryRecord = state["retry"]
+        failed = [_read(record, one, at) for at, one in enumerate(record["failed"], 1)]
+        if reflect is None:
+            said: Any = await trial_of(state, record["task"]).lessons(failed)
+        else:
+            said = reflect(failed)
+            said = await said if inspect.isawaitable(said) else said
+        lessons = [str(lesson) for lesson in said]
+        tell("reflected", attempt=record["attempt"], lessons=lessons)
+        following = {
+            **record, "attempt": record["attempt"] + 1, "reflections": record["reflections"] + 1, "lessons": lessons,
+        }  # fmt: skip
+        text = "\n".join([LESSONS_OF_FAILURES, *map(quote, lessons)]) if lessons else ""
+        return {"retry": following, "guidance": text, "guidance_ids": []}
+
+    async def keep(state: Any) -> dict[str, Any]:
+        record: RetryRecord = state["retry"]
+        last = record["last"] or {}
+        distilled = await trial_of(state, record["task"]).keep(
+            _read(record, last, record["attempt"]), lessons=record["lessons"] if keep_winning_lessons else ()
+        )
+        ids = [str(one.id) for one in distilled.report.stored]
+        tell("learnt", ids=ids, reward=last["reward"])
+        return {"learnt": ids, "episodes": [str(id) for id in distilled.episodes]}
+
+    def onwards(state: Any) -> Literal["keep", "reflect", "__end__"]:
+        succeeded = state["retry"]["succeeded"]
+        return "reflect" if succeeded is None else "keep" if succeeded else "__end__"
+
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(state_schema)
+    graph.add_node("begin", make_node(begin, name="begin"))
+    graph.add_node("attempt", RunnableLambda(attempt_now, afunc=attempt_later, name="attempt"))
+    graph.add_node("weigh", make_node(weigh, name="weigh"))
+    graph.add_node("reflect", make_node(reflecting, name="reflect"))
+    graph.add_node("keep", make_node(keep, name="keep"))
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "attempt")
+    graph.add_edge("attempt", "weigh")
+    graph.add_conditional_edges("weigh", onwards, {"keep": "keep", "reflect": "reflect", "__end__": END})
+    graph.add_edge("reflect", "attempt")
+    graph.add_edge("keep", END)
+    return graph.compile(checkpointer=checkpointer, store=store, name=name)
+
+
+def _as_runnable(attempt: Callable[[Any], Any]) -> Runnable[Any, Any]:
+    if inspect.iscoroutinefunction(attempt):
+        return make_node(attempt, name="attempt")
+    return RunnableLambda(attempt, name="attempt")
+
+
+def _attempt(last: Mapping[str, Any]) -> Attempt:
+    return Attempt(trajectory=last["trajectory"], reward=last["reward"], used=last.get("used"))
+
+
+def _read(record: RetryRecord, one: Mapping[str, Any], number: int) -> Trajectory:
+    return read_attempt(_attempt(one), task=record["task"], attempt=number)
+
+
+def _reward_of(output: Any) -> Any:
+    return value_in(output, "reward")
+
+
+def _used_of(output: Any) -> Any:
+    return value_in(output, "used")
