@@ -16,11 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from mnemic_langgraph.store import MnemicStore as MnemicStore
 
-_EXPORTS: dict[str, str] = {}
+_EXPORTS: dict[str, str] = {
+    "MnemicStore": "mnemic_langgraph.store",
+}
 
-__all__: list[str] = []
+__all__ = [
+    "MnemicStore",
+]
 
 
 def __getattr__(name: str) -> Any:
