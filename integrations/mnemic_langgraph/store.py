@@ -63,9 +63,9 @@ class MnemicStore(BaseStore):
       says what of a value is found; ``put(…, index=[…])`` says so for one, ``index=False`` for none. Scores are in 0..1.
       Items that no word or meaning speaks for come last and have none. Every page comes from the same order.
     - **The guard looks at every value**, indexed or not. What it keeps back is not found, not listed and not got: `search`
-      and `get` are as if it were not there, until a person releases it (``memory.guard.pending()``), and a value whose
-      directives recall would mask is kept back as a whole. With ``include_withheld=True`` all of it is given. Keys and
-      passwords are taken out of values before they are stored; every other value comes back equal.
+      and `get` are as if it were not there, until a person vouches for it (``memory.guard.release(ids, vouch=True)``); and a
+      value whose directives recall would mask is kept back as a whole. With ``include_withheld=True`` all of it is given.
+      Keys and passwords are taken out of values before they are stored; every other value comes back equal.
     - **TTL** in minutes (``ttl={"default_ttl": 60, "refresh_on_read": True, "omit_expired": True}``). `sweep_ttl` takes away
       what has expired; with ``sweep_interval_minutes`` a batch does that when the last time is so long ago.
 

@@ -11,6 +11,7 @@ from mnemic.domain.text import normalise
 from mnemic.domain.validation import MAX_TEXT_CHARS
 from mnemic.errors import InvalidInput
 
+_CUT_WITHIN = 2_000
 _OPENING = {"[": "]", "{": "}"}
 
 
@@ -94,28 +95,41 @@ def _said(value: object) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def indexed_texts(value: Mapping[str, Any], index: Index, *, fields: tuple[str, ...]) -> dict[str, str]:
+def indexed_texts(
+    value: Mapping[str, Any], index: Index, *, fields: tuple[str, ...], longest: int = MAX_TEXT_CHARS
+) -> dict[str, str]:
     """The texts at which a value is to be found, under the place of each; ``fields`` stands in where ``index`` is None.
 
-    Blank texts are left out. One that is longer than a memory may be is cut into several.
+    Blank texts are left out. One of more than ``longest`` characters is cut into several.
     """
     if index is False:
         return {}
     texts: dict[str, str] = {}
     for path in fields if index is None else index:
         found = [as_text(value)] if path == WHOLE else [as_text(one) for one in _at(value, field_steps(path))]
-        parts = [
-            text[start : start + MAX_TEXT_CHARS] for text in found for start in range(0, len(text), MAX_TEXT_CHARS)
-        ]
-        for number, text in enumerate(map(storable, parts)):
+        parts = [part for text in found for part in cut_text(storable(text), longest=longest)]
+        for number, text in enumerate(parts):
             if normalise(text):
                 texts[path if len(parts) == 1 else f"{path}.{number}"] = text
     return texts
 
 
+def cut_text(text: str, *, longest: int) -> list[str]:
+    """A text in parts of at most ``longest`` characters that join to it, cut where lines end, or words, if some do."""
+    parts = []
+    while len(text) > longest:
+        low = longest - min(longest // 2, _CUT_WITHIN)
+        at = max(text.rfind("\n", low, longest), 0) or text.rfind(" ", low, longest)
+        end = at + 1 if at >= low else longest
+        parts.append(text[:end])
+        text = text[end:]
+    return [*parts, text]
+
+
 def storable(text: str) -> str:
-    """A text that can be written as UTF-8: what is half of a character is replaced."""
-    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+    """A text that a memory can hold: half characters and NUL, which SQLite's full text cannot, are replaced."""
+    whole = text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return whole.replace("\x00", " ")
 
 
 def field_steps(path: str) -> tuple[str, ...]:

@@ -6,14 +6,15 @@ two keys may hold the same text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from mnemic.domain.drafting import draft_memory
 from mnemic.domain.item_values import (
     as_text,
+    cut_text,
     decode_value,
     encode_value,
     indexed_texts,
@@ -32,9 +33,10 @@ from mnemic.protocols import LedgerTransaction
 from mnemic.services.admission import Candidate, admit, examine, read_resembling, record_admission, status_of
 from mnemic.services.backends import Backends, embed_records
 from mnemic.services.passages import Cut, cut_records, keep_cut
+from mnemic.services.standing import standing, vetted_as
 
-_Look = Callable[[str], Candidate]
-_GUARD_PLACE = "guard"
+_OVERLAP = 1_000
+_GUARD_PLACE = "$guard"
 _GONE = "its item was deleted"
 _EXPIRED = "its item expired"
 
@@ -68,22 +70,16 @@ def draft_items(
     Raises `InvalidInput`, `GuardRefused`.
     """
     drafts = [_drafted(backends, policy, put, root, fields, origin, now) for put in puts]
-    records = [wording.candidate.record for draft in drafts for wording in draft.wordings]
-    ready = iter(
-        zip(embed_records(backends.embedder, records), cut_records(backends.embedder, records), strict=True)
-        if records
-        else ()
-    )
+    records = [one.candidate.record for draft in drafts for one in draft.wordings if one.searched]
+    vectors = iter(embed_records(backends.embedder, records))
+    cuts = iter(cut_records(backends.embedder, records) if records else ())
     return [
         replace(
             draft,
             wordings=tuple(
-                replace(wording, vector=vector, cut=cut)
-                for wording, (vector, cut) in zip(draft.wordings, ready, strict=False)
+                replace(one, vector=next(vectors), cut=next(cuts)) if one.searched else one for one in draft.wordings
             ),
         )
-        if draft.wordings
-        else draft
         for draft in drafts
     ]
 
@@ -99,99 +95,126 @@ def _drafted(
 ) -> Draft:
     if put.value is None:
         return Draft(put=put, value=None)
-    look = _onlooker(backends, policy, memory_namespace(root, put.path), origin, now)
+    look = _Look(
+        backends=backends, policy=policy, where=memory_namespace(root, put.path), origin=origin, now=now
+    )  # fmt: skip
     value = _without_secrets(look, decode_value(encode_value(put.value)))
-    texts = indexed_texts(value, put.index, fields=fields)
+    texts = indexed_texts(value, put.index, fields=fields, longest=look.longest)
     wordings = [
         # Each memory is one of its own, though two fields may say the same.
-        Wording(place=place, searched=True, candidate=_again(backends, look(text)))
+        Wording(place=place, searched=True, candidate=look.again(text))
         for place, text in texts.items()
     ]
-    if not any(status_of(one.candidate) is Status.QUARANTINED for one in wordings):
-        wordings += _withheld(backends, look, value)
-    return Draft(put=put, value=value, wordings=tuple(wordings))
+    return Draft(put=put, value=value, wordings=(*wordings, *_unsearched(look, value, but=texts.values())))
 
 
-def _onlooker(backends: Backends, policy: Policy, where: Namespace, origin: Origin, now: datetime) -> _Look:
-    """Says what the rules say of a text; of the same text it is asked once."""
-    seen: dict[str, Candidate] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """Asks what the rules say of texts, of the same text once."""
 
-    def look(text: str) -> Candidate:
-        if text not in seen:
-            new = NewMemory(text=text, kind=Kind.SEMANTIC, namespace=where)
-            record = draft_memory(new, id=backends.new_id(), namespace=where, origin=origin, recorded_at=now)
-            (seen[text],) = examine(backends, policy, [record])
-        return seen[text]
+    backends: Backends
+    policy: Policy
+    where: Namespace
+    origin: Origin
+    now: datetime
+    seen: dict[str, Candidate] = field(default_factory=dict)
 
-    return look
+    def __call__(self, text: str) -> Candidate:
+        if text not in self.seen:
+            new = NewMemory(text=text, kind=Kind.SEMANTIC, namespace=self.where)
+            record = draft_memory(
+                new, id=self.backends.new_id(), namespace=self.where, origin=self.origin, recorded_at=self.now
+            )
+            (self.seen[text],) = examine(self.backends, self.policy, [record])
+        return self.seen[text]
+
+    def again(self, text: str) -> Candidate:
+        """The same with an id of its own."""
+        candidate = self(text)
+        return replace(candidate, record=replace(candidate.record, id=self.backends.new_id()))
+
+    @property
+    def longest(self) -> int:
+        """A program's value may be of any length: in parts of this length no part is too long for the policy."""
+        return max(min(MAX_TEXT_CHARS, self.policy.write.max_chars), 2 * _OVERLAP)
 
 
 def _without_secrets(look: _Look, value: dict[str, Any]) -> dict[str, Any]:
     """What a memory would not keep of a text is not kept beside it either."""
-    if not any(look(text).redacted for text in _whole_texts(value)):
+    # With the names, which tell a password; and without, which break no sentence.
+    texts = [*_parts(as_text(value), look.longest), *_parts(_bare(value), look.longest)]
+    if not any(look(text).redacted for text in texts):
         return value
     clean: dict[str, Any] = with_strings(value, lambda name, text: _cleaned(look, name, text))
     return clean
 
 
-def _withheld(backends: Backends, look: _Look, value: dict[str, Any]) -> list[Wording]:
-    """What nobody is to find by its words comes out with the item all the same: what of it is to be withheld."""
-    withheld = [one for one in map(look, _whole_texts(value)) if status_of(one) is Status.QUARANTINED]
+def _unsearched(look: _Look, value: dict[str, Any], *, but: Iterable[str]) -> list[Wording]:
+    """What nobody is to find by its words comes out with the item all the same, so the guard looks at it."""
+    known = set(but)
+    texts = [text for text in _parts(_bare(value), look.longest) if text not in known]
     return [
-        Wording(place=f"{_GUARD_PLACE}.{at}", searched=False, candidate=_again(backends, one))
-        for at, one in enumerate(withheld)
+        Wording(place=f"{_GUARD_PLACE}.{at}", searched=False, candidate=look.again(text))
+        for at, text in enumerate(texts)
     ]
+
+
+def _look_at(backends: Backends, policy: Policy, item: Item) -> _Look:
+    where = memory_namespace(item.root, item.path)
+    return _Look(backends=backends, policy=policy, where=where, origin=item.origin, now=item.updated_at)
 
 
 def clean_item(backends: Backends, policy: Policy, item: Item) -> Item:
     """An item of an import without what is not kept here."""
-    look = _onlooker(backends, policy, memory_namespace(item.root, item.path), item.origin, item.updated_at)
+    look = _look_at(backends, policy, item)
     return replace(item, value=_without_secrets(look, item.value))
 
 
 def guard_value(transaction: LedgerTransaction, backends: Backends, policy: Policy, key: ItemKey, item: Item) -> None:
     """Have an item that came by another way than a put withheld if its value is, though none of its memories is."""
     links = transaction.item_links([key]).get(key, ())
-    records = [record for _, record in transaction.find([link.memory for link in links]).values()]
     # A person may have decided about a memory that is there for the guard alone.
-    if any(record.status is Status.QUARANTINED for record in records) or not all(link.searched for link in links):
+    if not all(link.searched for link in links):
         return
-    look = _onlooker(backends, policy, memory_namespace(item.root, item.path), item.origin, item.updated_at)
-    added = [
-        ItemLink(place=one.place, memory=_store(transaction, backends, policy, one, None), searched=False)
-        for one in _withheld(backends, look, item.value)
-    ]
+    known = [record.text for _, record in transaction.find([link.memory for link in links]).values()]
+    added = []
+    for wording in _unsearched(_look_at(backends, policy, item), item.value, but=known):
+        id = _store(transaction, backends, policy, wording, None)
+        added += [] if id is None else [ItemLink(place=wording.place, memory=id, searched=False)]
     if added:
         transaction.set_item_links(key, [*links, *added])
 
 
-def _whole_texts(value: dict[str, Any]) -> list[str]:
-    """All that a value says, twice: with the names, which tell a password, and without, which break no sentence."""
-    bare = "\n".join(text for _, text in strings_in(value))
-    if not bare.strip():
-        return []
-    parts = [
-        text[start : start + MAX_TEXT_CHARS]
-        for text in map(storable, (as_text(value), bare))
-        for start in range(0, len(text), MAX_TEXT_CHARS)
-    ]
-    return [part for part in dict.fromkeys(parts) if normalise(part)]
+def _bare(value: dict[str, Any]) -> str:
+    """All that a value says, without the names it stands under."""
+    return "\n".join(text for _, text in strings_in(value))
+
+
+def _parts(text: str, longest: int) -> list[str]:
+    """A text in parts that overlap: what is cut in two is whole in the next."""
+    text, before = storable(text), ""
+    parts: list[str] = []
+    for part in cut_text(text, longest=longest - _OVERLAP if len(text) > longest else longest):
+        parts.append(before + part)
+        before = part[-_OVERLAP:]
+    return [part for part in parts if normalise(part)]
 
 
 def _cleaned(look: _Look, name: str, text: str) -> str:
     """A string without what is to be redacted, whether it or its name gives that away."""
-    for before in (f"{name}: ", "") if name else ("",):
-        if not normalise(text) or len(before) + len(text) > MAX_TEXT_CHARS:
-            continue
-        found = look(storable(before + text))
+    parts = cut_text(text, longest=look.longest - _OVERLAP)
+    return "".join(_cleaned_part(look, f"{name[:_OVERLAP]}: " if name else "", part) for part in parts)
+
+
+def _cleaned_part(look: _Look, name: str, text: str) -> str:
+    for before in dict.fromkeys((storable(name), "")):
+        if not normalise(text):
+            break
+        found = look(before + storable(text))
         if found.redacted:
             clean = found.record.text
             text = clean.removeprefix(before) if clean.startswith(before) else clean
     return text
-
-
-def _again(backends: Backends, candidate: Candidate) -> Candidate:
-    return replace(candidate, record=replace(candidate.record, id=backends.new_id()))
 
 
 def write_item(
@@ -216,13 +239,15 @@ def write_item(
     before = transaction.find([link.memory for link in links.values()])
     kept: list[ItemLink] = []
     for wording in draft.wordings:
-        link = links.pop(wording.place, None)
+        link = links.get(wording.place)
         old = None if link is None else before.get(link.memory)
         if link is not None and old is not None and _says_the_same(link, old[1], wording):
-            kept.append(link)
+            kept.append(links.pop(wording.place))
             continue
         id = _store(transaction, backends, policy, wording, old)
-        kept.append(ItemLink(place=wording.place, memory=id, searched=wording.searched))
+        if id is not None:
+            links.pop(wording.place, None)
+            kept.append(ItemLink(place=wording.place, memory=id, searched=wording.searched))
     for link in links.values():
         _archive(transaction, before.get(link.memory), reason="its item says otherwise", origin=origin, now=now)
     transaction.set_item_links(key, kept)
@@ -247,13 +272,20 @@ def _says_the_same(link: ItemLink, record: MemoryRecord, wording: Wording) -> bo
 def _store(
     transaction: LedgerTransaction, backends: Backends, policy: Policy, wording: Wording,
     old: tuple[RowKey, MemoryRecord] | None,
-) -> MemoryId:  # fmt: skip
-    """Store a text of an item as a memory of its own, in the place of an older version if there is one."""
+) -> MemoryId | None:  # fmt: skip
+    """Store a text of an item as a memory of its own, in the place of an older version if there is one.
+
+    What nobody is to find is stored only if it is to be kept back, and then in quarantine, for a person to decide.
+    """
     replaced = old if old is not None and old[1].status is Status.ACTIVE else None
     draft = replace(wording.candidate.record, supersedes=None if replaced is None else replaced[1].id)
     neighbours = read_resembling(transaction, policy, draft)
     candidate = admit(transaction, backends, policy, replace(wording.candidate, record=draft), neighbours)
     status = status_of(candidate)
+    if not wording.searched:
+        if status is not Status.QUARANTINED and not _is_masked(backends, policy, candidate):
+            return None
+        status = Status.QUARANTINED
     withheld = status is Status.QUARANTINED
     key = transaction.append(
         replace(draft, status=status), embedder_id=backends.embedder.id, vector=wording.vector,
@@ -270,6 +302,12 @@ def _store(
         valid_to = max(replaced[1].valid_from, draft.valid_from)
         transaction.supersede(replaced[0], by=draft.id, at=draft.recorded_at, valid_to=valid_to, origin=draft.origin)
     return draft.id
+
+
+def _is_masked(backends: Backends, policy: Policy, candidate: Candidate) -> bool:
+    """Whether recall would not show all of a text."""
+    one = vetted_as(backends.guard, policy, RowKey(0), candidate.record, candidate.marks)
+    return standing(policy, one).masked_text is not None
 
 
 def drop_item(
