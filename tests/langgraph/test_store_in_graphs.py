@@ -13,6 +13,7 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.config import get_store
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
@@ -40,14 +41,11 @@ def noting_graph(store: MnemicStore, **compiled: Any) -> Any:
         runtime.store.put(("notes",), state["note"], {"text": state["note"]})
         return {}
 
-    async def find(state: Notes, runtime: Runtime) -> Notes:
-        assert runtime.store is not None
-        found = await runtime.store.asearch(("notes",), query=state["note"], limit=1)
-        return {"found": keys(found)}
+    async def find(state: Notes) -> Notes:
+        return {"found": keys(await get_store().asearch(("notes",), query=state["note"], limit=1))}
 
-    def find_now(state: Notes, runtime: Runtime) -> Notes:
-        assert runtime.store is not None
-        return {"found": keys(runtime.store.search(("notes",), query=state["note"], limit=1))}
+    def find_now(state: Notes) -> Notes:
+        return {"found": keys(get_store().search(("notes",), query=state["note"], limit=1))}
 
     graph: Any = StateGraph(Notes)
     graph.add_node("write", note)
@@ -114,7 +112,7 @@ def langmems_tools(store: MnemicStore) -> tuple[Any, Any]:
     with warnings.catch_warnings():
         # It imports a name from where LangGraph no longer wants it.
         warnings.simplefilter("ignore", DeprecationWarning)
-        from langmem import create_manage_memory_tool, create_search_memory_tool
+        from langmem import create_manage_memory_tool, create_search_memory_tool  # type: ignore[import-untyped]
     namespace = ("memories", "{user}")
     return create_manage_memory_tool(namespace, store=store), create_search_memory_tool(namespace, store=store)
 

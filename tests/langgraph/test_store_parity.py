@@ -52,10 +52,10 @@ PATTERNS = st.builds(
 OPERATIONS: st.SearchStrategy[Op] = st.one_of(
     st.builds(
         PutOp, st.sampled_from(NAMESPACES), st.sampled_from(KEYS), st.one_of(VALUES, VALUES, st.none()),
-        st.sampled_from([None, False, ["text"], ["tags[*]", "meta.text"]]),
+        st.sampled_from([None, False, ["text"], ["tags[*]", "meta.text"]]), st.none(),
     ),
     st.builds(GetOp, st.sampled_from(NAMESPACES), st.sampled_from(KEYS)),
-    st.builds(SearchOp, PREFIXES, FILTERS, LIMITS, OFFSETS),
+    st.builds(SearchOp, PREFIXES, FILTERS, LIMITS, OFFSETS, st.none(), st.booleans()),
     st.builds(
         ListNamespacesOp, st.one_of(st.none(), st.lists(PATTERNS, max_size=2).map(tuple)),
         st.one_of(st.none(), st.integers(0, 3)), LIMITS, OFFSETS,
