@@ -25,7 +25,7 @@ from mnemic.services.standing import Vetted, standing
 from mnemic.services.vetting import Vetting, vet
 
 # Always so many are judged together, from the first on, so that every page comes from the same order.
-_JUDGED_AT_ONCE = 32
+_JUDGED_AT_ONCE = 16
 
 
 @dataclass(slots=True, kw_only=True)
