@@ -143,8 +143,10 @@ def _scores(backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, 
 def _in_order(
     snapshot: LedgerSnapshot, root: Namespace, asked: FindItems, scores: dict[ItemKey, float]
 ) -> Iterator[tuple[ItemKey, Item]]:
-    found = snapshot.items(list(scores))
-    yield from ((key, found[key]) for key in scores if key in found)
+    scored = iter(scores)
+    while keys := list(islice(scored, _JUDGED_AT_ONCE)):
+        found = snapshot.items(keys)
+        yield from ((key, found[key]) for key in keys if key in found)
     yield from (
         (key, item) for key, item in snapshot.iterate_items(root, asked.prefix) if key not in scores
     )  # fmt: skip
