@@ -157,3 +157,29 @@ def test_an_index_that_names_an_embedder_is_refused(store: MnemicStore) -> None:
         MnemicStore(store.memory, index={"fields": ["text"], "embed": "openai:x"})  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="not closed"):
         store.put(DOCS, "a", {"text": "x"}, index=["notes[*"])
+
+
+async def test_maintenance_merges_no_items(store: MnemicStore) -> None:
+    text = "The quarterly report for the harbour project is kept in the blue cabinet on the second floor."
+    for number in range(2):
+        store.put(DOCS, str(number), {"text": text})
+        await store.memory.remember(text + " Really." * number, namespace="default/other")
+    plans = {}
+    for namespace in (HERE, "default/other"):
+        plans[namespace] = await store.memory.learning.plan(["merge"], namespace=namespace)
+        await store.memory.learning.apply(plans[namespace].id, namespace=namespace)
+    assert plans[HERE].steps == () != plans["default/other"].steps
+    assert all(item.score is not None for item in store.search(DOCS, query="harbour report"))
+    assert keys(store.search(DOCS)) == ["0", "1"]
+
+
+async def test_what_was_remembered_again_outlives_its_item(store: MnemicStore) -> None:
+    store.put(DOCS, "a", {"text": "The green kettle whistles."})
+    store.put(DOCS, "b", {"text": "The old train leaves."})
+    for text in ("The green kettle whistles.", "The old train leaves."):
+        assert (await store.memory.remember(text, namespace=HERE)).outcome == "confirmed"
+    store.delete(DOCS, "a")
+    store.put(DOCS, "b", {"text": "The new train leaves."})
+    texts = {memory.text for memory in await store.memory.list(namespace=HERE)}
+    assert texts == {"The green kettle whistles.", "The old train leaves.", "The new train leaves."}
+    assert [item.value for item in store.search((), query="train")] == [{"text": "The new train leaves."}]

@@ -277,7 +277,7 @@ def _store(
 
     What nobody is to find is stored only if it is to be kept back, and then in quarantine, for a person to decide.
     """
-    replaced = old if old is not None and old[1].status is Status.ACTIVE else None
+    replaced = old if old is not None and old[1].status is Status.ACTIVE and not old[1].confirmations else None
     draft = replace(wording.candidate.record, supersedes=None if replaced is None else replaced[1].id)
     neighbours = read_resembling(transaction, policy, draft)
     candidate = admit(transaction, backends, policy, replace(wording.candidate, record=draft), neighbours)
@@ -328,7 +328,8 @@ def _archive(
     origin: Origin,
     now: datetime,
 ) -> None:
-    if entry is not None and entry[1].status is Status.ACTIVE:
+    # What others have said again is theirs as well.
+    if entry is not None and entry[1].status is Status.ACTIVE and not entry[1].confirmations:
         transaction.set_status(
             entry[0], Status.ARCHIVED, action=Action.ARCHIVED, at=now, origin=origin, detail={"reason": reason}
         )
