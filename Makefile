@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning conformance picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store conformance picture wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -24,7 +24,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning
+bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -73,6 +73,10 @@ bench-learning: $(VENV)/installed-dev
 	$(BIN)/python -m tests.benchmarks.consolidating --data $(DATA) --json $(RESULTS)/consolidating.json
 	$(BIN)/python -m tests.benchmarks.changing_facts --json $(RESULTS)/changing_facts.json
 	$(BIN)/python -m tests.benchmarks.learning_cost --sizes 10000 100000 --json $(RESULTS)/learning_cost.json
+
+bench-store: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.store --json $(RESULTS)/store.json
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules

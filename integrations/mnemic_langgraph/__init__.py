@@ -16,6 +16,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnemic.services.conversation import ContextRules as ContextRules
+    from mnemic_langgraph.context_middleware import SculptorMiddleware as SculptorMiddleware
+    from mnemic_langgraph.context_middleware import SubgoalMiddleware as SubgoalMiddleware
+    from mnemic_langgraph.editing_tools import create_sculptor_tools as create_sculptor_tools
+    from mnemic_langgraph.editing_tools import create_subgoal_tools as create_subgoal_tools
     from mnemic_langgraph.experience import create_experience_node as create_experience_node
     from mnemic_langgraph.experience import create_reflect_node as create_reflect_node
     from mnemic_langgraph.experience_middleware import ExperienceMiddleware as ExperienceMiddleware
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from mnemic_langgraph.recalling import create_recall_node as create_recall_node
     from mnemic_langgraph.remembering import create_remember_node as create_remember_node
     from mnemic_langgraph.retrying import create_retry_graph as create_retry_graph
+    from mnemic_langgraph.sculptor import create_sculpt_node as create_sculpt_node
+    from mnemic_langgraph.sculptor import route_to_sculpt as route_to_sculpt
     from mnemic_langgraph.states import ContextState as ContextState
     from mnemic_langgraph.states import ExperienceState as ExperienceState
     from mnemic_langgraph.states import GuardState as GuardState
@@ -38,8 +45,16 @@ if TYPE_CHECKING:
     from mnemic_langgraph.states import RecallState as RecallState
     from mnemic_langgraph.states import RememberState as RememberState
     from mnemic_langgraph.states import RetryState as RetryState
+    from mnemic_langgraph.store import MnemicStore as MnemicStore
+    from mnemic_langgraph.subgoals import SubgoalState as SubgoalState
+    from mnemic_langgraph.subgoals import create_environment_node as create_environment_node
+    from mnemic_langgraph.subgoals import create_subgoal_node as create_subgoal_node
+    from mnemic_langgraph.subgoals import observation as observation
+    from mnemic_langgraph.subgoals import route_by_action as route_by_action
+    from mnemic_langgraph.working_memory import Projection as Projection
 
 _EXPORTS: dict[str, str] = {
+    "ContextRules": "mnemic.services.conversation",
     "ContextState": "mnemic_langgraph.states",
     "ExperienceMiddleware": "mnemic_langgraph.experience_middleware",
     "ExperienceState": "mnemic_langgraph.states",
@@ -47,11 +62,17 @@ _EXPORTS: dict[str, str] = {
     "GuardState": "mnemic_langgraph.states",
     "JoinedRecallState": "mnemic_langgraph.states",
     "MemoryAgentState": "mnemic_langgraph.states",
+    "MnemicStore": "mnemic_langgraph.store",
+    "Projection": "mnemic_langgraph.working_memory",
     "PruneState": "mnemic_langgraph.states",
     "RecallState": "mnemic_langgraph.states",
     "RememberState": "mnemic_langgraph.states",
     "RetryState": "mnemic_langgraph.states",
+    "SculptorMiddleware": "mnemic_langgraph.context_middleware",
+    "SubgoalMiddleware": "mnemic_langgraph.context_middleware",
+    "SubgoalState": "mnemic_langgraph.subgoals",
     "create_context_pack_node": "mnemic_langgraph.recalling",
+    "create_environment_node": "mnemic_langgraph.subgoals",
     "create_experience_node": "mnemic_langgraph.experience",
     "create_guard_node": "mnemic_langgraph.guarding",
     "create_memory_agent": "mnemic_langgraph.memory_agent",
@@ -60,11 +81,19 @@ _EXPORTS: dict[str, str] = {
     "create_reflect_node": "mnemic_langgraph.experience",
     "create_remember_node": "mnemic_langgraph.remembering",
     "create_retry_graph": "mnemic_langgraph.retrying",
+    "create_sculpt_node": "mnemic_langgraph.sculptor",
+    "create_sculptor_tools": "mnemic_langgraph.editing_tools",
+    "create_subgoal_node": "mnemic_langgraph.subgoals",
+    "create_subgoal_tools": "mnemic_langgraph.editing_tools",
     "get_memory_tools": "mnemic_langgraph.memory_tools",
+    "observation": "mnemic_langgraph.subgoals",
+    "route_by_action": "mnemic_langgraph.subgoals",
     "route_by_guard": "mnemic_langgraph.guarding",
+    "route_to_sculpt": "mnemic_langgraph.sculptor",
 }
 
 __all__ = [
+    "ContextRules",
     "ContextState",
     "ExperienceMiddleware",
     "ExperienceState",
@@ -72,11 +101,17 @@ __all__ = [
     "GuardState",
     "JoinedRecallState",
     "MemoryAgentState",
+    "MnemicStore",
+    "Projection",
     "PruneState",
     "RecallState",
     "RememberState",
     "RetryState",
+    "SculptorMiddleware",
+    "SubgoalMiddleware",
+    "SubgoalState",
     "create_context_pack_node",
+    "create_environment_node",
     "create_experience_node",
     "create_guard_node",
     "create_memory_agent",
@@ -85,8 +120,15 @@ __all__ = [
     "create_reflect_node",
     "create_remember_node",
     "create_retry_graph",
+    "create_sculpt_node",
+    "create_sculptor_tools",
+    "create_subgoal_node",
+    "create_subgoal_tools",
     "get_memory_tools",
+    "observation",
+    "route_by_action",
     "route_by_guard",
+    "route_to_sculpt",
 ]
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
+    from mnemic.item_desk import ItemDesk
     from mnemic.learning_desk import LearningDesk
     from mnemic.protocols import ChatModel, Embedder, Reranker, SessionInfo
     from mnemic.services.health import Diagnosis
@@ -313,6 +314,13 @@ class Memory:
 
         return LearningDesk(self, self._origin)
 
+    @property
+    def items(self) -> ItemDesk:
+        """Values that programs keep under keys, found by their words as well."""
+        from mnemic.item_desk import ItemDesk
+
+        return ItemDesk(self, self._origin)
+
     def session(self, name: str, *, namespace: Namespace | str | None = None) -> Session:
         """Working memory of the conversation ``name``. Nothing is stored before something is appended to it."""
         return Session(self, name, _optional_namespace(namespace) or self.settings.namespace)
@@ -389,6 +397,12 @@ class Memory:
                 return use_case(opened.backends, *args, **named)
 
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+    def run_now(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        """`run` in the calling thread, which waits: for adapters whose callers have no event loop. Threads may share it."""
+        opened = self._opened()
+        with opened.calls.one():
+            return use_case(opened.backends, *args, **named)
 
     @property
     def _limiter(self) -> anyio.CapacityLimiter:

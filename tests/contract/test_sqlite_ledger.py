@@ -3,9 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnemic.storage.sqlite_ledger import SqliteLedger
-from mnemic.testing import FactContract, GuardContract, LearningContract, LedgerContract, RetrievalContract
+from mnemic.testing import (
+    FactContract,
+    GuardContract,
+    ItemContract,
+    LearningContract,
+    LedgerContract,
+    RetrievalContract,
+)
 
 
-class TestSqliteLedger(LedgerContract, GuardContract, FactContract, LearningContract, RetrievalContract):
+class TestSqliteLedger(LedgerContract, GuardContract, FactContract, LearningContract, RetrievalContract, ItemContract):
     def make_ledger(self, folder: Path) -> SqliteLedger:
         return SqliteLedger(folder / "ledger.sqlite3")

@@ -54,14 +54,14 @@ async def test_a_recall_under_way_does_not_trip_over_what_is_written_meanwhile(t
 
 async def test_an_index_that_knows_more_than_a_snapshot_gives_only_what_the_snapshot_has(tmp_path: Path) -> None:
     from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
-    from mnemic.services.recall import RecallQuery, _ranked, _understand
+    from mnemic.services.recall import RecallQuery, _ranked, understand
 
     async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(), chroma="off", namespace=("n",)) as memory:
         first = await memory.remember("red apple one")
         backends = memory._opened().backends
         filter = MemoryFilter(namespace=("n",), kinds=RECALLED_KINDS, now=backends.clock.now())
         query = RecallQuery(text="red apple", filter=filter, min_score=0)
-        asked = _understand(backends, query, [])
+        asked = understand(backends, query, [])
         with backends.ledger.snapshot() as snapshot:
             assert snapshot.last_seq() == 1
             await memory.remember("red apple two")

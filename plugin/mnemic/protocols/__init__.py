@@ -6,6 +6,7 @@ snapshot and pays for one change of thread. `mnemic.testing` ships a contract su
 
 from mnemic.protocols.facts import FactReader, FactWriter, HeldFact
 from mnemic.protocols.guard import GuardReader, GuardWriter
+from mnemic.protocols.items import ItemReader, ItemWriter
 from mnemic.protocols.learning import LearningReader, LearningWriter
 from mnemic.protocols.ledger import (
     FORGOTTEN,
@@ -39,6 +40,8 @@ __all__ = [
     "HealthCheck",
     "HeldFact",
     "IndexState",
+    "ItemReader",
+    "ItemWriter",
     "LangChainEmbeddings",
     "LearningReader",
     "LearningWriter",

@@ -17,6 +17,7 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.facts import FactReader, FactWriter
 from mnemic.protocols.guard import GuardReader, GuardWriter
+from mnemic.protocols.items import ItemReader, ItemWriter
 from mnemic.protocols.learning import LearningReader, LearningWriter
 from mnemic.protocols.passages import PassageReader, PassageWriter
 from mnemic.protocols.retrieval import RetrievalReader
@@ -72,7 +73,9 @@ class HealthCheck:
     repairable: bool = False
 
 
-class LedgerSnapshot(SessionReader, GuardReader, FactReader, LearningReader, RetrievalReader, PassageReader, Protocol):
+class LedgerSnapshot(
+    SessionReader, GuardReader, FactReader, LearningReader, RetrievalReader, PassageReader, ItemReader, Protocol
+):
     """A consistent view of the ledger. Everything read through one snapshot belongs together."""
 
     def last_seq(self) -> int:
@@ -191,7 +194,7 @@ class LedgerSnapshot(SessionReader, GuardReader, FactReader, LearningReader, Ret
 
 
 class LedgerTransaction(
-    LedgerSnapshot, SessionWriter, GuardWriter, FactWriter, LearningWriter, PassageWriter, Protocol
+    LedgerSnapshot, SessionWriter, GuardWriter, FactWriter, LearningWriter, PassageWriter, ItemWriter, Protocol
 ):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
 

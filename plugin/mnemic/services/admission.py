@@ -35,6 +35,9 @@ _VALUE = re.compile(
     r"|\b(?=[A-Z0-9 ]{0,40}\d{4})[A-Z]{0,2}\d{2,8}(?:[ -]?\d{2,8}){1,7}\b|\b\d{4,20}\b"
 )
 _CALL = re.compile(r"\b[A-Za-z_]\w{2,60}(?=\()")
+_NEIGHBOURS_READ = 6
+# A stranger's text must not be hidden behind newer copies of it.
+_NEIGHBOURS_READ_AMONG_STRANGERS = 32
 _EXPOSURE_WINDOW = timedelta(hours=1)
 _MOST_EXPOSURES = 50
 
@@ -61,6 +64,13 @@ def resembling(record: MemoryRecord, neighbours: Sequence[Neighbour]) -> list[Re
     """How much each neighbour resembles ``record``."""
     words = shape_words(record.text)
     return [(other, jaccard(words, shape_words(other.text))) for other in neighbours]
+
+
+def read_resembling(snapshot: LedgerSnapshot, policy: Policy, record: MemoryRecord) -> list[Resembling]:
+    """The memories with nearly the same words that admission and its caller compare ``record`` with."""
+    untrusted_about = policy.write.enabled and snapshot.has_untrusted()
+    limit = _NEIGHBOURS_READ_AMONG_STRANGERS if untrusted_about else _NEIGHBOURS_READ
+    return resembling(record, snapshot.neighbours(record, limit=limit, any_kind=untrusted_about))
 
 
 def examine(

@@ -11,6 +11,7 @@ from mnemic.domain.validation import check_ids, check_label
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.services.backends import Backends, log, require
 from mnemic.services.facts import mark_return
+from mnemic.services.item_memories import companions
 
 
 def archive(
@@ -35,6 +36,7 @@ def restore(
 def erase(backends: Backends, ids: Iterable[object], *, namespace: Namespace | None = None) -> EraseReceipt:
     """Destroy memories with all their versions, older and newer: words, vectors, events and links. It cannot be undone.
 
+    One that holds words of an item goes with the item, its value and its other memories.
     Only a receipt without content is left. ``derived`` names memories that cite what is gone: they are kept, and it is for
     the caller to decide about them. ``scrubbed`` is false when another process kept traces from being overwritten just
     now; that is done as soon as it can be. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; a retry is safe.
@@ -44,6 +46,8 @@ def erase(backends: Backends, ids: Iterable[object], *, namespace: Namespace | N
         gone = transaction.erased(wanted)
         require(transaction, [id for id in wanted if id not in gone], namespace=namespace)
         doomed = tuple(dict.fromkeys(version.id for id in wanted for version in transaction.chain(id)))
+        beside = [version.id for id in companions(transaction, doomed) for version in transaction.chain(id)]
+        doomed = tuple(dict.fromkeys([*doomed, *beside]))
         citing = [link.source for link in transaction.links(doomed) if link.relation is Relation.EVIDENCE]
         at = backends.clock.now()
         if doomed:

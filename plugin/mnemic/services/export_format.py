@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mnemic.domain.drafting import check_origin, draft_memory
 from mnemic.domain.facts import make_fact
+from mnemic.domain.item_values import decode_value, encode_value
+from mnemic.domain.items import Item, ItemLink
 from mnemic.domain.learning.facets import Facets, check_facets
 from mnemic.domain.learning.outcome import OutcomeId, TaskOutcome
 from mnemic.domain.learning.utility import Utility
@@ -176,9 +178,29 @@ class _OutcomeLine(_Line):
     key: str | None = None
 
 
+class _ItemMemoryLine(_Line):
+    place: str
+    memory: str
+    searched: bool = False
+
+
+class _ItemLine(_Line):
+    type: Literal["item"]
+    root: list[str]
+    path: list[str]
+    key: str
+    value: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    origin: _OriginLine
+    ttl_seconds: float | None = Field(None, ge=0, le=2**40)
+    expires_at: AwareDatetime | None = None
+    memories: list[_ItemMemoryLine] = []
+
+
 _AnyOfLines = (
     _HeaderLine | _MemoryLine | MarksLine | FactLine | _EventLine | _LinkLine | _ErasureLine | _FacetsLine | _UtilityLine
-    | _OutcomeLine
+    | _OutcomeLine | _ItemLine
 )  # fmt: skip
 _AnyLine = Annotated[_AnyOfLines, Field(discriminator="type")]
 _LINE: TypeAdapter[_AnyOfLines] = TypeAdapter(_AnyLine)
@@ -197,6 +219,7 @@ class ParsedExport:
     facets: dict[MemoryId, Facets] = field(default_factory=dict)
     utilities: dict[MemoryId, Utility] = field(default_factory=dict)
     outcomes: list[TaskOutcome] = field(default_factory=list)
+    items: list[tuple[Item, tuple[ItemLink, ...]]] = field(default_factory=list)
 
 
 def parse_export(lines: Iterable[str], progress: Progress | None) -> ParsedExport:
@@ -262,6 +285,8 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
         parsed.links.append(
             Link(source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score)
         )
+    elif isinstance(line, _ItemLine):
+        parsed.items.append(_item(line))
     elif isinstance(line, _FacetsLine):
         values = line.model_dump(exclude={"type", "memory_id"})
         facets = check_facets(Facets(**{**values, "tools": tuple(line.tools)}))
@@ -290,6 +315,19 @@ def _outcome(line: _OutcomeLine) -> TaskOutcome:
         reward=line.reward, at=line.at.astimezone(UTC), origin=check_origin(Origin(**line.origin.model_dump())),
         attributed=line.attributed, key=check_label(line.key, name="key"), **ids,
     )  # fmt: skip
+
+
+def _item(line: _ItemLine) -> tuple[Item, tuple[ItemLink, ...]]:
+    value = decode_value(line.value)
+    encode_value(value)
+    links = [ItemLink(place=one.place, memory=check_id(one.memory), searched=one.searched) for one in line.memories]
+    return Item(
+        root=check_namespace(line.root), path=tuple(line.path), key=line.key, value=value,
+        created_at=line.created_at.astimezone(UTC), updated_at=line.updated_at.astimezone(UTC),
+        origin=check_origin(Origin(**line.origin.model_dump())),
+        ttl=None if line.ttl_seconds is None else timedelta(seconds=line.ttl_seconds),
+        expires_at=_optional_utc(line.expires_at),
+    ), tuple(links)  # fmt: skip
 
 
 def _check_header(line: str) -> None:

@@ -75,7 +75,7 @@ class RecallQuery:
         return fingerprint(self.text, repr(replace(self.filter, now=None)), repr(asked), self.rank, self.mode)
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """A question understood; ``vector`` is None when it has no content or its embedder failed."""
 
     question: Question
@@ -129,7 +129,7 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
     mark = Bookmark() if query.cursor is None else decode_cursor(query.cursor, query.identity())
     arrangement = Arrangement(query.per_session, mark)
     notes: list[str] = []
-    asked = _understand(backends, query, notes) if query.text else None
+    asked = understand(backends, query, notes) if query.text else None
     policy = backends.guard.policy
     now = query.filter.now or backends.clock.now()
     with backends.ledger.snapshot() as snapshot:
@@ -215,16 +215,16 @@ def _checked(query: RecallQuery, backends: Backends) -> RecallQuery:
     return replace(query, filter=filter)
 
 
-def _understand(backends: Backends, query: RecallQuery, notes: list[str]) -> _Asked:
+def understand(backends: Backends, query: RecallQuery, notes: list[str]) -> Asked:
     """Take the question apart and embed it, before the snapshot is taken: a model may take its time."""
     with backends.ledger.snapshot() as snapshot:
         speakers = snapshot.speakers(query.filter.namespace, subtree=query.filter.subtree)
     question = parse_question(query.text, speakers, asked_at=query.asked_at or backends.clock.now())
-    return _Asked(question, _embed(backends, question.text, notes))
+    return Asked(question, _embed(backends, question.text, notes))
 
 
 def _ranked(
-    backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: _Asked, skip: int, notes: list[str]
+    backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: Asked, skip: int, notes: list[str]
 ) -> _Ranking:
     found = find_candidates(backends, snapshot, query.filter, asked.question, asked.vector)
     if query.expand_links:

@@ -35,8 +35,8 @@ from mnemic.services.admission import (
     admit,
     audit_entry,
     examine,
+    read_resembling,
     record_admission,
-    resembling,
     status_of,
 )
 from mnemic.services.backends import Backends, embed_records, require
@@ -44,9 +44,6 @@ from mnemic.services.facts import Settlement, apply_settlement, fact_in, settle
 from mnemic.services.passages import Cut, cut_records, keep_cut
 
 _MAX_NEAR_DUPLICATES = 3
-_NEIGHBOURS_READ = 6
-# A stranger's text must not be hidden behind newer copies of it.
-_NEIGHBOURS_READ_AMONG_STRANGERS = 32
 _MAX_CONTEXT = 100
 _UNVERIFIED = "[a stranger's text; recall shows it with what to know about it]"
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
@@ -106,7 +103,7 @@ def remember(
                 finish(transaction, receipts)
             return receipts
     except GuardRefused as refused:
-        _note_refusal(backends, refused)
+        note_refusal(backends, refused)
         raise
 
 
@@ -123,9 +120,7 @@ def _store(
 ) -> Remembered:  # fmt: skip
     draft = candidate.record
     require(transaction, draft.evidence, namespace=draft.namespace)
-    untrusted_about = policy.write.enabled and transaction.has_untrusted()
-    limit = _NEIGHBOURS_READ_AMONG_STRANGERS if untrusted_about else _NEIGHBOURS_READ
-    neighbours = resembling(draft, transaction.neighbours(draft, limit=limit, any_kind=untrusted_about))
+    neighbours = read_resembling(transaction, policy, draft)
     candidate = admit(transaction, backends, policy, candidate, neighbours)
     status = status_of(candidate)
     settlement = None
@@ -177,7 +172,7 @@ def _store(
     )  # fmt: skip
 
 
-def _note_refusal(backends: Backends, error: GuardRefused) -> None:
+def note_refusal(backends: Backends, error: GuardRefused) -> None:
     """What was refused leaves a line in the log and nothing else."""
     at = backends.clock.now()
     entry = audit_entry(error.refused, error.verdict, GuardAction.REFUSED, at=at)

@@ -1,9 +1,9 @@
 """Moving memories between ledgers as JSON Lines, exactly: export, import and export again give the same bytes.
 
 One object a line, told apart by ``type``: a *header*, then every *memory* in the order of writing, then *marks*, *fact*,
-*event*, *link*, *erasure*, *facets*, *utility* and *outcome* lines. Vectors, what the guard finds in a text and what is read
-in it are not exported; they are computed again. Lessons, the guard's log and maintenance plans belong to the ledger that
-wrote them.
+*event*, *link*, *erasure*, *facets*, *utility*, *outcome* and *item* lines. Vectors, what the guard finds in a text and what
+is read in it are not exported; they are computed again. Lessons, the guard's log and maintenance plans belong to the ledger
+that wrote them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from mnemic.services.export_format import (
     plain_values,
 )
 from mnemic.services.facts import fact_in, keep_facts
+from mnemic.services.item_memories import clean_item
+from mnemic.services.item_transfer import export_items, import_items, item_problems
 from mnemic.services.passages import WHOLE, Cut, cut_records, keep_cut
 from mnemic.services.review import keep_marks
 
@@ -63,6 +65,7 @@ def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> G
         yield from _export_facts(snapshot, ids, keys)
         yield from _export_rest(snapshot, ids, namespace)
         yield from _export_learning(snapshot, ids, keys, namespace)
+        yield from export_items(snapshot, namespace)
 
 
 def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress | None = None) -> ImportReport:
@@ -79,6 +82,7 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
     parsed.records = [_without_secrets(backends, policy, record) for record in parsed.records]
     parsed.facets = {id: clean_facets(policy, facets) for id, facets in parsed.facets.items()}
     parsed.outcomes = [replace(one, task=without_secrets(policy, one.task)) for one in parsed.outcomes]
+    parsed.items = [(clean_item(backends, policy, item), links) for item, links in parsed.items]
     with backends.ledger.snapshot() as snapshot:
         missing = _missing(snapshot, parsed)
     vectors: dict[MemoryId, tuple[bytes | None, Cut]] = {}
@@ -92,6 +96,7 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
             progress(start)
     with backends.ledger.transaction() as transaction:
         missing = _missing(transaction, parsed)
+        of_items = {link.memory for _, links in parsed.items for link in links}
         for record in missing:
             found = marks.get(record.id) or _marks_of(backends, policy, record, parsed.marks.get(record.id))
             vector, cut = vectors.get(record.id, (None, WHOLE))
@@ -102,7 +107,7 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
                 transaction.put_facets(key, parsed.facets[record.id])
             if record.id in parsed.utilities:
                 transaction.put_utilities({key: parsed.utilities[record.id]})
-            fact = _fact_of(record, parsed.facts.get(record.id))
+            fact = None if record.id in of_items else _fact_of(record, parsed.facts.get(record.id))
             if fact is not None:
                 keep_facts(transaction, policy, [(key, record, fact)])
         imported = {record.id for record in missing}
@@ -121,6 +126,7 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
         for outcome in parsed.outcomes:
             if outcome.id not in counted:
                 transaction.append_outcome(outcome)
+        import_items(transaction, backends, policy, parsed)
     return ImportReport(imported=len(missing), present=len(parsed.records) - len(missing))
 
 
@@ -196,6 +202,7 @@ def _missing(snapshot: LedgerSnapshot, parsed: ParsedExport) -> list[MemoryRecor
             if version is not None and version.namespace != record.namespace:
                 problems.append(f"{record.id} and {other} are versions in different namespaces")
     problems += _outcome_clashes(snapshot, parsed)
+    problems += item_problems(snapshot, parsed)
     for link in parsed.links:
         for end in (link.source, link.target):
             if end not in everything and end not in elsewhere:

@@ -281,7 +281,34 @@ SELECT key, scope, body FROM memories_searched WHERE key IN (SELECT key FROM tem
 DROP TABLE temp.reworded;
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+_VERSION_7 = """
+-- Items: values that programs keep under keys (`mnemic.domain.items`). Labels and names are JSON, so any string can be one.
+CREATE TABLE item_spaces (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace INTEGER NOT NULL REFERENCES namespaces (key), -- the root of the store
+    path TEXT NOT NULL,               -- JSON list of labels
+    UNIQUE (namespace, path)
+) STRICT;
+CREATE TABLE items (
+    key INTEGER PRIMARY KEY AUTOINCREMENT, space INTEGER NOT NULL REFERENCES item_spaces (key),
+    name TEXT NOT NULL,               -- JSON string
+    value TEXT NOT NULL,              -- JSON object
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    origin TEXT NOT NULL,             -- JSON object
+    ttl INTEGER, expires_at INTEGER,  -- microseconds, as all times
+    UNIQUE (space, name)
+) STRICT;
+CREATE INDEX items_in_order ON items (space, key);
+CREATE INDEX items_by_end ON items (expires_at) WHERE expires_at IS NOT NULL;
+-- The memories that hold an item's words now.
+CREATE TABLE item_memories (
+    item INTEGER NOT NULL, place TEXT NOT NULL, memory INTEGER NOT NULL, searched INTEGER NOT NULL,
+    PRIMARY KEY (item, place)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX item_memories_by_memory ON item_memories (memory);
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 VERSION = len(MIGRATIONS)
 
 

@@ -134,6 +134,8 @@ _ORPHANS = {
     "marks": "FROM guard_marks WHERE key NOT IN (SELECT key FROM memories)",
     "near-duplicate keys": "FROM near_keys WHERE key NOT IN (SELECT key FROM memories)",
     "passages": f"FROM passages WHERE place / {PLACES} NOT IN (SELECT key FROM memories)",
+    "items' memories": "FROM item_memories WHERE memory NOT IN (SELECT key FROM memories) "
+    "OR item NOT IN (SELECT key FROM items)",
     "vectors of facets": "FROM facet_vectors WHERE key NOT IN (SELECT key FROM memories)",
 }
 

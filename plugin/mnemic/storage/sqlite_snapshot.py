@@ -20,6 +20,7 @@ from mnemic.storage.schema import vector_table
 from mnemic.storage.sqlite_facts import SqliteFactReader
 from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
 from mnemic.storage.sqlite_guard import SqliteGuardReader
+from mnemic.storage.sqlite_items import SqliteItemReader
 from mnemic.storage.sqlite_learning import SqliteLearningReader
 from mnemic.storage.sqlite_passages import SqlitePassageReader
 from mnemic.storage.sqlite_rows import (
@@ -41,7 +42,12 @@ _ITERATE_CHUNK = 1_000
 
 
 class SqliteSnapshot(
-    SqliteSessionReader, SqliteGuardReader, SqliteFactReader, SqliteLearningReader, SqlitePassageReader
+    SqliteSessionReader,
+    SqliteGuardReader,
+    SqliteFactReader,
+    SqliteLearningReader,
+    SqlitePassageReader,
+    SqliteItemReader,
 ):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 

@@ -17,6 +17,7 @@ from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.sqlite_facts import SqliteFactWriter
 from mnemic.storage.sqlite_guard import SqliteGuardWriter
+from mnemic.storage.sqlite_items import SqliteItemWriter
 from mnemic.storage.sqlite_learning import SqliteLearningWriter
 from mnemic.storage.sqlite_passages import SqlitePassageWriter
 from mnemic.storage.sqlite_rows import (
@@ -41,7 +42,13 @@ _INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLU
 
 
 class SqliteTransaction(
-    SqliteSnapshot, SqliteSessionWriter, SqliteGuardWriter, SqliteFactWriter, SqliteLearningWriter, SqlitePassageWriter
+    SqliteSnapshot,
+    SqliteSessionWriter,
+    SqliteGuardWriter,
+    SqliteFactWriter,
+    SqliteLearningWriter,
+    SqlitePassageWriter,
+    SqliteItemWriter,
 ):
     """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
 
@@ -179,6 +186,7 @@ class SqliteTransaction(
             self._erase_learnt(key, id, plans=receipts)
             self._connection.execute("DELETE FROM facts WHERE key = ?", (key,))
             self._erase_passages(key)
+            self._erase_items(key)
             self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
             self._connection.execute(
                 "INSERT INTO erasures VALUES (?, ?, ?, ?, ?, ?)",

@@ -10,6 +10,7 @@ from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorInd
 from mnemic.testing.fact_contract import FactContract
 from mnemic.testing.fakes import FailingEmbedder, ScriptedModel, SetClock, WordEmbedder, WordReranker, make_record
 from mnemic.testing.guard_contract import GuardContract
+from mnemic.testing.item_contract import ItemContract
 from mnemic.testing.learning_contract import LearningContract
 from mnemic.testing.obedient import Deeds, ObedientAgent, Order, read_orders
 from mnemic.testing.plans import PlanQuery, PlanRecord, delete_procedures, plan_queries
@@ -23,6 +24,7 @@ __all__ = [
     "FactContract",
     "FailingEmbedder",
     "GuardContract",
+    "ItemContract",
     "LearningContract",
     "LedgerContract",
     "ObedientAgent",

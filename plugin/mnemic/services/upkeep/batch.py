@@ -40,8 +40,8 @@ class Work:
 
     @cached_property
     def rows(self) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
-        """The active memories. Each page is read from a snapshot of its own, so that the log can be written back
-        meanwhile.
+        """The active memories but those of items, which their keys keep in order. Each page is read from a snapshot of its
+        own, so that the log can be written back meanwhile.
         """
         found: dict[MemoryId, tuple[RowKey, MemoryRecord]] = {}
         seq = 0
@@ -50,7 +50,8 @@ class Work:
             while True:
                 with self.backends.ledger.snapshot() as snapshot:
                     page = snapshot.active(self.namespace, after_seq=seq, limit=_PAGE)
-                found |= {record.id: (key, record) for _, key, record in page}
+                    items = snapshot.items_of([key for _, key, _ in page])
+                found |= {record.id: (key, record) for _, key, record in page if key not in items}
                 if len(page) < _PAGE:
                     return found
                 seq = page[-1][0]
