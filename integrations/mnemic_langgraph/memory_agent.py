@@ -20,6 +20,7 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from typing_extensions import TypedDict
 
 from mnemic.errors import InvalidInput
+from mnemic_langgraph.context_middleware import SculptorMiddleware, SubgoalMiddleware
 from mnemic_langgraph.experience import create_experience_node, create_reflect_node
 from mnemic_langgraph.experience_middleware import ExperienceMiddleware
 from mnemic_langgraph.guard_middleware import GuardMiddleware
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 def create_memory_agent(
     model: str | BaseChatModel, tools: Sequence[BaseTool | Callable[..., Any] | dict[str, Any]] = (), *,
     memory: Memory | None = None, namespace: NamespaceLike = None, system_prompt: str | SystemMessage | None = None,
-    middleware: Sequence[AgentMiddleware[Any, Any, Any]] = (), k: int = 10, budget_tokens: int | None = 2_000,
+    middleware: Sequence[AgentMiddleware[Any, Any, Any]] = (), folding: str | None = "lean", subgoals: bool = True,
+    sculptor: bool = True, k: int = 10, budget_tokens: int | None = 2_000,
     filters: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None, experience: bool = True,
     memory_tools: bool = False, task: Callable[[Any], str] | None = None,
     reward: Callable[[Any], float | None] | None = None, used: Callable[[Any], Sequence[str] | None] | None = None,
@@ -56,8 +58,9 @@ def create_memory_agent(
 
     ``model``, ``tools``, ``system_prompt``, ``response_format``, ``context_schema``, ``checkpointer`` and ``store``: as for
     ``create_agent``. ``memory``, or the one behind ``store`` (`MnemicStore`); ``namespace`` may be a function, so that
-    every user has one. ``middleware`` is added to the agent, closer to its own loop than ours: subgoals, a sculptor, or
-    LangChain's. ``experience``: guidance of earlier tasks, and learning from this one whenever ``reward`` (or the state's
+    every user has one. ``folding``, ``subgoals`` (their tools) and ``sculptor`` are for working memory, as in
+    `SubgoalMiddleware` and `SculptorMiddleware`; with None, False and False the model is shown every message as it is.
+    ``middleware`` is added to the agent, closer to its own loop than ours. ``experience``: guidance of earlier tasks, and learning from this one whenever ``reward`` (or the state's
     ``reward``) is known. ``memory_tools``: the model gets `get_memory_tools` as well. ``effects``, ``by_user`` and
     ``on_review`` are those of `GuardMiddleware`; the other arguments those of the nodes. The state is
     `MemoryAgentState` with the keys of the middleware; memories are recalled once for every message of the user.
@@ -72,7 +75,9 @@ def create_memory_agent(
     guard = GuardMiddleware(memory=memory, namespace=namespace, effects=effects, by_user=by_user, on_review=on_review)
     # The nodes around the agent recall and learn; what the guard shows is added to what the others have made of messages.
     guided = [ExperienceMiddleware(reuse=False, reflect=False)] if experience else []
-    worn = [*guided, *middleware, guard]
+    edits: list[Any] = [SubgoalMiddleware(folding=folding, tools=subgoals)] if subgoals or folding is not None else []
+    edits += [SculptorMiddleware()] if sculptor else []
+    worn = [*guided, *edits, *middleware, guard]
     agent: CompiledStateGraph[Any, Any, Any, Any] = create_agent(
         model, given, system_prompt=system_prompt, middleware=worn, response_format=response_format,
         context_schema=context_schema, name="agent",

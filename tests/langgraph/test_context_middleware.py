@@ -50,7 +50,7 @@ def by_turn(answers: list[AIMessage | str]) -> Any:
     return answer
 
 
-def question() -> dict[str, Any]:
+def question() -> Any:
     return {"messages": [HumanMessage("Check my orders.", id="q")]}
 
 
