@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain.tools import ToolRuntime
 from langchain_core.messages import BaseMessage, ToolMessage
@@ -18,6 +18,7 @@ from langgraph.types import Command
 from mnemic.errors import InvalidInput
 from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules
 from mnemic_langgraph.blocking import run_blocking
+from mnemic_langgraph.conversation import ARTIFACT
 from mnemic_langgraph.editing_schemas import check_arguments, description_of, schema_of
 from mnemic_langgraph.nodes import tell
 from mnemic_langgraph.working_memory import Projection
@@ -85,13 +86,12 @@ def _tool(name: str, projection_of: ProjectionOf, summarise: Summarise | None) -
             summary = await _summary(projection, messages, call_id, summarise)
             outcome = projection.perform(messages, call_id, summary=summary)
         except InvalidInput as error:
-            return _answer(ToolMessage(str(error), name=name, tool_call_id=call_id, status="error"))
+            return _answer(name, call_id, str(error), status="error")
         said = "\n".join([outcome.said, *(f"Note: {warning}" for warning in outcome.warnings)])
         saved = outcome.edit.tokens_before - outcome.edit.tokens_after
         if saved:
             tell("folded" if saved > 0 else "restored", tool=name, ids=list(outcome.ids), tokens=abs(saved))
-        kept = None if summary is None else {"summary": summary}
-        return _answer(ToolMessage(said, name=name, tool_call_id=call_id, artifact=kept))
+        return _answer(name, call_id, said, summary=summary)
 
     def run_now(runtime: ToolRuntime, **arguments: Any) -> Command[Any]:
         return run_blocking(run, runtime, **arguments)
@@ -123,5 +123,11 @@ def messages_of(state: Any) -> list[BaseMessage]:
     return found
 
 
-def _answer(message: ToolMessage) -> Command[Any]:
-    return Command(update={"messages": [message]})
+def _answer(
+    name: str, call_id: str, text: str, *, status: Literal["success", "error"] = "success", summary: str | None = None
+) -> Command[Any]:
+    # By its artifact the answer is known as ours: it is no experience, and nobody remembers it.
+    kept = {} if summary is None else {"summary": summary}
+    artifact = {ARTIFACT: {"edit": name}, **kept}
+    answer = ToolMessage(text, name=name, tool_call_id=call_id, status=status, artifact=artifact)
+    return Command(update={"messages": [answer]})
