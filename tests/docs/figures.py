@@ -43,7 +43,8 @@ def figures() -> str:
     return "\n\n".join(
         [
             _recall(), _cost(cost["results"]), _start(start), _folding(folding), _working_memory(working),
-            _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")), _learning(_read("experience"), _read("learning_cost")),
+            _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")),
+            _learning(_read("experience"), _read("learning_cost")),
         ]
     )  # fmt: skip
 
@@ -165,8 +166,8 @@ def _contexts(result: dict[str, Any]) -> str:
     return (
         "Middlewares of LangChain, langmem and ours in the same agents, on the recorded episodes of tau-bench "
         f"({result['episodes']} chats, {result['prompts']:,} prompts, counted by {result['counter']}; "
-        "`make bench-contexts`). \\* summarise by a stand-in without a model, which keeps telling values of up to 256 tokens: "
-        "a model's summary would save and keep other shares. Calls and results stay paired in every row:\n\n"
+        "`make bench-contexts`). \\* summarise by a stand-in without a model, which keeps telling values of up to 256 "
+        "tokens: a model's summary would save and keep other shares. Calls and results stay paired in every row:\n\n"
         + "\n".join(rows)
     )
 
