@@ -23,6 +23,7 @@ from langchain_core.messages import BaseMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Send
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import mnemic
@@ -101,7 +102,8 @@ async def report(state: dict[str, Any], memory: mnemic.Memory, console: Console)
     """What the planner was shown, what it was not, and why."""
     table = Table("from", "what the planner was shown", "what to know, or why", show_lines=True)
     for one in state["shown"]:
-        table.add_row(one["origin"], one["text"], "\n".join(NAMES.sub("a memory", label) for label in one["beware"]))
+        beware = "\n".join(NAMES.sub("a memory", label) for label in one["beware"])
+        table.add_row(one["origin"], escape(one["text"]), escape(beware))
     for one in state["contested"] + state["rejected"]:
         table.add_row(one["origin"], "withheld", "\n".join(one["reasons"]))
     for held in await memory.guard.pending():
@@ -115,7 +117,7 @@ async def main(console: Console) -> None:
         with tempfile.TemporaryDirectory(prefix="mnemic-") as folder:
             async with mnemic.open_memory(folder, policy=policy) as memory:
                 state = await team_graph(memory).ainvoke({"messages": [("user", QUESTION)]})
-                console.print(f"With the policy {policy} the plan is: [bold]{state['messages'][-1].text}[/]")
+                console.print(f"With the policy {policy} the plan is: [bold]{escape(state['messages'][-1].text)}[/]")
                 if policy == "default":
                     await report(state, memory, console)
 

@@ -114,7 +114,7 @@ def main(console: Console) -> None:
     table.add_row("all", f"{sum(without):,}", f"{sum(with_it):,}", f"{sum(with_it) / sum(without) - 1:+.0%}")
     console.print(table)
     for name, (filed, found) in (("Without", plain_answers), ("With", answers)):
-        console.print(f"{name}: {filed} {QUESTION} {found}", soft_wrap=True)
+        console.print(f"{name}: {filed} {QUESTION} {found}", soft_wrap=True, markup=False, highlight=False)
 
 
 if __name__ == "__main__":

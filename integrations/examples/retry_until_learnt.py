@@ -94,7 +94,7 @@ async def main(console: Console) -> None:
             graph: Any = create_retry_graph(agent, memory=memory, reward=reward)
             for task in TASKS:
                 console.print(Panel.fit(task))
-                given = {"messages": [("user", task)]}
+                given, final = {"messages": [("user", task)]}, dict[str, Any]()
                 async for mode, part in graph.astream(given, stream_mode=["custom", "values"]):
                     if mode == "custom":
                         await report(part, memory, console)
