@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks conformance check-manifests picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks conformance check-manifests picture page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -97,6 +97,10 @@ tests/conformance/node_modules: tests/conformance/package.json tests/conformance
 
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg
+
+# docs/langgraph.md: runs its cells, writes what they print, and draws its pictures.
+page: $(VENV)/installed-dev
+	$(BIN)/python -m tests.docs.langgraph_page
 
 wheel: $(VENV)/installed-dev
 	$(BIN)/python -m hatchling build -t wheel -d dist
