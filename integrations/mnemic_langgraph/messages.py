@@ -9,10 +9,14 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts import read_langchain_message, write_langchain
-from mnemic.services.conversation import Said
+from mnemic.services.conversation import Made, Said
 
 NOTE = "mnemic"
 """Under this key of ``additional_kwargs`` an assistant's message carries what a model summarised when it was made."""
+EDIT = "edit"
+"""Under this key of a tool message's artifact stands that an edit was made: ``{}`` as the call asked for it, or with the
+``name`` and the ``arguments`` by which it was made instead.
+"""
 OBSERVATION = "observation"
 """The name of a human message that tells what an environment answered to an action in the text protocol."""
 
@@ -30,16 +34,18 @@ def said(message: BaseMessage, at: int) -> Said:
         "additional_kwargs": {name: found for name, found in message.additional_kwargs.items() if name != NOTE},
     }  # fmt: skip
     summary = None
+    made = None
     if isinstance(message, AIMessage):
         value |= {"tool_calls": message.tool_calls, "invalid_tool_calls": message.invalid_tool_calls}
         summary = _summary(message.additional_kwargs.get(NOTE))
     elif isinstance(message, ToolMessage):
         value |= {"tool_call_id": message.tool_call_id, "status": message.status}
         summary = _summary(message.artifact)
+        made = _made(message.artifact)
     read = read_langchain_message(value, id=f"msg{at + 1}")
     if isinstance(message, HumanMessage) and message.name == OBSERVATION:
         read = Message(id=read.id, role=Role.TOOL, text=read.text, opaque=read.opaque)
-    return Said(message=read, summary=summary)
+    return Said(message=read, summary=summary, made=made)
 
 
 def as_shown(message: BaseMessage, original: Message, shown: Message) -> BaseMessage:
@@ -66,3 +72,18 @@ def _without_note(message: BaseMessage) -> BaseMessage:
 def _summary(note: Any) -> str | None:
     found = note.get("summary") if isinstance(note, dict) else None
     return found if isinstance(found, str) else None
+
+
+def made_note(made: Made | None) -> dict[str, Any]:
+    """What `EDIT` holds for an edit."""
+    return {} if made is None else {"name": made.name, "arguments": dict(made.arguments or {})}
+
+
+def _made(note: Any) -> Made | None:
+    found = note.get(EDIT) if isinstance(note, dict) else None
+    if not isinstance(found, dict):
+        return None
+    name, arguments = found.get("name"), found.get("arguments")
+    return Made(
+        name=name if isinstance(name, str) else None, arguments=arguments if isinstance(arguments, dict) else None
+    )
