@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +31,14 @@ def _portal() -> BlockingPortal:
         if _running is None:
             from anyio.from_thread import start_blocking_portal  # graphs that are awaited need none
 
-            # It holds nothing that must be closed and ends with the process.
             opening = start_blocking_portal("asyncio", name="mnemic-langgraph")
             _running = opening, opening.__enter__()
+            atexit.register(_stop, *_running)
         return _running[1]
+
+
+def _stop(opening: AbstractContextManager[BlockingPortal], portal: BlockingPortal) -> None:
+    """End the loop with the process, whatever still runs on it."""
+    with suppress(RuntimeError):  # it has ended already
+        portal.call(portal.stop, True)
+    opening.__exit__(None, None, None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain.tools import ToolRuntime
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -18,8 +18,9 @@ from langgraph.types import Command
 from mnemic.errors import InvalidInput
 from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules, Made
 from mnemic_langgraph.blocking import run_blocking
+from mnemic_langgraph.conversation import ARTIFACT
 from mnemic_langgraph.editing_schemas import check_arguments, description_of, schema_of
-from mnemic_langgraph.messages import EDIT, made_note
+from mnemic_langgraph.messages import EDIT
 from mnemic_langgraph.nodes import tell
 from mnemic_langgraph.working_memory import Projection
 
@@ -87,13 +88,12 @@ def _tool(name: str, projection_of: ProjectionOf, summarise: Summarise | None) -
             summary = await _summary(projection, messages, call_id, made, summarise)
             outcome = projection.perform(messages, call_id, made=made, summary=summary)
         except InvalidInput as error:
-            return _answer(ToolMessage(str(error), name=name, tool_call_id=call_id, status="error"))
+            return _answer(name, call_id, str(error), status="error")
         said = "\n".join([outcome.said, *(f"Note: {warning}" for warning in outcome.warnings)])
         saved = outcome.edit.tokens_before - outcome.edit.tokens_after
         if saved:
             tell("folded" if saved > 0 else "restored", tool=name, ids=list(outcome.ids), tokens=abs(saved))
-        kept = {EDIT: made_note(made), **({} if summary is None else {"summary": summary})}
-        return _answer(ToolMessage(said, name=name, tool_call_id=call_id, artifact=kept))
+        return _answer(name, call_id, said, made=made, summary=summary)
 
     def run_now(runtime: ToolRuntime, **arguments: Any) -> Command[Any]:
         return run_blocking(run, runtime, **arguments)
@@ -103,9 +103,7 @@ def _tool(name: str, projection_of: ProjectionOf, summarise: Summarise | None) -
     )
 
 
-def _changed(
-    messages: Sequence[BaseMessage], call_id: str, name: str, arguments: Mapping[str, Any]
-) -> Made | None:
+def _changed(messages: Sequence[BaseMessage], call_id: str, name: str, arguments: Mapping[str, Any]) -> Made | None:
     """What a call that runs was made to be, when it is not what the model asked for: a person may have edited it."""
     for message in reversed(messages):
         if isinstance(message, AIMessage):
@@ -116,7 +114,11 @@ def _changed(
 
 
 async def _summary(
-    projection: Projection, messages: Sequence[BaseMessage], call_id: str, made: Made | None, summarise: Summarise | None
+    projection: Projection,
+    messages: Sequence[BaseMessage],
+    call_id: str,
+    made: Made | None,
+    summarise: Summarise | None,
 ) -> str | None:
     wanted = None if summarise is None else projection.to_summarise(messages, call_id, made=made)
     if summarise is None or wanted is None:
@@ -137,5 +139,12 @@ def messages_of(state: Any) -> list[BaseMessage]:
     return found
 
 
-def _answer(message: ToolMessage) -> Command[Any]:
-    return Command(update={"messages": [message]})
+def _answer(
+    name: str, call_id: str, text: str, *, status: Literal["success", "error"] = "success", made: Made | None = None,
+    summary: str | None = None,
+) -> Command[Any]:  # fmt: skip
+    # By its artifact the answer is known as ours: it is no experience, and nobody remembers it.
+    changed = {} if made is None else {"arguments": dict(made.arguments or {})}
+    artifact = {ARTIFACT: {EDIT: name, **changed}, **({} if summary is None else {"summary": summary})}
+    answer = ToolMessage(text, name=name, tool_call_id=call_id, status=status, artifact=artifact)
+    return Command(update={"messages": [answer]})

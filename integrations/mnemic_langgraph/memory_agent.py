@@ -60,10 +60,11 @@ def create_memory_agent(
     ``create_agent``. ``memory``, or the one behind ``store`` (`MnemicStore`); ``namespace`` may be a function, so that
     every user has one. ``folding``, ``subgoals`` (their tools) and ``sculptor`` are for working memory, as in
     `SubgoalMiddleware` and `SculptorMiddleware`; with None, False and False the model is shown every message as it is.
-    ``middleware`` is added to the agent, closer to its own loop than ours. ``experience``: guidance of earlier tasks, and learning from this one whenever ``reward`` (or the state's
-    ``reward``) is known. ``memory_tools``: the model gets `get_memory_tools` as well. ``effects``, ``by_user`` and
-    ``on_review`` are those of `GuardMiddleware`; the other arguments those of the nodes. The state is
-    `MemoryAgentState` with the keys of the middleware; memories are recalled once for every message of the user.
+    ``middleware`` is added to the agent, closer to its own loop than ours. ``experience``: guidance of earlier tasks, and
+    learning from this one whenever ``reward`` (or the state's ``reward``) is known. ``memory_tools``: the model gets
+    `get_memory_tools` as well. ``effects``, ``by_user`` and ``on_review`` are those of `GuardMiddleware`; the other
+    arguments those of the nodes. The state is `MemoryAgentState` with the keys of the middleware; memories are recalled
+    once for every message of the user.
     """
     given: list[Any] = list(tools)
     if memory_tools:

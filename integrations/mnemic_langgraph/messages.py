@@ -10,12 +10,13 @@ from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts import read_langchain_message, write_langchain
 from mnemic.services.conversation import Made, Said
+from mnemic_langgraph.conversation import ARTIFACT
 
 NOTE = "mnemic"
 """Under this key of ``additional_kwargs`` an assistant's message carries what a model summarised when it was made."""
 EDIT = "edit"
-"""Under this key of a tool message's artifact stands that an edit was made: ``{}`` as the call asked for it, or with the
-``name`` and the ``arguments`` by which it was made instead.
+"""Under this key, in what a tool's answer carries for us, is the name of the edit that was made; beside it stand its
+``arguments``, when they are not those of the call.
 """
 OBSERVATION = "observation"
 """The name of a human message that tells what an environment answered to an action in the text protocol."""
@@ -74,16 +75,10 @@ def _summary(note: Any) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def made_note(made: Made | None) -> dict[str, Any]:
-    """What `EDIT` holds for an edit."""
-    return {} if made is None else {"name": made.name, "arguments": dict(made.arguments or {})}
-
-
-def _made(note: Any) -> Made | None:
-    found = note.get(EDIT) if isinstance(note, dict) else None
-    if not isinstance(found, dict):
+def _made(artifact: Any) -> Made | None:
+    note = artifact.get(ARTIFACT) if isinstance(artifact, dict) else None
+    name = note.get(EDIT) if isinstance(note, dict) else None
+    if not isinstance(note, dict) or not isinstance(name, str):
         return None
-    name, arguments = found.get("name"), found.get("arguments")
-    return Made(
-        name=name if isinstance(name, str) else None, arguments=arguments if isinstance(arguments, dict) else None
-    )
+    arguments = note.get("arguments")
+    return Made(name=name, arguments=arguments if isinstance(arguments, dict) else None)

@@ -43,7 +43,8 @@ def figures() -> str:
     return "\n\n".join(
         [
             _recall(), _cost(cost["results"]), _start(start), _folding(folding), _working_memory(working),
-            _guard(_read("guard"), _read("adaptive")), _learning(_read("experience"), _read("learning_cost")),
+            _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")),
+            _learning(_read("experience"), _read("learning_cost")),
         ]
     )  # fmt: skip
 
@@ -145,6 +146,29 @@ def _folding(result: dict[str, Any]) -> str:
         f"{stream[4]['final_saved']:.0f} % shorter with 4 updates to a key, {stream[64]['final_saved']:.0f} % with 64. "
         f"Chunks found without a model meet ScienceWorld's rises of score with F1 "
         f"{result['segmentation']['milestones']:.2f} (every third step: {result['segmentation']['every 3']:.2f})."
+    )
+
+
+def _contexts(result: dict[str, Any]) -> str:
+    rows = [
+        "| percent | saved | arguments readable | latest values readable "
+        "| originals to be had: from the state / by the agent | prompts that break the prefix "
+        "| cost with a prompt cache | refused by a provider |",
+        "|---|" + "---|" * 7,
+    ]
+    for row in result["rows"]:
+        hidden = "– / –" if not row["hidden"] else f"{row['state']:.0f} / {row['agent']:.0f}"
+        low, high = row["saved_interval"]
+        rows.append(
+            f"| {row['name']} | {row['saved']:.1f} ({low:.0f}-{high:.0f}) | {row['args']:.1f} | {row['latest']:.1f} "
+            f"| {hidden} | {row['breaks']:.0f} | {row['cost']:.2f} | {row['refused_openai'] + row['refused_anthropic']} |"
+        )
+    return (
+        "Middlewares of LangChain, langmem and ours in the same agents, on the recorded episodes of tau-bench "
+        f"({result['episodes']} chats, {result['prompts']:,} prompts, counted by {result['counter']}; "
+        "`make bench-contexts`). \\* summarise by a stand-in without a model, which keeps telling values of up to 256 "
+        "tokens: a model's summary would save and keep other shares. Calls and results stay paired in every row:\n\n"
+        + "\n".join(rows)
     )
 
 

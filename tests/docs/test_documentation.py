@@ -39,7 +39,14 @@ def test_every_python_snippet_runs(code: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert any(
         expected in done.stdout
-        for expected in ("Lisbon", "10:15", "Observation: TP-1 is the cheapest.", "2 episodes, ")
+        for expected in (
+            "Lisbon",
+            "10:15",
+            "Observation: TP-1 is the cheapest.",
+            "2 episodes, ",
+            "window seats",
+            "Hello.",
+        )
     )
 
 

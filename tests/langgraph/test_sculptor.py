@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,7 +193,7 @@ def test_a_call_that_somebody_refused_is_no_edit() -> None:
     assert projection.view([*messages, asked, refused])[0].text == text
     answered = refused.model_copy(update={"status": "success"})
     assert projection.view([*messages, asked, answered])[0].text == text, "somebody answered in the tool's place"
-    agreed = answered.model_copy(update={"artifact": {"edit": {}}})
+    agreed = answered.model_copy(update={"artifact": {"mnemic": {"edit": "fold_fragment"}}})
     assert fragment in projection.view([*messages, asked, agreed])[0].text
 
 
@@ -260,3 +262,15 @@ def test_graph_s5_pruning_is_all_or_nothing(arguments: Any) -> None:
     final = editing_graph(model, Projection(RULES)).invoke({"messages": [question()]}, THREAD)["messages"]
     assert final[4].status == "error"
     assert model.prompts[2] == final[:5]
+
+
+def test_a_process_that_invoked_a_graph_ends_quietly() -> None:
+    code = (
+        "from langchain_core.messages import HumanMessage\n"
+        "from mnemic_langgraph import create_subgoal_node\n"
+        "from mnemic_langgraph.testing import ScriptedChatModel\n"
+        "node = create_subgoal_node(model=ScriptedChatModel(script=['Subgoal: a\\nAction: b']))\n"
+        "print(node.invoke({'messages': [HumanMessage('go')]})['action'])\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "b", "")

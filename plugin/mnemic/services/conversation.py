@@ -80,17 +80,17 @@ class ContextRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """An edit that was made for a call: as it was asked for, or by another ``name`` or other ``arguments``, when a person
-    changed the call before it ran.
+    """The edit that was made for a call, by its tool's ``name``, which may be another's: a person may have changed the call
+    before it ran. ``arguments`` are None where they are those of the call.
     """
 
-    name: str | None = None
+    name: str
     arguments: Mapping[str, Any] | None = None
 
     def of(self, call: ToolCall) -> ToolCall:
         """The call as it was made."""
         arguments = call.arguments if self.arguments is None else json.dumps(self.arguments)
-        return replace(call, name=self.name or call.name, arguments=arguments)
+        return replace(call, name=self.name, arguments=arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,8 @@ class Conversation:
         """
         known = _by_call(answers)
         asked = next((call for call in self._calls if call.id == call_id), None)
-        if asked is None or (made or Made()).of(asked).name not in self.rules.tools:
+        real = asked if asked is None or made is None else made.of(asked)
+        if real is None or real.name not in self.rules.tools:
             raise InvalidInput(
                 f"The call {call_id!r} is not an edit of the last message.",
                 hint="Answer each editing call once, in its step.",
@@ -170,7 +171,7 @@ class Conversation:
             elif call.id not in self._done and call.name in self.rules.tools:
                 self._edit(call, None)
         if call_id not in self._done:
-            self._edit((made or Made()).of(asked), summary)
+            self._edit(real, summary)
         found = self._done[call_id]
         if isinstance(found, InvalidInput):
             raise found
@@ -181,7 +182,7 @@ class Conversation:
         asked = next((call for call in self._calls if call.id == call_id and call.id not in self._done), None)
         if asked is None:
             return None
-        call = (made or Made()).of(asked)
+        call = asked if made is None else made.of(asked)
         arguments = _arguments(call)
         if call.name == "summarize_fragment":
             try:
