@@ -16,11 +16,12 @@ from langchain.agents.middleware.types import (
     ModelResponse,
     PrivateStateAttr,
 )
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules
 from mnemic_langgraph.editing_tools import create_sculptor_tools, create_subgoal_tools
 from mnemic_langgraph.nodes import tell
+from mnemic_langgraph.projecting import with_system_text
 from mnemic_langgraph.working_memory import Projection, projection_for
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ class _ContextMiddleware(AgentMiddleware[EditedState, Any, Any]):
             shown.rules = projection.rules
             changed["messages"] = shown
             _tell_what_was_folded(projection, request.messages)
-        if self._instructions:
-            changed["system_message"] = _with_instructions(request.system_message, self._instructions)
-        return request.override(**changed) if changed else request
+        return with_system_text(request.override(**changed) if changed else request, self._instructions or "")
 
 
 class SubgoalMiddleware(_ContextMiddleware):
@@ -145,14 +144,6 @@ class SculptorMiddleware(_ContextMiddleware):
         names = (*SCULPTOR_TOOL_NAMES, PRUNE_TOOL_NAME) if prune else SCULPTOR_TOOL_NAMES
         super().__init__({"safe_folding": safe_folding, "tools": sorted(names)}, instructions)
         self.tools = create_sculptor_tools(projection=self._projection, model=model, prune=prune)
-
-
-def _with_instructions(message: SystemMessage | None, instructions: str) -> SystemMessage:
-    if message is None:
-        return SystemMessage(instructions)
-    if isinstance(message.content, str):
-        return message.model_copy(update={"content": f"{message.content}\n\n{instructions}"})
-    return message.model_copy(update={"content": [*message.content, {"type": "text", "text": instructions}]})
 
 
 def _tell_what_was_folded(projection: Projection, messages: list[Any]) -> None:

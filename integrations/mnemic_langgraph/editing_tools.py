@@ -18,7 +18,7 @@ from langgraph.types import Command
 from mnemic.errors import InvalidInput
 from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules, Made
 from mnemic_langgraph.blocking import run_blocking
-from mnemic_langgraph.conversation import ARTIFACT
+from mnemic_langgraph.conversation import ARTIFACT, messages_in
 from mnemic_langgraph.editing_schemas import check_arguments, description_of, schema_of
 from mnemic_langgraph.messages import EDIT
 from mnemic_langgraph.nodes import tell
@@ -79,7 +79,7 @@ def summariser(model: BaseChatModel) -> Summarise:
 
 def _tool(name: str, projection_of: ProjectionOf, summarise: Summarise | None) -> BaseTool:
     async def run(runtime: ToolRuntime, **arguments: Any) -> Command[Any]:
-        messages = messages_of(runtime.state)
+        messages = messages_in(runtime.state)
         call_id = runtime.tool_call_id or ""
         try:
             check_arguments(name, arguments)
@@ -127,16 +127,6 @@ async def _summary(
         return await summarise(*wanted) or None
     except Exception:  # whatever a model's client raises: the summary without a model serves
         return None
-
-
-def messages_of(state: Any) -> list[BaseMessage]:
-    """The messages of a graph's state, whether it is a mapping, an object or the list itself."""
-    found = state if isinstance(state, list) else None
-    if found is None:
-        found = state.get("messages") if isinstance(state, Mapping) else getattr(state, "messages", None)
-    if not isinstance(found, list):
-        raise InvalidInput("The state has no list of messages.", hint="Give the state a channel `messages`.")
-    return found
 
 
 def _answer(

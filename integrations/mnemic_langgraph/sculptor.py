@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_core.messages import AIMessage
 from langgraph.prebuilt import ToolNode
 
-from mnemic_langgraph.editing_tools import create_sculptor_tools, messages_of
+from mnemic_langgraph.conversation import messages_in
+from mnemic_langgraph.editing_tools import create_sculptor_tools
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -32,6 +33,6 @@ def create_sculpt_node(
 
 def route_to_sculpt(state: Any) -> Literal["sculpt", "end"]:
     """For conditional edges after a model: whether its last message asks for tools."""
-    messages = messages_of(state)
+    messages = messages_in(state)
     last = messages[-1] if messages else None
     return "sculpt" if isinstance(last, AIMessage) and last.tool_calls else "end"

@@ -13,7 +13,8 @@ from langgraph.graph.message import add_messages
 from mnemic.domain.working_memory.subgoals import PROTOCOL, parse_step
 from mnemic.errors import InvalidInput
 from mnemic.services.conversation import ContextRules
-from mnemic_langgraph.editing_tools import messages_of, summariser
+from mnemic_langgraph.conversation import messages_in
+from mnemic_langgraph.editing_tools import summariser
 from mnemic_langgraph.messages import NOTE, OBSERVATION
 from mnemic_langgraph.nodes import make_node, tell
 from mnemic_langgraph.working_memory import Projection
@@ -59,7 +60,7 @@ def create_subgoal_node(
     sum_up = summariser(summarise) if isinstance(summarise, BaseChatModel) else summarise
 
     async def step(state: SubgoalState) -> SubgoalState:
-        messages = list(messages_of(state))
+        messages = messages_in(state)
         said: list[AnyMessage] = []
         corrections: list[BaseMessage] = []
         while True:

@@ -11,7 +11,7 @@ from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResp
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from mnemic.storage.token_counters import HeuristicTokenCounter
-from tests.benchmarks.context_chats import Chat, recorded_chats
+from tests.benchmarks.context_chats import Chat, Recording, recorded_chats
 from tests.benchmarks.context_editings import (
     SUMMARY_TOKENS,
     ByMiddleware,
@@ -62,6 +62,19 @@ def test_lean_saves_more_than_half_of_all_recorded_chats_and_hides_no_later_argu
     assert row["saved"] >= 55
     assert row["args_missed"] == 0 and row["args_all"] > 2_000
     assert (row["orphans"], row["refused_openai"], row["refused_anthropic"]) == (0, 0, 0)
+
+
+def test_graph_h4_folding_as_published_halves_the_history_and_keeps_every_word_of_the_user(chats: list[Chat]) -> None:
+    row = _row(ours("hiagent"), chats[::4], sample=0)
+    assert row["saved"] >= 50
+    assert row["args_missed"] > 0  # what the published fold loses is why it is not the default
+    editing = ours("lean")
+    for chat in chats[::8]:
+        recording = Recording()
+        prompts, kept = recording.play(editing.graph(recording, chat.head), chat)
+        for prompt in prompts:
+            said = [message.text for message in prompt if isinstance(message, HumanMessage)]
+            assert said == [message.text for message in kept if isinstance(message, HumanMessage)][: len(said)]
 
 
 def test_without_editing_nothing_is_hidden_and_nothing_saved(chats: list[Chat]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnemic import Memory
+from mnemic import Memory, MnemicError
 from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import (
     AsJson,
@@ -24,6 +24,11 @@ from mnemic_mcp.cli.common import (
     progress_bar,
     with_memory,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mnemic.protocols import HealthCheck
 
 
 def export(
@@ -120,11 +125,17 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
 
 
 def doctor(
+    host: Annotated[
+        str | None, typer.Argument(metavar="[HOST]", help="Tell why this host cannot see the server: cursor, zed, ...")
+    ] = None,
     home: Home = None,
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended from the ledger.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check the ledger, its full text, its vectors and the index. Exit code 1 when something is wrong."""
+    if host is not None:
+        _check_host(host, as_json=as_json)
+        return
 
     async def run(memory: Memory) -> Any:
         return await memory.doctor(repair=repair)
@@ -136,15 +147,37 @@ def doctor(
         out = console()
         for line in diagnosis.repaired:
             out.print(f"repaired: {line}", style="yellow", markup=False)
-        for finding in diagnosis.findings:
-            mark = "ok   " if finding.ok else "WRONG"
-            out.print(f"{mark} {finding.check}: {finding.detail}", style=None if finding.ok else "red", markup=False)
+        _print_findings(out, diagnosis.findings)
         if not diagnosis.healthy:
             mendable = any(finding.repairable for finding in diagnosis.findings)
             hint = "mnemic doctor --repair" if mendable else "restore the folder from a backup or import an export"
             out.print(f"→ {hint}", markup=False)
     if not diagnosis.healthy:
         raise typer.Exit(1)
+
+
+def _check_host(name: str, *, as_json: bool) -> None:
+    import anyio
+
+    from mnemic_mcp.hosts.catalogue import host_named
+    from mnemic_mcp.hosts.checking import check_host
+
+    try:
+        findings = anyio.run(check_host, host_named(name))
+    except MnemicError as error:
+        fail(error)
+    if as_json:
+        print_json(findings)
+    else:
+        _print_findings(console(), findings)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print_findings(out: Console, findings: Sequence[HealthCheck]) -> None:
+    for finding in findings:
+        mark = "ok   " if finding.ok else "WRONG"
+        out.print(f"{mark} {finding.check}: {finding.detail}", style=None if finding.ok else "red", markup=False)
 
 
 def reindex(home: Home = None) -> None:

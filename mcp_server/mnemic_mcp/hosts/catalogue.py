@@ -1,0 +1,102 @@
+"""The hosts that are known: where each keeps its servers, on every platform, and what an entry looks like there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mnemic.errors import InvalidInput
+
+Platform = Literal["darwin", "win32", "linux"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """``places`` are paths by platform, with ``~``, and ``{NAME:default}`` for variables of the environment; ``under`` is
+    where in the file the servers stand; ``extra`` are fields that an entry has besides; ``after`` is what to do then.
+    """
+
+    name: str
+    title: str
+    places: Mapping[Platform, str]
+    under: str = "mcpServers"
+    format: Literal["json", "toml"] = "json"
+    extra: tuple[tuple[str, Any], ...] = ()
+    after: str = "Start it anew."
+
+    def config(self, environment: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
+        """The file of this host, whether it is there or not."""
+        known: Platform = "darwin" if platform == "darwin" else "win32" if platform == "win32" else "linux"
+        return Path(_filled(self.places[known], os.environ if environment is None else environment))
+
+    def entry(self, command: list[str], home: Path | None) -> dict[str, Any]:
+        """What the host is told of the server that ``command`` starts."""
+        env = {"env": {"MNEMIC_HOME": str(home)}} if home is not None else {}
+        return {**dict(self.extra), "command": command[0], "args": command[1:], **env}
+
+
+_APP_DATA = "{APPDATA:~/AppData/Roaming}"
+_XDG = "{XDG_CONFIG_HOME:~/.config}"
+
+
+def _everywhere(place: str) -> Mapping[Platform, str]:
+    return {"darwin": place, "win32": place, "linux": place}
+
+
+def _application(mac: str, windows: str, linux: str) -> Mapping[Platform, str]:
+    return {
+        "darwin": f"~/Library/Application Support/{mac}", "win32": f"{_APP_DATA}/{windows}", "linux": f"{_XDG}/{linux}",
+    }  # fmt: skip
+
+
+_STDIO = (("type", "stdio"),)
+HOSTS = {
+    host.name: host
+    for host in (
+        Host(
+            name="claude-desktop", title="Claude Desktop", after="Quit Claude Desktop and start it anew.",
+            places=_application(*[f"{folder}/claude_desktop_config.json" for folder in ("Claude", "Claude", "Claude")]),
+        ),
+        Host(
+            name="claude-code", title="Claude Code", places=_everywhere("{CLAUDE_CONFIG_DIR:~}/.claude.json"), extra=_STDIO,
+            after="New sessions have it; /mcp shows it.",
+        ),
+        Host(name="cursor", title="Cursor", places=_everywhere("~/.cursor/mcp.json"), after="Cursor asks to enable it."),
+        Host(
+            name="vscode", title="VS Code", under="servers", extra=_STDIO, after="VS Code asks to start it.",
+            places=_application(*[f"{folder}/User/mcp.json" for folder in ("Code", "Code", "Code")]),
+        ),
+        Host(
+            name="codex", title="Codex", places=_everywhere("{CODEX_HOME:~/.codex}/config.toml"), under="mcp_servers",
+            format="toml", after="New sessions have it; `codex mcp list` shows it.",
+        ),
+        Host(name="windsurf", title="Windsurf", places=_everywhere("~/.codeium/windsurf/mcp_config.json")),
+        Host(
+            name="zed", title="Zed", under="context_servers", extra=(("source", "custom"),),
+            places={"darwin": "~/.config/zed/settings.json", "win32": f"{_APP_DATA}/Zed/settings.json",
+                    "linux": f"{_XDG}/zed/settings.json"},
+            after="Zed takes it up at once.",
+        ),
+        Host(name="gemini-cli", title="Gemini CLI", places=_everywhere("~/.gemini/settings.json")),
+    )
+}  # fmt: skip
+
+
+def host_named(name: str) -> Host:
+    """A host. Raises `InvalidInput`."""
+    if name not in HOSTS:
+        raise InvalidInput(f"There is no host {name[:40]!r} here.", hint=f"Hosts are: {', '.join(HOSTS)}.")
+    return HOSTS[name]
+
+
+def _filled(place: str, environment: Mapping[str, str]) -> str:
+    if place.startswith("{"):
+        name, _, rest = place[1:].partition(":")
+        default, _, tail = rest.partition("}")
+        place = (environment.get(name) or default) + tail
+    home = environment.get("HOME") or environment.get("USERPROFILE")
+    return place.replace("~", home, 1) if place.startswith("~") and home else str(Path(place).expanduser())

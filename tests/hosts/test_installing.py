@@ -1,0 +1,147 @@
+"""Hosts learn of the server and forget it; what else they know stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+
+from mnemic.errors import InvalidInput
+from mnemic_mcp.hosts.catalogue import HOSTS, host_named
+from mnemic_mcp.hosts.checking import check_host
+from mnemic_mcp.hosts.installing import apply, installed_entry, plan, plan_removal, server_command
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+COMMAND = ["/opt/mnemic/bin/mnemic", "serve"]
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_an_entry_goes_in_stays_and_comes_out(name: str, tmp_path: Path) -> None:
+    host, config = HOSTS[name], tmp_path / "deep" / "config"
+    change = plan(host, config=config, command=COMMAND, home=tmp_path / "memory")
+    assert apply(change, now=NOW) is None
+    entry = installed_entry(host, config=config)
+    assert entry is not None
+    assert [entry["command"], *entry["args"]] == COMMAND
+    assert entry["env"] == {"MNEMIC_HOME": str(tmp_path / "memory")}
+    assert not plan(host, config=config, command=COMMAND, home=tmp_path / "memory").is_needed
+    backup = apply(plan_removal(host, config=config), now=NOW)
+    assert backup is not None
+    assert backup.read_text() == change.after
+    assert installed_entry(host, config=config) is None
+    assert not plan_removal(host, config=config).is_needed
+
+
+def test_the_toml_of_others_keeps_its_comments(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    mine = '# mine\nmodel = "o9" # the best\n\n[mcp_servers.files]\ncommand = "npx" # files\n'
+    config.write_text(mine)
+    apply(plan(HOSTS["codex"], config=config, command=COMMAND), now=NOW)
+    text = config.read_text()
+    assert text.startswith(mine.rstrip("\n"))
+    assert tomlkit.parse(text).unwrap()["mcp_servers"]["mnemic"] == {"command": COMMAND[0], "args": ["serve"]}
+    apply(plan_removal(HOSTS["codex"], config=config), now=NOW)
+    assert config.read_text().strip() == mine.strip()
+
+
+def test_a_broken_file_is_left_as_it_is(tmp_path: Path) -> None:
+    for name in ("cursor", "codex"):
+        config = tmp_path / name
+        config.write_text("{ broken = ")
+        with pytest.raises(InvalidInput, match=r"(?i)line 1"):
+            plan(HOSTS[name], config=config)
+        assert config.read_text() == "{ broken = "
+
+
+def test_a_file_that_changed_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    config = tmp_path / "mcp.json"
+    change = plan(HOSTS["cursor"], config=config, command=COMMAND)
+    config.write_text('{"mine": 1}')
+    with pytest.raises(InvalidInput, match="changed meanwhile"):
+        apply(change, now=NOW)
+    assert config.read_text() == '{"mine": 1}'
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_stays_a_link_and_rights_stay_rights(tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.json"
+    real.write_text("{}")
+    real.chmod(0o600)
+    link = tmp_path / "mcp.json"
+    link.symlink_to(real)
+    apply(plan(HOSTS["cursor"], config=link, command=COMMAND), now=NOW)
+    assert link.is_symlink()
+    assert "mnemic" in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "environment", "expected"),
+    [
+        ("claude-desktop", "darwin", {}, "/home/ana/Library/Application Support/Claude/claude_desktop_config.json"),
+        ("claude-desktop", "linux", {}, "/home/ana/.config/Claude/claude_desktop_config.json"),
+        ("claude-desktop", "win32", {"APPDATA": "/app"}, "/app/Claude/claude_desktop_config.json"),
+        ("vscode", "linux", {"XDG_CONFIG_HOME": "/xdg"}, "/xdg/Code/User/mcp.json"),
+        ("codex", "linux", {"CODEX_HOME": "/codex"}, "/codex/config.toml"),
+        ("codex", "darwin", {}, "/home/ana/.codex/config.toml"),
+        ("claude-code", "linux", {"CLAUDE_CONFIG_DIR": "/cc"}, "/cc/.claude.json"),
+        ("zed", "darwin", {}, "/home/ana/.config/zed/settings.json"),
+    ],
+)
+def test_every_platform_has_its_place(name: str, platform: str, environment: dict[str, str], expected: str) -> None:
+    found = HOSTS[name].config({"HOME": "/home/ana", **environment}, platform)
+    assert found.as_posix() == expected
+
+
+def test_an_unknown_host_is_told_with_those_that_are_known() -> None:
+    with pytest.raises(InvalidInput, match="claude-desktop, claude-code"):
+        host_named("emacs")
+
+
+async def test_the_doctor_tells_in_plain_words_what_is_wrong(tmp_path: Path) -> None:
+    host, config = HOSTS["cursor"], tmp_path / "mcp.json"
+
+    async def last() -> tuple[bool, str]:
+        finding = (await check_host(host, config=config))[-1]
+        return finding.ok, finding.detail
+
+    assert "Run: mnemic install cursor" in (await last())[1]
+    config.write_text("{")
+    assert "cannot be read" in (await last())[1]
+    config.write_text("{}")
+    assert "says nothing of mnemic under mcpServers" in (await last())[1]
+    apply(plan(host, config=config, command=["/nowhere/mnemic", "serve"]), now=NOW)
+    assert "is not there or may not be run" in (await last())[1]
+    apply(plan(host, config=config, command=[sys.executable, "-c", "print('hello')"]), now=NOW)
+    assert (await last())[0] is False
+    apply(plan(host, config=config, command=server_command(), home=tmp_path / "memory"), now=NOW)
+    ok, detail = await last()
+    assert ok, detail
+    assert detail.startswith("5 tools")
+
+
+def test_the_command_installs_prints_and_forgets(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "mnemic_mcp.main", "install", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    config = tmp_path / ".cursor" / "mcp.json"
+    assert '"mcpServers"' in run("cursor", "--print")
+    assert not config.exists()
+    assert "Cursor knows mnemic now" in run("cursor")
+    entry: Any = json.loads(config.read_text())["mcpServers"]["mnemic"]
+    assert Path(entry["command"]).is_absolute()
+    assert "knows mnemic already" in run("cursor")
+    assert json.loads(run("cursor", "--uninstall", "--json"))["changed"] is True
+    assert "mnemic" not in config.read_text()
