@@ -60,7 +60,7 @@ async def test_nodes_tools_and_the_agent_appear_under_their_names(tmp_path: Path
     assert root.name == "librarian" and root.error is None
     for node in ("recall", "guard", "experience", "agent", "remember", "reflect"):
         assert seen[f"librarian/{node}"] == "chain", sorted(seen)
-    assert seen["librarian/agent/agent/model/ScriptedChatModel"] == "chat_model"
+    assert seen["librarian/agent/agent/model/ScriptedChatModel"] == "llm"
     for name in ("look_up", "recall", "open_subgoal"):
         assert seen[f"librarian/agent/agent/tools/{name}"] == "tool"
     assert not [path for path in seen if "RunnableLambda" in path or "lambda" in path or path.endswith("/later")]
@@ -70,9 +70,9 @@ async def test_a_node_alone_is_a_trace_of_its_own_name(tmp_path: Path) -> None:
     from mnemic_langgraph import create_recall_node
 
     async with open_here(tmp_path) as memory:
-        for name, given in (("recall", {}), ("look back", {"name": "look back"})):
+        for name in ("recall", "look back"):
             tracer = KeptRuns()
-            node = create_recall_node(memory=memory, **given)
+            node = create_recall_node(memory=memory, name=name)
             await node.ainvoke({"messages": [("user", "What is a?")]}, {"callbacks": [tracer]})
             assert [run.name for run in tracer.roots] == [name]
 
