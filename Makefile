@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks conformance check-manifests picture page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks conformance check-manifests check-mcp-adapters picture page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -94,6 +94,13 @@ conformance: $(VENV)/installed-dev tests/conformance/node_modules
 tests/conformance/node_modules: tests/conformance/package.json tests/conformance/package-lock.json
 	cd tests/conformance && npm ci --no-audit --no-fund
 	@touch $@
+
+# The server behind LangChain's MCP adapters, which need another SDK than the server: a throw-away environment for their side.
+check-mcp-adapters: $(VENV)/installed
+	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && \
+	$(PYTHON) -m venv "$$folder/venv" && \
+	"$$folder/venv/bin/python" -m pip install --quiet langchain-mcp-adapters langgraph langchain && \
+	"$$folder/venv/bin/python" tests/langgraph_mcp/check_adapters.py "$(abspath $(BIN))/mnemic"
 
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg

@@ -48,7 +48,8 @@ def merge_rules(before: _Rules | None, new: _Rules | None) -> _Rules:
 class EditedState(AgentState[Any]):
     """What the middlewares of this module keep in an agent's state, for themselves alone."""
 
-    context_rules: NotRequired[Annotated[_Rules, PrivateStateAttr, merge_rules]]  # a reducer counts as the last mark
+    # LangGraph takes for a reducer what stands last.
+    context_rules: NotRequired[Annotated[_Rules, PrivateStateAttr, merge_rules]]
 
 
 class _Shown(list[Any]):

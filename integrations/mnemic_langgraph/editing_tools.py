@@ -11,15 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain.tools import ToolRuntime
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.types import Command
 
 from mnemic.errors import InvalidInput
-from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules
+from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules, Made
 from mnemic_langgraph.blocking import run_blocking
 from mnemic_langgraph.conversation import ARTIFACT, messages_in
 from mnemic_langgraph.editing_schemas import check_arguments, description_of, schema_of
+from mnemic_langgraph.messages import EDIT
 from mnemic_langgraph.nodes import tell
 from mnemic_langgraph.working_memory import Projection
 
@@ -83,15 +84,16 @@ def _tool(name: str, projection_of: ProjectionOf, summarise: Summarise | None) -
         try:
             check_arguments(name, arguments)
             projection = projection_of(runtime.state)
-            summary = await _summary(projection, messages, call_id, summarise)
-            outcome = projection.perform(messages, call_id, summary=summary)
+            made = _changed(messages, call_id, name, arguments)
+            summary = await _summary(projection, messages, call_id, made, summarise)
+            outcome = projection.perform(messages, call_id, made=made, summary=summary)
         except InvalidInput as error:
             return _answer(name, call_id, str(error), status="error")
         said = "\n".join([outcome.said, *(f"Note: {warning}" for warning in outcome.warnings)])
         saved = outcome.edit.tokens_before - outcome.edit.tokens_after
         if saved:
             tell("folded" if saved > 0 else "restored", tool=name, ids=list(outcome.ids), tokens=abs(saved))
-        return _answer(name, call_id, said, summary=summary)
+        return _answer(name, call_id, said, made=made, summary=summary)
 
     def run_now(runtime: ToolRuntime, **arguments: Any) -> Command[Any]:
         return run_blocking(run, runtime, **arguments)
@@ -101,10 +103,24 @@ def _tool(name: str, projection_of: ProjectionOf, summarise: Summarise | None) -
     )
 
 
+def _changed(messages: Sequence[BaseMessage], call_id: str, name: str, arguments: Mapping[str, Any]) -> Made | None:
+    """What a call that runs was made to be, when it is not what the model asked for: a person may have edited it."""
+    for message in reversed(messages):
+        if isinstance(message, AIMessage):
+            asked = next((call for call in message.tool_calls if call["id"] == call_id), None)
+            same = asked is None or (asked["name"] == name and asked["args"] == arguments)
+            return None if same else Made(name=name, arguments=arguments)
+    return None
+
+
 async def _summary(
-    projection: Projection, messages: Sequence[BaseMessage], call_id: str, summarise: Summarise | None
+    projection: Projection,
+    messages: Sequence[BaseMessage],
+    call_id: str,
+    made: Made | None,
+    summarise: Summarise | None,
 ) -> str | None:
-    wanted = None if summarise is None else projection.to_summarise(messages, call_id)
+    wanted = None if summarise is None else projection.to_summarise(messages, call_id, made=made)
     if summarise is None or wanted is None:
         return None
     try:
@@ -114,10 +130,11 @@ async def _summary(
 
 
 def _answer(
-    name: str, call_id: str, text: str, *, status: Literal["success", "error"] = "success", summary: str | None = None
-) -> Command[Any]:
+    name: str, call_id: str, text: str, *, status: Literal["success", "error"] = "success", made: Made | None = None,
+    summary: str | None = None,
+) -> Command[Any]:  # fmt: skip
     # By its artifact the answer is known as ours: it is no experience, and nobody remembers it.
-    kept = {} if summary is None else {"summary": summary}
-    artifact = {ARTIFACT: {"edit": name}, **kept}
+    changed = {} if made is None else {"arguments": dict(made.arguments or {})}
+    artifact = {ARTIFACT: {EDIT: name, **changed}, **({} if summary is None else {"summary": summary})}
     answer = ToolMessage(text, name=name, tool_call_id=call_id, status=status, artifact=artifact)
     return Command(update={"messages": [answer]})

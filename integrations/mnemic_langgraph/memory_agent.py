@@ -68,11 +68,13 @@ def create_memory_agent(
     """
     given: list[Any] = list(tools)
     if memory_tools:
-        if memory is None:
+        known: Memory | None = memory or getattr(store, "memory", None)
+        if known is None:
             raise InvalidInput(
-                "The memory tools need a memory when the agent is made.", hint="Give memory=… beside memory_tools=True."
+                "The memory tools need a memory when the agent is made.",
+                hint="Give memory=… or store=MnemicStore(memory) beside memory_tools=True.",
             )
-        given += get_memory_tools(memory, namespace=namespace)
+        given += get_memory_tools(known, namespace=namespace)
     guard = GuardMiddleware(memory=memory, namespace=namespace, effects=effects, by_user=by_user, on_review=on_review)
     # The nodes around the agent recall and learn; what the guard shows is added to what the others have made of messages.
     guided = [ExperienceMiddleware(reuse=False, reflect=False)] if experience else []

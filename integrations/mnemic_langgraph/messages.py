@@ -9,10 +9,15 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts import read_langchain_message, write_langchain
-from mnemic.services.conversation import Said
+from mnemic.services.conversation import Made, Said
+from mnemic_langgraph.conversation import ARTIFACT
 
 NOTE = "mnemic"
 """Under this key of ``additional_kwargs`` an assistant's message carries what a model summarised when it was made."""
+EDIT = "edit"
+"""Under this key, in what a tool's answer carries for us, is the name of the edit that was made; beside it stand its
+``arguments``, when they are not those of the call.
+"""
 OBSERVATION = "observation"
 """The name of a human message that tells what an environment answered to an action in the text protocol."""
 
@@ -30,16 +35,18 @@ def said(message: BaseMessage, at: int) -> Said:
         "additional_kwargs": {name: found for name, found in message.additional_kwargs.items() if name != NOTE},
     }  # fmt: skip
     summary = None
+    made = None
     if isinstance(message, AIMessage):
         value |= {"tool_calls": message.tool_calls, "invalid_tool_calls": message.invalid_tool_calls}
         summary = _summary(message.additional_kwargs.get(NOTE))
     elif isinstance(message, ToolMessage):
         value |= {"tool_call_id": message.tool_call_id, "status": message.status}
         summary = _summary(message.artifact)
+        made = _made(message.artifact)
     read = read_langchain_message(value, id=f"msg{at + 1}")
     if isinstance(message, HumanMessage) and message.name == OBSERVATION:
         read = Message(id=read.id, role=Role.TOOL, text=read.text, opaque=read.opaque)
-    return Said(message=read, summary=summary)
+    return Said(message=read, summary=summary, made=made)
 
 
 def as_shown(message: BaseMessage, original: Message, shown: Message) -> BaseMessage:
@@ -66,3 +73,12 @@ def _without_note(message: BaseMessage) -> BaseMessage:
 def _summary(note: Any) -> str | None:
     found = note.get("summary") if isinstance(note, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _made(artifact: Any) -> Made | None:
+    note = artifact.get(ARTIFACT) if isinstance(artifact, dict) else None
+    name = note.get(EDIT) if isinstance(note, dict) else None
+    if not isinstance(note, dict) or not isinstance(name, str):
+        return None
+    arguments = note.get("arguments")
+    return Made(name=name, arguments=arguments if isinstance(arguments, dict) else None)

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import ContextStats, context_stats
-from mnemic.services.conversation import ContextRules, Conversation, Diverged
+from mnemic.services.conversation import ContextRules, Conversation, Diverged, Made, Said
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic_langgraph.messages import as_shown, said
 
@@ -54,17 +54,22 @@ class Projection:
                     at += 1
             return view
 
-    def perform(self, messages: Sequence[BaseMessage], call_id: str, *, summary: str | None = None) -> Outcome:
-        """Make the edit that a call in the last message asks for. It lasts once ``messages`` hold a result of the call that
-        is no error. Raises `InvalidInput` when the edit is not possible.
+    def perform(
+        self, messages: Sequence[BaseMessage], call_id: str, *, made: Made | None = None, summary: str | None = None
+    ) -> Outcome:
+        """Make the edit that a call in the last assistant's message asks for, or ``made``, when it runs otherwise than it
+        was asked for. It lasts once ``messages`` hold a result of the call that says so (`EDIT` in its artifact). Raises
+        `InvalidInput` when the edit is not possible.
         """
-        with self._conversation(messages) as conversation:
-            return conversation.perform(call_id, summary=summary)
+        with self._asked(messages, made) as (conversation, answers):
+            return conversation.perform(call_id, made=made, summary=summary, answers=answers)
 
-    def to_summarise(self, messages: Sequence[BaseMessage], call_id: str) -> tuple[str, str] | None:
+    def to_summarise(
+        self, messages: Sequence[BaseMessage], call_id: str, *, made: Made | None = None
+    ) -> tuple[str, str] | None:
         """The text and the focus for a model's summary, if the call wants one."""
-        with self._conversation(messages) as conversation:
-            return conversation.to_summarise(call_id)
+        with self._asked(messages, made) as (conversation, _):
+            return conversation.to_summarise(call_id, made=made)
 
     def history(self, messages: Sequence[BaseMessage], *, budget_tokens: int | None = None) -> str:
         """The conversation as one text in HiAgent's form: closed subgoals as two lines each, the one at work in full."""
@@ -94,6 +99,24 @@ class Projection:
             action = conversation.answer(said(answer, len(messages)))
             self._keep([*messages, answer], conversation)
             return action
+
+    @contextmanager
+    def _asked(
+        self, messages: Sequence[BaseMessage], made: Made | None
+    ) -> Iterator[tuple[Conversation, Sequence[Said]]]:
+        """The conversation up to the calls that wait, and the answers that some of them have already."""
+        end = len(messages)
+        while end and isinstance(messages[end - 1], ToolMessage):
+            end -= 1
+        if end == len(messages) and made is None:
+            with self._conversation(messages) as conversation:
+                yield conversation, ()
+            return
+        # What the other calls of the message are told must not depend on which of them runs first.
+        conversation = Conversation(self.rules, self._count)
+        taken = [said(message, at) for at, message in enumerate(messages)]
+        conversation.take(taken[:end])
+        yield conversation, taken[end:]
 
     @contextmanager
     def _conversation(self, messages: Sequence[BaseMessage]) -> Iterator[Conversation]:

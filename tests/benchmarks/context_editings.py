@@ -29,6 +29,8 @@ from mnemic.domain.folding.atoms import atoms_of
 from mnemic.services.conversation import SCULPTOR_TOOL_NAMES, ContextRules
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic_langgraph.context_middleware import SculptorMiddleware, SubgoalMiddleware
+from mnemic_langgraph.conversation import ARTIFACT
+from mnemic_langgraph.messages import EDIT
 from mnemic_langgraph.working_memory import Projection, projection_for
 from tests.benchmarks.context_chats import Recording, parts
 
@@ -199,7 +201,8 @@ class Asking:
         call = {"name": name, "args": arguments, "id": id, "type": "tool_call"}
         asked = [*messages, AIMessage("", id=f"{id}_call", tool_calls=[call])]
         said = self.projection.perform(asked, id).said
-        return [*asked, ToolMessage(said, name=name, tool_call_id=id, id=f"{id}_result")], said
+        artifact = {ARTIFACT: {EDIT: name}}
+        return [*asked, ToolMessage(said, name=name, tool_call_id=id, id=f"{id}_result", artifact=artifact)], said
 
 
 # ------------------------------------------------------------------------------------------------ the stand-in

@@ -7,6 +7,9 @@ next question) since the view before, at 200 messages and on. ``copies`` are ste
 before but not the same objects, as when every step is read from a checkpoint; ``first`` is the view of 200 messages that
 were never seen, as in a process that resumes.
 
+``guard`` is what `GuardMiddleware` adds to a call of the model with 200 messages and the notes of 100 memories, which are
+checked anew in a ledger of 1,000.
+
 An import is timed in fresh processes with bytecode at hand: the time until LangGraph and LangChain's agents are imported,
 then what ``import mnemic_langgraph`` adds to that, and what all its modules do, though each is imported only when it is
 used first. Medians, and the least: other work on the machine only ever adds.
@@ -15,6 +18,7 @@ used first. Medians, and the least: other work on the machine only ever adds.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
@@ -27,14 +31,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import BaseMessage, messages_from_dict
+from langchain.agents.middleware.types import ModelRequest, ModelResponse
+from langchain_core.messages import BaseMessage, HumanMessage, messages_from_dict
 
+import mnemic
+from mnemic import Channel, NewMemory, Origin
 from mnemic.domain.working_memory.transcripts import write_langchain
 from mnemic.services.conversation import ContextRules
+from mnemic.testing import WordEmbedder
+from mnemic_langgraph.guard_middleware import GuardMiddleware
+from mnemic_langgraph.showing import recalled_memory
+from mnemic_langgraph.testing import ScriptedChatModel
 from mnemic_langgraph.working_memory import Projection
 from tests.benchmarks.working_memory import conversation, quantiles, timed
 
 MESSAGES = 200
+MEMORIES = 100
 STEPS = 100
 ROUNDS = 9
 FRAMEWORK = ("langgraph.graph", "langgraph.prebuilt", "langchain.agents", "langchain.tools")
@@ -77,6 +89,41 @@ def fresh(folding: str) -> dict[str, float]:
     """Milliseconds of a first view of 200 messages."""
     said = states(MESSAGES)
     return quantiles([timed(partial(Projection(ContextRules(folding=folding)).view, said)) for _ in range(20)])
+
+
+async def guarded() -> dict[str, float]:
+    """Milliseconds of a call through the guard's middleware to a model that answers at once."""
+    with tempfile.TemporaryDirectory() as name:
+        memory = mnemic.open_memory(Path(name), embedder=WordEmbedder(), chroma="off", durable=False)
+        async with memory:
+            origin = Origin(channel=Channel.USER)
+            texts = [
+                f"Customer {n} of the shop in street {n * 7} wants delivery on day {n % 28}." for n in range(1_000)
+            ]
+            receipts = await memory.remember_many([NewMemory(text=text, origin=origin) for text in texts])
+            hits = await memory.show([one.id for one in receipts[::10]])
+            said = [one.model_copy(update={"id": f"m{at}"}) for at, one in enumerate(states(MESSAGES))]
+            users = [one.id for one in said if isinstance(one, HumanMessage)]
+            notes: dict[Any, list[Any]] = {id: [] for id in users}
+            for at, hit in enumerate(hits):
+                notes[users[at % len(users)]].append(recalled_memory(hit))
+            assert (len(said), sum(map(len, notes.values()))) == (MESSAGES, MEMORIES)
+            state: Any = {"messages": said, "memory_notes": notes}
+            request: Any = ModelRequest(model=ScriptedChatModel(script=[]), messages=list(said), state=state)
+            middleware = GuardMiddleware(memory=memory)
+            shown: list[Any] = []
+
+            async def answer(asked: ModelRequest[Any]) -> ModelResponse[Any]:
+                shown[:] = asked.messages
+                return ModelResponse(result=[])
+
+            taken = []
+            for _ in range(STEPS):
+                began = time.perf_counter()
+                await middleware.awrap_model_call(request, answer)
+                taken.append(time.perf_counter() - began)
+            assert sum(one.text.count("> Customer") for one in shown) == MEMORIES, "every memory is shown"
+            return quantiles(taken)
 
 
 def import_once(folder: Path, modules: Sequence[str] = (), *options: str) -> tuple[dict[str, Any], str]:
@@ -127,6 +174,7 @@ def main(arguments: argparse.Namespace) -> None:
         "step": {name: steps(name) for name in ("lossless", "lean", "live", "k2")},
         "copies": {"lean": steps("lean", copies=True)},
         "first": {name: fresh(name) for name in ("lossless", "lean")},
+        "guard": asyncio.run(guarded()),
         "import": imports(),
     }
     result["seconds"] = round(time.perf_counter() - started, 1)

@@ -11,6 +11,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import ContextEditingMiddleware, ToolCallLimitMiddleware
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from mnemic.errors import InvalidInput
@@ -78,6 +79,19 @@ def test_the_tools_and_the_instructions_come_with_the_middleware_and_keep_the_pr
     assert heads == {f"Be brief.\n\n{SUBGOAL_INSTRUCTIONS}\n\n{SCULPTOR_INSTRUCTIONS}"}
     names = {tool.name for tool in model.options[0]["tools"]}
     assert {"open_subgoal", "retrieve_subgoals", "fold_fragment", "prune_context", "get_order"} <= names
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_two_middlewares_agree_on_one_set_of_rules(reverse: bool) -> None:
+    middleware: list[Any] = [SubgoalMiddleware(folding="k2"), SculptorMiddleware(safe_folding=False)]
+    middleware = middleware[::-1] if reverse else middleware
+    agent = create_agent(
+        ScriptedChatModel(script=["Done."]), [get_order], middleware=middleware, checkpointer=InMemorySaver()
+    )
+    agent.invoke(question(), THREAD)
+    rules = agent.get_state(THREAD).values["context_rules"]
+    assert (rules["folding"], rules["safe_folding"]) == ("k2", False)
+    assert {"open_subgoal", "fold_fragment", "prune_context"} <= set(rules["tools"])
 
 
 def test_retrieved_subgoals_are_shown_in_full_until_the_next_one_begins() -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.benchmarks.projection_cost import import_once, steps
+from tests.benchmarks.projection_cost import guarded, import_once, steps
 
 
 def test_importing_the_package_imports_neither_langgraph_nor_the_engine() -> None:
@@ -29,3 +29,7 @@ def test_showing_messages_needs_no_arrays_and_no_database(tmp_path: Path) -> Non
 
 def test_half_of_the_steps_at_two_hundred_messages_take_at_most_five_milliseconds() -> None:
     assert steps("lean")["p50_ms"] <= 5
+
+
+async def test_half_of_the_guards_checks_of_a_hundred_memories_take_at_most_five_milliseconds() -> None:
+    assert (await guarded())["p50_ms"] <= 5

@@ -191,7 +191,9 @@ def test_a_call_that_somebody_refused_is_no_edit() -> None:
     projection.perform([*messages, asked], "c2")
     refused = ToolMessage("A person said no.", tool_call_id="c2", status="error", id="t")
     assert projection.view([*messages, asked, refused])[0].text == text
-    agreed = refused.model_copy(update={"status": "success"})
+    answered = refused.model_copy(update={"status": "success"})
+    assert projection.view([*messages, asked, answered])[0].text == text, "somebody answered in the tool's place"
+    agreed = answered.model_copy(update={"artifact": {"mnemic": {"edit": "fold_fragment"}}})
     assert fragment in projection.view([*messages, asked, agreed])[0].text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from mnemic.domain.marks import Marks, Review, Screened, Taint, merge_taints, taint_of
 from mnemic.domain.memory import MemoryRecord, Role
@@ -284,6 +284,7 @@ def _labels_of(record: MemoryRecord) -> list[tuple[str, str]]:
     return [(name, value) for name, value in named if value] + [("tags", tag) for tag in record.tags]
 
 
+@lru_cache(maxsize=64)  # a prompt's memories have few taints, and every call of a model has them judged anew
 def _origin_of(taint: Taint) -> Origin:
     return Origin(channel=taint.channel, claimed=taint.claimed)
 

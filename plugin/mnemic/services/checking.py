@@ -14,7 +14,7 @@ from mnemic.guard.policy import Policy
 from mnemic.services.aftermath import note_vetting
 from mnemic.services.backends import Backends
 from mnemic.services.judging import consult_model
-from mnemic.services.standing import Vetted, with_standing, withheld_view
+from mnemic.services.standing import Vetted, standing, withheld_view
 from mnemic.services.vetting import vet
 
 _GONE = "it is not in this memory any more"
@@ -56,7 +56,7 @@ def check_memories(
     judged |= {id: _taken_out(record) for id, (_, record) in found.items() if record.status in _OUT}
     gone = CheckedMemory(id=MemoryId(""), decision="rejected", origin="", reasons=(_GONE,))
     return CheckResult(
-        memories=tuple(judged.get(id, replace(gone, id=id)) for id in wanted), warnings=vetting.warnings,
+        memories=tuple(judged.get(id) or replace(gone, id=id) for id in wanted), warnings=vetting.warnings,
         notes=(*notes, *vetting.notes),
     )  # fmt: skip
 
@@ -66,7 +66,7 @@ def _checked(policy: Policy, one: Vetted) -> CheckedMemory:
     decision: CheckDecision = "contested" if one.contested else "rejected" if one.withheld else "kept"
     hit = None
     if not one.withheld:
-        hit = with_standing(Hit(memory=one.record, score=None, lexical=None, similarity=None), policy, one)
+        hit = Hit(memory=one.record, score=None, lexical=None, similarity=None, standing=standing(policy, one))
     return CheckedMemory(id=view.id, decision=decision, origin=view.origin, reasons=view.reasons, hit=hit)
 
 

@@ -8,8 +8,9 @@ the messages, a checkpoint, a fork or another process, comes to the same view, b
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from mnemic.domain.memory import Role
@@ -78,13 +79,32 @@ class ContextRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The edit that was made for a call, by its tool's ``name``, which may be another's: a person may have changed the call
+    before it ran. ``arguments`` are None where they are those of the call.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] | None = None
+
+    def of(self, call: ToolCall) -> ToolCall:
+        """The call as it was made."""
+        arguments = call.arguments if self.arguments is None else json.dumps(self.arguments)
+        return replace(call, name=self.name, arguments=arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A message, with the ``summary`` that a model made for the edit in it: of an answer in the text protocol that begins a
     subgoal, or of a tool's result. A model is never asked twice for what stands in the messages.
+
+    ``made`` is of a tool's result: the edit that was made. Without one there was none, whatever was asked for: somebody else
+    may have answered in the tool's place.
     """
 
     message: Message
     summary: str | None = None
+    made: Made | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +117,7 @@ class Conversation:
     _live: LiveSession = field(init=False)
     _places: list[int | None] = field(default_factory=list)
     _caller: int = -1
-    _waiting: tuple[ToolCall, ...] = ()
+    _calls: tuple[ToolCall, ...] = ()
     _done: dict[str, Outcome | InvalidInput] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,15 +130,10 @@ class Conversation:
         """How many messages were taken in."""
         return len(self._places)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether no editing call waits for an answer."""
-        return not self._waiting
-
     def take(self, said: Sequence[Said]) -> None:
         """Take in the messages that come next. Raises `Diverged` when they tell of refusals of what was done already."""
         for at, one in enumerate(said):
-            if self._waiting:
+            if self._calls:
                 self._settle(said[at:])
             self._append(one)
             self._live.fold()
@@ -131,31 +146,43 @@ class Conversation:
         """The conversation as one text in HiAgent's form (`render_history`)."""
         return hiagent.render_history(self.memory, budget_tokens=budget_tokens)
 
-    def perform(self, call_id: str, *, summary: str | None = None) -> Outcome:
+    def perform(
+        self, call_id: str, *, made: Made | None = None, summary: str | None = None, answers: Sequence[Said] = ()
+    ) -> Outcome:
         """Make the edit of a call in the last message, after those before it in that message.
 
-        It counts from now on; if the answer turns out to be an error, `take` says so. Raises `InvalidInput`.
+        ``made`` says how the call runs, ``answers`` how others of that message have ended; without an answer they count as
+        made as they were asked for. The edit counts from now on; if its own answer turns out to be an error, `take` says
+        so. Raises `InvalidInput`.
         """
-        if all(call.id != call_id for call in self._waiting):
+        known = _by_call(answers)
+        asked = next((call for call in self._calls if call.id == call_id), None)
+        real = asked if asked is None or made is None else made.of(asked)
+        if real is None or real.name not in self.rules.tools:
             raise InvalidInput(
                 f"The call {call_id!r} is not an edit of the last message.",
                 hint="Answer each editing call once, in its step.",
             )
-        for call in self._waiting:
-            if call.id not in self._done:
-                self._edit(call, summary if call.id == call_id else None)
+        for call in self._calls:
             if call.id == call_id:
                 break
+            if call.id in known:
+                self._redo(call, known[call.id])
+            elif call.id not in self._done and call.name in self.rules.tools:
+                self._edit(call, None)
+        if call_id not in self._done:
+            self._edit(real, summary)
         found = self._done[call_id]
         if isinstance(found, InvalidInput):
             raise found
         return found
 
-    def to_summarise(self, call_id: str) -> tuple[str, str] | None:
+    def to_summarise(self, call_id: str, *, made: Made | None = None) -> tuple[str, str] | None:
         """The text and the focus that a model's summary for a waiting call is to be made of; None where none is wanted."""
-        call = next((call for call in self._waiting if call.id == call_id and call.id not in self._done), None)
-        if call is None:
+        asked = next((call for call in self._calls if call.id == call_id and call.id not in self._done), None)
+        if asked is None:
             return None
+        call = asked if made is None else made.of(asked)
         arguments = _arguments(call)
         if call.name == "summarize_fragment":
             try:
@@ -198,35 +225,48 @@ class Conversation:
         self.memory.append([message], trusted=True)
         if message.role is not Role.TOOL:
             self._caller = len(self.memory.messages) - 1
-            self._waiting = tuple(call for call in message.calls if call.name in self.rules.tools)
+            self._calls = message.calls
             self._done.clear()
 
     def _settle(self, rest: Sequence[Said]) -> None:
         """Make the edits whose answers come now; what was made already must be among them."""
-        answers: dict[str, Said] = {}
-        for said in rest:
-            if said.message.role is not Role.TOOL:
-                break
-            if said.message.answers is not None:
-                answers[said.message.answers] = said
-        for call in self._waiting:
+        answers = _by_call(takewhile(lambda said: said.message.role is Role.TOOL, rest))
+        for call in self._calls:
             answer = answers.get(call.id)
-            done = isinstance(self._done.get(call.id), Outcome)
-            happened = answer is not None and not answer.message.is_error
-            if done and not happened:
+            if answer is not None:
+                self._redo(call, answer)
+            elif isinstance(self._done.get(call.id), Outcome):
                 raise Diverged(call.id)
-            if answer is not None and happened and call.id not in self._done:
-                self._edit(call, answer.summary)
-        self._waiting = ()
+        self._calls = ()
+
+    def _redo(self, call: ToolCall, answer: Said) -> None:
+        """Make the edit that an answer tells of. Raises `Diverged` when another was made here, or none was to be made."""
+        real = None if answer.made is None or answer.message.is_error else answer.made.of(call)
+        if real is not None and real.name not in self.rules.tools:
+            real = None
+        done = self._done.get(call.id)
+        if done is not None:
+            if real != call and (real is not None or isinstance(done, Outcome)):
+                raise Diverged(call.id)
+        elif real is not None:
+            self._edit(real, answer.summary)
 
     def _edit(self, call: ToolCall, summary: str | None) -> None:
         arguments = {_ARGUMENTS.get(call.name, {}).get(name, name): value for name, value in _arguments(call).items()}
+        # Ids must not depend on what became of the calls beside this one: its answer names them before that is known.
+        self.memory.occasion = f"{self._caller} {call.id}"
         try:
             outcome = edit(self.memory, _ACTIONS.get(call.name, call.name), arguments, at=self._caller, summary=summary)
         except InvalidInput as error:
             self._done[call.id] = error
         else:
             self._done[call.id] = outcome
+        finally:
+            self.memory.occasion = None
+
+
+def _by_call(answers: Iterable[Said]) -> dict[str, Said]:
+    return {said.message.answers: said for said in answers if said.message.answers is not None}
 
 
 def _given(summary: str | None) -> hiagent.SummariseChunk | None:

@@ -20,7 +20,6 @@ from mnemic.domain.working_memory.fragments import (
     containing_span,
     cut_points,
     fold_marker,
-    make_id,
     solid_spans,
     summary_marker,
 )
@@ -283,9 +282,7 @@ def _make_fragment(
     memory: WorkingMemory, message: Message, start: int, end: int, made: Sequence[FragmentId]
 ) -> Fragment:
     fragments = memory.values(Cell.FRAGMENT)
-    id = make_id(
-        "f", lambda free: free in fragments or free in made, memory.session, message.id, start, end, len(memory.edits)
-    )
+    id = memory.fresh_id("f", lambda free: free in fragments or free in made, message.id, start, end)
     return Fragment(
         id=FragmentId(id), message_id=message.id, start=start, end=end, tokens=memory.count(message.text[start:end])
     )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from mnemic.domain.memory import Role
 from mnemic.domain.quoting import quote
 from mnemic.domain.validation import check_count, check_text
-from mnemic.domain.working_memory.fragments import make_id
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import MessageId
 from mnemic.domain.working_memory.outcome import Outcome
@@ -61,7 +60,7 @@ def search_context(
                 call_id=part[1],
             )  # fmt: skip
             place = (part[0], begin) if part[1] is None else (*part, begin)
-            id = make_id("s", lambda free: free in taken or free in found, memory.session, *place, len(memory.edits))
+            id = memory.fresh_id("s", lambda free: free in taken or free in found, *place)
             found[id] = hit
             lines.append(f"{id} · {part[0]} ({who}, {_state_at(memory, hit)}):\n{_window(text, hit, context_size)}")
             begin += len(query)

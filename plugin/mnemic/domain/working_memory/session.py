@@ -36,6 +36,7 @@ class WorkingMemory:
     """One session. Messages are appended, edits are recorded; nothing is ever removed.
 
     ``count_tokens`` counts one text; a message counts as the sum of its parts as shown, without a provider's envelope.
+    ``occasion`` is what ids made now are drawn from; None: how many edits there were.
     Not safe for several threads at once: the service that owns it takes turns.
     """
 
@@ -45,6 +46,7 @@ class WorkingMemory:
         self.edits: list[Edit] = []
         self.last_user_at = -1
         self.last_subgoal = 0
+        self.occasion: str | None = None
         self._count = count_tokens
         self._positions: dict[MessageId, int] = {}
         self._call_at: dict[str, int] = {}
@@ -185,6 +187,10 @@ class WorkingMemory:
     def subgoals(self) -> list[Subgoal]:
         """All subgoals, oldest first."""
         return list(self._cells[Cell.SUBGOAL].values())
+
+    def fresh_id(self, prefix: str, taken: Callable[[str], bool], *parts: object) -> str:
+        """An id of six characters for something found or cut now, which is not ``taken``."""
+        return make_id(prefix, taken, self.session, *parts, len(self.edits) if self.occasion is None else self.occasion)
 
     def is_pinned(self, message_id: str) -> bool:
         """Whether a message must stay as it is: pinned, or an instruction of the system."""
