@@ -38,7 +38,7 @@ class SubgoalState(TypedDict, total=False):
 def create_subgoal_node(
     *, model: BaseChatModel, summarise: BaseChatModel | Summarise | None = None, instructions: str = PROTOCOL,
     budget_tokens: int | None = None, subgoal_summary: Literal["values", "last_observation"] | None = None,
-    projection: Projection | None = None, name: str = "subgoal",
+    folding: str | None = None, projection: Projection | None = None, name: str = "subgoal",
 ) -> Runnable[SubgoalState, SubgoalState]:  # fmt: skip
     """A node that asks ``model`` for the next action in HiAgent's text protocol (HiAgent, ACL 2025).
 
@@ -47,12 +47,14 @@ def create_subgoal_node(
     ``retrieve(1, 3)`` shows those in full and asks again, with no step of the environment. A subgoal is summarised once,
     when the next begins: by ``summarise`` (a chat model or an async function of text and subgoal), and where that is None or
     fails, by the last observation with the values that it lacks (``subgoal_summary="last_observation"``: as published,
-    without them). Over ``budget_tokens`` the oldest closed subgoals are left out of the prompt.
+    without them). With ``folding``, the name of a preset, closed subgoals are shown as that preset folds them: longer than
+    two lines, and without a model shorter than a line with all values. Over ``budget_tokens`` the oldest closed subgoals
+    are left out of the prompt.
 
     An answer outside of the protocol is told to the model, three times at most, and changes nothing; after that its words
     stand as they are and ``action`` is None. Emits "subgoal" when one begins and "retrieved". Raises what the model raises.
     """
-    shown = projection or Projection(ContextRules(text_protocol=True, subgoal_summary=subgoal_summary))
+    shown = projection or Projection(ContextRules(text_protocol=True, subgoal_summary=subgoal_summary, folding=folding))
     if not shown.rules.text_protocol:
         raise InvalidInput(
             "The projection does not read the text protocol.", hint="Give ContextRules(text_protocol=True)."

@@ -102,7 +102,7 @@ async def guarded() -> dict[str, float]:
             ]
             receipts = await memory.remember_many([NewMemory(text=text, origin=origin) for text in texts])
             hits = await memory.show([one.id for one in receipts[::10]])
-            said = [one.model_copy(update={"id": f"m{at}"}) for at, one in enumerate(states(MESSAGES))]
+            said: list[Any] = [one.model_copy(update={"id": f"m{at}"}) for at, one in enumerate(states(MESSAGES))]
             users = [one.id for one in said if isinstance(one, HumanMessage)]
             notes: dict[Any, list[Any]] = {id: [] for id in users}
             for at, hit in enumerate(hits):

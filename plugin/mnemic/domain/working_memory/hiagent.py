@@ -167,6 +167,7 @@ def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -
     subgoals, view = memory.subgoals(), memory.render()
     blocks: list[tuple[int | None, str]] = []
     first = subgoals[0].opened_at if subgoals else len(view)
+    folds = memory.value(Cell.OPTION, "folding") not in (None, "none")
     blocks += [(None, _as_text(message)) for message in view[:first] if message.role is not Role.SYSTEM]
     for subgoal, following in zip_longest(subgoals, subgoals[1:]):
         chunk = view[subgoal.opened_at : subgoal.closed_at]
@@ -174,6 +175,12 @@ def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -
         if subgoal.is_open or expanded:
             head = f"Subgoal: {subgoal.text}" if expanded else f"{subgoal.number} Subgoal: {subgoal.text}"
             blocks.append((None, "\n".join([head, *(_as_text(message) for message in chunk)])))
+        elif folds:
+            # What the policy left of it says more, in fewer words, than a line about its end.
+            shown = [_as_text(message) for message in chunk if message.text not in ("", NOTHING_SHOWN)]
+            blocks.append(
+                (subgoal.number, "\n".join([f"{subgoal.number} Subgoal: {subgoal.text}", *filter(None, shown)]))
+            )
         else:
             blocks.append((subgoal.number, subgoal.closed_lines()))
             kept = (m for m in chunk if m.role is Role.USER or memory.is_pinned(m.id))
