@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store conformance check-mcp-adapters picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks conformance check-manifests check-mcp-adapters picture page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -24,7 +24,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store
+bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -78,6 +78,15 @@ bench-store: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.store --json $(RESULTS)/store.json
 
+bench-hooks: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.hooks --json $(RESULTS)/hooks.json
+
+# The hosts' own validators; needs npm and what it fetches.
+check-manifests:
+	npx --yes @anthropic-ai/mcpb@2 validate integrations/hosts/mcpb/manifest.json
+	npx --yes @anthropic-ai/claude-code plugin validate integrations/hosts/claude-code
+
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules
 	$(BIN)/python tests/conformance/run.py
@@ -95,6 +104,10 @@ check-mcp-adapters: $(VENV)/installed
 
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg
+
+# docs/langgraph.md: runs its cells, writes what they print, and draws its pictures.
+page: $(VENV)/installed-dev
+	$(BIN)/python -m tests.docs.langgraph_page
 
 wheel: $(VENV)/installed-dev
 	$(BIN)/python -m hatchling build -t wheel -d dist

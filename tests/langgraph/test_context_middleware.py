@@ -182,3 +182,15 @@ def test_without_tools_the_past_folds_by_itself() -> None:
 def test_a_preset_that_does_not_exist_is_refused_at_once() -> None:
     with pytest.raises(InvalidInput, match="no folding preset 'lien'"):
         SubgoalMiddleware(folding="lien")
+
+
+@pytest.mark.parametrize("subgoals_first", [True, False])
+def test_both_middlewares_agree_on_one_set_of_rules_and_tools_know_what_is_shown(subgoals_first: bool) -> None:
+    search = call("search_context", "q", query="XK-1", role="all")
+    model = ScriptedChatModel(script=by_turn([*script(3)[:3], AIMessage("", tool_calls=[search]), "Done."]))
+    both: list[Any] = [SubgoalMiddleware(), SculptorMiddleware()]
+    agent = create_agent(model, [get_order], middleware=both if subgoals_first else both[::-1])
+    final = agent.invoke(question(), THREAD)["messages"]
+    assert "packed with care" not in next(m.text for m in model.prompts[-1] if getattr(m, "tool_call_id", "") == "g1")
+    assert "(tool, folded in " in final[-2].text
+    assert "visible" not in final[-2].text

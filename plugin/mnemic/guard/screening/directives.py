@@ -66,6 +66,8 @@ _LEADING_CLAUSE = re.compile(
 _VOCATIVE = re.compile(
     r"(?:[A-Z][\w.'-]{1,20}(?: [A-Z][\w.'-]{1,20})?|assistant|agent|guys|team|all|everyone|folks),\s{0,4}"
 )
+# Any other label: "Lockers: ignore ...".
+_LABEL = re.compile(r"[\w'\u2019-]{1,20}(?: [\w'\u2019-]{1,20}){0,3}:\s{0,4}")
 
 _NEXT = re.compile(
     r"""\s+(?:
@@ -235,7 +237,11 @@ def _leading_command(clause: Clause) -> Directive | None:
     at = _command_at(clause, _lead(clause.low, 0))
     if at is None:
         start = _lead(clause.low, 0)
-        before = _LEADING_CLAUSE.match(clause.low, start) or _VOCATIVE.match(clause.text, start)
+        before = (
+            _LEADING_CLAUSE.match(clause.low, start)
+            or _VOCATIVE.match(clause.text, start)
+            or _LABEL.match(clause.low, start)
+        )
         if before is None:
             return None
         at = _command_at(clause, _lead(clause.low, before.end()))

@@ -1,0 +1,61 @@
+"""``mnemic-hook``: reads what Claude Code tells a hook on stdin.
+
+A session's start is shown what was prepared when the last one stopped, so it waits for no memory to be opened. At a stop,
+before a compaction and at the end, a process of its own takes in what was said and prepares the next start; the session
+does not wait for that. A hook never fails a session: what goes wrong is told on stderr with the exit code 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from mnemic_mcp.hooks.prepared import home, shown
+
+_TAKES_IN = ("Stop", "PreCompact", "SessionEnd")
+
+
+def main() -> None:
+    """Do what the event asks for."""
+    try:
+        if sys.argv[1:2] == ["take-in"]:
+            from mnemic_mcp.hooks.taking_in import take_in
+
+            take_in(json.loads(sys.stdin.read()))
+        else:
+            _hear(json.loads(sys.stdin.read()))
+    except Exception as error:  # a hook that fails would trouble a session that can do without it
+        print(f"mnemic-hook: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201  # stdout is the host's
+
+
+def _hear(told: dict[str, Any]) -> None:
+    event = told.get("hook_event_name")
+    if event == "SessionStart":
+        text = shown(home(), str(told.get("cwd") or ""))
+        if text:
+            answer = {"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}
+            sys.stdout.write(json.dumps(answer))
+    elif event in _TAKES_IN:
+        _begin(json.dumps(told))
+
+
+def _begin(told: str) -> None:
+    """Have it taken in by a process that outlives this one."""
+    apart: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        apart = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(  # this very program
+        [sys.executable, "-m", "mnemic_mcp.hooks.main", "take-in"], stdin=subprocess.PIPE, stdout=quiet, stderr=quiet,
+        **apart,
+    )  # fmt: skip
+    if process.stdin is not None:
+        process.stdin.write(told.encode())
+        process.stdin.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Where hooks keep what they hand on: imports next to nothing, for a session's start waits for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+MAX_SHOWN_CHARS = 20_000
+
+
+def home(environment: dict[str, str] | None = None) -> Path:
+    """The memory's folder, found as `mnemic.load_settings` finds it."""
+    given = (os.environ if environment is None else environment).get("MNEMIC_HOME")
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("mnemic", appauthor=False)
+
+
+def folder(of: Path, project: str) -> Path:
+    """What is kept for the project in the folder ``project``."""
+    digest = hashlib.sha256(os.path.normcase(project).encode(errors="surrogatepass")).hexdigest()
+    return of / "hosts" / "claude-code" / digest[:24]
+
+
+def shown(of: Path, project: str) -> str:
+    """What was prepared for the next session in a project; empty when nothing was."""
+    try:
+        with (folder(of, project) / "context.md").open(encoding="utf-8") as file:
+            return file.read(MAX_SHOWN_CHARS)
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file that nobody sees half of."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A file's object; an empty one where there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

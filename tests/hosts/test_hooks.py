@@ -1,0 +1,108 @@
+"""The hooks of Claude Code, run as it runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from mnemic import open_memory
+from mnemic_mcp.hooks.prepared import folder
+from mnemic_mcp.hooks.taking_in import take_in
+
+
+def line(kind: str, uuid: str, parent: str | None, content: Any, **more: Any) -> str:
+    message = {"role": kind, "content": content, **({"id": uuid, "type": "message"} if kind == "assistant" else {})}
+    return json.dumps(
+        {"type": kind, "uuid": uuid, "parentUuid": parent, "isSidechain": False, "sessionId": "s", "message": message,
+         "timestamp": "2026-11-20T10:00:00Z", **more}
+    )  # fmt: skip
+
+
+def transcript(path: Path, turns: int = 1) -> Path:
+    lines = [
+        line("user", "u1", None, "Our staging database is called heron and lives on port 6543."),
+        line("assistant", "a1", "u1", [{"type": "text", "text": "Noted: heron, on port 6543."}]),
+        line("user", "u2", "a1", "<command-name>/clear</command-name>"),
+        line("user", "u3", "u2", "<system-reminder>Be quick.</system-reminder>", isMeta=True),
+    ]
+    if turns > 1:
+        lines.append(line("user", "u4", "u3", "The deploy of the shop needs two approvals, always."))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def told(event: str, tmp_path: Path, turns: int = 1) -> dict[str, Any]:
+    path = transcript(tmp_path / "transcript.jsonl", turns)
+    return {"hook_event_name": event, "session_id": "s", "transcript_path": str(path), "cwd": str(tmp_path / "shop")}
+
+
+def hook(tmp_path: Path, message: dict[str, Any] | str) -> subprocess.CompletedProcess[str]:
+    text = message if isinstance(message, str) else json.dumps(message)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "mnemic_mcp.hooks.main"], input=text, capture_output=True, text=True,
+        check=False, env={**os.environ, "MNEMIC_HOME": str(tmp_path / "memory")}, timeout=60,
+    )  # fmt: skip
+
+
+async def texts(tmp_path: Path) -> list[tuple[str, str]]:
+    async with open_memory(tmp_path / "memory", chroma="off") as memory:
+        return [(record.role or "", record.text) for record in await memory.list()]
+
+
+async def test_what_was_said_is_remembered_once_and_the_next_session_is_shown_it(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    import anyio.to_thread
+
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    assert hook(tmp_path, told("SessionStart", tmp_path)).stdout == ""
+    for turns in (1, 1, 2):
+        await anyio.to_thread.run_sync(take_in, told("Stop", tmp_path, turns))
+    assert sorted(await texts(tmp_path)) == [
+        ("assistant", "Noted: heron, on port 6543."),
+        ("user", "Our staging database is called heron and lives on port 6543."),
+        ("user", "The deploy of the shop needs two approvals, always."),
+    ]
+    async with open_memory(tmp_path / "memory", chroma="off") as memory:
+        hit = (await memory.recall("Which port has the staging database?")).hits[0]
+        assert (hit.memory.session, hit.memory.tags, hit.memory.origin.client) == (
+            "s",
+            ("project:shop",),
+            "claude-code",
+        )
+    shown = hook(tmp_path, told("SessionStart", tmp_path))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    answer = json.loads(shown.stdout)["hookSpecificOutput"]
+    assert answer["hookEventName"] == "SessionStart"
+    assert "two approvals" in answer["additionalContext"]
+    elsewhere = {**told("SessionStart", tmp_path), "cwd": str(tmp_path / "other")}
+    assert hook(tmp_path, elsewhere).stdout == ""
+
+
+def test_a_stop_returns_at_once_and_a_process_of_its_own_takes_in_what_was_said(tmp_path: Path) -> None:
+    assert hook(tmp_path, told("Stop", tmp_path)).returncode == 0
+    context = folder(tmp_path / "memory", str(tmp_path / "shop")) / "context.md"
+    wait = "import pathlib, sys, time\npath = pathlib.Path(sys.argv[1])\nwhile not path.exists(): time.sleep(.05)"
+    subprocess.run([sys.executable, "-c", wait, str(context)], check=True, timeout=60)
+    assert "heron" in context.read_text()
+
+
+def test_whatever_is_wrong_a_hook_never_fails_a_session(tmp_path: Path) -> None:
+    gone = {"hook_event_name": "Stop", "transcript_path": "/nowhere", "cwd": "", "session_id": ""}
+    for message in ("", "[]", "{", "null", '{"hook_event_name": "SessionStart"}', gone):
+        done = hook(tmp_path, message)
+        assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_session_start_imports_nothing_of_the_engine(tmp_path: Path) -> None:
+    code = (
+        "import io, sys, json; import mnemic_mcp.hooks.main as main\n"
+        "sys.stdin = io.StringIO(json.dumps({'hook_event_name': 'SessionStart', 'cwd': 'x'})); main.main()\n"
+        "assert not {'mnemic', 'pydantic', 'numpy', 'mcp', 'anyio'} & set(sys.modules), sorted(sys.modules)"
+    )
+    environment = {**os.environ, "MNEMIC_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
