@@ -17,7 +17,7 @@ _Role = Literal["user", "assistant", "all"]
 
 
 class _Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class FragmentContext(_Arguments):

@@ -11,7 +11,6 @@ from langchain_core.messages import ToolMessage
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command, interrupt
 
-from mnemic.domain.recall import MAX_CHECKED
 from mnemic.errors import MnemicError
 from mnemic_langgraph.blocking import run_blocking
 from mnemic_langgraph.conversation import answer_of_memory, messages_in, value_in
@@ -112,6 +111,8 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
 
     async def _taken_out(self, ids: list[str], state: Any) -> dict[str, str]:
         """What must not be shown any more, with the line that stands in its place."""
+        from mnemic.domain.recall import MAX_CHECKED
+
         out: dict[str, str] = {}
         for start in range(0, len(ids), MAX_CHECKED):
             some = ids[start : start + MAX_CHECKED]

@@ -28,7 +28,7 @@ Kind = Literal["episodic", "semantic", "procedural", "lesson"]
 
 
 class _Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class RememberArguments(_Arguments):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
 
-from mnemic.domain.recall import MAX_K
 from mnemic_langgraph.conversation import asked, message_keys, messages_in, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
@@ -40,6 +39,8 @@ def create_recall_node(
     """
 
     async def recall(state: Any) -> dict[str, Any]:
+        from mnemic.domain.recall import MAX_K
+
         found_in = memory_of(memory)
         question = (asked if query is None else query)(state)
         if not question.strip():

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.provenance import Origin
-from mnemic.domain.recall import Hit
 from mnemic.domain.validation import check_count
 from mnemic.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mnemic.domain.experience.trajectory import Trajectory
+    from mnemic.domain.recall import Hit
     from mnemic.memory import Memory
     from mnemic.services.distilling import Distilled
 
