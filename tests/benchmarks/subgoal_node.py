@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from mnemic.services.conversation import ContextRules
 from mnemic_langgraph.subgoals import create_subgoal_node, observation
@@ -29,7 +29,7 @@ def measure(chats: Sequence[Chat], folding: str | None, count: Count) -> dict[st
     projection, reader = Projection(ContextRules(text_protocol=True, folding=folding)), Reader()
     shown = full = readable = wanted = 0
     for chat in chats:
-        state: list[BaseMessage] = []
+        state: list[Any] = []
         said: list[str] = []
         acts = iter(chat.episode.acts)
         head = reader.key(chat.head)
