@@ -109,7 +109,7 @@ async def guarded() -> dict[str, float]:
                 notes[users[at % len(users)]].append(recalled_memory(hit))
             assert (len(said), sum(map(len, notes.values()))) == (MESSAGES, MEMORIES)
             state: Any = {"messages": said, "memory_notes": notes}
-            request: Any = ModelRequest(model=ScriptedChatModel(script=[]), messages=list(said), state=state)
+            request: Any = ModelRequest(model=ScriptedChatModel(script=[]), messages=said, state=state)
             middleware = GuardMiddleware(memory=memory)
             shown: list[Any] = []
 
@@ -123,7 +123,7 @@ async def guarded() -> dict[str, float]:
                 await middleware.awrap_model_call(request, answer)
                 taken.append(time.perf_counter() - began)
             assert sum(one.text.count("> Customer") for one in shown) == MEMORIES, "every memory is shown"
-            return quantiles(taken)
+            return {**quantiles(taken), "least_ms": round(1e3 * min(taken), 4)}
 
 
 def import_once(folder: Path, modules: Sequence[str] = (), *options: str) -> tuple[dict[str, Any], str]:
