@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from mnemic import Memory, MnemicError
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.logs import get_logger
-from mnemic_mcp.inspector import browse_view, memory_view
+from mnemic_mcp.inspector import browse_view, learning_view, memory_view, recall_view, review_view, session_view
 from mnemic_mcp.inspector.pages import FOLDER, Inspector
 from mnemic_mcp.inspector.protection import Gate, Protection
 
@@ -26,6 +26,14 @@ _ROUTES = (
     Route("/", browse_view.browse),
     Route("/memory", memory_view.show_memory),
     Route("/memory", memory_view.act_on_memory, methods=["POST"]),
+    Route("/why", recall_view.why),
+    Route("/review", review_view.review),
+    Route("/lesson", review_view.act_on_lesson, methods=["POST"]),
+    Route("/learning", learning_view.learning),
+    Route("/plan", learning_view.act_on_plan, methods=["POST"]),
+    Route("/sessions", session_view.sessions),
+    Route("/session", session_view.session_map),
+    Route("/message", session_view.message),
 )
 
 
