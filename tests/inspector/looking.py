@@ -31,7 +31,7 @@ class Looker:
 
     async def page(self, path: str, *, status: int = 200, **fields: str) -> str:
         """A page as HTML."""
-        answer = await self.client.get(path, params=fields)
+        answer = await self.client.get(path, params=fields or None)
         assert answer.status_code == status, answer.text[:2_000]
         return answer.text
 

@@ -167,7 +167,13 @@ async def converse(memory: Memory, name: str = "fix the checkout") -> None:
     assert cut is not None
     await session.fold_fragment(fragments[0])
     await session.summarize_fragment(fragments[1], "the retry loop")
-    await session.open_subgoal("write the change and its test")
+    await session.open_subgoal("make sure that nothing else asks without a pause")
+    for text in (
+        "I look at the other callers of pay().",
+        "The refund job calls it once a night and stops at a failure.",
+    ):
+        await session.append(text, role="assistant")
+    await session.open_subgoal("write the change and its test", summary="Only the checkout does.")
     await session.append("I will limit the attempts, and pause between them.", role="assistant")
     await session.append("Good. Keep the pause configurable.")
 
@@ -176,7 +182,7 @@ def _transcript() -> str:
     log = "\n".join(
         f"2026-03-01 20:{at // 60:02}:{at % 60:02} order {88_000 + at} payment answered "
         f"{'429 too many requests, retrying' if at % 3 else '200 accepted'}"
-        for at in range(90)
+        for at in range(36)
     )
     code = "def checkout(order):\n" + "\n".join(
         f"    # step {at}: " + ("keep the order and look at its total again" if at % 4 else "ask the payment provider")
@@ -186,7 +192,7 @@ def _transcript() -> str:
     messages = []
     for number, (name, arguments, result) in enumerate(
         (
-            ("read_log", {"file": "checkout.log", "lines": 90}, log),
+            ("read_log", {"file": "checkout.log", "lines": 36}, log),
             ("read_file", {"path": "shop/checkout.py"}, code),
             ("read_file", {"path": "config/switches.yaml"}, switches),
             ("search", {"query": "retry"}, "shop/checkout.py:62: while not pay(order):"),

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mnemic import Hit
+from mnemic.domain.memory import Status
 from mnemic.domain.recall import DEEP_PART, LINKS_PART, PARTS
 from mnemic_mcp.inspector.pages import asked
 
@@ -57,21 +58,23 @@ async def why(request: Request) -> Response:
     page = await asked(request)
     query, k = page.text("q"), page.count("k", default=10, high=50) or 10
     links, deep = bool(page.text("links")), bool(page.text("deep"))
+    statuses = [Status.ACTIVE, Status.QUARANTINED] if page.text("held") else [Status.ACTIVE]
     result, took = None, 0.0
     if query:
         started = time.perf_counter()
         result = await page.memory.recall(
             query, k=k, namespace=page.namespace, subtree=bool(page.text("below")), explain=True, expand_links=links,
-            mode="deep" if deep else None, cursor=page.given("cursor"),
+            statuses=statuses, mode="deep" if deep else None, cursor=page.given("cursor"),
         )  # fmt: skip
         took = (time.perf_counter() - started) * 1_000
     hits = [] if result is None else explain(result.hits)
     used = {piece.name for one in hits for piece in one.pieces}
-    given = {name: page.text(name) for name in ("q", "k", "links", "deep", "below")}
+    given = {name: page.text(name) for name in ("q", "k", "links", "deep", "below", "held")}
     return await page.page(
         "why.html", view="why", title="Why recall answers so", query=query, k=k, counts=_HITS, links=links, deep=deep,
-        below=bool(page.text("below")), result=result, hits=hits, took=took, given=given, later=bool(page.text("cursor")),
-        legend=[(name, MEANINGS[name]) for name in ALL_PARTS if name in used], bar_width=BAR_WIDTH,
+        below=bool(page.text("below")), held=bool(page.text("held")), result=result, hits=hits, took=took, given=given,
+        later=bool(page.text("cursor")), legend=[(name, MEANINGS[name]) for name in ALL_PARTS if name in used],
+        bar_width=BAR_WIDTH,
     )  # fmt: skip
 
 
