@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks conformance check-manifests check-mcp-adapters picture page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks check-manifests check-mcp-adapters picture pictures page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -24,7 +24,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks
+bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -101,6 +101,20 @@ check-mcp-adapters: $(VENV)/installed
 	$(PYTHON) -m venv "$$folder/venv" && \
 	"$$folder/venv/bin/python" -m pip install --quiet langchain-mcp-adapters langgraph langchain && \
 	"$$folder/venv/bin/python" tests/langgraph_mcp/check_adapters.py "$(abspath $(BIN))/mnemic"
+# axe-core, for the accessibility tests of the inspector's pages; without it they are skipped.
+inspector-checks: tests/inspector/node_modules
+
+tests/inspector/node_modules: tests/inspector/package.json tests/inspector/package-lock.json
+	cd tests/inspector && npm ci --no-audit --no-fund
+	@touch $@
+
+bench-inspector: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.inspector --sizes 10 100000 --json $(RESULTS)/inspector.json
+
+# The screenshots of docs/inspector.md; needs a Chromium.
+pictures: $(VENV)/installed-dev
+	$(BIN)/python -m tests.inspector.pictures docs
 
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg
@@ -132,4 +146,4 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist tests/conformance/node_modules
+	rm -rf $(VENV) dist tests/conformance/node_modules tests/inspector/node_modules

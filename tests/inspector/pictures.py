@@ -1,0 +1,49 @@
+"""The screenshots of the documentation: ``python -m tests.inspector.pictures docs``. Needs a Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import mnemic
+from tests.inspector.chromium import browsing, inspecting
+from tests.inspector.worlds import furnish
+
+PICTURES = (
+    ("inspector-search", "/?q=payment+limit", "light", 640),
+    ("inspector-why", "/why?q=How+many+requests+a+second+does+the+payment+provider+allow%3F&k=5", "light", 720),
+    ("inspector-session", "/session?name=fix+the+checkout#n6", "dark", 760),
+)
+MAX_BYTES = 150_000
+
+
+def take(folder: Path) -> list[Path]:
+    """Take all pictures into ``folder``; each stays below 150 kB."""
+    taken = []
+    with tempfile.TemporaryDirectory() as home:
+
+        async def fill() -> None:
+            async with mnemic.open_memory(home, chroma="off", durable=False) as memory:
+                await furnish(memory)
+
+        asyncio.run(fill())
+        with inspecting(Path(home)) as link, browsing() as browser:
+            page = browser.new_context(viewport={"width": 1040, "height": 720}).new_page()
+            page.goto(link)
+            for name, address, scheme, height in PICTURES:
+                page.emulate_media(color_scheme=scheme)
+                page.set_viewport_size({"width": 1040, "height": height})
+                page.goto(link.split("/open")[0] + address)
+                page.evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
+                path = folder / f"{name}.png"
+                page.screenshot(path=path)
+                assert path.stat().st_size < MAX_BYTES, path
+                taken.append(path)
+    return taken
+
+
+if __name__ == "__main__":
+    for picture in take(Path(sys.argv[1])):
+        print(picture, picture.stat().st_size)
