@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store conformance picture wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store conformance peer-fixtures picture wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -85,6 +85,10 @@ conformance: $(VENV)/installed-dev tests/conformance/node_modules
 tests/conformance/node_modules: tests/conformance/package.json tests/conformance/package-lock.json
 	cd tests/conformance && npm ci --no-audit --no-fund
 	@touch $@
+
+# Other memories, installed in environments of their own, write the files that importing is tested on; needs the network.
+peer-fixtures: $(VENV)/installed-dev
+	$(BIN)/python tests/moving/peers/make_fixtures.py
 
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg

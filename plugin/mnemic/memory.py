@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
+    from mnemic.import_desk import ImportDesk
     from mnemic.item_desk import ItemDesk
     from mnemic.learning_desk import LearningDesk
     from mnemic.protocols import ChatModel, Embedder, Reranker, SessionInfo
@@ -295,11 +296,24 @@ class Memory:
         finally:
             lines.close()
 
+    async def records(self, *, namespace: Namespace | str | None = None) -> tuple[MemoryRecord, ...]:
+        """All memories of any status, of one namespace and below or of all, in the order of writing, from one snapshot."""
+        from mnemic.services.browse import all_records
+
+        return await self.run(all_records, namespace=_optional_namespace(namespace))
+
     async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> ImportReport:
         """Take in an export, all of it or nothing. Importing twice adds nothing. Raises `InvalidInput`."""
         from mnemic.services.transfer import import_lines
 
         return await self.run(import_lines, lines, progress=progress)
+
+    @property
+    def imports(self) -> ImportDesk:
+        """Moving in from other memories: a plan, then its doing."""
+        from mnemic.import_desk import ImportDesk
+
+        return ImportDesk(self)
 
     @property
     def guard(self) -> GuardDesk:

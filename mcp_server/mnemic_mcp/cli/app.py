@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnemic import __version__
-from mnemic_mcp.cli import backups, bench, context, guard, learning, memories, models, policy, serve, upkeep
+from mnemic_mcp.cli import backups, bench, context, guard, learning, memories, models, moving, policy, serve, upkeep
 from mnemic_mcp.cli.common import configure_logs
 
 app = typer.Typer(
@@ -45,8 +45,8 @@ app.command("list")(memories.list_memories)
 app.command("show")(memories.show)
 app.command("history")(memories.history)
 app.command("forget")(memories.forget)
-app.command("export")(upkeep.export)
-app.command("import")(upkeep.import_)
+app.command("export")(moving.export)
+app.command("import")(moving.import_)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.command("status")(upkeep.status)
