@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks check-manifests check-mcp-adapters picture pictures page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks check-manifests check-mcp-adapters peer-fixtures picture pictures page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -101,6 +101,7 @@ check-mcp-adapters: $(VENV)/installed
 	$(PYTHON) -m venv "$$folder/venv" && \
 	"$$folder/venv/bin/python" -m pip install --quiet langchain-mcp-adapters langgraph langchain && \
 	"$$folder/venv/bin/python" tests/langgraph_mcp/check_adapters.py "$(abspath $(BIN))/mnemic"
+
 # axe-core, for the accessibility tests of the inspector's pages; without it they are skipped.
 inspector-checks: tests/inspector/node_modules
 
@@ -115,6 +116,10 @@ bench-inspector: $(VENV)/installed-dev
 # The screenshots of docs/inspector.md; needs a Chromium.
 pictures: $(VENV)/installed-dev
 	$(BIN)/python -m tests.inspector.pictures docs
+
+# Other memories, installed in environments of their own, write the files that importing is tested on; needs the network.
+peer-fixtures: $(VENV)/installed-dev
+	$(BIN)/python tests/moving/peers/make_fixtures.py
 
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg

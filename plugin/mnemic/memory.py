@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
+    from mnemic.import_desk import ImportDesk
     from mnemic.item_desk import ItemDesk
     from mnemic.learning_desk import LearningDesk
     from mnemic.protocols import ChatModel, Embedder, Reranker, SessionInfo
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
     from mnemic.services.valuing import Rank
+    from mnemic.storage.sqlite_backup import BackupReport, RestoreReport
 
 _T = TypeVar("_T")
 _WORKERS = 8
@@ -294,11 +296,24 @@ class Memory:
         finally:
             lines.close()
 
+    async def records(self, *, namespace: Namespace | str | None = None) -> tuple[MemoryRecord, ...]:
+        """All memories of any status, of one namespace and below or of all, in the order of writing, from one snapshot."""
+        from mnemic.services.browse import all_records
+
+        return await self.run(all_records, namespace=_optional_namespace(namespace))
+
     async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> ImportReport:
         """Take in an export, all of it or nothing. Importing twice adds nothing. Raises `InvalidInput`."""
         from mnemic.services.transfer import import_lines
 
         return await self.run(import_lines, lines, progress=progress)
+
+    @property
+    def imports(self) -> ImportDesk:
+        """Moving in from other memories: a plan, then its doing."""
+        from mnemic.import_desk import ImportDesk
+
+        return ImportDesk(self)
 
     @property
     def guard(self) -> GuardDesk:
@@ -462,6 +477,35 @@ def open_memory(
         load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
         reranker=reranker,
     )  # fmt: skip
+
+
+def back_up_memory(path: Path | str, *, home: Path | str | None = None, force: bool = False) -> BackupReport:
+    """Write the whole memory in ``home`` to one file, as it is at this moment, while any process may write.
+
+    Every memory acknowledged before the call is in it; it appears when it is complete and checked. Blocks meanwhile.
+    Raises `InvalidInput` when the file exists and ``force`` is not given; `StoreUnavailable`, `StoreCorrupted`.
+    """
+    from mnemic.storage.sqlite_backup import back_up
+
+    return back_up(_home_settings(home).ledger_path, Path(path), force=force)
+
+
+def restore_memory(
+    path: Path | str, *, home: Path | str | None = None, force: bool = False, sha256: str | None = None
+) -> RestoreReport:
+    """Make ``home`` the memory that the backup ``path`` holds, once it has been checked. Blocks meanwhile.
+
+    With ``sha256``, the digest that its backup gave, every changed byte is found; without, damage to its structure is.
+    Raises `InvalidInput` when there is a memory already and ``force``, which moves it aside, is not given;
+    `StoreUnavailable` when a process has that memory open; `StoreCorrupted` when the backup is damaged.
+    """
+    from mnemic.storage.sqlite_backup import put_back
+
+    return put_back(Path(path), _home_settings(home).home, force=force, sha256=sha256)
+
+
+def _home_settings(home: Path | str | None) -> Settings:
+    return load_settings(home=None if home is None else Path(home))
 
 
 def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:

@@ -60,6 +60,16 @@ def test_every_shell_snippet_runs(commands: str, tmp_path: Path) -> None:
     assert "peanuts" in done.stdout
 
 
+@pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "moving.md"))
+def test_the_commands_that_move_memories_run(commands: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=environment(tmp_path), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "peanuts" in done.stdout
+
+
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "recall-bench.md"))
 def test_the_commands_that_measure_recall_run(commands: str, tmp_path: Path) -> None:
     done = subprocess.run(

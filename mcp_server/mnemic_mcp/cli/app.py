@@ -8,6 +8,7 @@ import typer
 
 from mnemic import __version__
 from mnemic_mcp.cli import (
+    backups,
     bench,
     context,
     guard,
@@ -16,6 +17,7 @@ from mnemic_mcp.cli import (
     learning,
     memories,
     models,
+    moving,
     policy,
     serve,
     upkeep,
@@ -59,8 +61,10 @@ app.command("list")(memories.list_memories)
 app.command("show")(memories.show)
 app.command("history")(memories.history)
 app.command("forget")(memories.forget)
-app.command("export")(upkeep.export)
-app.command("import")(upkeep.import_)
+app.command("export")(moving.export)
+app.command("import")(moving.import_)
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
 app.command("status")(upkeep.status)
 app.command("doctor")(upkeep.doctor)
 app.command("reindex")(upkeep.reindex)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator, Sequence
-from functools import partial
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnemic import Memory, MnemicError
-from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import (
     AsJson,
     Home,
-    Namespace,
     console,
     fail,
-    in_thread,
     print_json,
     progress_bar,
     with_memory,
@@ -29,76 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mnemic.protocols import HealthCheck
-
-
-def export(
-    path: Annotated[str, typer.Argument(help='File to write (JSON Lines); "-" is stdout.')] = "-",
-    home: Home = None,
-    namespace: Namespace = None,
-) -> None:
-    """Write every memory with its origin, versions and history. Importing it gives the same memory again."""
-
-    async def run(memory: Memory) -> int:
-        total = (await memory.status()).memories
-        bar, advance = progress_bar("exporting", total)
-        written = 0
-        with bar, _writing(path) as file:
-            async for line in memory.export(namespace=namespace):
-                file.write(line + "\n")
-                written += 1
-                if written % 500 == 0:
-                    advance(written)
-        return written
-
-    try:
-        count = with_memory(home, run)
-    except OSError as error:
-        fail(InvalidInput(f"{path} cannot be written ({error}).", hint="Choose another file."))
-    typer.echo(f"exported {count} lines", err=True)
-
-
-@contextlib.contextmanager
-def _writing(path: str) -> Iterator[IO[str]]:
-    """The file to write. It appears when it is complete, so that a broken export is never taken for a whole one."""
-    target = Path(path)
-    if path == "-":
-        yield sys.stdout
-    elif target.is_symlink() or (target.exists() and not target.is_file()):
-        with target.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-    else:
-        partial = target.with_name(target.name + ".partial")
-        try:
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
-                yield file
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def import_(
-    path: Annotated[str, typer.Argument(help='An export to read; "-" is stdin.')],
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take in an export: all of it, or nothing and a list of what is wrong. Importing twice adds nothing."""
-
-    async def run(memory: Memory) -> Any:
-        text = sys.stdin.read() if path == "-" else await in_thread(partial(Path(path).read_text, encoding="utf-8-sig"))
-        # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
-        lines = text.split("\n")
-        bar, advance = progress_bar("importing", len(lines))
-        with bar:
-            return await memory.import_(lines, progress=advance)
-
-    try:
-        report = with_memory(home, run)
-    except (OSError, UnicodeDecodeError) as error:
-        fail(InvalidInput(f"{path} cannot be read ({error}).", hint="Give a file that `mnemic export` wrote."))
-    if as_json:
-        print_json(report)
-    else:
-        typer.echo(f"imported {report.imported} memories; {report.present} were there already")
 
 
 def status(home: Home = None, as_json: AsJson = False) -> None:

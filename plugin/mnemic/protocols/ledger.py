@@ -162,6 +162,12 @@ class LedgerSnapshot(
         """
         ...
 
+    def imported(self, namespace: Namespace, prefix: str) -> list[tuple[str, MemoryId]]:
+        """Sources beginning with ``prefix`` from which memories of a namespace were imported, with those memories; also
+        where the import found the same there already.
+        """
+        ...
+
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
         """Every memory of any status in the order of writing, of one namespace and those below it or of all."""
         ...

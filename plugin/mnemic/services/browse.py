@@ -89,3 +89,9 @@ def check_filter(given: Mapping[str, Any]) -> MemoryFilter:
             hint="Exchange them; until is exclusive.",
         )
     return filter
+
+
+def all_records(backends: Backends, *, namespace: Namespace | None = None) -> tuple[MemoryRecord, ...]:
+    """Every memory of any status in the order of writing; of one namespace and those below it, or of all."""
+    with backends.ledger.snapshot() as snapshot:
+        return tuple(record for _, record in snapshot.iterate(namespace=namespace))

@@ -210,6 +210,18 @@ class SqliteSnapshot(
             for key, id, kind, text, held in rows
         ]
 
+    def imported(self, namespace: Namespace, prefix: str) -> list[tuple[str, MemoryId]]:
+        key = self.namespace_key(namespace)
+        rows = self._all(
+            "SELECT source, id FROM memories WHERE namespace = ?1 AND channel = 'import' "
+            "AND substr(source, 1, length(?2)) = ?2 "
+            "UNION ALL SELECT json_extract(e.detail, '$.source'), m.id FROM events e JOIN memories m ON m.id = e.memory "
+            "WHERE m.namespace = ?1 AND e.action = 'confirmed' AND json_extract(e.origin, '$.channel') = 'import' "
+            "AND substr(json_extract(e.detail, '$.source'), 1, length(?2)) = ?2",
+            key, prefix,
+        )  # fmt: skip
+        return [(str(source), MemoryId(id)) for source, id in rows]
+
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
         where, values = in_namespace(namespace or (), subtree=True)
         after = 0

@@ -73,7 +73,8 @@ def source_key(channel: Channel, source: str | None) -> str | None:
     if channel is Channel.MAIL:
         return _address(text)
     if channel in (Channel.FILE, Channel.IMPORT):
-        return posixpath.normpath(text.removeprefix("file://").replace("\\", "/"))
+        # What follows "#" names a record within the file, and is no other witness.
+        return posixpath.normpath(text.partition("#")[0].removeprefix("file://").replace("\\", "/"))
     return text
 
 

@@ -1,0 +1,224 @@
+"""``mnemic export`` and ``mnemic import``: moving memories out and in."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mnemic import Memory, MemoryRecord, Status
+from mnemic.errors import InvalidInput
+from mnemic_mcp.cli.common import (
+    AsJson,
+    Home,
+    Namespace,
+    console,
+    fail,
+    in_thread,
+    print_json,
+    progress_bar,
+    with_memory,
+)
+
+if TYPE_CHECKING:
+    from mnemic.services.moving.planning import ImportPlan
+    from mnemic.services.moving.taking_over import ImportOutcome
+
+_OWN = "mnemic"
+_PAGE = 1_000
+
+
+def export(
+    path: Annotated[str, typer.Argument(help='File to write, or with markdown a folder; "-" is stdout.')] = "-",
+    home: Home = None,
+    namespace: Namespace = None,
+    format: Annotated[
+        Literal["jsonl", "markdown"],
+        typer.Option(help="jsonl: everything, exactly. markdown: texts, tags and times, for people."),
+    ] = "jsonl",
+) -> None:
+    """Write every memory with its origin, versions and history. Importing it gives the same memory again.
+
+    With --format markdown: a file (a path that ends in .md, or "-"), or a folder with a file for each memory. What is in
+    quarantine is not in it.
+    """
+
+    async def run(memory: Memory) -> int:
+        total = (await memory.status()).memories
+        bar, advance = progress_bar("exporting", total)
+        with bar:
+            if format == "markdown":
+                return await _export_markdown(memory, path, namespace, advance)
+            return await _export_lines(memory, path, namespace, advance)
+
+    try:
+        count = with_memory(home, run)
+    except OSError as error:
+        fail(InvalidInput(f"{path} cannot be written ({error}).", hint="Choose another file."))
+    typer.echo(f"exported {count} {'memories' if format == 'markdown' else 'lines'}", err=True)
+
+
+async def _export_lines(memory: Memory, path: str, namespace: str | None, advance: Any) -> int:
+    written = 0
+    with _writing(path) as file:
+        async for line in memory.export(namespace=namespace):
+            file.write(line + "\n")
+            written += 1
+            if written % 500 == 0:
+                advance(written)
+    return written
+
+
+async def _export_markdown(memory: Memory, path: str, namespace: str | None, advance: Any) -> int:
+    records = [one for one in await memory.records(namespace=namespace) if one.status is not Status.QUARANTINED]
+    await in_thread(_write_markdown, path, records, advance)
+    return len(records)
+
+
+def _write_markdown(path: str, records: list[MemoryRecord], advance: Any) -> None:
+    from mnemic.domain.moving.portable_markdown import file_name, header_section, memory_section
+
+    if path == "-" or path.lower().endswith((".md", ".markdown")):
+        with _writing(path) as file:
+            file.write(header_section() + "".join(map(memory_section, records)))
+        return
+    folder = Path(path)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidInput(f"{path} is no empty folder.", hint="Choose another one; nothing there is replaced.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, record in enumerate(records, 1):
+        target = folder / file_name(record)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(header_section() + memory_section(record))
+        advance(number)
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[IO[str]]:
+    """The file to write. It appears when it is complete, so that a broken export is never taken for a whole one."""
+    target = Path(path)
+    if path == "-":
+        yield sys.stdout
+    elif target.is_symlink() or (target.exists() and not target.is_file()):
+        with target.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+    else:
+        partial = target.with_name(target.name + ".partial")
+        try:
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                yield file
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def import_(
+    path: Annotated[str, typer.Argument(help='What to read; of an own export, "-" is stdin.')],
+    home: Home = None,
+    namespace: Namespace = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="mnemic (an own export), server-memory, mem0, mcp-memory-service, basic-memory, langgraph, chatgpt, "
+            "claude, markdown or jsonl.",
+        ),
+    ] = _OWN,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and write nothing.")] = False,
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(help="Where something is damaged: import nothing, or take over the rest."),
+    ] = "stop",
+    collection: Annotated[str | None, typer.Option(help="Which of several collections (mem0's Chroma).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in an export, or what another memory holds: a plan first. Importing twice adds nothing.
+
+    An own export comes in whole or not at all. Other formats come in batches that are durable one by one; after an
+    interruption, the same command goes on.
+    """
+    if source == _OWN:
+        if dry_run or namespace or collection:
+            fail(
+                InvalidInput("--dry-run, --namespace and --collection are for other formats.", hint="Give --from too.")
+            )
+        _import_own(path, home, as_json)
+        return
+
+    async def run(memory: Memory) -> tuple[ImportPlan, ImportOutcome | None]:
+        plan = await memory.imports.plan(path, format=source, namespace=namespace, collection=collection)
+        if not as_json:
+            _print_plan(plan)
+        if dry_run:
+            return plan, None
+        bar, advance = progress_bar("importing", len(plan.records))
+        with bar:
+            return plan, await memory.imports.run(plan, on_error=on_error, advance=advance)
+
+    plan, outcome = with_memory(home, run)
+    if as_json:
+        print_json({"plan": plan.summary(), **({"outcome": outcome} if outcome else {})})
+    elif outcome is not None:
+        _print_outcome(outcome)
+
+
+def _import_own(path: str, home: Path | None, as_json: bool) -> None:
+    async def run(memory: Memory) -> Any:
+        text = sys.stdin.read() if path == "-" else await in_thread(partial(Path(path).read_text, encoding="utf-8-sig"))
+        # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
+        lines = text.split("\n")
+        bar, advance = progress_bar("importing", len(lines))
+        with bar:
+            return await memory.import_(lines, progress=advance)
+
+    try:
+        report = with_memory(home, run)
+    except (OSError, UnicodeDecodeError) as error:
+        fail(InvalidInput(f"{path} cannot be read ({error}).", hint="Give a file that `mnemic export` wrote."))
+    if as_json:
+        print_json(report)
+    else:
+        typer.echo(f"imported {report.imported} memories; {report.present} were there already")
+
+
+def _print_plan(plan: ImportPlan) -> None:
+    """What would come in, what would not and why, what is damaged where."""
+    told = plan.summary()
+    parts = ", ".join(f"{count:,} {part}" for part, count in plan.parts.items()) or "nothing"
+    lines = [f"{plan.file} as {plan.format}, into {told['namespace']}: {parts}"]
+    if plan.first is not None and plan.last is not None:
+        lines.append(f"  from {plan.first:%Y-%m-%d} to {plan.last:%Y-%m-%d}")
+    lines.append(
+        f"  {told['new']:,} new, {plan.present:,} imported before, {plan.repeated:,} that say the same as another"
+    )
+    if plan.links or plan.lost_links:
+        lines.append(f"  {plan.links:,} links, {plan.lost_links:,} to what is not there, which are lost")
+    lines += [f"  left out: {count:,} {reason}" for reason, count in plan.left_out.items()]
+    lines += [f"  damaged: {one}" for one in plan.damaged[:_PAGE]]
+    _print_lines(lines)
+
+
+def _print_outcome(outcome: ImportOutcome) -> None:
+    lines = [
+        f"imported {outcome.stored:,}; {outcome.present:,} were there already, {outcome.confirmed:,} said the same; "
+        f"{outcome.links:,} links"
+    ]
+    if outcome.quarantined:
+        lines.append(f"{outcome.quarantined:,} are in quarantine: mnemic guard list")
+    if outcome.redacted:
+        lines.append(f"{outcome.redacted:,} were stored without the secrets in them")
+    lines += [f"refused: {one}" for one in outcome.refused[:_PAGE]]
+    _print_lines(lines)
+
+
+def _print_lines(lines: list[str]) -> None:
+    out = console()
+    for line in lines:
+        # A file can say anything, also to the terminal.
+        out.print("".join(letter if letter.isprintable() else "·" for letter in line), markup=False)

@@ -1,0 +1,1 @@
+"""Taking over what other memories hold: a plan first, then batches that may be interrupted anywhere."""

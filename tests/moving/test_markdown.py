@@ -1,0 +1,141 @@
+"""Memories as Markdown go out and come in again; other Markdown and JSON lines come in by sections and lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import mnemic
+from mnemic import NewMemory
+from mnemic.domain.text import normalise
+from mnemic_mcp.cli.app import app
+from tests.moving.importing import take_in
+
+runner = CliRunner()
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
+PIECES = st.sampled_from(
+    ["---", "\n", "\r", "\r\n", "\\---", "# x", "```", " ", "\u2028", "a", "id: 1", "☕", "\ufeff"]
+)
+TEXT = st.lists(st.one_of(PIECES, st.text(LETTERS, max_size=6)), min_size=1, max_size=12).map("".join).filter(normalise)
+LABEL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(
+    lambda text: bool(normalise(text)) and normalise(text).isprintable()
+)
+
+
+async def _round_trip(entries: list[tuple[str, list[str]]], single: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with mnemic.open_memory(
+            folder / "there", chroma="off", policy="audit-only", facts="off", durable=False
+        ) as memory:
+            await memory.remember_many(
+                [
+                    NewMemory(
+                        text=text, tags=tags, occurred_at="2026-05-08T10:00:00+02:00", kind="semantic", session="s"
+                    )
+                    for text, tags in entries
+                ]
+            )
+            there = await memory.records()
+        target = folder / ("all.md" if single else "all")
+        done = await asyncio.to_thread(
+            runner.invoke, app, ["export", str(target), "--format", "markdown", "--home", str(folder / "there")]
+        )
+        assert done.exit_code == 0, done.stderr
+        async with mnemic.open_memory(
+            folder / "here", chroma="off", policy="audit-only", facts="off", durable=False
+        ) as memory:
+            plan = await memory.imports.plan(target, format="markdown")
+            assert plan.damaged == ()
+            await memory.imports.run(plan)
+            here = await memory.records()
+        told = [
+            [(one.text, one.tags, one.occurred_at, one.valid_from, one.kind, one.session) for one in all]
+            for all in (there, here)
+        ]
+        assert sorted(told[0], key=repr) == sorted(told[1], key=repr)
+        assert len(here) == len(there) > 0
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(entries=st.lists(st.tuples(TEXT, st.lists(LABEL, max_size=2)), min_size=1, max_size=4), single=st.booleans())
+def test_texts_tags_and_times_come_back_from_markdown_exactly(
+    entries: list[tuple[str, list[str]]], single: bool
+) -> None:
+    asyncio.run(_round_trip(entries, single))
+
+
+def test_the_export_is_readable_and_replaces_nothing(tmp_path: Path) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    for text in ("Ana moved to Lisbon.", "A ruler:\n---\nand words."):
+        assert runner.invoke(app, ["remember", text, "--tag", "people", "-n", "team/ana", *home]).exit_code == 0
+    shown = runner.invoke(app, ["export", "-", "--format", "markdown", *home]).stdout
+    assert 'namespace: "team/ana"' in shown and 'tags: ["people"]' in shown
+    assert "\n\nAna moved to Lisbon.\n" in shown and "\n\\---\n" in shown
+    folder = tmp_path / "notes"
+    assert runner.invoke(app, ["export", str(folder), "--format", "markdown", *home]).exit_code == 0
+    assert len(list((folder / "team" / "ana").glob("*.md"))) == 2
+    again = runner.invoke(app, ["export", str(folder), "--format", "markdown", *home])
+    assert again.exit_code == 1 and "no empty folder" in again.stderr
+
+
+async def test_sections_come_in_with_the_headings_above_them(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "trip.md").write_text(
+        "---\ntags: [travel, plans]\ndate: 2026-05-08\n---\nBefore all.\n\n# Lisbon\n\n## Hotel\nAt the river.\n\n"
+        "```sh\n# no heading\n```\n\n## Food\n\n# Porto\nLater.\n"
+    )
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        plan = await memory.imports.plan(tmp_path / "notes", format="markdown")
+        found = {one.record.text.split("\n")[0]: one.record for one in plan.records}
+        assert found.keys() == {"Before all.", "Hotel", "Porto"}
+        assert found["Hotel"].tags == ("travel", "plans", "Lisbon")
+        assert found["Hotel"].place == "trip.md, line 9"
+        assert "# no heading" in found["Hotel"].text
+        assert found["Porto"].occurred_at is not None and found["Porto"].occurred_at.year == 2026
+        assert (await memory.imports.run(plan)).stored == 3
+
+
+async def test_json_lines_bring_all_that_they_say(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    line = {
+        "id": 7, "text": "Restart the indexer first.", "kind": "procedural", "tags": ["ops"], "session": "monday",
+        "author": "ana", "occurred_at": "2026-05-08T10:00:00+02:00", "source": "https://wiki.example/x",
+        "when_to_use": "when search is stale",
+    }  # fmt: skip
+    path.write_text("\ufeff" + json.dumps(line) + "\n\n" + json.dumps("Only words.") + "\n", encoding="utf-8")
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        assert (await take_in(memory, path, "jsonl")).stored == 2
+        first, second = await memory.records()
+    assert (first.kind, first.tags, first.session, first.when_to_use) == (
+        "procedural",
+        ("ops",),
+        "monday",
+        line["when_to_use"],
+    )
+    assert first.occurred_at is not None and first.occurred_at.isoformat() == "2026-05-08T08:00:00+00:00"
+    assert first.origin.actor == "ana" and first.origin.claimed
+    assert first.source is not None and first.source.endswith(" https://wiki.example/x")
+    assert second.text == "Only words."
+
+
+def test_the_command_shows_its_plan_first_and_speaks_json(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    path.write_text('{"text": "Ana prefers tea."}\n{"word": "x"}\n')
+    home = ["--home", str(tmp_path / "home")]
+    command = ["import", str(path), "--from", "jsonl", *home]
+    dry = runner.invoke(app, [*command, "--dry-run"])
+    assert dry.exit_code == 0 and "1 new" in dry.stdout and "damaged: notes.jsonl, line 2" in dry.stdout
+    stopped = runner.invoke(app, command)
+    assert stopped.exit_code == 1 and "Nothing was imported" in stopped.stderr
+    assert runner.invoke(app, ["list", *home]).stdout.strip() in ("", "No memories.")
+    told = json.loads(runner.invoke(app, [*command, "--on-error", "skip", "--json"]).stdout)
+    assert told["plan"]["damaged"] == 1 and told["outcome"]["stored"] == 1
+    own = runner.invoke(app, ["import", str(path), "--dry-run", *home])
+    assert own.exit_code == 1 and "--from" in own.stderr
