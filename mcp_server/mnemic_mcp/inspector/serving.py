@@ -8,7 +8,6 @@ import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -73,13 +72,16 @@ async def _serve(memory: Memory, server: _Server, listening: socket.socket, link
         except MnemicError as error:
             log.warning("inspector.not_open", error=str(error))
 
+    async def show_link() -> None:
+        await anyio.to_thread.run_sync(webbrowser.open, link)
+
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(until_signalled)
         tasks.start_soon(open_memory)
         print(link, flush=True)  # noqa: T201  # for people and for programs that drive a browser
         print("Opens once, in one browser. Ctrl-C ends the inspector.", file=sys.stderr, flush=True)  # noqa: T201
         if open_browser:
-            tasks.start_soon(partial(anyio.to_thread.run_sync, webbrowser.open, link))
+            tasks.start_soon(show_link)
         try:
             await server.serve([listening])
         finally:
