@@ -132,7 +132,7 @@ def _claude_message(message: dict[str, Any], id: str, conversation: dict[str, An
     ]
     text = "\n".join(one for one in spoken if one.strip()) or optional_field(message, "text", str, "a string") or ""
     at = moment_of(message.get("created_at") or conversation.get("created_at"), "created_at")
-    role = _CLAUDE_ROLES.get(sender, sender)
+    role = str(_CLAUDE_ROLES.get(sender) or sender)
     title = conversation.get("name")
     attachments = [one for one in optional_field(message, "attachments", list, "a list") or [] if isinstance(one, dict)]
     others = sum(isinstance(one, dict) and one.get("type") not in ("text", None) for one in blocks)
