@@ -52,6 +52,7 @@ bench-contexts: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.contexts --data $(DATA) --json $(RESULTS)/contexts.json
 	$(BIN)/python -m tests.benchmarks.projection_cost --json $(RESULTS)/projection_cost.json
+	$(BIN)/python -m tests.benchmarks.subgoal_node --data $(DATA) --json $(RESULTS)/subgoal_node.json
 
 bench-working-memory: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

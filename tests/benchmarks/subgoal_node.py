@@ -1,7 +1,8 @@
 """The subgoal node on recorded chats of tau-bench: what its prompts hold, and whether later arguments can be read in them.
 
-The recorded agent knew nothing of subgoals, so every turn of the user counts as one, with a name that tells nothing. The
-text protocol adds labels to every line, which count for the node and not for the history that it is compared with.
+The recorded agent knew nothing of subgoals, so every turn of the user counts as one, with a name that tells nothing. What
+is saved is told beside the same history in the same protocol with nothing folded, and beside the bare words of the messages,
+without the labels that the protocol puts before every line.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from tests.benchmarks.folding_metrics import Count, Reader
 
 
 def measure(chats: Sequence[Chat], folding: str | None, count: Count) -> dict[str, Any]:
-    """History tokens saved over all prompts, percent, and the later arguments that can be read and all there are."""
+    """History tokens saved over all prompts, percent, in the same form and beside the bare messages, and the later arguments
+    that can be read and all there are.
+    """
     projection, reader = Projection(ContextRules(text_protocol=True, folding=folding)), Reader()
-    shown = full = readable = wanted = 0
+    shown = full = bare = readable = wanted = 0
     for chat in chats:
         state: list[Any] = []
         said: list[str] = []
+        labelled: list[str] = []
         acts = iter(chat.episode.acts)
         head = reader.key(chat.head)
         begins = True
@@ -40,13 +44,15 @@ def measure(chats: Sequence[Chat], folding: str | None, count: Count) -> dict[st
                 is_result = isinstance(message, ToolMessage)
                 state.append(observation(message.text or "·") if is_result else HumanMessage(message.text))
                 said.append(message.text)
+                labelled.append(f"Observation: {message.text}" if is_result else message.text)
                 continue
             model = ScriptedChatModel(script=[_as_protocol(message, f"request {len(state)}" if begins else None)])
             node = create_subgoal_node(model=model, projection=projection)
             update = node.invoke({"messages": state})
             prompt = model.prompts[0][1].text
             shown += count(prompt)
-            full += sum(map(count, said))
+            full += sum(map(count, labelled))
+            bare += sum(map(count, said))
             key, before = reader.key(prompt), "\x00".join(map(reader.key, said))
             for phrase in next(acts).arguments:
                 if phrase and f" {phrase} " not in head and f" {phrase} " in before:
@@ -54,8 +60,15 @@ def measure(chats: Sequence[Chat], folding: str | None, count: Count) -> dict[st
                     readable += f" {phrase} " in key
             state += update["messages"]
             said += parts(message)
+            labelled.append(update["messages"][0].text)
             begins = False
-    return {"folding": folding, "saved": round(100 * (1 - shown / full), 2), "readable": readable, "wanted": wanted}
+    return {
+        "folding": folding,
+        "saved": round(100 * (1 - shown / full), 2),
+        "saved_bare": round(100 * (1 - shown / bare), 2),
+        "readable": readable,
+        "wanted": wanted,
+    }
 
 
 def _as_protocol(message: AIMessage, subgoal: str | None) -> str:
@@ -69,7 +82,7 @@ def _as_protocol(message: AIMessage, subgoal: str | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--every", type=int, default=5, help="take each n-th chat")
+    parser.add_argument("--every", type=int, default=1, help="take each n-th chat")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     if not (arguments.data / TAU_FILE).is_file():
@@ -80,7 +93,8 @@ def main() -> None:
     rows = [measure(chats, folding, count) for folding in (None, "lean")]
     for row in rows:
         print(
-            f"folding {row['folding']}: {row['saved']} % saved, {row['readable']} of {row['wanted']} arguments ({name})"
+            f"folding {row['folding']}: {row['saved']} % saved ({row['saved_bare']} % beside bare messages), "
+            f"{row['readable']} of {row['wanted']} arguments ({name})"
         )
     if arguments.json is not None:
         arguments.json.write_text(json.dumps({"counter": name, "chats": len(chats), "rows": rows}, indent=1) + "\n")

@@ -224,3 +224,21 @@ def test_observations_fold_and_words_of_the_user_do_not() -> None:
     assert view[2].text == "·"
     assert view[3] is messages[3]
     assert messages[2].text == seen
+
+
+def test_with_a_preset_a_closed_subgoal_shows_what_the_preset_leaves_of_it() -> None:
+    projection = Projection(ContextRules(text_protocol=True, folding="lean"))
+    seen = '{"code": "XK-7", "notes": "' + "we thank you for your patience " * 30 + '"}'
+    told = "say " + "It is on its way and we shall be in touch about it. " * 8
+    messages: list[BaseMessage] = [
+        HumanMessage("Where is my parcel?"), AIMessage("Subgoal: find it\nAction: get_parcel(7)"), observation(seen),
+        AIMessage('Action: set_alarm({"at": "12:30", "for": "XK-7"})'), observation("set"), AIMessage(f"Action: {told}"),
+        HumanMessage("And the other?"), AIMessage("Subgoal: find the other\nAction: get_parcel(8)"), observation("none"),
+    ]  # fmt: skip
+    text = projection.history(messages)
+    assert "1 Subgoal: find it" in text
+    assert "XK-7" in text
+    assert 'set_alarm({"at": "12:30", "for": "XK-7"})' in text
+    assert "patience we thank you" not in text
+    assert told not in text
+    assert text.index("Where is my parcel?") < text.index("And the other?") < text.index("2 Subgoal: find the other")

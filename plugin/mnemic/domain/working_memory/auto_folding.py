@@ -30,6 +30,8 @@ POLICY_TOOL = "folding_policy"
 
 # The last line of an answer in a text protocol; the first word of an action is its verb.
 _ACTION_LINE = re.compile(r"[ \t]*+action[ \t]*+:[ \t]*+([\w-]++)", re.IGNORECASE)
+# In a text protocol an answer to the user is an action as well; it changes nothing that must stay to be read word for word.
+_SPEAKING = frozenset(("say", "tell", "ask", "answer", "respond", "reply", "speak"))
 _CHUNK_EDITS = ("open_subgoal", "close_subgoal")
 _SAID = ("caller", "model")
 # What is retrieved is folded again as it was when the next subgoal begins.
@@ -230,7 +232,8 @@ def _items(memory: WorkingMemory, message: Message) -> list[tuple[PartKey, Item]
         thought = thought.rstrip("\n")
         if thought:
             items.append((text, Item(kind=ItemKind.THOUGHT, text=thought)))
-        items.append((text, Item(kind=ItemKind.CALL, text=action, name=step.group(1))))
+        said = step.group(1).lower() in _SPEAKING
+        items.append((text, Item(kind=ItemKind.SAY if said else ItemKind.CALL, text=action, name=step.group(1))))
     elif message.text:
         kind = ItemKind.THOUGHT if message.calls else ItemKind.SAY
         items.append((text, Item(kind=kind, text=message.text, tokens=memory.part_tokens(text))))
