@@ -15,7 +15,7 @@ README = ROOT / "README.md"
 
 def with_generated_parts(text: str) -> str:
     """README's text with every generated part as it should be."""
-    for name, render in (("settings", settings_table), ("figures", figures)):
+    for name, render in (("settings", settings_table), ("agent", agent_drawing), ("figures", figures)):
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
         before, _, rest = text.partition(start)
         _, _, after = rest.partition(end)
@@ -35,6 +35,20 @@ def settings_table() -> str:
             shown = f"`{'/'.join(default) if isinstance(default, tuple) else default}`"
         rows.append(f"| `MNEMIC_{name.upper()}` | {shown} | {field.description} |".replace("|  |", "| |"))
     return "\n".join(rows)
+
+
+def agent_drawing() -> str:
+    """The ready agent of the LangGraph library, as LangGraph draws it."""
+    from mnemic import open_memory
+    from mnemic_langgraph import create_memory_agent
+    from mnemic_langgraph.testing import ScriptedChatModel
+
+    agent = create_memory_agent(ScriptedChatModel(script=[]), memory=open_memory(ROOT / "nowhere"))
+    drawn = agent.get_graph().draw_mermaid()
+    lines = [line for line in drawn.splitlines() if "-->" in line or ("(" in line and "classDef" not in line)]
+    return "\n".join(
+        ["```mermaid", "graph LR;", *(line.replace(":::first", "").replace(":::last", "") for line in lines), "```"]
+    )
 
 
 def figures() -> str:

@@ -38,13 +38,17 @@ def script(subgoals: int = SUBGOALS) -> list[str]:
     return said
 
 
-def by_history(answers: list[str]) -> Callable[[list[BaseMessage]], str]:
-    """The answer that comes next by what the prompt tells, so that a new process can go on."""
+def by_history(answers: list[str], *, retrieve_at: int | None = None) -> Callable[[list[BaseMessage]], str]:
+    """The answer that comes next by what the prompt tells, so that a new process can go on. After ``retrieve_at`` steps it
+    asks for the first subgoal's details, unless they are shown.
+    """
 
     def answer(prompt: list[BaseMessage]) -> str:
         text = prompt[1].text
         number = re.findall(r"step (\d+)\.", text)
         done = int(number[-1]) if number else 0
+        if done == retrieve_at and "RAW observation 1 of" not in text:
+            return "Action: retrieve(1)"
         return answers[done] if done < len(answers) else "Finished."
 
     return answer
@@ -168,19 +172,28 @@ def test_graph_h5_a_failing_summariser_falls_back_and_no_observation_is_empty(sa
     assert told[1].startswith("first" if said and said.strip() else "RAW observation 4 of move 1.4")
 
 
-def test_graph_h5_a_graph_resumed_from_the_database_at_every_step_sees_the_same_prompts(tmp_path: Path) -> None:
-    answers = script(5)
-    whole, asked = ScriptedChatModel(script=by_history(answers)), list[str]()
-    graph(whole, Environment(), summarise=say(asked)).invoke({"messages": [HumanMessage(GOAL)]}, THREAD)
+@pytest.mark.parametrize(
+    ("retrieve_at", "options"), [(None, {}), (14, {}), (None, {"budget_tokens": 120}), (14, {"folding": "lean"})]
+)
+def test_graph_h5_a_graph_resumed_from_the_database_at_every_step_sees_the_same_prompts(
+    tmp_path: Path, retrieve_at: int | None, options: dict[str, Any]
+) -> None:
+    answers = by_history(script(5), retrieve_at=retrieve_at)
+    whole, asked = ScriptedChatModel(script=answers), list[str]()
+    graph(whole, Environment(), summarise=say(asked), **options).invoke({"messages": [HumanMessage(GOAL)]}, THREAD)
+    assert ("RAW observation 1 of" in whole.prompts[16][1].text) == (retrieve_at is not None)
+    assert any("left out:" in prompt[1].text for prompt in whole.prompts) == ("budget_tokens" in options)
     sent: list[str] = []
     received: list[str] = []
     again: list[str] = []
     start: Any = {"messages": [HumanMessage(GOAL)]}
     for _ in range(200):
         # Everything but the database is new, as in another process.
-        model = ScriptedChatModel(script=by_history(answers))
+        model = ScriptedChatModel(script=answers)
         with SqliteSaver.from_conn_string(str(tmp_path / "graph.db")) as saver:
-            step = graph(model, Environment(received), checkpointer=saver, interrupt=True, summarise=say(again))
+            step = graph(
+                model, Environment(received), checkpointer=saver, interrupt=True, summarise=say(again), **options
+            )
             step.invoke(start, THREAD)
             going_on = bool(step.get_state(THREAD).next)
         sent += model.sent
