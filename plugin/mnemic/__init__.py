@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnemic.backup import back_up_memory as back_up_memory
+    from mnemic.backup import restore_memory as restore_memory
     from mnemic.bootstrap import Settings as Settings
     from mnemic.bootstrap import load_settings as load_settings
     from mnemic.domain.memory import Kind as Kind
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from mnemic.domain.working_memory.messages import ToolCall as ToolCall
     from mnemic.errors import MnemicError as MnemicError
     from mnemic.memory import Memory as Memory
-    from mnemic.memory import open_memory as open_memory
+    from mnemic.opening import open_memory as open_memory
     from mnemic.session import Session as Session
 
 __version__ = "0.1.0"
@@ -55,8 +57,10 @@ _EXPORTS = {
     "Settings": "mnemic.bootstrap",
     "Status": "mnemic.domain.memory",
     "ToolCall": "mnemic.domain.working_memory.messages",
+    "back_up_memory": "mnemic.backup",
     "load_settings": "mnemic.bootstrap",
-    "open_memory": "mnemic.memory",
+    "open_memory": "mnemic.opening",
+    "restore_memory": "mnemic.backup",
 }
 
 __all__ = [
@@ -79,8 +83,10 @@ __all__ = [
     "Status",
     "ToolCall",
     "__version__",
+    "back_up_memory",
     "load_settings",
     "open_memory",
+    "restore_memory",
 ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -13,7 +12,7 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from mnemic.bootstrap import OpenMemory, Settings, load_settings, open_backends
+from mnemic.bootstrap import OpenMemory, Settings, open_backends
 from mnemic.domain.memory import (
     EraseReceipt,
     History,
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
     from mnemic.services.valuing import Rank
-    from mnemic.storage.sqlite_backup import BackupReport, RestoreReport
 
 _T = TypeVar("_T")
 _WORKERS = 8
@@ -432,80 +430,6 @@ class Memory:
         if self._open is None:
             raise StoreUnavailable("This memory is not open.", hint='Use it inside "async with", or call open() first.')
         return self._open
-
-
-def open_memory(
-    home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None,
-    summarise: Callable[[str, str], str] | None = None, model: Any = None, reranker: Reranker | None = None,
-    **settings: Any,
-) -> Memory:  # fmt: skip
-    """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
-
-    ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.
-    ``model`` is a `mnemic.protocols.ChatModel`, a LangChain chat model, or a name for ``init_chat_model``: the guard asks
-    it where its policy says so (``judge.when``), and learning has it write experiences.
-    ``reranker`` takes the place of MiniLM in deep recall.
-    ``summarise`` gives a short summary of (a text, what it must keep) for working memory; it may raise, and the telling
-    lines of the text serve then, as they do without it. ``settings`` are fields of `Settings`; they go before the
-    environment.
-    """
-    embedder_id = settings.pop("embedder_id", None)
-    if isinstance(embedder, str):
-        settings["embedder"], embedder = embedder, None
-    elif embedder is not None and not hasattr(embedder, "embed"):
-        if not embedder_id:
-            raise InvalidInput(
-                "An Embeddings object was given without embedder_id.",
-                hint='Name the model and its version, as in embedder_id="text-embedding-3-small".',
-            )
-        from mnemic.storage.langchain_embedder import LangChainEmbedder
-
-        embedder = LangChainEmbedder(embedder, id=embedder_id)
-    if isinstance(model, str):
-        settings["model"], model = model, None
-    elif model is not None and not hasattr(model, "complete"):
-        if not hasattr(model, "invoke"):
-            raise InvalidInput(
-                f"model is {type(model).__name__}, which has neither complete nor invoke.",
-                hint='Give a LangChain chat model, a `ChatModel`, or a name as in model="openai:gpt-5-mini".',
-            )
-        from mnemic.storage.langchain_model import LangChainModel
-
-        model = LangChainModel(model)
-    home_path = None if home is None else Path(home).expanduser()
-    return Memory(
-        load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
-        reranker=reranker,
-    )  # fmt: skip
-
-
-def back_up_memory(path: Path | str, *, home: Path | str | None = None, force: bool = False) -> BackupReport:
-    """Write the whole memory in ``home`` to one file, as it is at this moment, while any process may write.
-
-    Every memory acknowledged before the call is in it; it appears when it is complete and checked. Blocks meanwhile.
-    Raises `InvalidInput` when the file exists and ``force`` is not given; `StoreUnavailable`, `StoreCorrupted`.
-    """
-    from mnemic.storage.sqlite_backup import back_up
-
-    return back_up(_home_settings(home).ledger_path, Path(path), force=force)
-
-
-def restore_memory(
-    path: Path | str, *, home: Path | str | None = None, force: bool = False, sha256: str | None = None
-) -> RestoreReport:
-    """Make ``home`` the memory that the backup ``path`` holds, once it has been checked. Blocks meanwhile.
-
-    With ``sha256``, the digest that its backup gave, every changed byte is found; without, damage to its structure is.
-    Raises `InvalidInput` when there is a memory already and ``force``, which moves it aside, is not given;
-    `StoreUnavailable` when a process has that memory open; `StoreCorrupted` when the backup is damaged.
-    """
-    from mnemic.storage.sqlite_backup import put_back
-
-    return put_back(Path(path), _home_settings(home).home, force=force, sha256=sha256)
-
-
-def _home_settings(home: Path | str | None) -> Settings:
-    return load_settings(home=None if home is None else Path(home))
 
 
 def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 import mnemic
+from mnemic.backup import back_up_memory, restore_memory
 from mnemic.errors import InvalidInput, StoreCorrupted, StoreUnavailable
-from mnemic.memory import back_up_memory, restore_memory
 from mnemic_mcp.cli.app import app
 from tests.faults.test_storm import Worker
 

@@ -18,7 +18,7 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Write the whole memory to one file, checked, as it is at this moment. Servers and agents may go on writing."""
-    from mnemic.memory import back_up_memory
+    from mnemic.backup import back_up_memory
 
     try:
         report = back_up_memory(path, home=settings_for(home).home, force=force)
@@ -39,7 +39,7 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Make the folder the memory that a backup holds, once all of it has been checked. The index is built anew."""
-    from mnemic.memory import restore_memory
+    from mnemic.backup import restore_memory
 
     try:
         report = restore_memory(path, home=settings_for(home).home, force=force, sha256=sha256)

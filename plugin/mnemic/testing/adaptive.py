@@ -20,7 +20,8 @@ from mnemic.domain.memory import NewMemory, Outcome, Remembered
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint
 from mnemic.guard.screening import RULES, RuleFamily, screen
-from mnemic.memory import Memory, open_memory
+from mnemic.memory import Memory
+from mnemic.opening import open_memory
 from mnemic.testing.adaptive_goals import GOALS, Goal
 from mnemic.testing.attacks.items import paraphrase
 from mnemic.testing.attacks.simulator import remember_each

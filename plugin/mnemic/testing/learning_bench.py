@@ -18,7 +18,8 @@ from mnemic.domain.learning.facets import NewExperience
 from mnemic.domain.learning.refinement import REFINEMENTS, Refinement
 from mnemic.domain.memory import NewMemory
 from mnemic.domain.provenance import Channel, Origin
-from mnemic.memory import Memory, open_memory
+from mnemic.memory import Memory
+from mnemic.opening import open_memory
 from mnemic.testing.streams import Stream, run_stream, share_surviving
 
 _USER = Origin(channel=Channel.USER)

@@ -12,7 +12,8 @@ from typing import Any
 from mnemic.domain.memory import NewMemory
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.errors import GuardRefused
-from mnemic.memory import Memory, open_memory
+from mnemic.memory import Memory
+from mnemic.opening import open_memory
 from mnemic.testing.attacks.items import LabelledItem, benign_memory, poison_memories, spread
 from mnemic.testing.attacks.tally import quantiles
 

@@ -20,7 +20,8 @@ from mnemic.domain.memory import NewMemory, Outcome, Remembered
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import Hit, RecallResult
 from mnemic.errors import GuardRefused
-from mnemic.memory import Memory, open_memory
+from mnemic.memory import Memory
+from mnemic.opening import open_memory
 from mnemic.testing.attacks.items import LabelledItem, benign_kind
 from mnemic.testing.attacks.situations import BenignGroup, Setting, Situation, stage, value_answer
 from mnemic.testing.attacks.tally import Fate, Tally, percent

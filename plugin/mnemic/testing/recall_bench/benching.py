@@ -12,7 +12,8 @@ import anyio.to_thread
 import numpy as np
 
 from mnemic.errors import InvalidInput
-from mnemic.memory import Memory, open_memory
+from mnemic.memory import Memory
+from mnemic.opening import open_memory
 from mnemic.protocols import Embedder
 from mnemic.testing.recall_bench.cases import Case, all_together, take_questions
 from mnemic.testing.recall_bench.distractors import NO_DISTRACTORS, Distractors, with_distractors

@@ -1,0 +1,60 @@
+"""Making a memory out of a folder, settings, and models in the forms in which people have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnemic.bootstrap import load_settings
+from mnemic.domain.provenance import Origin
+from mnemic.errors import InvalidInput
+from mnemic.memory import Memory
+
+if TYPE_CHECKING:
+    from mnemic.protocols import Reranker
+
+
+def open_memory(
+    home: Path | str | None = None, *, embedder: Any = None, origin: Origin | None = None,
+    summarise: Callable[[str, str], str] | None = None, model: Any = None, reranker: Reranker | None = None,
+    **settings: Any,
+) -> Memory:  # fmt: skip
+    """A memory in the folder ``home`` (default: ``MNEMIC_HOME``, else the platform's data folder), not opened yet.
+
+    ``embedder`` is an `Embedder`, or a LangChain ``Embeddings`` object together with ``embedder_id="name-and-version"``.
+    ``model`` is a `mnemic.protocols.ChatModel`, a LangChain chat model, or a name for ``init_chat_model``: the guard asks
+    it where its policy says so (``judge.when``), and learning has it write experiences.
+    ``reranker`` takes the place of MiniLM in deep recall.
+    ``summarise`` gives a short summary of (a text, what it must keep) for working memory; it may raise, and the telling
+    lines of the text serve then, as they do without it. ``settings`` are fields of `Settings`; they go before the
+    environment.
+    """
+    embedder_id = settings.pop("embedder_id", None)
+    if isinstance(embedder, str):
+        settings["embedder"], embedder = embedder, None
+    elif embedder is not None and not hasattr(embedder, "embed"):
+        if not embedder_id:
+            raise InvalidInput(
+                "An Embeddings object was given without embedder_id.",
+                hint='Name the model and its version, as in embedder_id="text-embedding-3-small".',
+            )
+        from mnemic.storage.langchain_embedder import LangChainEmbedder
+
+        embedder = LangChainEmbedder(embedder, id=embedder_id)
+    if isinstance(model, str):
+        settings["model"], model = model, None
+    elif model is not None and not hasattr(model, "complete"):
+        if not hasattr(model, "invoke"):
+            raise InvalidInput(
+                f"model is {type(model).__name__}, which has neither complete nor invoke.",
+                hint='Give a LangChain chat model, a `ChatModel`, or a name as in model="openai:gpt-5-mini".',
+            )
+        from mnemic.storage.langchain_model import LangChainModel
+
+        model = LangChainModel(model)
+    home_path = None if home is None else Path(home).expanduser()
+    return Memory(
+        load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
+        reranker=reranker,
+    )  # fmt: skip
