@@ -255,3 +255,15 @@ def test_with_a_preset_a_closed_subgoal_shows_what_the_preset_leaves_of_it() -> 
     assert "patience we thank you" not in text
     assert told not in text
     assert text.index("Where is my parcel?") < text.index("And the other?") < text.index("2 Subgoal: find the other")
+
+
+def test_a_long_argument_that_was_given_twice_stays_to_be_read() -> None:
+    thought = (
+        "I have looked at every shelf and found no key, so the door has to be opened in another way, with the rope."
+    )
+    said = [AIMessage(f'Action: think({{"thought": "{thought}"}})') for _ in range(2)]
+    messages: list[BaseMessage] = [HumanMessage("Open the door."), AIMessage("Subgoal: find a key\nAction: look(1)")]
+    for one in said:
+        messages += [observation("nothing"), one]
+    messages += [observation("nothing"), HumanMessage("Well?"), AIMessage("Subgoal: open it\nAction: look(2)")]
+    assert thought in Projection(ContextRules(text_protocol=True, folding="lean")).history(messages)

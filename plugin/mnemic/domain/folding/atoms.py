@@ -33,6 +33,7 @@ _CLOSERS = (
     )
     | STOP_WORDS
 )
+_WRITTEN_CALL = re.compile(r"[^({]{1,200}\(\s*(\{.*\})\s*\)\s*\Z", re.DOTALL)
 
 
 def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
@@ -48,9 +49,13 @@ def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
 
 
 def prose_of(text: str) -> tuple[str, ...]:
-    """The long texts among the scalars of a JSON document, of which `atoms_of` gives only the values; () for other text."""
+    """The long texts among the scalars of a JSON document, of which `atoms_of` gives only the values; () for other text.
+
+    A call that is written as text, ``name({...})``, counts as the document in it.
+    """
     found: list[str] = []
-    open_parts = [parse_json(text)]
+    written = _WRITTEN_CALL.match(text)
+    open_parts = [parse_json(text if written is None else written[1])]
     while open_parts:
         part = open_parts.pop()
         if isinstance(part, dict | list):
