@@ -252,6 +252,31 @@ def test_graph_s5_random_prunes_of_real_traces_keep_every_pair_and_every_word_of
         assert left == sum(len(m.text) for m in results) - sum(len(m.text) for m in chosen)
 
 
+def test_graph_s5_prunes_resumed_from_the_database_at_every_step_show_the_same_prompts(
+    tmp_path: Path, shared_data: Callable[[str], Path]
+) -> None:
+    rng = random.Random(5)
+    for number, messages in enumerate(episodes(shared_data("taubench_airline_dev.jsonl.gz"))[::12]):
+        results = [message.tool_call_id for message in messages if isinstance(message, ToolMessage)]
+        if len(results) < 4:
+            continue
+        rng.shuffle(results)
+        halves = [results[: len(results) // 2], results[len(results) // 2 :]]
+        asked = [call("prune_context", f"p{n}", memory=f"kept {n}", delete_ids=ids) for n, ids in enumerate(halves)]
+        script = [*(AIMessage("", tool_calls=[one]) for one in asked), AIMessage("done")]
+        whole = ScriptedChatModel(script=script)
+        editing_graph(whole, Projection(RULES)).invoke({"messages": messages}, THREAD)
+        sent: list[str] = []
+        start: Any = {"messages": messages}
+        for turn in (0, 0, 1, 1, 2):
+            model = ScriptedChatModel(script=script[turn:])
+            with SqliteSaver.from_conn_string(str(tmp_path / f"{number}.db")) as saver:
+                editing_graph(model, Projection(RULES), checkpointer=saver, interrupt=True).invoke(start, THREAD)
+            sent += model.sent
+            start = None
+        assert sent == whole.sent
+
+
 @pytest.mark.parametrize("arguments", [{"memory": "", "delete_ids": ["c1"]}, {"memory": "x", "delete_ids": ["nobody"]}])
 def test_graph_s5_pruning_is_all_or_nothing(arguments: Any) -> None:
     script = [
