@@ -7,6 +7,7 @@ messages are shown by it once.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from langchain.agents.middleware.types import (
@@ -18,8 +19,8 @@ from langchain.agents.middleware.types import (
 )
 from langchain_core.messages import AIMessage, BaseMessage
 
-from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules
-from mnemic_langgraph.editing_tools import create_sculptor_tools, create_subgoal_tools
+from mnemic.services.conversation import SUBGOAL_TOOL_NAMES, ContextRules
+from mnemic_langgraph.editing_tools import create_sculptor_tools, create_subgoal_tools, sculptor_names
 from mnemic_langgraph.nodes import tell
 from mnemic_langgraph.projecting import with_system_text
 from mnemic_langgraph.working_memory import Projection, projection_for
@@ -27,6 +28,8 @@ from mnemic_langgraph.working_memory import Projection, projection_for
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langgraph.runtime import Runtime
+
+    from mnemic.domain.working_memory.session import WorkingMemory
 
 SUBGOAL_INSTRUCTIONS = """\
 Long tasks: work in subgoals. Call open_subgoal when you begin a milestone, and for the next one again, with what came of \
@@ -87,8 +90,7 @@ class _ContextMiddleware(AgentMiddleware[EditedState, Any, Any]):
         return await handler(self._shown(request))
 
     def _projection(self, state: Mapping[str, Any] | None) -> Projection:
-        rules = merge_rules((state or {}).get("context_rules"), self._rules)
-        return projection_for(ContextRules(**{**rules, "tools": frozenset(rules["tools"])}))
+        return _projection_by(merge_rules((state or {}).get("context_rules"), self._rules))
 
     def _shown(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         projection = self._projection(request.state)
@@ -142,8 +144,7 @@ class SculptorMiddleware(_ContextMiddleware):
         self, *, safe_folding: bool = True, prune: bool = True, model: BaseChatModel | None = None,
         instructions: str | None = SCULPTOR_INSTRUCTIONS,
     ) -> None:  # fmt: skip
-        names = (*SCULPTOR_TOOL_NAMES, PRUNE_TOOL_NAME) if prune else SCULPTOR_TOOL_NAMES
-        super().__init__({"safe_folding": safe_folding, "tools": sorted(names)}, instructions)
+        super().__init__({"safe_folding": safe_folding, "tools": sorted(sculptor_names(prune=prune))}, instructions)
         self.tools = create_sculptor_tools(projection=self._projection, model=model, prune=prune)
 
 
@@ -151,20 +152,21 @@ def _tell_what_was_folded(projection: Projection, messages: list[Any]) -> None:
     """Tell of what the policy folded since the model was called last."""
     last = max((at for at, message in enumerate(messages) if isinstance(message, AIMessage)), default=-1)
 
-    def look(memory: Any) -> tuple[int, int, int]:
-        saved = 0
-        for edit in reversed(memory.edits):
-            if edit.at_message <= last + 1:
-                break
-            saved += edit.tokens_before - edit.tokens_after if edit.automatic else 0
-        return saved, memory.shown_tokens(), memory.raw_tokens()
+    def look(memory: WorkingMemory) -> dict[str, int]:
+        since = takewhile(lambda edit: edit.at_message > last + 1, reversed(memory.edits))
+        saved = sum(edit.tokens_before - edit.tokens_after for edit in since if edit.automatic)
+        if not saved:
+            return {}
+        return {"tokens": saved, "shown_tokens": memory.shown_tokens(), "whole_tokens": memory.raw_tokens()}
 
-    saved, shown, whole = projection.read(messages, look)
-    if saved:
-        tell("folded", tokens=saved, shown_tokens=shown, whole_tokens=whole)
+    if told := projection.read(messages, look):
+        tell("folded", **told)
 
 
 def messages_shown(state: Mapping[str, Any]) -> list[BaseMessage]:
     """What a model would be shown of an agent's state now: for looking at it, and for tests."""
-    rules = merge_rules(None, state.get("context_rules"))
-    return projection_for(ContextRules(**{**rules, "tools": frozenset(rules["tools"])})).view(state["messages"])
+    return _projection_by(merge_rules(None, state.get("context_rules"))).view(state["messages"])
+
+
+def _projection_by(rules: _Rules) -> Projection:
+    return projection_for(ContextRules(**{**rules, "tools": frozenset(rules["tools"])}))

@@ -41,8 +41,12 @@ def create_sculptor_tools(
     to the model, or gives it for a state; its rules must know the tools. ``model`` writes the summaries of
     ``summarize_fragment``, otherwise the telling lines of the fragment serve.
     """
-    names = (*SCULPTOR_TOOL_NAMES, PRUNE_TOOL_NAME) if prune else SCULPTOR_TOOL_NAMES
-    return editing_tools(names, projection=projection, model=model)
+    return editing_tools(sculptor_names(prune=prune), projection=projection, model=model)
+
+
+def sculptor_names(*, prune: bool) -> tuple[str, ...]:
+    """The names of Sculptor's tools, with that of ``prune_context`` if wanted."""
+    return (*SCULPTOR_TOOL_NAMES, PRUNE_TOOL_NAME) if prune else SCULPTOR_TOOL_NAMES
 
 
 def create_subgoal_tools(

@@ -23,7 +23,7 @@ from mnemic.domain.working_memory.safety import SAFE_FOLDING
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
 from mnemic.services.live_sessions import LiveSession
-from mnemic.services.sculpt import check_options, edit, folds_by_hand
+from mnemic.services.sculpt import check_options, edit
 from mnemic.services.sessions import set_options
 
 SCULPTOR_TOOL_NAMES = (
@@ -206,7 +206,7 @@ class Conversation:
         """
         before = len(self.memory.messages)
         action = hiagent.take_answer(
-            self.memory, said.message, summarise=_given(said.summary), fold=folds_by_hand(self.memory)
+            self.memory, said.message, summarise=_given(said.summary), fold=hiagent.folds_by_hand(self.memory)
         )
         self._places.append(None if action is None else before)
         self._live.fold()

@@ -11,7 +11,7 @@ from mnemic.domain.memory import Namespace, Role
 from mnemic.domain.validation import check_count, check_label, check_text
 from mnemic.domain.working_memory import hiagent, prune, sculptor, search, task_graph
 from mnemic.domain.working_memory.auto_folding import FOLDING, MAX_STEPS
-from mnemic.domain.working_memory.hiagent import SUBGOAL_SUMMARY
+from mnemic.domain.working_memory.hiagent import SUBGOAL_SUMMARY, folds_by_hand
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.outcome import Outcome
@@ -168,11 +168,6 @@ def _close_subgoal(
 ) -> Outcome:  # fmt: skip
     fold = folds_by_hand(memory)
     return hiagent.close_subgoal(memory, summary=summary, satisfied=satisfied, summarise=summarise, fold=fold)
-
-
-def folds_by_hand(memory: WorkingMemory) -> bool:
-    """With a folding policy, the policy folds what a closed subgoal leaves."""
-    return memory.value(Cell.OPTION, FOLDING) in (None, "none")
 
 
 def _pin(memory: WorkingMemory, *, message_id: str, reason: str = "pinned by the agent") -> Outcome:

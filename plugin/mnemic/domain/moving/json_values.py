@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mnemic.domain.moving.records import Damage, Unreadable
+from mnemic.domain.moving.records import Damage, Found, Reading, Unreadable
 
 MAX_LINE_CHARS = 8_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,6 +44,19 @@ def json_lines(text: str, name: str) -> Iterator[tuple[str, Any] | Damage]:
             continue
         try:
             yield place, decode_json(line)
+        except Unreadable as error:
+            yield Damage(place=place, message=str(error))
+
+
+def read_lines(text: str, name: str, read: Callable[[Any, str], Iterable[Found]]) -> Reading:
+    """What ``read`` makes of every line's value and place; all of a line, or its damage."""
+    for entry in json_lines(text, name):
+        if isinstance(entry, Damage):
+            yield entry
+            continue
+        place, value = entry
+        try:
+            yield from list(read(value, place))
         except Unreadable as error:
             yield Damage(place=place, message=str(error))
 

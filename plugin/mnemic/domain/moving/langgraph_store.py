@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mnemic.domain.memory import Kind
-from mnemic.domain.moving.json_values import check_kind, decode_json, field_of, json_lines, moment_of
+from mnemic.domain.moving.json_values import check_kind, decode_json, field_of, moment_of, read_lines
 from mnemic.domain.moving.records import Damage, Reading, SourceRecord, Unreadable, labels
 
 FORMAT = "langgraph"
@@ -21,21 +21,7 @@ _TEXT_NAMES = ("content", "text", "memory", "data")
 
 def read_langgraph_lines(text: str, name: str) -> Reading:
     """The items of JSON lines, each ``{"namespace": [...], "key": ..., "value": {...}, "created_at": ..., ...}``."""
-    for entry in json_lines(text, name):
-        if isinstance(entry, Damage):
-            yield entry
-            continue
-        place, value = entry
-        try:
-            check_kind(value, dict, "the line", "an object")
-            path = [
-                check_kind(one, str, "a label of namespace", "a string")
-                for one in field_of(value, "namespace", list, "a list")
-            ]
-            content = field_of(value, "value", dict, "an object")
-            yield _record(path, field_of(value, "key", str, "a string"), content, value, place)
-        except Unreadable as error:
-            yield Damage(place=place, message=str(error))
+    return read_lines(text, name, lambda value, place: [_line(value, place)])
 
 
 def read_langgraph_rows(rows: Iterable[dict[str, Any]], name: str) -> Reading:
@@ -48,6 +34,15 @@ def read_langgraph_rows(rows: Iterable[dict[str, Any]], name: str) -> Reading:
             yield _record(path, field_of(row, "key", str, "a string"), content, row, place)
         except Unreadable as error:
             yield Damage(place=place, message=str(error))
+
+
+def _line(value: Any, place: str) -> SourceRecord:
+    check_kind(value, dict, "the line", "an object")
+    path = [
+        check_kind(one, str, "a label of namespace", "a string") for one in field_of(value, "namespace", list, "a list")
+    ]
+    content = field_of(value, "value", dict, "an object")
+    return _record(path, field_of(value, "key", str, "a string"), content, value, place)
 
 
 def _json_text(row: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mnemic.domain.memory import Kind, Role
 from mnemic.domain.moving.front_matter import split_front_matter
-from mnemic.domain.moving.json_values import check_kind, json_lines, moment_of, optional_field, shown
+from mnemic.domain.moving.json_values import check_kind, moment_of, optional_field, read_lines, shown
 from mnemic.domain.moving.records import Damage, Reading, SourceRecord, Unreadable, label, labels
 
 MARKDOWN = "markdown"
@@ -87,15 +87,9 @@ def read_jsonl(text: str, name: str) -> Reading:
     ``session``, ``speaker``, ``role``, ``author``, ``occurred_at`` (or ``created_at``), ``valid_from``, ``source`` and
     ``when_to_use``; or a string. A field of another name is damage, because nobody would miss it later.
     """
-    for entry in json_lines(text, name):
-        if isinstance(entry, Damage):
-            yield entry
-            continue
-        place, value = entry
-        try:
-            yield _line({"text": value} if isinstance(value, str) else value, place)
-        except Unreadable as error:
-            yield Damage(place=place, message=str(error))
+    return read_lines(
+        text, name, lambda value, place: [_line({"text": value} if isinstance(value, str) else value, place)]
+    )
 
 
 def _line(value: Any, place: str) -> SourceRecord:

@@ -11,23 +11,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from mnemic.domain.memory import Kind
-from mnemic.domain.moving.json_values import check_kind, field_of, json_lines, shown
-from mnemic.domain.moving.records import Damage, Found, Reading, RecordLink, SourceRecord, Unreadable, labels
+from mnemic.domain.moving.json_values import check_kind, field_of, read_lines, shown
+from mnemic.domain.moving.records import Found, Reading, RecordLink, SourceRecord, Unreadable, labels
 
 FORMAT = "server-memory"
 
 
 def read_server_memory(text: str, name: str) -> Reading:
     """The records of a ``memory.jsonl``."""
-    for entry in json_lines(text, name):
-        if isinstance(entry, Damage):
-            yield entry
-            continue
-        place, value = entry
-        try:
-            yield from list(_records(value, place))
-        except Unreadable as error:
-            yield Damage(place=place, message=str(error))
+    return read_lines(text, name, _records)
 
 
 def entity_key(name: str) -> str:

@@ -16,6 +16,7 @@ from mnemic.domain.folding.visible import word_key
 from mnemic.domain.memory import Role
 from mnemic.domain.validation import check_text
 from mnemic.domain.working_memory import safety
+from mnemic.domain.working_memory.auto_folding import FOLDING
 from mnemic.domain.working_memory.fragments import Display, FragmentId, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN, Message
@@ -150,6 +151,11 @@ def take_answer(
     return step.action
 
 
+def folds_by_hand(memory: WorkingMemory) -> bool:
+    """Whether closing a subgoal folds what it leaves; with a folding policy, the policy does."""
+    return memory.value(Cell.OPTION, FOLDING) in (None, "none")
+
+
 def active_chunk(memory: WorkingMemory) -> tuple[str, str] | None:
     """The active subgoal and the text of its messages so far; None when there is none."""
     active = open_subgoal_of(memory.subgoals())
@@ -167,7 +173,6 @@ def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -
     subgoals, view = memory.subgoals(), memory.render()
     blocks: list[tuple[int | None, str]] = []
     first = subgoals[0].opened_at if subgoals else len(view)
-    folds = memory.value(Cell.OPTION, "folding") not in (None, "none")
     blocks += [(None, _as_text(message)) for message in view[:first] if message.role is not Role.SYSTEM]
     for subgoal, following in zip_longest(subgoals, subgoals[1:]):
         chunk = view[subgoal.opened_at : subgoal.closed_at]
@@ -175,7 +180,7 @@ def render_history(memory: WorkingMemory, *, budget_tokens: int | None = None) -
         if subgoal.is_open or expanded:
             head = f"Subgoal: {subgoal.text}" if expanded else f"{subgoal.number} Subgoal: {subgoal.text}"
             blocks.append((None, "\n".join([head, *(_as_text(message) for message in chunk)])))
-        elif folds:
+        elif not folds_by_hand(memory):
             # What the policy left of it says more, in fewer words, than a line about its end.
             shown = [_as_text(message) for message in chunk if message.text not in ("", NOTHING_SHOWN)]
             blocks.append(
