@@ -63,6 +63,18 @@ def test_reading_ahead_waits_for_who_waits_for_an_answer(monkeypatch: pytest.Mon
     assert gone_on.is_set()
 
 
+def test_a_process_tells_whether_it_still_reads_ahead() -> None:
+    warmth = Warmth()
+    assert not warmth.reading_ahead
+    with warmth.answering(MemoryFilter(namespace=("ours",))):
+        assert not warmth.reading_ahead, "there is nothing to read before the first answer"
+    assert warmth.reading_ahead
+    assert warmth.next() == ("ours",)
+    assert warmth.reading_ahead
+    assert warmth.next() is None
+    assert not warmth.reading_ahead
+
+
 def test_reading_ahead_goes_on_when_questions_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warming, "_PATIENCE_SECONDS", 0.0)
     warmth = Warmth()

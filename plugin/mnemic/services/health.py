@@ -18,7 +18,10 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A summary for people and programs. Sizes in bytes."""
+    """A summary for people and programs. Sizes in bytes.
+
+    ``reading_ahead``: whether this process still takes in what makes its answers quick.
+    """
 
     memories: int
     namespaces: tuple[tuple[Namespace, int], ...]
@@ -29,6 +32,7 @@ class Status:
     dimensions: int
     token_counter: str
     index: dict[str, Any]
+    reading_ahead: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ def status(backends: Backends) -> Status:
             dimensions=backends.embedder.dimensions,
             token_counter=backends.token_counter.name,
             index=backends.index.describe(),
+            reading_ahead=backends.warmth.reading_ahead,
         )
 
 

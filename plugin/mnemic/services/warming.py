@@ -35,6 +35,13 @@ class Warmth:
         self._answering = 0
         self._known: set[Namespace] = set()
         self._waiting: list[Namespace] = []
+        self._reading = False
+
+    @property
+    def reading_ahead(self) -> bool:
+        """Whether a namespace is being read or waits for it: answers from it will come sooner in a while."""
+        with self._lock:
+            return self._reading or bool(self._waiting)
 
     @contextmanager
     def answering(self, filter: MemoryFilter) -> Iterator[None]:
@@ -58,8 +65,9 @@ class Warmth:
             self._lock.wait_for(lambda: not self._answering, _PATIENCE_SECONDS)
 
     def next(self) -> Namespace | None:
-        """A namespace that nobody has read ahead."""
+        """A namespace that nobody has read ahead. To be asked for again when it is read."""
         with self._lock:
+            self._reading = bool(self._waiting)
             return self._waiting.pop(0) if self._waiting else None
 
 
