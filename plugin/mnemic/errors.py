@@ -65,6 +65,10 @@ class PolicyError(InvalidInput):
         self.problems = tuple(problems)
 
 
+class AccessDenied(MnemicError):
+    """The caller may not do this, or not here. Nothing was done; do not retry without further rights."""
+
+
 class GuardRefused(MnemicError):
     """The policy refused to store a text. Nothing was stored; do not retry unchanged.
 

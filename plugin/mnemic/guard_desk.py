@@ -32,7 +32,9 @@ class GuardDesk:
 
     async def policy(self) -> Policy:
         """The policy in force."""
-        return await self._memory.run(lambda backends: backends.guard.policy)
+        from mnemic.services.review import policy_in_force
+
+        return await self._memory.run(policy_in_force)
 
     async def pending(
         self, *, namespace: Namespace | str | None = None, subtree: bool = False, limit: int = 50

@@ -102,11 +102,8 @@ class LearningDesk:
 
         rule = refinement_named(self._memory.settings.refinement)
         return await self._memory.run(
-            lambda backends: learn_from(
-                backends, trajectories, namespace=self._where(namespace), origin=origin or self._origin,
-                refinement=rule, model=backends.model if model else None, only_successes=only_successes, lessons=lessons,
-                used=used, shown=shown,
-            )
+            learn_from, trajectories, namespace=self._where(namespace), origin=origin or self._origin,
+            refinement=rule, use_model=model, only_successes=only_successes, lessons=lessons, used=used, shown=shown,
         )  # fmt: skip
 
     async def attempt(

@@ -32,6 +32,7 @@ from mnemic.session import Session
 
 if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
+    from mnemic.domain.access import Access
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
     from mnemic.import_desk import ImportDesk
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
     from mnemic.services.valuing import Rank
+    from mnemic.walled import WalledMemory
 
 _T = TypeVar("_T")
 _WORKERS = 8
@@ -114,6 +116,12 @@ class Memory:
         opened, self._open = self._open, None
         if opened is not None:
             opened.close()
+
+    def within(self, access: Access) -> WalledMemory:
+        """This memory as somebody has it who may do and see only what ``access`` says. Cheap; it needs no closing."""
+        from mnemic.walled import WalledMemory
+
+        return WalledMemory(self, access)
 
     async def remember(
         self, text: str, *, kind: Kind | str | None = None, namespace: Namespace | str | None = None,

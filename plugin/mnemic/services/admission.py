@@ -202,10 +202,11 @@ def context_keys(
     backends: Backends, *, connection: str | None, session: str | None, task: str | None
 ) -> tuple[str, ...]:
     """Names of the contexts into which something is delivered, the same in every process but for the one that stands for
-    this process where the connection is not known.
+    this process where the connection is not known. Two callers may name their sessions alike.
     """
+    own = f"{backends.caller}/" if backends.caller else ""
     named = [f"connection {connection or backends.process_id}"]
-    named += [f"{what} {name}" for what, name in (("session", session), ("task", task)) if name]
+    named += [f"{own}{what} {name}" for what, name in (("session", session), ("task", task)) if name]
     return tuple(named)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """The ports of one open memory."""
+    """The ports of one open memory. ``caller`` tells those apart who share it over a network, else it is empty."""
 
     ledger: Ledger
     index: VectorIndex
@@ -54,6 +55,7 @@ class Backends:
     model: ChatModel | None = None
     reranker: Reranker | None = None
     facts: Literal["auto", "off"] = "auto"
+    caller: str = ""
 
     def __post_init__(self) -> None:
         def changed(keys: Iterable[int]) -> None:
@@ -62,6 +64,13 @@ class Backends:
 
         object.__setattr__(self, "turns", TurnIndex(changed=changed))
         object.__setattr__(self, "passages", PassageVectors(self.embedder.id, self.embedder.dimensions))
+
+    def behind(self, ledger: Ledger, *, caller: str) -> Backends:
+        """The same, all that is held in memory included, but for the ledger: a wall around this one's."""
+        walled = copy.copy(self)
+        object.__setattr__(walled, "ledger", ledger)
+        object.__setattr__(walled, "caller", caller)
+        return walled
 
 
 def embedding_text(record: MemoryRecord, passage: Span | None = None) -> str:

@@ -55,15 +55,15 @@ class Distilled:
 
 def learn_from(
     backends: Backends, trajectories: Sequence[Trajectory | Mapping[str, Any] | Sequence[Any] | str], *,
-    namespace: Namespace, origin: Origin, refinement: Refinement, model: ChatModel | None = None,
+    namespace: Namespace, origin: Origin, refinement: Refinement, use_model: bool = True,
     only_successes: bool = False, lessons: Sequence[str] = (), used: Sequence[str] | None = (), shown: Sequence[str] = (),
 ) -> Distilled:  # fmt: skip
     """Keep trajectories as raw episodes with their outcomes, and store what can be concluded from them.
 
-    With a ``model`` it writes the experiences and the rules stand in when it fails; every draft is checked as an agent's
-    are (`commit`). ``only_successes``: ReMe's selective addition; failures are kept as episodes all the same. ``lessons``:
-    what was concluded before, offered besides on the evidence of all these. ``used`` and ``shown`` are the memories that
-    the outcomes credit, as `record_outcome` takes them: by default none. Raises
+    With ``use_model`` the memory's model, if it has one, writes the experiences, and the rules stand in when it fails;
+    every draft is checked as an agent's are (`commit`). ``only_successes``: ReMe's selective addition; failures are kept as
+    episodes all the same. ``lessons``: what was concluded before, offered besides on the evidence of all these. ``used``
+    and ``shown`` are the memories that the outcomes credit, as `record_outcome` takes them: by default none. Raises
     `InvalidInput` for what cannot be read, `StoreUnavailable`; a retry confirms what was stored and counts no outcome
     twice.
     """
@@ -81,7 +81,7 @@ def learn_from(
             )  # fmt: skip
     known = {trajectory.id: id for trajectory, id in zip(read, ids, strict=True) if id is not None}
     taught = [one for one in read if one.id in known and not (only_successes and one.outcome() is False)]
-    drafts, by = _drafts(taught, known, model)
+    drafts, by = _drafts(taught, known, backends.model if use_model else None)
     reports = _commit(backends, drafts, namespace=namespace, origin=origin, templated=by == "rules")
     said = [
         NewExperience(

@@ -37,6 +37,11 @@ class Explanation:
     log: tuple[AuditEntry, ...]
 
 
+def policy_in_force(backends: Backends) -> Policy:
+    """What the guard goes by now."""
+    return backends.guard.policy
+
+
 def pending(backends: Backends, *, namespace: Namespace, subtree: bool, limit: int = 50) -> tuple[Explanation, ...]:
     """What is in quarantine and has not been rejected, newest first."""
     check_count(limit, name="limit", low=1, high=_MAX_LISTED)

@@ -1,0 +1,76 @@
+"""A memory as one of several callers has it: with their rights, in their namespaces."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mnemic.memory import Memory
+
+if TYPE_CHECKING:
+    import anyio
+
+    from mnemic.bootstrap import OpenMemory
+    from mnemic.domain.access import Access, Right
+    from mnemic.domain.memory import Namespace
+
+_T = TypeVar("_T")
+
+
+class WalledMemory(Memory):
+    """What `Memory.within` gives. It shares the open memory that it was made from, and does not close it.
+
+    Besides their own errors all methods raise `AccessDenied` for want of a right or outside the caller's namespaces; by its
+    id a memory from elsewhere is unknown.
+    """
+
+    def __init__(self, whole: Memory, access: Access) -> None:
+        super().__init__(whole.settings.model_copy(update={"namespace": access.namespaces[0]}), origin=whole._origin)
+        self.access = access
+        self._whole = whole
+        self._walled: tuple[OpenMemory, OpenMemory] | None = None
+
+    async def open(self) -> None:
+        await self._whole.open()
+
+    async def close(self) -> None:
+        """Nothing: the whole memory stays open."""
+
+    def close_now(self) -> None:
+        """Nothing: the whole memory stays open."""
+
+    async def run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        self.access.require(_right_for(use_case))
+        return await super().run(use_case, *args, **named)
+
+    def run_now(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        self.access.require(_right_for(use_case))
+        return super().run_now(use_case, *args, **named)
+
+    async def export(self, *, namespace: Namespace | str | None = None) -> AsyncIterator[str]:
+        from mnemic.services.transfer import export_lines
+
+        self.access.require(_right_for(export_lines))
+        async for line in super().export(namespace=namespace):
+            yield line
+
+    @property
+    def _limiter(self) -> anyio.CapacityLimiter:
+        return self._whole._limiter
+
+    def _opened(self) -> OpenMemory:
+        from mnemic.storage.walled_ledger import WalledLedger
+
+        opened = self._whole._opened()
+        if self._walled is None or self._walled[0] is not opened:
+            whole = opened.backends
+            backends = whole.behind(WalledLedger(whole.ledger, self.access), caller=self.access.name)
+            self._walled = (opened, dataclasses.replace(opened, backends=backends))
+        return self._walled[1]
+
+
+def _right_for(use_case: Callable[..., Any]) -> Right:
+    from mnemic.services.rights import right_for
+
+    return right_for(use_case)
