@@ -3,31 +3,58 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mnemic import Memory, Settings
 from mnemic.logs import get_logger
+
+if TYPE_CHECKING:
+    from mnemic.protocols import Observer
+    from mnemic_mcp.http.callers import Caller
 
 log = get_logger(__name__)
 
 
 class MemoryHolder:
-    """Opens the memory once, on demand; every tool asks here. ``connection`` names this process in origins."""
+    """Opens the memory once, on demand; every tool asks here.
 
-    def __init__(self, settings: Settings, *, transport: str) -> None:
+    ``caller`` says who asks, where there may be several: each gets the memory with their own rights and namespaces.
+    """
+
+    def __init__(
+        self, settings: Settings, *, transport: str, caller: Callable[[], Caller] | None = None,
+        observer: Observer | None = None,
+    ) -> None:  # fmt: skip
         self.settings = settings
         self.transport = transport
-        self.connection = uuid.uuid4().hex[:12]
-        self._memory = Memory(settings)
+        self._process = uuid.uuid4().hex[:12]
+        self._caller = caller
+        self._memory = Memory(settings, observer=observer)
+
+    @property
+    def connection(self) -> str:
+        """Names in origins where the present request comes from: this process and, where there are several, the caller."""
+        if self._caller is None:
+            return self._process
+        caller = self._caller()
+        return self._process if caller.access is None else f"{self._process}/{caller.issuer}/{caller.name}"
 
     async def get(self) -> Memory:
-        """The open memory. Raises `MnemicError` when it cannot be opened; the next call tries again."""
+        """The open memory as the caller has it. Raises `MnemicError` when it cannot be opened; the next call tries again."""
+        caller = None if self._caller is None else self._caller()
+        await self._memory.open()
+        return self._memory if caller is None or caller.access is None else self._memory.within(caller.access)
+
+    async def whole(self) -> Memory:
+        """The open memory itself, for the server's own affairs."""
         await self._memory.open()
         return self._memory
 
     async def warm_up(self) -> None:
         """Open and touch everything that the first recall needs, so that it does not have to wait."""
         try:
-            memory = await self.get()
+            memory = await self.whole()
             await memory.recall("warm up", k=1)
         except Exception as error:  # a nicety in the background must never end the server
             log.warning("memory.not_ready", error=f"{type(error).__name__}: {error}")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mnemic.import_desk import ImportDesk
     from mnemic.item_desk import ItemDesk
     from mnemic.learning_desk import LearningDesk
-    from mnemic.protocols import ChatModel, Embedder, Reranker, SessionInfo
+    from mnemic.protocols import ChatModel, Embedder, Observer, Reranker, SessionInfo
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
@@ -56,6 +56,8 @@ class Memory:
     Use it as ``async with open_memory(folder) as memory:``, or call `open` and `close`. All methods may be called
     concurrently. Errors are `mnemic.errors.MnemicError`; after a `StoreUnavailable` every call may be repeated.
 
+    ``observer`` is entered around every call, for metrics and traces.
+
     Wherever a ``namespace`` can be given, it is a tuple of labels or a string with ``/`` between them, and by default the
     one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.
     """
@@ -63,9 +65,10 @@ class Memory:
     def __init__(
         self, settings: Settings, *, embedder: Embedder | None = None, origin: Origin | None = None,
         summarise: Callable[[str, str], str] | None = None,
-        model: ChatModel | None = None, reranker: Reranker | None = None,
+        model: ChatModel | None = None, reranker: Reranker | None = None, observer: Observer | None = None,
     ) -> None:  # fmt: skip
         self.settings = settings
+        self._observer = observer
         self._embedder = embedder
         self._summarise = summarise
         self._model = model
@@ -417,7 +420,10 @@ class Memory:
             with opened.calls.one():
                 return use_case(opened.backends, *args, **named)
 
-        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+        if self._observer is None:
+            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+        with self._observer(getattr(use_case, "__name__", "other")):
+            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
 
     def run_now(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
         """`run` in the calling thread, which waits: for adapters whose callers have no event loop. Threads may share it."""

@@ -26,7 +26,8 @@ class WalledMemory(Memory):
     """
 
     def __init__(self, whole: Memory, access: Access) -> None:
-        super().__init__(whole.settings.model_copy(update={"namespace": access.namespaces[0]}), origin=whole._origin)
+        settings = whole.settings.model_copy(update={"namespace": access.namespaces[0]})
+        super().__init__(settings, origin=whole._origin, observer=whole._observer)
         self.access = access
         self._whole = whole
         self._walled: tuple[OpenMemory, OpenMemory] | None = None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 from mcp.client.stdio import StdioServerParameters
 
 SERVE = (sys.executable, "-m", "mnemic_mcp.main", "serve")
@@ -66,3 +70,27 @@ class RawServer:
         """Close stdin, wait for the end, and return all of stdout and stderr."""
         out, err = self.process.communicate(timeout=timeout)
         return b"".join(self.received) + out, err
+
+
+@contextlib.asynccontextmanager
+async def served(home: Path, *arguments: str, **env: str) -> AsyncIterator[str]:
+    """A server on a free port; its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [*SERVE, "--http", "--port", str(port), "--home", str(home), *arguments],
+        env={**os.environ, **env}, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        with anyio.fail_after(30):
+            while True:
+                with contextlib.suppress(OSError):
+                    await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
+                    break
+                assert process.poll() is None
+                await anyio.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.terminate()
+        assert process.wait(timeout=15) == 0

@@ -1,4 +1,4 @@
-"""Several callers of one memory: nothing of one reaches another, whatever is asked for, and a right is needed for everything."""
+"""Several callers of one memory: nothing of one reaches another, and everything takes a right."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_what_takes_a_namespace_or_a_filter_is_not_taken_for_something_that_take
 
 def use_cases() -> list[Callable[..., Any]]:
     """Every public function of the services that takes backends first."""
-    found = []
+    found: list[Callable[..., Any]] = []
     for module in pkgutil.walk_packages(mnemic.services.__path__, "mnemic.services."):
         for _, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
             parameters = [*inspect.signature(function).parameters]

@@ -20,6 +20,7 @@ from mnemic_mcp.cli import (
     moving,
     policy,
     serve,
+    tokens,
     upkeep,
 )
 from mnemic_mcp.cli.common import configure_logs
@@ -76,4 +77,5 @@ app.add_typer(models.app, name="models")
 app.add_typer(context.app, name="context")
 app.add_typer(guard.app, name="guard")
 app.add_typer(policy.app, name="policy")
+app.add_typer(tokens.app, name="token")
 app.add_typer(bench.app, name="bench")

@@ -10,6 +10,9 @@ from mnemic.domain.memory import Namespace
 from mnemic.domain.validation import check_choices, check_label, check_namespace
 from mnemic.errors import AccessDenied, InvalidInput
 
+# A subject of OpenID Connect has up to 255 characters.
+_MAX_NAME_CHARS = 255
+
 
 class Right(StrEnum):
     """What a caller may do. None of them includes another."""
@@ -62,7 +65,7 @@ def make_access(name: object, *, namespaces: Iterable[object], rights: Iterable[
     """A checked `Access`. Raises `InvalidInput`: without a name, a namespace and a right there is none."""
     roots = tuple(dict.fromkeys(check_namespace(namespace) for namespace in namespaces))
     held = frozenset(check_choices(rights, Right, name="a right"))
-    label = check_label(name, name="name", limit=100)
+    label = check_label(name, name="name", limit=_MAX_NAME_CHARS)
     if label is None or not roots or not held:
         raise InvalidInput("Access needs a name, a namespace and a right.", hint=f"Rights: {', '.join(Right)}.")
     return Access(name=label, namespaces=roots, rights=held)

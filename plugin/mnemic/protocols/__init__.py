@@ -20,6 +20,7 @@ from mnemic.protocols.ledger import (
     Neighbour,
 )
 from mnemic.protocols.models import ChatModel, Clock, Embedder, LangChainEmbeddings, Reranker, TokenCounter, Vectors
+from mnemic.protocols.observing import Observer
 from mnemic.protocols.passages import PassageReader, PassageWriter
 from mnemic.protocols.retrieval import LexicalHit, RetrievalReader, SearchedText, TurnRow
 from mnemic.protocols.rules import Recalled, RecallFinding, RecallPhaseRule, WritePhaseRule
@@ -50,6 +51,7 @@ __all__ = [
     "LedgerTransaction",
     "LexicalHit",
     "Neighbour",
+    "Observer",
     "PassageReader",
     "PassageWriter",
     "RecallFinding",

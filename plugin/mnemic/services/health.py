@@ -64,6 +64,12 @@ def status(backends: Backends) -> Status:
         )
 
 
+def probe(backends: Backends) -> int:
+    """Read something of the ledger: the number of its latest change. Raises `StoreUnavailable`."""
+    with backends.ledger.snapshot() as snapshot:
+        return snapshot.last_seq()
+
+
 def doctor(backends: Backends, *, repair: bool = False) -> Diagnosis:
     """Check the ledger, its full text, its vectors and the index; with ``repair``, mend what can be and check again."""
     findings = _diagnose(backends)

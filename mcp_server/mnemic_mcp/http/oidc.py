@@ -1,0 +1,145 @@
+"""Tokens of an OpenID Connect provider: JSON Web Tokens, checked with the provider's published keys."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import httpx
+import jwt
+from pydantic import BaseModel, ConfigDict, Field
+
+from mnemic import MnemicError
+from mnemic.domain.access import Right, make_access
+from mnemic.errors import StoreUnavailable
+from mnemic.logs import get_logger
+from mnemic_mcp.http.callers import Caller
+
+log = get_logger(__name__)
+
+# Signatures with a public key only: with a shared secret whoever can check a token could make one.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_SCOPE_PREFIX = "mnemic:"
+_KEYS_SECONDS = 300.0
+# A token with an unknown key makes us look for new keys, but not each of a flood of them.
+_PATIENCE_SECONDS = 10.0
+_TIMEOUT_SECONDS = 5.0
+_LEEWAY_SECONDS = 30
+_MAX_TOKEN_CHARS = 16_384
+_CLAIM = re.compile(r"\{(\w+)\}")
+
+
+class Provider(BaseModel):
+    """Which provider is trusted with what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(description="The provider's URL, exactly as its tokens name it.")
+    audience: str = Field(description="What tokens for this server name as their audience.")
+    namespace: str = Field(
+        "users/{sub}", description="Where a caller's memories are; `{claim}` stands for a claim of the token."
+    )
+    rights: tuple[Right, ...] = Field(
+        (), description="Rights of a token without a scope such as `mnemic:read`. None: it is refused."
+    )
+
+
+@dataclass(slots=True)
+class _Keys:
+    found: dict[str | None, jwt.PyJWK]
+    at: float
+
+
+class OidcDoor:
+    """A `Door` for the tokens of one provider. Its keys are fetched when the first token comes, and kept for five minutes.
+
+    When they cannot be fetched nobody comes in by this door until they can; keys that are known go on being used.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._keys: _Keys | None = None
+        self._asked_at = float("-inf")
+        self._asking = anyio.Lock()
+
+    async def caller(self, token: str) -> Caller | None:
+        if token.count(".") != 2 or len(token) > _MAX_TOKEN_CHARS:
+            return None
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in ALGORITHMS:
+                return None
+            key = await self._key(header.get("kid"))
+            if key is None:
+                return None
+            claims = jwt.decode(
+                token, key, algorithms=list(ALGORITHMS), audience=self._provider.audience, issuer=self._provider.issuer,
+                leeway=_LEEWAY_SECONDS, options={"require": ["exp", "iss", "aud", "sub"]},
+            )  # fmt: skip
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            log.info("http.token_refused", reason=type(error).__name__)
+            return None
+        return self._let_in(claims)
+
+    def _let_in(self, claims: Mapping[str, Any]) -> Caller | None:
+        subject = str(claims["sub"])
+        rights = [scope.removeprefix(_SCOPE_PREFIX) for scope in _scopes(claims) if scope.startswith(_SCOPE_PREFIX)]
+        known = [right for right in rights if right in list(Right)]
+        try:
+            namespace = tuple(_filled(label, claims) for label in self._provider.namespace.split("/"))
+            access = make_access(subject, namespaces=[namespace], rights=known or self._provider.rights)
+        except (MnemicError, KeyError) as error:
+            log.info("http.token_refused", reason=f"{type(error).__name__}: {error}")
+            return None
+        return Caller(name=subject, access=access, issuer=self._provider.issuer, expires_at=float(claims["exp"]))
+
+    async def _key(self, kid: str | None) -> jwt.PyJWK | None:
+        now = time.monotonic()
+        known = self._keys
+        fresh = known is not None and now - known.at < _KEYS_SECONDS
+        if known is not None and kid in known.found and fresh:
+            return known.found[kid]
+        async with self._asking:
+            if now - self._asked_at >= _PATIENCE_SECONDS:
+                self._asked_at = time.monotonic()
+                try:
+                    self._keys = _Keys(await _fetch_keys(self._provider.issuer), time.monotonic())
+                except (httpx.HTTPError, MnemicError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+                    log.warning(
+                        "http.keys_not_fetched", issuer=self._provider.issuer, error=f"{type(error).__name__}: {error}"
+                    )
+        return None if self._keys is None else self._keys.found.get(kid)
+
+
+async def _fetch_keys(issuer: str) -> dict[str | None, jwt.PyJWK]:
+    # No redirects: what the operator named is asked, and whatever it names itself, over TLS or on this machine.
+    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False) as web:
+        described = await web.get(f"{_safe(issuer).rstrip('/')}/.well-known/openid-configuration")
+        described.raise_for_status()
+        about = described.json()
+        if about["issuer"] != issuer:
+            raise StoreUnavailable(f"{issuer} calls itself {str(about['issuer'])[:200]}.")
+        keys = await web.get(_safe(str(about["jwks_uri"])))
+        keys.raise_for_status()
+    return {key.key_id: key for key in jwt.PyJWKSet.from_dict(keys.json()).keys}
+
+
+def _safe(url: str) -> str:
+    parsed = httpx.URL(url)
+    if parsed.scheme != "https" and parsed.host not in ("127.0.0.1", "localhost", "::1"):
+        raise StoreUnavailable(f"{url[:200]} is not https.", hint="Keys must come over TLS.")
+    return url
+
+
+def _scopes(claims: Mapping[str, Any]) -> Sequence[str]:
+    found = claims.get("scope", claims.get("scp", ()))
+    return found.split() if isinstance(found, str) else [str(one) for one in found]
+
+
+def _filled(label: str, claims: Mapping[str, Any]) -> str:
+    """A label of the namespace with its claims, to be checked as any label: a claim must not bring a path of its own."""
+    return _CLAIM.sub(lambda found: str(claims[found[1]]), label)
