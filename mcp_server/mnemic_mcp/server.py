@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mnemic import MnemicError, __version__
 from mnemic_mcp import views
+from mnemic_mcp.apps.extension import MemoryApps, hide_apps
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.tools import create_tools
 
@@ -37,6 +38,7 @@ def create_server(holder: MemoryHolder) -> MCPServer[Any]:
     server: MCPServer[Any] = MCPServer(
         "mnemic", title="mnemic memory", version=__version__, instructions=INSTRUCTIONS, tools=create_tools(holder),
         description="A long-term memory that checks itself.", log_level="WARNING",
+        extensions=[MemoryApps()], middleware=[hide_apps],
     )  # fmt: skip
     _add_resources(server, holder)
     _add_session_resources(server, holder)
