@@ -79,7 +79,10 @@ const question = () => {
   if (!canCall()) return given ? element("p", { class: "quiet" }, "Asked: ", element("bdi", {}, ...asData(given, 300))) : null;
   const field = element("input", { id: "q", class: "question", type: "search", maxlength: "2000", value: given, placeholder: "Ask what an agent would ask", autocomplete: "off" });
   const button = element("button", { type: "button" }, "Ask");
-  const send = () => again({ ...asking, query: field.value, cursor: undefined, history_of: undefined });
+  const send = () => {
+    const { history_of: _, ...kept } = asking;
+    void again({ ...kept, query: field.value });
+  };
   button.addEventListener("click", send);
   // No form is sent: a frame without allow-forms would refuse it in silence.
   field.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) send(); });
@@ -124,7 +127,8 @@ const again = async (args) => {
   } catch (problem) {
     answer = { isError: true, content: [{ type: "text", text: problem.message }] };
   }
-  asking = { ...args, cursor: undefined };
+  const { cursor: _, ...kept } = args;
+  asking = kept;
   answers = args.cursor === undefined || answer.isError ? [answer] : [...answers, answer];
   render();
   view.querySelector("h1")?.focus({ preventScroll: true });
@@ -136,7 +140,16 @@ const openReview = async () => {
   view.querySelector("h1")?.focus({ preventScroll: true });
 };
 
-on("ui/notifications/tool-input", ({ arguments: args }) => { asking = { ...args }; render(); });
-on("ui/notifications/tool-result", (result) => { answers = [result]; render(); });
+on("ui/notifications/tool-input", ({ arguments: args }) => {
+  const { cursor: _, ...kept } = args ?? {};
+  asking = kept;
+  render();
+});
+on("ui/notifications/tool-result", (result) => {
+  // A host may tell of calls that this view made itself.
+  if (result._meta?.["mnemic/review"] !== undefined) return;
+  answers = [result];
+  render();
+});
 on("ui/notifications/tool-cancelled", () => show(element("p", { class: "empty" }, "The call was cancelled.")));
 connect();
