@@ -63,6 +63,10 @@ def test_recall_explains_every_hit_by_parts_and_channels(host: Host) -> None:
     assert "40 requests a second" in first.inner_text()
     assert first.locator(".bar rect").count() > 2
     assert "words" in first.locator(".made").inner_text()
+    second = view.locator(".rows.why > li").nth(1)
+    assert not second.locator(".made").is_visible()
+    second.get_by_text("why", exact=True).click()
+    assert second.locator(".made").is_visible()
     assert "meaning" in first.locator(".channels").first.inner_text()
     assert "today" in first.locator(".facts time").inner_text()
     assert "ago" in view.locator(".rows.why .facts time", has_text="2026-03-02").first.inner_text()
@@ -211,9 +215,9 @@ def test_an_error_is_told_and_the_question_stays(host: Host) -> None:
 def test_everything_can_be_reached_with_the_keyboard(host: Host) -> None:
     view = host.recalled(HELD)
     view.get_by_role("searchbox").focus()
-    for name in ("Ask", "Waiting for review"):
+    for name in ("Ask", "why", "Waiting for review"):
         host.page.keyboard.press("Tab")
-        assert host.inner().evaluate("() => document.activeElement.textContent") == name
+        assert host.inner().evaluate("() => document.activeElement.innerText.trim()") == name
     host.page.keyboard.press("Enter")
     view.get_by_role("button", name="Back").wait_for()
     assert host.inner().evaluate("() => document.activeElement.tagName") == "H1"

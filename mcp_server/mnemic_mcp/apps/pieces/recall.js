@@ -20,17 +20,18 @@ const bar = (why, scale) => {
   return box;
 };
 
-const reasons = (why) => {
+// Folded but for the first hit: a conversation has little room, and the bar says the most of it.
+const reasons = (why, scale, open) => {
   const made = partsOf(why).map(([name, value]) => element("span", {}, element("b", {}, value.toFixed(3)), ` ${partName(name)}`));
   const sum = partsOf(why).reduce((total, [, value]) => total + Math.max(0, value), 0);
   if (sum > 0.6) made.push(element("span", { class: "quiet" }, `sum ${sum.toFixed(3)}, bent below 1`));
   const channels = Object.entries(why.channels).sort((one, other) => one[1] - other[1]).map(([name, place]) =>
     element("span", { class: "channel" }, `${name} `, element("b", {}, `#${place}`)));
-  return [
+  return element("details", { class: "reasons", ...(open ? { open: "" } : {}) },
+    element("summary", {}, "why", bar(why, scale)),
     element("p", { class: "made" }, ...made),
     element("p", { class: "channels" }, element("span", { class: "quiet" }, "proposed by"),
-      ...(channels.length > 0 ? channels : [element("span", { class: "quiet" }, "no channel: a turn beside it was found")])),
-  ];
+      ...(channels.length > 0 ? channels : [element("span", { class: "quiet" }, "no channel: a turn beside it was found")])));
 };
 
 const words = (memory) => {
@@ -56,11 +57,11 @@ const facts = (memory) => {
 };
 const PLAIN_KINDS = new Set(["episodic", "semantic", "procedural", "lesson"]);
 
-const hit = (memory, why, scale) => element("li", {},
+const hit = (memory, why, scale, first) => element("li", {},
   words(memory),
   memory.score === undefined ? null : element("span", { class: "score" }, memory.score.toFixed(3)),
   ...(memory.beware ?? []).map((label) => element("p", { class: "beware" }, ...asData(label))),
-  why === undefined ? null : bar(why, scale), ...(why === undefined ? [] : reasons(why)), facts(memory),
+  why === undefined ? null : reasons(why, scale, first), facts(memory),
   memory.alike ? element("p", { class: "channels" }, element("span", { class: "quiet" }, `stands for ${memory.alike.length} that say the same`)) : null);
 
 const keptBack = (withheld, inAll) => {
@@ -87,8 +88,7 @@ const question = () => {
   // No form is sent: a frame without allow-forms would refuse it in silence.
   field.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) send(); });
   return element("div", { class: "search line", role: "search" },
-    element("label", { class: "hidden-title", for: "q" }, "Question"), field, button,
-    element("button", { type: "button", click: openReview }, "Waiting for review"));
+    element("label", { class: "hidden-title", for: "q" }, "Question"), field, button);
 };
 
 const render = () => {
@@ -112,11 +112,13 @@ const render = () => {
     ...notes.map((note) => element("p", { class: "note" }, ...asData(note))),
     legend.length > 0 ? element("ul", { class: "legend", "aria-label": "What scores are made of" }, ...legend) : null,
     found.length > 0
-      ? element("ol", { class: "rows why" }, ...found.map((memory) => hit(memory, whys.get(memory.id), scale)))
+      ? element("ol", { class: "rows why" }, ...found.map((memory, place) => hit(memory, whys.get(memory.id), scale, place === 0)))
       : element("p", { class: "empty" }, ...asData(last.structuredContent.reason ?? "Nothing was found.")),
     keptBack(told.flatMap((one) => one.withheld), told.reduce((sum, one) => sum + one.withheld_in_all, 0)),
-    element("p", { class: "quiet", role: "status" }, considered === undefined ? `${found.length} memories.` : `${found.length} shown of ${considered} candidates.`),
-    cursor && canCall() ? element("button", { type: "button", click: () => again({ ...asking, cursor }) }, "More") : null);
+    element("div", { class: "end" },
+      element("p", { class: "quiet", role: "status" }, considered === undefined ? `${found.length} memories.` : `${found.length} shown of ${considered} candidates.`),
+      cursor && canCall() ? element("button", { type: "button", click: () => again({ ...asking, cursor }) }, "More") : null,
+      canCall() ? element("button", { type: "button", click: openReview }, "Waiting for review") : null));
 };
 
 const again = async (args) => {
