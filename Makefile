@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks check-manifests check-mcp-adapters peer-fixtures picture pictures page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures picture pictures page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -110,6 +110,13 @@ tests/inspector/node_modules: tests/inspector/package.json tests/inspector/packa
 	cd tests/inspector && npm ci --no-audit --no-fund
 	@touch $@
 
+# The bridge that MCP Apps gives to hosts, for the tests of the apps; without it they are skipped.
+apps-checks: tests/apps/node_modules
+
+tests/apps/node_modules: tests/apps/package.json tests/apps/package-lock.json tests/apps/bridge.js
+	cd tests/apps && npm ci --no-audit --no-fund && npm run --silent bundle
+	@touch $@
+
 bench-inspector: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.inspector --sizes 10 100000 --json $(RESULTS)/inspector.json
@@ -152,4 +159,4 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist tests/conformance/node_modules tests/inspector/node_modules
+	rm -rf $(VENV) dist tests/conformance/node_modules tests/inspector/node_modules tests/apps/node_modules

@@ -19,8 +19,7 @@ from mnemic.domain.quoting import visible
 from mnemic.errors import UnknownMemory
 from mnemic_mcp import views
 from mnemic_mcp.apps.explaining import WHY, why_view
-from mnemic_mcp.apps.extension import RECALL_META, REVIEW_META
-from mnemic_mcp.apps.review_tool import review_tool
+from mnemic_mcp.apps.extension import RECALL_META
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.reflect_tool import reflect_tool
 from mnemic_mcp.sculpt_tool import sculpt_tool
@@ -57,8 +56,6 @@ def create_tools(holder: MemoryHolder) -> list[Tool]:
         ),
         build_tool(sculpt_tool(holder), "Sculpt context", read_only=False, destructive=False, idempotent=False),
         build_tool(_forget_tool(holder), "Forget", read_only=False, destructive=True, idempotent=True),
-        # For apps alone: no model is shown it (`mnemic_mcp.apps.extension`).
-        build_tool(review_tool(holder), "Review", read_only=True, destructive=False, idempotent=True, meta=REVIEW_META),
     ]
 
 

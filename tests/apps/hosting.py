@@ -12,6 +12,9 @@ from tests.e2e.servers import INITIALIZE, INITIALIZED, RawServer
 from tests.inspector.chromium import browsing
 
 HERE = Path(__file__).parent
+BRIDGE = HERE / "node_modules" / "bridge.js"
+"""The official bridge for hosts, bundled (make apps-checks)."""
+
 HOST, SANDBOX = "https://host.invalid/", "https://sandbox.invalid/"
 APPS = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
 # What the specification has a host enforce where a server declares no domain.
@@ -30,13 +33,16 @@ def initialize(extensions: dict[str, Any] | None) -> dict[str, Any]:
 class Host:
     """A page that shows apps. ``served`` holds the tool calls that apps made, ``complaints`` what the browser said."""
 
-    def __init__(self, server: RawServer, browser: Any, *, width: int = 760) -> None:
+    def __init__(self, server: RawServer, browser: Any, *, width: int = 760, file: str = "host.html") -> None:
+        self._files = {
+            HOST: HERE / file, SANDBOX: HERE / "sandbox.html", f"{HOST}bridge.js": BRIDGE,
+        }  # fmt: skip
         self.server = server
         self.served: list[dict[str, Any]] = []
         self.complaints: list[str] = []
         self._last_id = 100
         self.page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
-        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._note)
         self.page.route("**/*", self._serve)
@@ -70,9 +76,10 @@ class Host:
         view.locator("#view[aria-busy=false]").wait_for()
         return view
 
-    def recalled(self, query: str, **more: Any) -> Any:
-        """The recall app over the answer to a question; ``more`` as for `show`."""
-        return self.show(RECALL_URI, self.call("recall", query=query), arguments={"query": query}, **more)
+    def recalled(self, query: str, *, most: int = 10, **more: Any) -> Any:
+        """The recall app over at most ``most`` answers to a question; ``more`` as for `show`."""
+        arguments = {"query": query, "k": most}
+        return self.show(RECALL_URI, self.call("recall", **arguments), arguments=arguments, **more)
 
     def reviewed(self, **more: Any) -> Any:
         """The review app; ``more`` as for `show`."""
@@ -93,28 +100,32 @@ class Host:
         return {name: answer[name] for name in ("result", "error") if name in answer}
 
     def _serve(self, route: Any) -> None:
-        files = {HOST: "host.html", SANDBOX: "sandbox.html"}
-        name = files.get(route.request.url.split("#")[0])
-        if name is None:
+        url = route.request.url.split("#")[0]
+        if url not in self._files:
             route.abort()
             return
-        headers = {"content-security-policy": POLICY} if name == "sandbox.html" else {}
-        body = (HERE / name).read_text(encoding="utf-8")
-        route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body, headers=headers)
+        headers = {"content-security-policy": POLICY} if url == SANDBOX else {}
+        kind = "text/javascript" if url.endswith(".js") else "text/html"
+        body = self._files[url].read_text(encoding="utf-8")
+        route.fulfill(status=200, content_type=f"{kind}; charset=utf-8", body=body, headers=headers)
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
 
     def _note(self, request: Any) -> None:
-        if request.url.split("#")[0] not in (HOST, SANDBOX, "about:srcdoc"):
+        if request.url.split("#")[0] not in (*self._files, "about:srcdoc"):
             self.complaints.append(f"asked for {request.url}")
 
 
 @contextmanager
-def hosting(home: Path, *, width: int = 760) -> Iterator[Host]:
-    """A host over the memory at ``home``."""
+def hosting(home: Path, *, width: int = 760, file: str = "host.html") -> Iterator[Host]:
+    """A host over the memory at ``home``; ``file`` is its page."""
     server = RawServer(home)
     try:
         server.send(initialize(APPS), INITIALIZED)
         server.answer(1)
         with browsing() as browser:
-            yield Host(server, browser, width=width)
+            yield Host(server, browser, width=width, file=file)
     finally:
         server.finish()

@@ -38,10 +38,19 @@ def _document(title: str, pieces: tuple[str, ...]) -> str:
 
     known = {"title": title, "version": __version__, "parts": [[name, MEANINGS[name]] for name in ALL_PARTS]}
     script = "\n".join(
-        ["(() => {", '"use strict";', f"const KNOWN = {json.dumps(known)};", *(_read(piece) for piece in pieces), "})();"]
+        [
+            "(() => {",
+            '"use strict";',
+            f"const KNOWN = {json.dumps(known)};",
+            *(_read(piece) for piece in pieces),
+            "})();",
+        ]
     )
     style = _themed(_STYLE.read_text(encoding="utf-8")) + _read("app.css")
-    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -63,8 +72,10 @@ def _themed(style: str) -> str:
     assert dark is not None, "the inspector's style sheet has no dark colours any more"
     colours = dark["colours"]
     return _DARK.sub(
-        lambda _: f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme]) {{{colours}}} }}\n"
-        f":root[data-theme=dark] {{{colours} color-scheme: dark; }}\n:root[data-theme=light] {{ color-scheme: light; }}",
+        lambda _: (
+            f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme]) {{{colours}}} }}\n"
+            f":root[data-theme=dark] {{{colours} color-scheme: dark; }}\n:root[data-theme=light] {{ color-scheme: light; }}"
+        ),
         style,
     )
 

@@ -7,7 +7,7 @@ quarantine is released where no model can (`mnemic guard`, `mnemic inspect`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, Apps, ResourceCsp, client_supports_apps
@@ -87,7 +87,7 @@ def _without_capability(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, "capabilities": capabilities | ({"extensions": others} if others else {})}
 
 
-_HIDING = {
+_HIDING: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "initialize": _without_capability,
     "server/discover": _without_capability,
     "tools/list": _without_tool,
