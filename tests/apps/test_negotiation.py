@@ -130,7 +130,7 @@ async def test_what_the_model_is_given_is_the_same_with_and_without_apps(tmp_pat
         result = await client.call_tool("recall", {"query": "the provider in Porto"})
         assert (result.content, result.structured_content) == (without.content, without.structured_content)
         why = result.meta["mnemic/why"]  # type: ignore[index]
-        (memory,) = result.structured_content["memories"]  # type: ignore[index]
+        (memory,) = result.structured_content["memories"]
         assert sum(why["hits"][memory["id"]]["parts"].values()) > 0.1
         assert why["hits"][memory["id"]]["channels"]["words"] == 1
         assert "mnemic/why" not in (without.meta or {})
