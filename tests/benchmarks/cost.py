@@ -101,7 +101,7 @@ async def measure(size: int) -> dict[str, Any]:
 
 
 async def recall_while_reading_ahead(memory: mnemic.Memory, questions: list[str]) -> tuple[list[float], float]:
-    """Seconds of each recall asked without a pause from the first answer until the process has read ahead, and of all that."""
+    """Seconds of each recall asked without a pause from the first answer until the process has read ahead, and of all."""
     asked, began = [], time.perf_counter()
     for question in itertools.cycle(questions):
         started = time.perf_counter()

@@ -111,7 +111,8 @@ def _with_intervals(values: dict[str, Any]) -> str:
 
 def _cost(results: list[dict[str, Any]]) -> str:
     rows = [
-        "| memories | recall p50 / p95 | its floor | first recall | p50 of the seconds after it | one remember p50 | bare commit | batch | resident |",
+        "| memories | recall p50 / p95 | its floor | first recall | p50 of the seconds after it | one remember p50 "
+        "| bare commit | batch | resident |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     rows += [
@@ -124,8 +125,8 @@ def _cost(results: list[dict[str, Any]]) -> str:
     ]
     return (
         "Cost of one call (`make bench-cost`). The floor is embedding the question, one full-text query and one exact scan "
-        "and nothing else; a bare commit is one row in SQLite, fsynced. After its first answer a process reads ahead what makes "
-        "the later ones quick, here while it is asked without a pause:\n\n" + "\n".join(rows)
+        "and nothing else; a bare commit is one row in SQLite, fsynced. After its first answer a process reads ahead what "
+        "makes the later ones quick, here while it is asked without a pause:\n\n" + "\n".join(rows)
     )
 
 
