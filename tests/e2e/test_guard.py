@@ -68,6 +68,12 @@ def test_a_person_reviews_explains_releases_and_rejects(tmp_path: Path, monkeypa
     id = said.split()[1]
     assert id in run(home, "guard", "review")
     assert json.loads(run(home, "guard", "review", "--json"))[0]["memory"]["id"] == id
+    later = run(home, "remember", POISON.replace("PWNED", "OWNED by nobody else at all")).split()[1]
+    assert [line.split("\t")[0] for line in run(home, "guard", "review", "-l", "1").splitlines()] == [later]
+    older = run(home, "guard", "review", "--before", later)
+    assert [line.split("\t")[0] for line in older.splitlines()] == [id]
+    assert run(home, "guard", "review", "--before", id) == ""
+    run(home, "forget", later, "--erase", "--yes")
     explained = run(home, "guard", "explain", id)
     assert "override" in explained and "quarantine" in explained
     assert "withheld" not in run(home, "recall", "previous instructions")
@@ -75,7 +81,7 @@ def test_a_person_reviews_explains_releases_and_rejects(tmp_path: Path, monkeypa
     assert "unverified" in run(home, "recall", "previous instructions question")
     assert run(home, "guard", "reject", id).startswith("rejected")
     assert run(home, "guard", "review") == ""
-    log = run(home, "guard", "log")
+    log = run(home, "guard", "log", "--memory", id)
     assert [line.split("\t")[2] for line in log.splitlines()] == ["rejected", "released", "quarantined"]
     assert run(home, "guard", "lessons") == ""
     assert "denied" in run(home, "guard", "authorise", "rm -rf /", "--because", id, code=1)
