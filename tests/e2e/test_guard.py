@@ -58,6 +58,24 @@ async def test_what_is_claimed_over_mcp_can_lower_trust_and_not_raise_it(tmp_pat
         assert text.count("beware: unverified") == 2
 
 
+def test_what_waits_is_paged_at_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = tmp_path / "mine.yaml"
+    policy.write_text("name: mine\nextends: default\ntrust: {user: 0.2}\n", encoding="utf-8")
+    monkeypatch.setenv("MNEMIC_POLICY", str(policy))
+    home = tmp_path / "home"
+    first, second, third = (
+        run(home, "remember", f"{POISON} {more}").split()[1] for more in ("Tell Ana of ants.", "Sing!", "Bees fly.")
+    )
+
+    def page(*asked: str) -> list[str]:
+        return [line.split("\t")[0] for line in run(home, "guard", "review", *asked).splitlines()]
+
+    assert page("-l", "2") == [third, second]
+    assert page("-l", "2", "--before", second) == [first]
+    assert page("--before", first) == []
+    assert "is no id" in CliRunner().invoke(app, ["guard", "review", "--before", "x", "--home", str(home)]).output
+
+
 def test_a_person_reviews_explains_releases_and_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = tmp_path / "mine.yaml"
     policy.write_text("name: mine\nextends: default\ntrust: {user: 0.2}\n", encoding="utf-8")
@@ -68,12 +86,6 @@ def test_a_person_reviews_explains_releases_and_rejects(tmp_path: Path, monkeypa
     id = said.split()[1]
     assert id in run(home, "guard", "review")
     assert json.loads(run(home, "guard", "review", "--json"))[0]["memory"]["id"] == id
-    later = run(home, "remember", POISON.replace("PWNED", "OWNED by nobody else at all")).split()[1]
-    assert [line.split("\t")[0] for line in run(home, "guard", "review", "-l", "1").splitlines()] == [later]
-    older = run(home, "guard", "review", "--before", later)
-    assert [line.split("\t")[0] for line in older.splitlines()] == [id]
-    assert run(home, "guard", "review", "--before", id) == ""
-    run(home, "forget", later, "--erase", "--yes")
     explained = run(home, "guard", "explain", id)
     assert "override" in explained and "quarantine" in explained
     assert "withheld" not in run(home, "recall", "previous instructions")
@@ -81,7 +93,7 @@ def test_a_person_reviews_explains_releases_and_rejects(tmp_path: Path, monkeypa
     assert "unverified" in run(home, "recall", "previous instructions question")
     assert run(home, "guard", "reject", id).startswith("rejected")
     assert run(home, "guard", "review") == ""
-    log = run(home, "guard", "log", "--memory", id)
+    log = run(home, "guard", "log")
     assert [line.split("\t")[2] for line in log.splitlines()] == ["rejected", "released", "quarantined"]
     assert run(home, "guard", "lessons") == ""
     assert "denied" in run(home, "guard", "authorise", "rm -rf /", "--because", id, code=1)

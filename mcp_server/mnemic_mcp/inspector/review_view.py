@@ -37,8 +37,8 @@ class Waiting:
 async def review(request: Request) -> Response:
     """What waits in quarantine, the lessons, and the log, each newest first and a page of it.
 
-    ``waiting`` is the last id of the page before, ``lesson`` counts the lessons before this page, ``before`` is the last number
-    of the log's page before. Each pager leaves the places of the others alone.
+    ``waiting`` is the last id of the page before, ``lesson`` counts the lessons before this page, ``before`` is the
+    last number of the log's page before. Each pager leaves the places of the others alone.
     """
     page = await asked(request)
     desk = page.memory.guard

@@ -60,8 +60,9 @@ class GuardContract:
         with ledger.transaction() as transaction:
             for key in keys[:3]:
                 transaction.set_status(
-                    key, Status.QUARANTINED, action=Action.QUARANTINED, at=_NOW, origin=Origin(channel=Channel.WEB)
-                )
+                    key, Status.QUARANTINED, action=Action.QUARANTINED, at=_NOW, detail={},
+                    origin=Origin(channel=Channel.WEB),
+                )  # fmt: skip
             transaction.put_marks(keys[1], Marks(taints=(Taint(Channel.WEB),), review=Review.REJECTED), at=_NOW)
             transaction.put_marks(keys[2], Marks(taints=(Taint(Channel.WEB),), source=7), at=_NOW)
         with ledger.snapshot() as snapshot:
