@@ -73,7 +73,10 @@ def test_what_waits_is_paged_at_the_terminal(tmp_path: Path, monkeypatch: pytest
     assert page("-l", "2") == [third, second]
     assert page("-l", "2", "--before", second) == [first]
     assert page("--before", first) == []
-    assert "is no id" in CliRunner().invoke(app, ["guard", "review", "--before", "x", "--home", str(home)]).output
+    assert (
+        "is not a memory id"
+        in CliRunner().invoke(app, ["guard", "review", "--before", "x", "--home", str(home)]).output
+    )
 
 
 def test_a_person_reviews_explains_releases_and_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

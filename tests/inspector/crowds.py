@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from mnemic import Memory, NewMemory
 from mnemic.domain.learning.facets import NewExperience
 from mnemic.domain.lesson import Lesson, LessonId
-from mnemic.domain.memory import MemoryId
+from mnemic.domain.memory import MemoryId, Status
 from mnemic.services.backends import Backends
 from tests.inspector.worlds import AGENT, USER, WEB
 
@@ -31,7 +31,13 @@ class Crowd:
     sessions: int
     messages: int
 
+    @property
+    def memories(self) -> int:
+        """How many memories all that is."""
+        return self.held + 1 + self.linked + self.versions + self.tried
 
+
+TEN = Crowd(held=2, rejected=1, versions=2, linked=2, lessons=1, tried=3, sessions=1, messages=3)
 SMALL = Crowd(held=120, rejected=20, versions=60, linked=60, lessons=220, tried=60, sessions=60, messages=300)
 LARGE = Crowd(
     held=3_000, rejected=1_000, versions=300, linked=500, lessons=1_000, tried=2_000, sessions=1_000, messages=3_000
@@ -53,12 +59,38 @@ async def gather(memory: Memory, crowd: Crowd) -> dict[str, str]:
     for at in range(2, crowd.versions + 1):
         version = await memory.supersede(version.id, f"The crane in dock 9 lifts {at} tonnes.", origin=USER)
     await memory.run(_teach, memory.settings.namespace, held[0], crowd.lessons)
-    await _try_out(memory, crowd.tried)
+    stored = await _try_out(memory, crowd.tried)
     for at in range(crowd.sessions):
         await memory.session(f"shift {at}").append(f"Shift {at} begins.")
     await _talk(memory, crowd.messages)
     await memory.learning.plan()
-    return {"held": held[-1], "rejected": held[0], "hub": hub.id, "versioned": version.id}
+    listed = [record.id for record in await memory.list(limit=1_000, statuses=list(Status))]
+    return {
+        "held": held[-1], "rejected": held[0], "waiting": held[(crowd.rejected + crowd.held) // 2],
+        "hub": hub.id, "versioned": version.id,
+        "before": listed[-1], "tried": stored[len(stored) // 2],
+    }  # fmt: skip
+
+
+def every_view(ids: dict[str, str], *, crowd: Crowd) -> dict[str, str]:
+    """An address for each view of what `gather` put there: its beginning, a later page, and what has most to find."""
+    last = crowd.messages - 1
+    session = f"name={LONG_SESSION.replace(' ', '+')}"
+    return {
+        "memories": "/", "memories, later": f"/?before={ids['before']}", "memories in quarantine": "/?status=quarantined",
+        "memories, none archived": "/?status=archived", "memories by tag": "/?tag=none", "search": "/?q=network+year",
+        "search, filtered": "/?q=crane+team&kind=semantic&status=active",
+        "memory in quarantine": f"/memory?id={ids['held']}", "memory with links": f"/memory?id={ids['hub']}",
+        "memory with versions": f"/memory?id={ids['versioned']}",
+        "why": "/why", "why, asked": "/why?q=network+year", "why, quarantine": "/why?q=send+a+crate+to+the+dock&held=1&k=50",
+        "why, links": "/why?q=who+has+a+crane&links=1", "review": "/review",
+        "review, later": f"/review?waiting={ids['waiting']}&lesson={crowd.lessons // 2}&before=100",
+        "learning": "/learning", "learning, later": f"/learning?before={ids['tried']}",
+        "sessions": "/sessions", "sessions, later": f"/sessions?start={crowd.sessions // 2}",
+        "session": f"/session?{session}",
+        "session, its end": f"/session?{session}&start={last}",
+        "message": f"/message?{session}&number={last}",
+    }  # fmt: skip
 
 
 async def _withhold(memory: Memory, crowd: Crowd) -> list[MemoryId]:
@@ -102,7 +134,7 @@ def _teach(backends: Backends, namespace: tuple[str, ...], source: MemoryId, cou
             )  # fmt: skip
 
 
-async def _try_out(memory: Memory, count: int) -> None:
+async def _try_out(memory: Memory, count: int) -> list[MemoryId]:
     stored = [
         await memory.learning.store(
             [
@@ -124,6 +156,7 @@ async def _try_out(memory: Memory, count: int) -> None:
                     float((start // 20 * 5 + trial) % 3 > 0),
                     used=ids[start : start + 20],
                 )
+    return ids
 
 
 async def _talk(memory: Memory, count: int) -> None:
