@@ -9,8 +9,8 @@ sessions among them where it is large. Measured is
   link to the last byte right after the link is printed, while the memory is still being opened (*at once*), and for later
   pages (*again*); *from the start* counts Python's start, too;
 - every view in headless Chromium, if there is one: from the beginning of the navigation until the page is there and painted
-  (`tests.inspector.looks`), the link itself with a new server in every round, while it is still opening the memory, the others with one; and what axe finds in it,
-  light and dark.
+  (`tests.inspector.looks`), the link itself with a new server in every round, while it is still opening the memory, the
+  others with one; and what axe finds in it, light and dark.
 """
 
 from __future__ import annotations

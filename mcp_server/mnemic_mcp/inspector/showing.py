@@ -20,6 +20,7 @@ Marked = tuple[int, int, str]
 
 _HIDDEN = Markup('<span class="hidden" title="{}">{}</span>')
 _FOUND = Markup('<mark title="{}">{}</mark>')
+_NAMED = 6
 _NAMES = {"\x1b": "ESCAPE", "\r": "CARRIAGE RETURN", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE"}
 
 
@@ -30,13 +31,27 @@ def as_data(text: str, marked: Iterable[Marked] = ()) -> Markup:
     """
     parts: list[Markup] = []
     at = 0
-    for start, end, why in sorted(marked):
+    for start, end, why in _joined(sorted(marked)):
         start, end = max(start, at), min(end, len(text))
         if start < end:
             parts += [_written_out(text[at:start]), _FOUND.format(visible(why), _written_out(text[start:end]))]
             at = end
     parts.append(_written_out(text[at:]))
     return Markup("").join(parts)
+
+
+def _joined(marked: Iterable[Marked]) -> Iterator[Marked]:
+    """Parts that touch and say the same are one: a rule may name every character of a long run."""
+    last: Marked | None = None
+    for start, end, why in marked:
+        if last is not None and start <= last[1] and why == last[2]:
+            last = (last[0], max(end, last[1]), why)
+            continue
+        if last is not None:
+            yield last
+        last = (start, end, why)
+    if last is not None:
+        yield last
 
 
 def short(text: str, limit: int = 280) -> Markup:
@@ -76,7 +91,11 @@ def _written_out(text: str) -> Markup:
 def _runs(text: str) -> Iterator[Markup]:
     for hides, run in groupby(text, key=lambda char: visible(char) != char):
         if hides:
-            yield from (_HIDDEN.format(_name(char), visible(char)) for char in run)
+            # One element for all that stand together: twenty thousand would make a page of megabytes.
+            chars = "".join(run)
+            kinds = [_name(char) for char in dict.fromkeys(chars)]
+            more = [f"{len(kinds) - _NAMED} others"] if len(kinds) > _NAMED else []
+            yield _HIDDEN.format(", ".join(kinds[:_NAMED] + more), visible(chars))
         else:
             yield escape("".join(run))
 
