@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.inspector.chromium import AXE
 
 _TIMES = """() => new Promise((found) => {
@@ -49,3 +51,11 @@ def violations(page: Any, axe: str) -> list[tuple[str, list[str]]]:
 def axe_source() -> str | None:
     """None where axe-core is not installed (``make inspector-checks``)."""
     return AXE.read_text(encoding="utf-8") if AXE.exists() else None
+
+
+def needed_axe() -> str:
+    """`axe_source`; the test is skipped where there is none."""
+    source = axe_source()
+    if source is None:
+        pytest.skip("axe-core is not installed (make inspector-checks)")
+    return source

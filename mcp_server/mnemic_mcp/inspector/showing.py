@@ -21,37 +21,29 @@ Marked = tuple[int, int, str]
 _HIDDEN = Markup('<span class="hidden" title="{}">{}</span>')
 _FOUND = Markup('<mark title="{}">{}</mark>')
 _NAMED = 6
+_MOST_MARKED = 500
 _NAMES = {"\x1b": "ESCAPE", "\r": "CARRIAGE RETURN", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE"}
 
 
 def as_data(text: str, marked: Iterable[Marked] = ()) -> Markup:
     """A text with everything escaped, and whatever hides, reorders or moves in it written out and named.
 
-    ``marked`` parts are highlighted; where they overlap, the first.
+    ``marked`` parts are highlighted; where they overlap, the first. Of more than five hundred the last that is highlighted
+    says how many are not: a rule may name every other character of a long text.
     """
     parts: list[Markup] = []
     at = 0
-    for start, end, why in _joined(sorted(marked)):
+    found = sorted(one for one in marked if one[0] < len(text))
+    if len(found) > _MOST_MARKED:
+        start, end, why = found[_MOST_MARKED - 1]
+        found[_MOST_MARKED - 1 :] = [(start, end, f"{why}; {len(found) - _MOST_MARKED:,} more are not marked")]
+    for start, end, why in found:
         start, end = max(start, at), min(end, len(text))
         if start < end:
             parts += [_written_out(text[at:start]), _FOUND.format(visible(why), _written_out(text[start:end]))]
             at = end
     parts.append(_written_out(text[at:]))
     return Markup("").join(parts)
-
-
-def _joined(marked: Iterable[Marked]) -> Iterator[Marked]:
-    """Parts that touch and say the same are one: a rule may name every character of a long run."""
-    last: Marked | None = None
-    for start, end, why in marked:
-        if last is not None and start <= last[1] and why == last[2]:
-            last = (last[0], max(end, last[1]), why)
-            continue
-        if last is not None:
-            yield last
-        last = (start, end, why)
-    if last is not None:
-        yield last
 
 
 def short(text: str, limit: int = 280) -> Markup:
