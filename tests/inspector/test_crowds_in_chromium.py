@@ -46,7 +46,7 @@ def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 await memory.remember_many(Corpus().memories(2_000 - crowd.memories))
             ids = await gather(memory, crowd)
             assert (await memory.status()).memories == (10 if crowd is TEN else 2_000)
-            hostile = {}
+            hostile = dict[str, str]()
             for name, text in TEXTS.items() if crowd is TEN else ():
                 hostile |= {f"{name}: {what}": address for what, address in (await plant(memory, text)).items()}
             return ids, hostile
