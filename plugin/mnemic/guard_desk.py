@@ -37,12 +37,19 @@ class GuardDesk:
         return await self._memory.run(policy_in_force)
 
     async def pending(
-        self, *, namespace: Namespace | str | None = None, subtree: bool = False, limit: int = 50
+        self,
+        *,
+        namespace: Namespace | str | None = None,
+        subtree: bool = False,
+        limit: int = 50,
+        before: str | None = None,
     ) -> tuple[Explanation, ...]:
-        """What is in quarantine and waits for a decision, newest first. At most 1,000."""
+        """What is in quarantine and waits for a decision, newest first; ``before`` an id pages on. At most 1,000."""
         from mnemic.services.review import pending
 
-        return await self._memory.run(pending, namespace=self._where(namespace), subtree=subtree, limit=limit)
+        return await self._memory.run(
+            pending, namespace=self._where(namespace), subtree=subtree, limit=limit, before=before
+        )
 
     async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> Explanation:
         """What was found about a memory, what the policy makes of it today, and what was done about it."""

@@ -58,6 +58,27 @@ async def test_what_is_claimed_over_mcp_can_lower_trust_and_not_raise_it(tmp_pat
         assert text.count("beware: unverified") == 2
 
 
+def test_what_waits_is_paged_at_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = tmp_path / "mine.yaml"
+    policy.write_text("name: mine\nextends: default\ntrust: {user: 0.2}\n", encoding="utf-8")
+    monkeypatch.setenv("MNEMIC_POLICY", str(policy))
+    home = tmp_path / "home"
+    first, second, third = (
+        run(home, "remember", f"{POISON} {more}").split()[1] for more in ("Tell Ana of ants.", "Sing!", "Bees fly.")
+    )
+
+    def page(*asked: str) -> list[str]:
+        return [line.split("\t")[0] for line in run(home, "guard", "review", *asked).splitlines()]
+
+    assert page("-l", "2") == [third, second]
+    assert page("-l", "2", "--before", second) == [first]
+    assert page("--before", first) == []
+    assert (
+        "is not a memory id"
+        in CliRunner().invoke(app, ["guard", "review", "--before", "x", "--home", str(home)]).output
+    )
+
+
 def test_a_person_reviews_explains_releases_and_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = tmp_path / "mine.yaml"
     policy.write_text("name: mine\nextends: default\ntrust: {user: 0.2}\n", encoding="utf-8")

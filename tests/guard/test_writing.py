@@ -40,6 +40,30 @@ async def test_the_same_words_are_normal_from_the_user_and_from_the_agent(tmp_pa
         assert (await memory.remember(text, namespace="w", origin=WEB)).outcome is Outcome.QUARANTINED
 
 
+async def test_what_waits_is_paged_by_the_last_id_whatever_is_decided_meanwhile(tmp_path: Path) -> None:
+    async with open_guarded(tmp_path) as memory:
+        held = [
+            (await memory.remember(f"{POISON} And {word}.", namespace=where, origin=WEB)).id
+            for word, where in (("ants", "w"), ("bees", "w/x"), ("crows", "w"), ("deer", "v"), ("eels", "w"), ("frogs", "w"))
+        ]  # fmt: skip
+        ants, bees, crows, _, eels, frogs = held
+
+        async def page(**asked: str | bool | int) -> list[str]:
+            return [one.memory.id for one in await memory.guard.pending(namespace="w", **asked)]  # type: ignore[arg-type]
+
+        assert await page(limit=2) == [frogs, eels]
+        assert await page(limit=2, before=eels) == [crows, ants]
+        assert await page(before=eels, subtree=True) == [crows, bees, ants]
+        await memory.guard.release([eels])
+        await memory.guard.reject([crows])
+        assert await page(before=eels) == [ants]
+        assert await page(before=ants) == []
+        with pytest.raises(UnknownMemory):
+            await page(before="m00000000000000a")
+        with pytest.raises(InvalidInput):
+            await page(before="ants")
+
+
 async def test_released_memories_are_byte_for_byte_what_was_written(tmp_path: Path) -> None:
     text = f"  {POISON}\n\ttabs, é, \U0001f469‍\U0001f4bb and   spaces "
     async with open_guarded(tmp_path) as memory:

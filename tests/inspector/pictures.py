@@ -15,6 +15,9 @@ from tests.inspector.worlds import furnish
 PICTURES = (
     ("inspector-search", "/?q=payment+limit", "light", 640),
     ("inspector-why", "/why?q=How+many+requests+a+second+does+the+payment+provider+allow%3F&k=5", "light", 720),
+    ("inspector-review", "/review", "light", 720),
+    ("inspector-memory", "/memory?id={Lisbon}", "dark", 860),
+    ("inspector-learning", "/learning", "light", 720),
     ("inspector-session", "/session?name=fix+the+checkout#n6", "dark", 760),
 )
 MAX_BYTES = 150_000
@@ -25,18 +28,20 @@ def take(folder: Path) -> list[Path]:
     taken = []
     with tempfile.TemporaryDirectory() as home:
 
-        async def fill() -> None:
+        async def fill() -> dict[str, str]:
             async with mnemic.open_memory(home, chroma="off", durable=False) as memory:
-                await furnish(memory)
+                ids = await furnish(memory)
+                await memory.learning.plan()
+                return ids
 
-        asyncio.run(fill())
+        ids = asyncio.run(fill())
         with inspecting(Path(home)) as link, browsing() as browser:
             page = browser.new_context(viewport={"width": 1040, "height": 720}).new_page()
             page.goto(link)
             for name, address, scheme, height in PICTURES:
                 page.emulate_media(color_scheme=scheme)
                 page.set_viewport_size({"width": 1040, "height": height})
-                page.goto(link.split("/open")[0] + address)
+                page.goto(link.split("/open")[0] + address.format_map(ids))
                 page.evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
                 path = folder / f"{name}.png"
                 page.screenshot(path=path)

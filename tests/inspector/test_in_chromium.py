@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import mnemic
-from tests.inspector.chromium import AXE, browsing, chromium_path, inspecting
+from tests.inspector.chromium import browsing, chromium_path, inspecting
+from tests.inspector.looks import needed_axe, violations
 from tests.inspector.worlds import HOSTILE, furnish
 
 
@@ -126,15 +127,10 @@ def test_a_message_unfolds_to_its_original_and_what_is_shown(shown: Shown) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(shown: Shown, scheme: str) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (make inspector-checks)")
-    source = AXE.read_text(encoding="utf-8")
+    axe = needed_axe()
     shown.page.emulate_media(color_scheme=scheme)
     found = []
     for path in views(shown.ids):
         shown.go(path)
-        shown.page.evaluate("() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-        shown.page.evaluate(source)
-        result = shown.page.evaluate("() => axe.run(document)")
-        found += [(path, one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in result["violations"]]
+        found += [(path, *one) for one in violations(shown.page, axe)]
     assert not found, "\n".join(map(str, found))

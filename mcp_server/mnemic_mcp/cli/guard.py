@@ -28,12 +28,13 @@ def review(
     namespace: Namespace = None,
     subtree: Annotated[bool, typer.Option(help="Look in the namespaces below as well.")] = False,
     limit: Limit = 20,
+    before: Annotated[str | None, typer.Option(help="Only memories older than this id, to page on.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List what is in quarantine and waits for a decision, newest first."""
 
     async def run(memory: Memory) -> Any:
-        return await memory.guard.pending(subtree=subtree, limit=limit)
+        return await memory.guard.pending(subtree=subtree, limit=limit, before=before)
 
     found = with_memory(home, run, namespace=namespace)
     if as_json:
@@ -41,7 +42,7 @@ def review(
         return
     if not found:
         if console().is_terminal:
-            console().print("Nothing waits for review.", markup=False)
+            console().print(f"Nothing {'older ' if before else ''}waits for review.", markup=False)
         return
     rows = [
         (
@@ -53,6 +54,8 @@ def review(
     ]  # fmt: skip
     print_table(("id", "when", "origin", "rules", "text"), rows)
     if console().is_terminal:
+        if len(found) == limit:
+            console().print(f"Older ones: mnemic guard review --before {found[-1].memory.id}", style="dim")
         console().print("Look closer: mnemic guard explain ID. Decide: mnemic guard release|reject ID.", style="dim")
 
 

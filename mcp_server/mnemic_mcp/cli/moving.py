@@ -210,7 +210,7 @@ def _print_outcome(outcome: ImportOutcome) -> None:
         f"{outcome.links:,} links"
     ]
     if outcome.quarantined:
-        lines.append(f"{outcome.quarantined:,} are in quarantine: mnemic guard list")
+        lines.append(f"{outcome.quarantined:,} are in quarantine: mnemic guard review")
     if outcome.redacted:
         lines.append(f"{outcome.redacted:,} were stored without the secrets in them")
     lines += [f"refused: {one}" for one in outcome.refused[:_PAGE]]

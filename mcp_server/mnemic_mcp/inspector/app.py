@@ -62,4 +62,6 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 def _page(inspector: Inspector, message: str, hint: str, status: int) -> Response:
-    return inspector.render("error.html", {"message": message, "hint": hint}, status=status)
+    return inspector.render(
+        "error.html", {"title": "That did not work", "message": message, "hint": hint}, status=status
+    )

@@ -14,7 +14,7 @@ from mnemic.domain.memory import MemoryId, Status
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.services.review import Explanation
 from mnemic_mcp.inspector.lineage_drawing import draw_lineage, ties_of
-from mnemic_mcp.inspector.pages import Asked, asked, back
+from mnemic_mcp.inspector.pages import Asked, asked, back, back_to_review
 from mnemic_mcp.inspector.showing import PART_CHARS, Marked
 
 _TIES_READ = 40
@@ -86,7 +86,7 @@ async def act_on_memory(request: Request) -> Response:
         raise InvalidInput(f"{act[:40]!r} cannot be done to a memory.", hint="Use the buttons of the page.")
     said = done if changed else "unchanged"
     if page.form("back") == "review":
-        return back("/review", ns=page.namespace, done=said)
+        return back_to_review(page, done=said)
     return back("/memory", id=id, done=said)
 
 

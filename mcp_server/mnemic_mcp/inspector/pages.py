@@ -133,9 +133,15 @@ def url(path: str, **fields: Any) -> str:
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
 
 
-def back(path: str, **fields: Any) -> Response:
-    """To a page, after a form was sent."""
-    return RedirectResponse(url(path, **fields), status_code=303)
+def back(path: str, *, at: str = "", **fields: Any) -> Response:
+    """To a page, and to the place ``at`` of it, after a form was sent."""
+    return RedirectResponse(url(path, **fields) + (f"#{at}" if at else ""), status_code=303)
+
+
+def back_to_review(page: Asked, *, done: str, at: str = "") -> Response:
+    """To the very page of the review from which a form was sent."""
+    places = {name: page.form(name) for name in ("waiting", "lesson", "before")}
+    return back("/review", at=at, ns=page.namespace, **places, done=done)
 
 
 def _combined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

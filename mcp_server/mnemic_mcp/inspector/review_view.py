@@ -14,12 +14,12 @@ from mnemic.domain.memory import MemoryRecord
 from mnemic.errors import InvalidInput
 from mnemic.services.review import Explanation
 from mnemic_mcp.inspector.memory_view import marks_of
-from mnemic_mcp.inspector.pages import asked, back
+from mnemic_mcp.inspector.pages import asked, back_to_review
 from mnemic_mcp.inspector.showing import Marked
 
 PENDING = 50
 _LOG = 30
-_LESSONS = 200
+_LESSONS = 50
 _TEXT_CHARS = 1_200
 
 
@@ -35,20 +35,28 @@ class Waiting:
 
 
 async def review(request: Request) -> Response:
-    """The newest fifty in quarantine, all lessons, and the log, of which ``before`` pages on."""
+    """What waits in quarantine, the lessons, and the log, each newest first and a page of it.
+
+    ``waiting`` is the last id of the page before, ``lesson`` counts the lessons before this page, ``before`` is the
+    last number of the log's page before. Each pager leaves the places of the others alone.
+    """
     page = await asked(request)
     desk = page.memory.guard
-    found = await desk.pending(namespace=page.namespace, limit=PENDING + 1)
+    waiting = page.given("waiting")
+    found = await desk.pending(namespace=page.namespace, limit=PENDING + 1, before=waiting)
     lessons = await desk.lessons(namespace=page.namespace)
+    start = page.count("lesson", default=0, high=max(0, len(lessons) - 1))
     before = page.count("before", default=0, high=2**31)
     log = await desk.audit(namespace=page.namespace, limit=_LOG + 1, before=before)
     policy = await desk.policy()
     now = datetime.now(UTC)
     return await page.page(
         "review.html", view="review", title=f"Review of {page.namespace}", waiting=_waiting(found[:PENDING]),
-        more=len(found) > PENDING, lessons=[(lesson, _standing(lesson, now)) for lesson in lessons[::-1][:_LESSONS]],
-        more_lessons=max(0, len(lessons) - _LESSONS), log=log[:_LOG], before=before,
-        older=log[_LOG - 1].number if len(log) > _LOG else 0, policy=policy.name,
+        here={"waiting": waiting, "lesson": start, "before": before}, later=waiting is not None,
+        next=found[PENDING - 1].memory.id if len(found) > PENDING else None,
+        lessons=[(lesson, _standing(lesson, now)) for lesson in lessons[::-1][start : start + _LESSONS]],
+        lessons_known=len(lessons), start=start, next_lesson=start + _LESSONS if start + _LESSONS < len(lessons) else 0,
+        log=log[:_LOG], before=before, older=log[_LOG - 1].number if len(log) > _LOG else 0, policy=policy.name,
     )  # fmt: skip
 
 
@@ -61,7 +69,7 @@ async def act_on_lesson(request: Request) -> Response:
     await page.memory.guard.set_lesson(
         page.form("id"), heeded=act == "heed", reason=page.form_or_none("reason"), namespace=page.namespace
     )
-    return back("/review", ns=page.namespace, done="heeded" if act == "heed" else "appealed")
+    return back_to_review(page, done="heeded" if act == "heed" else "appealed", at="lessons")
 
 
 def _waiting(found: Sequence[Explanation]) -> list[Waiting]:

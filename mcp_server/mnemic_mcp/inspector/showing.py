@@ -20,17 +20,24 @@ Marked = tuple[int, int, str]
 
 _HIDDEN = Markup('<span class="hidden" title="{}">{}</span>')
 _FOUND = Markup('<mark title="{}">{}</mark>')
+_NAMED = 6
+_MOST_MARKED = 500
 _NAMES = {"\x1b": "ESCAPE", "\r": "CARRIAGE RETURN", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE"}
 
 
 def as_data(text: str, marked: Iterable[Marked] = ()) -> Markup:
     """A text with everything escaped, and whatever hides, reorders or moves in it written out and named.
 
-    ``marked`` parts are highlighted; where they overlap, the first.
+    ``marked`` parts are highlighted; where they overlap, the first. Of more than five hundred the last that is highlighted
+    says how many are not: a rule may name every other character of a long text.
     """
     parts: list[Markup] = []
     at = 0
-    for start, end, why in sorted(marked):
+    found = sorted(one for one in marked if one[0] < len(text))
+    if len(found) > _MOST_MARKED:
+        start, end, why = found[_MOST_MARKED - 1]
+        found[_MOST_MARKED - 1 :] = [(start, end, f"{why}; {len(found) - _MOST_MARKED:,} more are not marked")]
+    for start, end, why in found:
         start, end = max(start, at), min(end, len(text))
         if start < end:
             parts += [_written_out(text[at:start]), _FOUND.format(visible(why), _written_out(text[start:end]))]
@@ -76,7 +83,11 @@ def _written_out(text: str) -> Markup:
 def _runs(text: str) -> Iterator[Markup]:
     for hides, run in groupby(text, key=lambda char: visible(char) != char):
         if hides:
-            yield from (_HIDDEN.format(_name(char), visible(char)) for char in run)
+            # One element for all that stand together: twenty thousand would make a page of megabytes.
+            chars = "".join(run)
+            kinds = [_name(char) for char in dict.fromkeys(chars)]
+            more = [f"{len(kinds) - _NAMED} others"] if len(kinds) > _NAMED else []
+            yield _HIDDEN.format(", ".join(kinds[:_NAMED] + more), visible(chars))
         else:
             yield escape("".join(run))
 

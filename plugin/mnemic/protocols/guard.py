@@ -30,6 +30,12 @@ class GuardReader(Protocol):
         """Those of ``keys`` that came from an untrusted origin, or were drawn from others, and that nobody vouched for."""
         ...
 
+    def undecided(
+        self, namespace: Namespace, *, subtree: bool = False, limit: int, before: RowKey | None = None
+    ) -> list[RowKey]:
+        """What is in quarantine and was not rejected, latest first: at most ``limit``, those below ``before`` if given."""
+        ...
+
     def written_by(self, source: int, *, since: datetime) -> int:
         """How many marked memories one source has written since a moment."""
         ...

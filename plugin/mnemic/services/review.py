@@ -11,7 +11,6 @@ from mnemic.domain.lesson import Lesson, LessonId, LessonStatus
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
-from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.validation import check_count, check_id, check_ids, check_label
 from mnemic.domain.verdict import Decision, Verdict
 from mnemic.errors import InvalidInput, UnknownMemory
@@ -42,29 +41,28 @@ def policy_in_force(backends: Backends) -> Policy:
     return backends.guard.policy
 
 
-def pending(backends: Backends, *, namespace: Namespace, subtree: bool, limit: int = 50) -> tuple[Explanation, ...]:
-    """What is in quarantine and has not been rejected, newest first."""
+def pending(
+    backends: Backends, *, namespace: Namespace, subtree: bool, limit: int = 50, before: object = None
+) -> tuple[Explanation, ...]:
+    """What is in quarantine and has not been rejected, newest first; what was written before the memory ``before``, to page
+    on, whatever became of that one since. Raises `UnknownMemory`.
+    """
     check_count(limit, name="limit", low=1, high=_MAX_LISTED)
     policy = backends.guard.policy
-    filter = MemoryFilter(namespace=namespace, subtree=subtree, statuses=(Status.QUARANTINED,))
-    found: list[Explanation] = []
     with backends.ledger.snapshot() as snapshot:
-        before: RowKey | None = None
-        while len(found) < limit:
-            entries = snapshot.select(filter, limit=_BATCH, before=before)
-            marks = snapshot.marks([key for key, _ in entries])
-            for key, record in entries:
-                if marks[key].review is not Review.REJECTED and len(found) < limit:
-                    found.append(
-                        Explanation(
-                            memory=record, marks=marks[key], verdict=backends.guard.judge(policy, marks[key]),
-                            trust=trust_in(policy, marks[key]), log=(),
-                        )
-                    )  # fmt: skip
-            if len(entries) < _BATCH:
-                break
-            before = entries[-1][0]
-    return tuple(found)
+        last: RowKey | None = None
+        if before is not None:
+            checked = check_id(before)
+            last = require(snapshot, [checked])[checked][0]
+        keys = snapshot.undecided(namespace, subtree=subtree, limit=limit, before=last)
+        records, marks = snapshot.records(keys), snapshot.marks(keys)
+    return tuple(
+        Explanation(
+            memory=records[key], marks=marks[key], verdict=backends.guard.judge(policy, marks[key]),
+            trust=trust_in(policy, marks[key]), log=(),
+        )
+        for key in keys
+    )  # fmt: skip
 
 
 def explain(backends: Backends, id: object, *, namespace: Namespace | None = None) -> Explanation:
@@ -74,7 +72,7 @@ def explain(backends: Backends, id: object, *, namespace: Namespace | None = Non
     with backends.ledger.snapshot() as snapshot:
         key, record = require(snapshot, [checked], namespace=namespace)[checked]
         marks = snapshot.marks([key])[key]
-        log = tuple(snapshot.audit(memory=checked))
+        log = tuple(snapshot.audit(namespace=record.namespace, memory=checked))
     verdict = backends.guard.judge(policy, marks)
     return Explanation(memory=record, marks=marks, verdict=verdict, trust=trust_in(policy, marks), log=log)
 

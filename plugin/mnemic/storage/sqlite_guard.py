@@ -15,6 +15,7 @@ from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.provenance import Channel
 from mnemic.domain.verdict import Finding
+from mnemic.storage.sqlite_filters import in_namespace
 from mnemic.storage.sqlite_rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -73,6 +74,18 @@ class SqliteGuardReader:
             "AND json_extract(body, '$.review') IS NOT 'vouched'"
         )
         return {RowKey(row[0]) for row in fetch_in_chunks(self._connection, sql, list(keys))}
+
+    def undecided(
+        self, namespace: Namespace, *, subtree: bool = False, limit: int, before: RowKey | None = None
+    ) -> list[RowKey]:
+        where, values = in_namespace(namespace, subtree=subtree)
+        rows = self._connection.execute(
+            f"SELECT m.key FROM {RECORD_TABLES} LEFT JOIN guard_marks g ON g.key = m.key WHERE {where} "
+            "AND m.held = 'quarantined' AND json_extract(g.body, '$.review') IS NOT 'rejected' "
+            "AND (? IS NULL OR m.key < ?) ORDER BY m.key DESC LIMIT ?",
+            (*values, before, before, limit),
+        )
+        return [RowKey(row[0]) for row in rows]
 
     def written_by(self, source: int, *, since: datetime) -> int:
         row = self._connection.execute(

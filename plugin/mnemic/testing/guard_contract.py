@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnemic.domain.lesson import Lesson, LessonId, LessonStatus
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened, Taint
-from mnemic.domain.memory import Namespace, RowKey
+from mnemic.domain.memory import Action, Namespace, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.verdict import Finding
 from mnemic.protocols import Ledger
@@ -51,6 +51,27 @@ class GuardContract:
             transaction.put_marks(key, replace(marks, review=Review.VOUCHED), at=_NOW)
         with ledger.snapshot() as snapshot:
             assert snapshot.tainted([key]) == set()
+        ledger.close()
+
+    def test_what_waits_for_a_decision_is_named_latest_first_and_without_what_was_rejected(
+        self, tmp_path: Path
+    ) -> None:
+        ledger, keys = self._ledger(tmp_path, "one", "two", "three", "four")
+        with ledger.transaction() as transaction:
+            for key in keys[:3]:
+                transaction.set_status(
+                    key, Status.QUARANTINED, action=Action.QUARANTINED, at=_NOW, detail={},
+                    origin=Origin(channel=Channel.WEB),
+                )  # fmt: skip
+            transaction.put_marks(keys[1], Marks(taints=(Taint(Channel.WEB),), review=Review.REJECTED), at=_NOW)
+            transaction.put_marks(keys[2], Marks(taints=(Taint(Channel.WEB),), source=7), at=_NOW)
+        with ledger.snapshot() as snapshot:
+            (namespace,) = {record.namespace for record in snapshot.records(keys).values()}
+            assert snapshot.undecided(namespace, limit=9) == [keys[2], keys[0]]
+            assert snapshot.undecided(namespace, limit=1) == [keys[2]]
+            assert snapshot.undecided(namespace, limit=9, before=keys[1]) == [keys[0]]
+            assert snapshot.undecided((), limit=9, subtree=True) == [keys[2], keys[0]]
+            assert snapshot.undecided((), limit=9) == snapshot.undecided(("elsewhere",), limit=9, subtree=True) == []
         ledger.close()
 
     def test_a_lesson_is_kept_once_in_its_namespace_and_lives_longer_when_it_is_learnt_again(
