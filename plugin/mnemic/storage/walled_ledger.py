@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BY_NAMESPACE = frozenset(
     """active create_session experiences expired_items find_item has_experiences imported item_paths
     iterate_items lessons namespace_key outcome_by_key outcomes plans session_key sessions speakers tally
-    vouched""".split()
+    undecided vouched""".split()
 )
 """The namespace is the first argument."""
 
