@@ -1,6 +1,6 @@
 """Build the environments, measure every system, write the results, show the table: ``make side-by-side``.
 
-    python -m tests.side_by_side [--only mnemic mem0 ...] [--measures start cost large faults quality] [--json FILE] [--minilm FOLDER]
+    python -m tests.side_by_side [--only mnemic mem0 ...] [--measures start cost large faults quality] [--json FILE]
 
 Measures that are not named keep what the JSON file has of them.
 """
@@ -31,10 +31,9 @@ from tests.side_by_side.client import SystemFailed
 from tests.side_by_side.environments import NotInstalled, install, minilm, version_of
 from tests.side_by_side.quality import measure_quality
 from tests.side_by_side.systems import SYSTEMS, Places, System
-from tests.side_by_side.table import HEADS, rows
+from tests.side_by_side.table import heads, rows, where_others_are_ahead
 
 MEASURES = ("start", "cost", "large", "faults", "quality")
-_SAMPLE = 20
 
 
 @dataclass(slots=True)
@@ -68,8 +67,8 @@ class Run:
 
 def fill_small(run: Run) -> None:
     for system in run.systems:
-        run.bases[system.key] = self_store = run.scratch / f"{system.key}-base"
-        seconds = measures.fill(system, self_store, run.texts[: measures.SMALL])
+        run.bases[system.key] = store = run.scratch / f"{system.key}-base"
+        seconds = measures.fill(system, store, run.texts[: measures.SMALL])
         run.note(system, fill_seconds=round(seconds, 1))
         run.tell(f"{measures.SMALL:,} memories: {system.title}")
 
@@ -157,7 +156,7 @@ def prepare(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple[
 
 def machine() -> dict[str, Any]:
     """On what it was measured, without names of people or places."""
-    done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)  # noqa: S607
+    done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
     return {
         "cores": os.cpu_count(), "memory_gb": round(psutil.virtual_memory().total / 1e9), "system": platform.system(),
         "python": platform.python_version(), "node": done.stdout.strip(), "shared_with_other_work": True,
@@ -170,7 +169,10 @@ def main(arguments: argparse.Namespace) -> None:
     found: dict[str, Any] = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
     results = {"systems": {}, **found, "machine": machine(), "mnemic_commit": commit()}
     versions = {key.removeprefix("version of "): text for key, text in told.items() if key.startswith("version of ")}
-    results |= {"versions": versions, "missing": {key: why for key, why in told.items() if not key.startswith("version of ")}}
+    results |= {
+        "versions": versions,
+        "missing": {key: why for key, why in told.items() if not key.startswith("version of ")},
+    }
     texts, questions = measures.texts_and_questions(measures.LARGE + measures.REMEMBERS, measures.QUESTIONS)
     with (
         tempfile.TemporaryDirectory(prefix="side-by-side-", ignore_cleanup_errors=True) as scratch,
@@ -207,11 +209,14 @@ def show(results: dict[str, Any], console: Console) -> None:
 
     out = Console()
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for head in HEADS(results):
+    for head in heads(results):
         table.add_column(head, overflow="fold")
     for row in rows(results):
         table.add_row(*row)
     out.print(table)
+    if "mnemic" in results["systems"]:
+        for row in where_others_are_ahead(results):
+            out.print(f"Another is ahead in: {row}", style="dim", markup=False, highlight=False)
     for key, why in results["missing"].items():
         console.print(f"{key} took no part: {why}")
 
@@ -224,7 +229,9 @@ if __name__ == "__main__":
     parser.add_argument("--json", type=Path, default=root / "tests" / "benchmarks" / "results" / "side_by_side.json")
     parser.add_argument("--cache", type=Path, default=root / ".side-by-side")
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data" / "locomo_dev.json.gz")
-    parser.add_argument("--minilm", type=Path, help="A folder with model.onnx and tokenizer.json, else they are fetched.")
+    parser.add_argument(
+        "--minilm", type=Path, help="A folder with model.onnx and tokenizer.json, else they are fetched."
+    )
     parser.add_argument("--limit-minutes", type=float, default=5, help="Larger stores that take longer are left out.")
     try:
         main(parser.parse_args())

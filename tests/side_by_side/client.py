@@ -1,4 +1,4 @@
-"""A memory's process, spoken to in lines of JSON-RPC: the same few lines for every system, so that none has a faster client."""
+"""A memory's process, spoken to in lines of JSON-RPC: the same client for every system, so that none has a faster one."""
 
 from __future__ import annotations
 

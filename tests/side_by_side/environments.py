@@ -1,4 +1,4 @@
-"""One environment for each system, with pinned versions, under a folder that git ignores; and the embedding model they share."""
+"""One environment for each system, with pinned versions, in a folder that git ignores; and the model they share."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def version_of(name: str, folder: Path) -> str:
 
 
 def minilm(cache: Path, given: Path | None) -> Path:
-    """The folder with all-MiniLM-L6-v2 in ONNX form: ``given``, else what `mnemic models fetch` gets. Raises `NotInstalled`."""
+    """The folder with all-MiniLM-L6-v2 as ONNX: ``given``, else what `mnemic models fetch` gets. Raises `NotInstalled`."""
     folder = cache / "home" / "models" / "minilm"
     if given is not None:
         missing = [name for name in MODEL_FILES if not (given / name).is_file()]

@@ -75,10 +75,12 @@ def two_writers(system: System, folder: Path, tell: Told) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def kills(system: System, base: Path, known: Sequence[str], scratch: Path, tell: Told, *, seed: int = 7) -> dict[str, Any]:
+def kills(
+    system: System, base: Path, known: Sequence[str], scratch: Path, tell: Told, *, seed: int = 7
+) -> dict[str, Any]:
     """`KILLS` times: a process on a copy of the store ``base`` (with the texts ``known``) writes until it is killed at a
     random moment; a new one looks for what was acknowledged, and for what was there before."""
-    chance = random.Random(seed)  # noqa: S311  # moments, not secrets
+    chance = random.Random(seed)  # moments, not secrets
     total = {"acknowledged": 0, "unlisted": 0, "unfound": 0, "known_missing": 0}
     unusable: list[str] = []
     for number in range(KILLS):
@@ -114,9 +116,11 @@ def kills(system: System, base: Path, known: Sequence[str], scratch: Path, tell:
 
 def memory_of(name: str, at: int) -> str:
     """A sentence that no other resembles: numbers alone would look the same to an embedder."""
-    chance = random.Random(f"{name} {at}")  # noqa: S311  # words, not secrets
+    chance = random.Random(f"{name} {at}")  # words, not secrets
     who, what, where = (chance.choice(words) for words in _WORDS)
-    code = "".join(chance.choices("bcdfghjklmnprstvz", k=3) + chance.choices("aeiou", k=2) + chance.choices("klmnrst", k=3))
+    code = "".join(
+        chance.choices("bcdfghjklmnprstvz", k=3) + chance.choices("aeiou", k=2) + chance.choices("klmnrst", k=3)
+    )
     return f"{who} {what} {where}, and the {name} note {at} calls it {code}."
 
 
@@ -149,12 +153,10 @@ def write_all(
 def find_losses(
     system: System, folder: Path, acknowledged: dict[str, str], *, searched: int, known: Sequence[str] = ()
 ) -> Losses:
-    """What a new process has of ``acknowledged``; of the last ``searched`` also whether asking for the very text finds it."""
+    """What a new process has of ``acknowledged``; of the last ``searched`` also whether asking for the text finds it."""
     with system.start(folder) as client:
         client.handshake()
         listed = system.texts(client, folder)
         last = list(acknowledged)[-searched:] if searched else []
         unfound = sum(acknowledged[text] not in system.recall(client, text, K) for text in last)
-    return Losses(
-        unlisted=len(acknowledged.keys() - listed), unfound=unfound, known_missing=len(set(known) - listed)
-    )
+    return Losses(unlisted=len(acknowledged.keys() - listed), unfound=unfound, known_missing=len(set(known) - listed))

@@ -17,7 +17,7 @@ import psutil
 from mnemic.domain.memory import NewMemory
 from mnemic.storage.token_counters import HeuristicTokenCounter, TiktokenCounter, is_encoding_cached
 from mnemic.testing.corpus import Corpus
-from tests.side_by_side.client import Client, SystemFailed
+from tests.side_by_side.client import Client
 from tests.side_by_side.systems import System
 
 K = 10
@@ -57,9 +57,7 @@ def fill(system: System, folder: Path, texts: Sequence[str]) -> float:
         return time.perf_counter() - started
 
 
-def measure_start(
-    system: System, folder: Path, question: str, found: dict[str, list[float]]
-) -> list[dict[str, Any]]:
+def measure_start(system: System, folder: Path, question: str, found: dict[str, list[float]]) -> list[dict[str, Any]]:
     """One start on a full store: adds seconds to ``found``; the tools that it lists."""
     with system.start(folder) as client:
         tools = client.handshake()
@@ -172,14 +170,8 @@ def _calls(trace: Path) -> int:
 
 
 def over_the_limit(remember_ms: float, batch_seconds: float, count: int, limit_seconds: float) -> str | None:
-    """Why ``count`` more memories are not stored: what they would take by the rate of the first thousand; None if they are."""
+    """Why ``count`` more memories are not stored: what they would take at the rate of the first thousand; else None."""
     expected = batch_seconds / SMALL * count
     if expected <= limit_seconds:
         return None
     return f"storing them would take {expected / 60:.0f} min ({remember_ms:.0f} ms each)"
-
-
-__all__ = [
-    "K", "LARGE", "QUESTIONS", "REMEMBERS", "ROUNDS", "SMALL", "SystemFailed", "costs", "fill", "measure_start",
-    "over_the_limit", "quantiles", "resident_mb", "starts", "syncs_per_remember", "texts_and_questions", "tool_tokens",
-]  # fmt: skip

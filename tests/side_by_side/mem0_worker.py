@@ -2,8 +2,8 @@
 
 python mem0_worker.py STORE_FOLDER MODEL_FOLDER    (runs in mem0's own environment)
 
-``infer=False`` stores texts as they are, without a model; the store is Chroma, in the process. The embedder is all-MiniLM-L6-v2
-on onnxruntime, padded to the longest text only. Tools are `remember` (texts), `recall` (query, k) and `list`.
+``infer=False`` stores texts as they are, without a model; the store is Chroma, in the process. The embedder is
+all-MiniLM-L6-v2 on onnxruntime, padded to the longest text only. Tools are `remember` (texts), `recall` (query, k) and `list`.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ class MiniLm:
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(model / "model.onnx"), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            str(model / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
         self._tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_MAX_TOKENS)
         self._inputs = {one.name for one in self._session.get_inputs()}
 
-    def embed(self, text: str, memory_action: str | None = None) -> list[float]:  # noqa: ARG002  # as mem0 calls it
+    def embed(self, text: str, memory_action: str | None = None) -> list[float]:  # as mem0 calls it
         ids = np.array([self._tokenizer.encode(text).ids], np.int64)
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         states = self._session.run(None, {name: value for name, value in feeds.items() if name in self._inputs})[0]
@@ -88,6 +90,6 @@ for line in sys.stdin:
         try:
             value = call(request["params"]["name"], request["params"]["arguments"])
             result = {"structuredContent": {"value": value}}
-        except Exception as error:  # noqa: BLE001  # whatever it is, the driver counts it as an error
+        except Exception as error:  # whatever it is, the driver counts it as an error
             result = {"isError": True, "content": [{"type": "text", "text": f"{type(error).__name__}: {error}"}]}
     print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), file=answers, flush=True)

@@ -1,4 +1,4 @@
-"""How much of the evidence recall finds on LoCoMo: a store for each conversation, a memory for each turn, the same for all."""
+"""How much of the evidence recall finds on LoCoMo: a store for each conversation, a memory for each turn."""
 
 from __future__ import annotations
 

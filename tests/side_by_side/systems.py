@@ -67,7 +67,7 @@ class System(ABC):
     @abstractmethod
     def command(self, folder: Path) -> list[str]: ...
 
-    def environment(self, folder: Path) -> dict[str, str]:  # noqa: ARG002
+    def environment(self, folder: Path) -> dict[str, str]:
         return {}
 
     def remember(self, client: Client, text: str) -> str:
@@ -112,7 +112,7 @@ class Mnemic(System):
         found = client.tool("recall", {"query": query, "k": k, "min_score": 0, "budget_tokens": 20_000})
         return [one["id"] for one in found["structuredContent"]["memories"]]
 
-    def texts(self, client: Client, folder: Path) -> set[str]:  # noqa: ARG002
+    def texts(self, client: Client, folder: Path) -> set[str]:
         command = [str(self.installed / "bin" / "mnemic"), "export", "--home", str(folder), "-"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         if done.returncode:
@@ -154,7 +154,7 @@ class Mem0(System):
         found = client.tool("recall", {"query": query, "k": k})["structuredContent"]["value"]
         return [one["id"] for one in found]
 
-    def texts(self, client: Client, folder: Path) -> set[str]:  # noqa: ARG002
+    def texts(self, client: Client, folder: Path) -> set[str]:
         return set(client.tool("list", {})["structuredContent"]["value"])
 
 
@@ -164,7 +164,7 @@ class MemoryService(System):
     embedder = "all-MiniLM-L6-v2 (its own ONNX path)"
     needs_model = True
 
-    def command(self, folder: Path) -> list[str]:  # noqa: ARG002
+    def command(self, folder: Path) -> list[str]:
         return [str(self.installed / "bin" / "memory"), "server"]
 
     def environment(self, folder: Path) -> dict[str, str]:
@@ -193,7 +193,7 @@ class MemoryService(System):
     def other_recalls(self) -> Mapping[str, Callable[[Client, str, int], list[str]]]:
         return {'mode="hybrid"': lambda client, query, k: self._search(client, query, k, "hybrid")}
 
-    def texts(self, client: Client, folder: Path) -> set[str]:  # noqa: ARG002
+    def texts(self, client: Client, folder: Path) -> set[str]:
         found: set[str] = set()
         for page in range(1, 1_000):
             shown = json.loads(text_of(client.tool("memory_list", {"page": page, "page_size": _PAGE})))["memories"]
@@ -211,7 +211,7 @@ class ServerMemory(System):
     driven = "MCP over stdio"
     embedder = "none: looks for the query as a piece of a text"
 
-    def command(self, folder: Path) -> list[str]:  # noqa: ARG002
+    def command(self, folder: Path) -> list[str]:
         return ["node", str(self.installed / "node_modules" / SERVER_MEMORY / "dist" / "index.js")]
 
     def environment(self, folder: Path) -> dict[str, str]:
@@ -237,12 +237,12 @@ class ServerMemory(System):
     def other_recalls(self) -> Mapping[str, Callable[[Client, str, int], list[str]]]:
         return {"each word by itself, ranked by us": self._by_words}
 
-    def texts(self, client: Client, folder: Path) -> set[str]:  # noqa: ARG002
+    def texts(self, client: Client, folder: Path) -> set[str]:
         graph = json.loads(text_of(client.tool("read_graph", {})))
         return {text for entity in graph["entities"] for text in entity["observations"]}
 
     def _by_words(self, client: Client, query: str, k: int) -> list[str]:
-        """What a patient model could do: look for every word of four letters and more; the rarer it is, the more it counts."""
+        """What a patient model could do: look for every word of four letters and more; rarer ones count more."""
         scores: dict[str, float] = {}
         for word in dict.fromkeys(_WORD.findall(query.lower())):
             found = self._search(client, word)
