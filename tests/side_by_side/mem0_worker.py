@@ -3,7 +3,7 @@
 python mem0_worker.py STORE_FOLDER MODEL_FOLDER    (runs in mem0's own environment)
 
 ``infer=False`` stores texts as they are, without a model; the store is Chroma, in the process. The embedder is
-all-MiniLM-L6-v2 on onnxruntime, padded to the longest text only. Tools are `remember` (texts), `recall` (query, k) and `list`.
+all-MiniLM-L6-v2 on onnxruntime, padded to the text alone. Tools are `remember` (texts), `recall` (query, k), `list`.
 """
 
 from __future__ import annotations

@@ -143,8 +143,10 @@ def readme_part(results: dict[str, Any]) -> str:
 def details_part(results: dict[str, Any]) -> str:
     """What the table leaves out: how each was driven, every way of asking, what clients were told, what took too long."""
     lines = ["| system | driven by | embedder | 1,000 stored in, s |", "|" + "---|" * 4]
-    for entry in results["systems"].values():
-        lines.append(f"| {entry['title']} | {entry['driven']} | {entry['embedder']} | {entry['fill_seconds']:.1f} |")
+    lines += [
+        f"| {entry['title']} | {entry['driven']} | {entry['embedder']} | {entry['fill_seconds']:.1f} |"
+        for entry in results["systems"].values()
+    ]
     lines += ["", f"| LoCoMo dev, percent | way of asking | {' | '.join(SHOWN)} |", "|" + "---|" * (2 + len(SHOWN))]
     for entry in results["systems"].values():
         for way, found in entry["quality"]["ways"].items():
