@@ -42,6 +42,7 @@ class Run:
 
     systems: list[System]
     scratch: Path
+    stores: Path
     results: dict[str, Any]
     target: Path
     tell: measures.Told
@@ -53,6 +54,8 @@ class Run:
     def note(self, system: System, **found: Any) -> None:
         entry = self.results["systems"].setdefault(system.key, {})
         entry |= {"title": system.title, "driven": system.driven, "embedder": system.embedder, **found}
+        load = max(os.getloadavg()[0], self.results.get("load_average", 0.0))
+        self.results["load_average"] = round(load, 1)
         self.results["measured"] = datetime.now(UTC).date().isoformat()
         self.target.write_text(json.dumps(self.results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -67,7 +70,9 @@ class Run:
 
 def fill_small(run: Run) -> None:
     for system in run.systems:
-        run.bases[system.key] = store = run.scratch / f"{system.key}-base"
+        run.bases[system.key] = store = run.stores / system.key
+        if store.exists():
+            continue  # of an earlier run that kept them
         seconds = measures.fill(system, store, run.texts[: measures.SMALL])
         run.note(system, fill_seconds=round(seconds, 1))
         run.tell(f"{measures.SMALL:,} memories: {system.title}")
@@ -93,9 +98,9 @@ def measure_large(run: Run) -> None:
     more = run.texts[measures.SMALL : measures.LARGE]
     for system in run.systems:
         entry = run.results["systems"][system.key]
-        why = measures.over_the_limit(
-            entry["small"]["remember"]["p50_ms"], entry["fill_seconds"], len(more), run.limit_seconds
-        )
+        each_ms = entry["small"]["remember"]["p50_ms"]
+        thousand = entry.get("fill_seconds", each_ms)  # as many seconds as one takes milliseconds
+        why = measures.over_the_limit(thousand, len(more), run.limit_seconds)
         if why is not None:
             run.note(system, large={"over_the_limit": why})
             continue
@@ -189,8 +194,9 @@ def main(arguments: argparse.Namespace) -> None:
                 console.print(f"{datetime.now(UTC):%H:%M:%S} {text}")
 
         run = Run(
-            systems=systems, scratch=Path(scratch), results=results, target=arguments.json, tell=tell, bases={},
-            texts=texts, questions=questions, limit_seconds=arguments.limit_minutes * 60,
+            systems=systems, scratch=Path(scratch), stores=arguments.stores or Path(scratch) / "stores", results=results,
+            target=arguments.json, tell=tell, bases={}, texts=texts, questions=questions,
+            limit_seconds=arguments.limit_minutes * 60,
         )  # fmt: skip
         if set(arguments.measures) - {"quality"}:
             fill_small(run)
@@ -231,6 +237,9 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data" / "locomo_dev.json.gz")
     parser.add_argument(
         "--minilm", type=Path, help="A folder with model.onnx and tokenizer.json, else they are fetched."
+    )
+    parser.add_argument(
+        "--stores", type=Path, help="Keep the stores of 1,000 memories there, and use those that are there."
     )
     parser.add_argument("--limit-minutes", type=float, default=5, help="Larger stores that take longer are left out.")
     try:

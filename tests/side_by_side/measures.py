@@ -169,9 +169,9 @@ def _calls(trace: Path) -> int:
     return sum("sync(" in line for line in trace.read_text(errors="replace").splitlines())
 
 
-def over_the_limit(remember_ms: float, batch_seconds: float, count: int, limit_seconds: float) -> str | None:
+def over_the_limit(thousand_seconds: float, count: int, limit_seconds: float) -> str | None:
     """Why ``count`` more memories are not stored: what they would take at the rate of the first thousand; else None."""
-    expected = batch_seconds / SMALL * count
+    expected = thousand_seconds / SMALL * count
     if expected <= limit_seconds:
         return None
-    return f"storing them would take {expected / 60:.0f} min ({remember_ms:.0f} ms each)"
+    return f"storing {count:,} more would take {expected / 60:.0f} min, and the limit is {limit_seconds / 60:.0f}"

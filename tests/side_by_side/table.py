@@ -134,8 +134,9 @@ def readme_part(results: dict[str, Any]) -> str:
         [
             f"| {' | '.join(heads(results))} |", "|" + "---|" * len(heads(results)),
             *(f"| {' | '.join(row)} |" for row in rows(results)), "",
-            f"Measured on {results['measured']} on {results['machine']['cores']} cores that other work shared, systems "
-            f"in turns. **Another system is ahead of mnemic's default in:** {behind}.",
+            f"Measured on {results['measured']} on {results['machine']['cores']} cores that other work shared, systems in turns "
+            f"(load average up to {results['load_average']:.0f}: good for comparing, slower than a machine of your own). "
+            f"**Another system is ahead of mnemic's default in:** {behind}.",
         ]
     )  # fmt: skip
 
