@@ -221,8 +221,8 @@ def show(results: dict[str, Any], console: Console) -> None:
         table.add_row(*row)
     out.print(table)
     if "mnemic" in results["systems"]:
-        for row in where_others_are_ahead(results):
-            out.print(f"Another is ahead in: {row}", style="dim", markup=False, highlight=False)
+        for behind in where_others_are_ahead(results):
+            out.print(f"Another is ahead in: {behind}", style="dim", markup=False, highlight=False)
     for key, why in results["missing"].items():
         console.print(f"{key} took no part: {why}")
 

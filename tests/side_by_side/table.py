@@ -40,7 +40,8 @@ def _milliseconds(size: str, act: str, label: str) -> Row:
 
 def _resident(size: str, label: str) -> Row:
     def value(entry: Entry) -> float | None:
-        return entry[size].get("resident_mb")
+        found: float | None = entry[size].get("resident_mb")
+        return found
 
     return Row(label, value, lambda e: "over the limit" if value(e) is None else f"{value(e):.0f}")
 
@@ -134,7 +135,7 @@ def readme_part(results: dict[str, Any]) -> str:
         [
             f"| {' | '.join(heads(results))} |", "|" + "---|" * len(heads(results)),
             *(f"| {' | '.join(row)} |" for row in rows(results)), "",
-            f"Measured on {results['measured']} on {results['machine']['cores']} cores that other work shared, systems in turns "
+            f"Measured on {results['measured']} on {results['machine']['cores']} cores that other work shared, in turns "
             f"(load average up to {results['load_average']:.0f}: good for comparing, slower than a machine of your own). "
             f"**Another system is ahead of mnemic's default in:** {behind}.",
         ]
