@@ -122,7 +122,7 @@ pictures: $(VENV)/installed-dev
 peer-fixtures: $(VENV)/installed-dev
 	$(BIN)/python tests/moving/peers/make_fixtures.py
 
-# mnemic and three other memories, each in an environment of its own under .side-by-side; needs npm, the network and half an
+# mnemic and three other memories, each in an environment of its own under .side-by-side; needs npm, the network and more than half an
 # hour. MINILM=folder names one with model.onnx and tokenizer.json of all-MiniLM-L6-v2, which are fetched otherwise.
 side-by-side: $(VENV)/installed-dev
 	$(BIN)/python -m tests.side_by_side --data $(LOCOMO) $(if $(MINILM),--minilm $(MINILM))
