@@ -241,7 +241,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--stores", type=Path, help="Keep the stores of 1,000 memories there, and use those that are there."
     )
-    parser.add_argument("--limit-minutes", type=float, default=5, help="Larger stores that take longer are left out.")
+    parser.add_argument("--limit-minutes", type=float, default=3, help="Larger stores that take longer are left out.")
     try:
         main(parser.parse_args())
     except SystemFailed as error:

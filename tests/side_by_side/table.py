@@ -161,9 +161,11 @@ def details_part(results: dict[str, Any]) -> str:
 def _told(results: dict[str, Any]) -> list[str]:
     found = []
     for entry in results["systems"].values():
-        if "over_the_limit" in entry["large"]:
+        if "over_the_limit" in entry.get("large", {}):
             found.append(f"- {entry['title']}, 10,000 memories: {entry['large']['over_the_limit']}.")
-        told = [*entry["writers"]["first_errors"], *entry["kills"]["first_failures"]]
+        told = [
+            *entry.get("writers", {}).get("first_errors", ()), *entry.get("kills", {}).get("first_failures", ()),
+        ]  # fmt: skip
         found += [f"- {entry['title']} said: `{text.splitlines()[0][:160]}`" for text in told]
     return found
 
