@@ -123,7 +123,7 @@ def test_over_mcp_mnemic_finds_what_bench_recall_finds(tmp_path: Path) -> None:
 
 
 def test_a_larger_store_is_left_out_only_if_it_would_take_too_long() -> None:
-    assert measures.over_the_limit(70, 9_000, 300) == "storing 9,000 more would take 10 min, and the limit is 5"
+    assert measures.over_the_limit(70, 9_000, 300) == "storing 9,000 more would take 11 min, and the limit is 5"
     assert measures.over_the_limit(3, 9_000, 300) is None
 
 
