@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures picture pictures page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -132,6 +132,11 @@ pictures: $(VENV)/installed-dev
 peer-fixtures: $(VENV)/installed-dev
 	$(BIN)/python tests/moving/peers/make_fixtures.py
 
+# mnemic and three other memories, each in an environment of its own under .side-by-side; needs npm, the network and more than half an
+# hour. MINILM=folder names one with model.onnx and tokenizer.json of all-MiniLM-L6-v2, which are fetched otherwise.
+side-by-side: $(VENV)/installed-dev
+	$(BIN)/python -m tests.side_by_side --data $(LOCOMO) $(if $(MINILM),--minilm $(MINILM))
+
 picture: $(VENV)/installed
 	$(BIN)/python -m tests.docs.picture docs/demo.svg
 
@@ -162,4 +167,4 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist tests/conformance/node_modules tests/inspector/node_modules tests/apps/node_modules
+	rm -rf $(VENV) dist tests/conformance/node_modules tests/inspector/node_modules tests/apps/node_modules .side-by-side

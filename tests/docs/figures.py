@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from mnemic import Settings
+from tests.side_by_side.table import details_part, readme_part
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "tests" / "benchmarks" / "results"
 README = ROOT / "README.md"
+SIDE_BY_SIDE = ROOT / "docs" / "side-by-side.md"
 
 
 def with_generated_parts(text: str) -> str:
     """README's text with every generated part as it should be."""
-    for name, render in (("settings", settings_table), ("agent", agent_drawing), ("figures", figures)):
+    parts = (
+        ("settings", settings_table), ("agent", agent_drawing), ("figures", figures),
+        ("side-by-side", lambda: readme_part(_read("side_by_side"))),
+    )  # fmt: skip
+    return _with_parts(text, parts)
+
+
+def with_generated_details(text: str) -> str:
+    """The same for docs/side-by-side.md."""
+    return _with_parts(text, (("details", lambda: details_part(_read("side_by_side"))),))
+
+
+def _with_parts(text: str, parts: Iterable[tuple[str, Callable[[], str]]]) -> str:
+    for name, render in parts:
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
         before, _, rest = text.partition(start)
         _, _, after = rest.partition(end)
@@ -321,3 +337,4 @@ def _read(name: str) -> Any:
 
 if __name__ == "__main__":
     README.write_text(with_generated_parts(README.read_text()))
+    SIDE_BY_SIDE.write_text(with_generated_details(SIDE_BY_SIDE.read_text()))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.figures import README, with_generated_parts
+from tests.docs.figures import README, SIDE_BY_SIDE, with_generated_details, with_generated_parts
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
@@ -111,6 +111,8 @@ def test_the_host_configuration_starts_the_server(tmp_path: Path) -> None:
 def test_the_generated_parts_are_up_to_date() -> None:
     text = README.read_text(encoding="utf-8")
     assert with_generated_parts(text) == text, "run: python -m tests.docs.figures"
+    text = SIDE_BY_SIDE.read_text(encoding="utf-8")
+    assert with_generated_details(text) == text, "run: python -m tests.docs.figures"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
