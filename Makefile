@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -24,7 +24,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector
+bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving
 
 bench-recall: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
@@ -119,6 +119,15 @@ apps-checks: tests/apps/node_modules
 tests/apps/node_modules: tests/apps/package.json tests/apps/package-lock.json tests/apps/bridge.js
 	cd tests/apps && npm ci --no-audit --no-fund && npm run --silent bundle
 	@touch $@
+
+bench-serving: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.serving --json $(RESULTS)/serving.json
+
+# Ten minutes of 200 clients, with a checker that knows every acknowledged write.
+soak: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.serving --soak 600 --clients 200 --workers 2 --json $(RESULTS)/soak.json
 
 bench-inspector: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

@@ -70,6 +70,11 @@ def test_the_commands_that_move_memories_run(commands: str, tmp_path: Path) -> N
     assert "peanuts" in done.stdout
 
 
+@pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "teams.md"))
+def test_the_commands_that_make_tokens_run(commands: str, tmp_path: Path) -> None:
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=environment(tmp_path), check=True)
+
+
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "recall-bench.md"))
 def test_the_commands_that_measure_recall_run(commands: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -274,7 +274,7 @@ async def test_several_processes_serve_one_memory_and_one_that_is_killed_is_repl
         before = serving()
         os.kill(min(before), signal.SIGKILL)
         await until(lambda: len(serving()) == 2 and min(before) not in serving())
-        async with client_of(served_team.url, tokens["ana"]) as ana:
+        async with client_of(served_team.url, tokens["ana"], "legacy") as ana:
             _, _, told = await call(ana, "recall", k=20)
             assert {hit["id"] for hit in told["memories"]} == set(kept)
         async with httpx.AsyncClient(trust_env=False, timeout=60) as web:

@@ -28,6 +28,7 @@ log = get_logger(__name__)
 
 _GRACE_SECONDS = 5
 _MOST_AT_ONCE = 1_000
+_BACKLOG = 1_024
 _POLL_SECONDS = 0.5
 # A worker that ends sooner than this has not served: something is wrong that another start will not mend.
 _SHORT_LIFE_SECONDS = 5.0
@@ -44,10 +45,8 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
     several = workers > 1
     options = replace(options, stateless=options.stateless or several)
     server = HttpServer(settings, options)
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
-        # Bound here because uvicorn would log the error and end the process.
-        listening = socket.create_server((options.host, options.port), family=family, backlog=1_024)
+        listening = _listen(options.host, options.port)
     except OSError as error:
         raise StoreUnavailable(
             f"Port {options.port} of {options.host} cannot be served on ({error}).", hint="Choose another with --port."
@@ -58,6 +57,25 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
         _supervise(settings, options, listening, workers, drain_seconds)
     else:
         _serve(server, listening, drain_seconds)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound here because uvicorn would log the error and end the process."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio sends at once only where it reads TCP: else every answer waits 40 ms for the
+    # client's acknowledgement of its head.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
 
 
 def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *, parent: bool = False) -> None:
