@@ -29,6 +29,9 @@ log = get_logger(__name__)
 _GRACE_SECONDS = 5
 _MOST_AT_ONCE = 1_000
 _BACKLOG = 1_024
+# Where the system deals connections out to several sockets of one port. Processes that share one do not get equal parts:
+# asyncio takes all that wait, so the first to wake has them all.
+_SHARES_PORTS = sys.platform == "linux"
 _POLL_SECONDS = 0.5
 # A worker that ends sooner than this has not served: something is wrong that another start will not mend.
 _SHORT_LIFE_SECONDS = 5.0
@@ -46,7 +49,9 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
     options = replace(options, stateless=options.stateless or several)
     server = HttpServer(settings, options)
     try:
-        listening = _listen(options.host, options.port)
+        listening = _bind(options.host, options.port, shared=several and _SHARES_PORTS)
+        if not (several and _SHARES_PORTS):
+            listening.listen(_BACKLOG)
     except OSError as error:
         raise StoreUnavailable(
             f"Port {options.port} of {options.host} cannot be served on ({error}).", hint="Choose another with --port."
@@ -59,23 +64,24 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
         _serve(server, listening, drain_seconds)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Bound here because uvicorn would log the error and end the process."""
+def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
+    """Bound here because uvicorn would log the error and end the process. ``shared``: with other sockets of this user."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio sends at once only where it reads TCP: else every answer waits 40 ms for the
     # client's acknowledgement of its head.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind((host, port))
-        listening.listen(_BACKLOG)
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
     except BaseException:
-        listening.close()
+        bound.close()
         raise
-    return listening
+    return bound
 
 
 def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *, parent: bool = False) -> None:
@@ -112,7 +118,10 @@ def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *
     anyio.run(run)
 
 
-def _work(settings: Settings, options: HttpOptions, listening: socket.socket, drain_seconds: float) -> None:
+def _work(settings: Settings, options: HttpOptions, listening: socket.socket | None, drain_seconds: float) -> None:
+    if listening is None:
+        listening = _bind(options.host, options.port, shared=True)
+        listening.listen(_BACKLOG)
     _serve(HttpServer(settings, options), listening, drain_seconds, parent=True)
 
 
@@ -135,7 +144,9 @@ def _supervise(
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
 
         def start() -> tuple[BaseProcess, float]:
-            process = spawn.Process(target=_work, args=(settings, options, listening, drain_seconds))
+            # The supervisor's own socket then only holds the port.
+            given = None if _SHARES_PORTS else listening
+            process = spawn.Process(target=_work, args=(settings, options, given, drain_seconds))
             process.start()
             return process, time.monotonic()
 
