@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -56,6 +57,9 @@ class Backends:
     reranker: Reranker | None = None
     facts: Literal["auto", "off"] = "auto"
     caller: str = ""
+    # Python runs one thread at a time. Recalls that share it only take it from each other, every few milliseconds and in the
+    # middle of their work: one after the other, a process answers a sixth more of them, each sooner (`make bench-serving`).
+    one_recall: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         def changed(keys: Iterable[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -132,7 +133,9 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
     asked = understand(backends, query, notes) if query.text else None
     policy = backends.guard.policy
     now = query.filter.now or backends.clock.now()
-    with backends.ledger.snapshot() as snapshot:
+    # A model that looks deeper leaves Python to others while it does.
+    turn = nullcontext() if query.mode == "deep" else backends.one_recall
+    with turn, backends.ledger.snapshot() as snapshot:
         ranking = (
             _newest(snapshot, query, mark.skip)
             if asked is None
