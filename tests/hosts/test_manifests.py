@@ -33,6 +33,17 @@ def test_every_manifest_has_the_version_of_the_package() -> None:
     assert versions == dict.fromkeys(versions, mnemic.__version__)
 
 
+def test_the_registry_can_take_the_server_as_it_is_described() -> None:
+    """The rules of the registry's schema of 2025-12-11 for what we state; `make check-manifests` asks the schema."""
+    server = read("server.json")
+    assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", server["name"])
+    assert 3 <= len(server["name"]) <= 200
+    assert 1 <= len(server["description"]) <= 100
+    assert 1 <= len(server["title"]) <= 100
+    assert re.fullmatch(r"\d+\.\d+\.\d+(-[\w.]+)?", server["version"]), "a version and no range"
+    assert all(package["transport"] == {"type": "stdio"} for package in server["packages"])
+
+
 def test_the_plugin_names_commands_that_are_installed() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     hooks = read("claude-code/hooks/hooks.json")["hooks"]
