@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import queue
 import sqlite3
 import threading
@@ -38,7 +39,7 @@ class SqliteConnections:
         self._closed = False
         with translated_errors(path):
             try:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _make_folder(path, durable=durable)
             except (OSError, ValueError) as error:  # ValueError: a NUL in the path
                 raise _translate(error, path) from error
             self._writer = self._connect()
@@ -144,6 +145,29 @@ class SqliteConnections:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailable("This memory has been closed.", hint="Open it again.")
+
+
+def _make_folder(path: Path, *, durable: bool) -> None:
+    """Make the folder of a ledger. A new one outlives a power cut only when the names that lead to it do.
+
+    SQLite syncs the folder for the names of its own files. Nobody but us syncs those above.
+    """
+    folder = path.parent
+    made = [folder, *(above for above in folder.parents if not above.exists())]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Before the ledger is there, so that whoever finds one knows that this was done.
+    if durable and not path.exists() and os.name != "nt":  # Windows opens no folders
+        for new in made:
+            with suppress(OSError):  # one above that may be passed through but not be read, or cannot be synced
+                _sync_folder(new.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
