@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
-from mnemic.storage.schema import migrate
+from mnemic.storage.schema import migrate, refuse_newer
 
 BUSY_TIMEOUT_SECONDS = 30.0
 # Enough for the hot pages of a store of 100,000 memories, for the connection that reads when nobody else does; of the others
@@ -42,6 +42,7 @@ class SqliteConnections:
                 _make_folder(path, durable=durable)
             except (OSError, ValueError) as error:  # ValueError: a NUL in the path
                 raise _translate(error, path) from error
+            refuse_newer(path)
             self._writer = self._connect()
             migrate(self._writer)
 
@@ -186,7 +187,9 @@ def _translate(error: Exception, path: Path) -> BackendError:
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreCorrupted(
             f"{what}is damaged ({text}).",
-            hint="Keep the file, move it away, and import your last export or restore the folder from a backup.",
+            # SQLite says the same of a disk that fails to read, which may pass.
+            hint="Try again first: a disk that cannot be read looks the same. If it stays so, keep the file, move it away, "
+            "and import your last export or restore the folder from a backup.",
         )
     if code.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
         return StoreUnavailable(f"{what}could not grow: the disk is full.", hint="Free some space and try again.")
