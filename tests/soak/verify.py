@@ -11,8 +11,6 @@ from typing import Any
 from tests.soak import forks, worker
 from tests.soak.plan import SECRET, State, Step, states
 
-_SCRUBBED_SECONDS = 20.0
-
 
 def verify(home: Path, steps: list[Step], acknowledged: int, *, seed: int = 0, sent: int | None = None) -> dict[str, Any]:
     """How a memory is after ``acknowledged`` steps were; the next one, if it was ``sent``, is there whole or not at all."""
@@ -49,7 +47,7 @@ async def _verify(home: Path, steps: list[Step], acknowledged: int, seed: int) -
                 if any(hit.memory.text == text for hit in hits):
                     wrong += 1
                     problems.append(f"{status} {text!r} was given as an answer")
-        problems += await _unhealthy(memory)
+        problems += await worker.unhealthy(memory)
         late = f"What was written after the recovery {seed} lies beside the harbour"
         receipt = await memory.remember(late)
         if (await memory.get(receipt.id)).text != late or not (await memory.recall(late, k=1)).hits:
@@ -74,14 +72,3 @@ def _differences(seen: State, allowed: list[State]) -> tuple[int, list[str]]:
     lost += sum(seen.items.get(key) != text for key, text in allowed[0].items.items())
     ghosts = [text for text in seen.texts if all(text not in state.texts for state in allowed)]
     return int(lost), ghosts
-
-
-async def _unhealthy(memory: Any) -> list[str]:
-    """What `doctor` finds wrong once the housekeeper had time to finish what was interrupted."""
-    end = asyncio.get_running_loop().time() + _SCRUBBED_SECONDS
-    while True:
-        findings = (await memory.doctor()).findings
-        bad = [f"{finding.check}: {finding.detail}" for finding in findings if not finding.ok]
-        if not bad or asyncio.get_running_loop().time() > end:
-            return [f"doctor: {one}" for one in bad]
-        await asyncio.sleep(0.02)

@@ -17,6 +17,8 @@ from mnemic.storage.static_embedder import StaticEmbedder
 from tests.soak.forks import say
 from tests.soak.plan import NAMESPACE, SESSION, State, Step, export_of
 
+_SCRUBBED_SECONDS = 20.0
+
 
 @functools.cache
 def _embedder() -> StaticEmbedder:
@@ -180,3 +182,14 @@ async def observe(memory: Memory) -> State:
         (found,) = await memory.items.run([GetItem(path=("shelf",), key=key)])
         assert found is not None and found.value["text"] == text, key
     return State(texts=texts, messages=messages, folded=folded, tasks=frozenset(tasks), items=items)
+
+
+async def unhealthy(memory: Memory) -> list[str]:
+    """What `doctor` finds wrong once the housekeeper had time to finish what was interrupted."""
+    end = asyncio.get_running_loop().time() + _SCRUBBED_SECONDS
+    while True:
+        findings = (await memory.doctor()).findings
+        bad = [f"{finding.check}: {finding.detail}" for finding in findings if not finding.ok]
+        if not bad or asyncio.get_running_loop().time() > end:
+            return [f"doctor: {one}" for one in bad]
+        await asyncio.sleep(0.02)
