@@ -37,12 +37,12 @@ def kinds(*, jobs: int, seed: int, sample: bool) -> dict[str, Callable[[], Tally
 
     found: dict[str, Callable[[], Tally]] = {
         "kill at a sync": lambda: crashes.kill_at(Calls.SYNC, every=1, jobs=jobs, seed=seed, sample=some(10)),
-        "kill at a write or name": lambda: crashes.kill_at(places, every=2, jobs=jobs, seed=seed, sample=some(10)),
+        "kill at a write or name": lambda: crashes.kill_at(places, every=4, jobs=jobs, seed=seed, sample=some(10)),
         "power cut": lambda: crashes.cut_power(every=10, jobs=jobs, seed=seed, sample=some(8)),
-        "disk full (ENOSPC)": lambda: fail(places, errno.ENOSPC, 6, 6),
+        "disk full (ENOSPC)": lambda: fail(places, errno.ENOSPC, 8, 6),
         "disk full, half a write done": lambda: fail(Calls.WRITE, errno.ENOSPC, 20, 4, how=short),
         "failing sync (EIO)": lambda: fail(Calls.SYNC, errno.EIO, 1, 4),
-        "failing write (EIO)": lambda: fail(places, errno.EIO, 8, 4),
+        "failing write (EIO)": lambda: fail(places, errno.EIO, 12, 4),
         "failing read (EIO)": lambda: fail(Calls.READ, errno.EIO, 4, 4),
         "read-only": lambda: failures.turn_read_only(count=4 if sample else 38, jobs=jobs, seed=seed),
         "file size limit": lambda: failures.outgrow_a_limit(count=4 if sample else 40, jobs=jobs, seed=seed),
@@ -50,9 +50,14 @@ def kinds(*, jobs: int, seed: int, sample: bool) -> dict[str, Callable[[], Tally
         "clock jumps": lambda: times.jump_clocks(runs=1 if sample else 8, jobs=jobs, seed=seed),
         "kill storm": lambda: storms.storm(rounds=1 if sample else 6, kills=5 if sample else 20, processes=3, seed=seed),
         "upgrade": upgrades.upgrade_all,
-        "kill in an upgrade": lambda: upgrades.kill_upgrades(every=4, jobs=jobs, seed=seed, sample=some(10)),
+        "kill in an upgrade": lambda: upgrades.kill_upgrades(every=8, jobs=jobs, seed=seed, sample=some(10)),
         "newer schema refused": upgrades.refuse_newer,
     }  # fmt: skip
+    if sample:
+        # That the suite can lose something: not to be counted with the others.
+        found["power cut, not durable"] = lambda: crashes.cut_power(
+            every=10, jobs=jobs, seed=seed, sample=8, durable=False
+        )
     if chroma.available() is None:
         few = ("closes", "garbage", "stalls")
         found["Chroma server"] = lambda: chroma.spoil_chroma(
@@ -114,8 +119,16 @@ def show(tallies: list[Tally]) -> None:
         table.add_column(name, justify="right")
     for tally in tallies:
         numbers = (tally.injected, tally.recovered, tally.acknowledged, tally.lost, tally.wrong)
-        table.add_row(tally.kind, *(f"{number:,}" for number in numbers), f"{tally.seconds:.0f}", style=None if tally.ok else "red")
-    sums = [sum(getattr(tally, name) for tally in tallies) for name in ("injected", "recovered", "acknowledged", "lost", "wrong")]
+        table.add_row(
+            tally.kind,
+            *(f"{number:,}" for number in numbers),
+            f"{tally.seconds:.0f}",
+            style=None if tally.ok else "red",
+        )
+    sums = [
+        sum(getattr(tally, name) for tally in tallies)
+        for name in ("injected", "recovered", "acknowledged", "lost", "wrong")
+    ]
     table.add_section()
     table.add_row("All", *(f"{number:,}" for number in sums), f"{sum(tally.seconds for tally in tallies):.0f}")
     console = Console(width=None if sys.stdout.isatty() else 110)

@@ -168,8 +168,12 @@ async def _all(base: Path, rounds: int, seed: int, faults: tuple[str, ...]) -> d
                     problems.append(f"{missing} memories are lost")
                 results.append(
                     {
-                        "recovered": not problems, "acknowledged": len(texts), "lost": max(missing, 0), "wrong": wrong,
-                        "problems": problems, "case": f"Chroma {fault}",
+                        "recovered": not problems,
+                        "acknowledged": len(texts),
+                        "lost": max(missing, 0),
+                        "wrong": wrong,
+                        "problems": problems,
+                        "case": f"Chroma {fault}",
                     }  # fmt: skip
                 )
             bad = await worker.unhealthy(memory)

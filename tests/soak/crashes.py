@@ -58,18 +58,23 @@ def kill_at(calls: Calls, *, every: int, jobs: int, seed: int, sample: int | Non
 
             ended = forks.run(work)
             result = verify(base / _HOME, steps, min(acknowledged_steps(ended), len(steps)), seed=at)
-            return {**result, "fired": ended.was_killed, "case": f"{fault.name} {calls!r} {at} of {total}"}
+            if ended.code == forks.HUNG:
+                result |= {"recovered": False, "problems": [*result["problems"], "the process hung"]}
+            return {
+                **result, "fired": ended.was_killed or ended.code == forks.HUNG,
+                "case": f"{fault.name} {calls!r} {at} of {total}",
+            }  # fmt: skip
 
     return Tally("").add(forks.in_shards(cases, one, jobs=jobs))
 
 
-def cut_power(*, every: int, jobs: int, seed: int, sample: int | None = None) -> Tally:
+def cut_power(*, every: int, jobs: int, seed: int, sample: int | None = None, durable: bool = True) -> Tally:
     """The power is cut: before and after each sync, after each acknowledgement and between writes, and what was not synced
     is gone, in several ways. Images of the disk that were tried already are not counted again.
     """
     steps = make_plan(seed)
     with scratch() as base:
-        entries = traced(base, steps)
+        entries = traced(base, steps, durable=durable)
     found = list(moments(entries, every=every))
     if sample is not None:
         found = sorted(random.Random(seed).sample(found, min(sample, len(found))), key=lambda moment: moment.entry)
@@ -81,7 +86,7 @@ def cut_power(*, every: int, jobs: int, seed: int, sample: int | None = None) ->
     return Tally("").add(one for result in results for one in result["results"])
 
 
-def traced(base: Path, steps: list[Step]) -> list[Any]:
+def traced(base: Path, steps: list[Step], *, durable: bool = True) -> list[Any]:
     """The trace of a whole run below ``base``."""
     log = base.with_name(f"{base.name}.trace")
 
@@ -89,7 +94,7 @@ def traced(base: Path, steps: list[Step]) -> list[Any]:
         faults = FaultFs()
         faults.trace(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), acknowledged_on=to)
         faults.arm(base, Fault.NOTHING, calls=Calls.CHANGES)
-        Worker(base / _HOME, to).run(steps)
+        Worker(base / _HOME, to, durable=durable).run(steps)
 
     try:
         ended = forks.run(work)

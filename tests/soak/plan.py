@@ -54,7 +54,9 @@ class State:
             case "outcome":
                 return replace(self, tasks=self.tasks | {step.target})
             case "item":
-                return replace(self, items=self.items | {step.target: step.texts[0]}, texts=texts | {step.texts[0]: "active"})
+                return replace(
+                    self, items=self.items | {step.target: step.texts[0]}, texts=texts | {step.texts[0]: "active"}
+                )
             case "reopen" | "recall":
                 return self
         raise AssertionError(step)

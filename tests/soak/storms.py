@@ -108,7 +108,9 @@ async def _check(home: Path, said: list[tuple[str, ...]]) -> dict[str, Any]:
             now = {text: seen[text] for text in before.keys() | after.keys() if text in seen}
             if now not in (before, after if sent else before):
                 lost += sum(text not in seen for text in before)
-                problems.append(f"neither before nor after {sent}: {[text for text in before if seen.get(text) != before[text]][:3]}")
+                problems.append(
+                    f"neither before nor after {sent}: {[text for text in before if seen.get(text) != before[text]][:3]}"
+                )
             acknowledged += len(before)
             allowed |= before.keys() | after.keys()
         ghosts = seen.keys() - allowed

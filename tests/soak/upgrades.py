@@ -109,7 +109,9 @@ def kill_upgrades(*, every: int, jobs: int, seed: int, sample: int | None = None
 
             ended = forks.run(work)
             result = _compared(home, shown, case=f"version {version}, {fault.name} at change {at}")
-            return {**result, "fired": ended.was_killed}
+            if ended.code == forks.HUNG:
+                result |= {"recovered": False, "problems": [*result["problems"], "the upgrade hung"]}
+            return {**result, "fired": ended.was_killed or ended.code == forks.HUNG}
 
     return Tally("").add(forks.in_shards(cases, one, jobs=jobs))
 
@@ -173,7 +175,9 @@ def _changes(version: int) -> int:
 def _compared(home: Path, shown: dict[str, Any], *, case: str) -> dict[str, Any]:
     ended = forks.run(lambda to: forks.say(to, asyncio.run(differences(home, shown))))
     if ended.code:
-        return _result([f"opening it ended with {ended.code}: {ended.values}"], memories=len(shown["memories"]), case=case)
+        return _result(
+            [f"opening it ended with {ended.code}: {ended.values}"], memories=len(shown["memories"]), case=case
+        )
     return _result(ended.values[0], memories=len(shown["memories"]), case=case)
 
 

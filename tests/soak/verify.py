@@ -12,7 +12,9 @@ from tests.soak import forks, worker
 from tests.soak.plan import SECRET, State, Step, states
 
 
-def verify(home: Path, steps: list[Step], acknowledged: int, *, seed: int = 0, sent: int | None = None) -> dict[str, Any]:
+def verify(
+    home: Path, steps: list[Step], acknowledged: int, *, seed: int = 0, sent: int | None = None
+) -> dict[str, Any]:
     """How a memory is after ``acknowledged`` steps were; the next one, if it was ``sent``, is there whole or not at all."""
     ended = forks.run(lambda to: forks.say(to, asyncio.run(_verify(home, steps, acknowledged, seed))))
     if ended.code or len(ended.values) != 1 or "crash" in ended.values[0]:

@@ -57,15 +57,19 @@ def open_memory(home: Path, **settings: Any) -> Memory:
 
 
 class Worker:
-    """``on_error``: called when a call fails, before it is tried once more; without it a failure ends the worker."""
+    """``on_error``: called when a call fails, before it is tried once more; without it a failure ends the worker.
+    ``each``: called with the number of every step before it. ``settings``: how the memory is opened.
+    """
 
     def __init__(
-        self, home: Path, to: int, *, on_error: Callable[[], None] | None = None, each: Callable[[int], None] | None = None
-    ) -> None:
+        self, home: Path, to: int, *, on_error: Callable[[], None] | None = None,
+        each: Callable[[int], None] | None = None, **settings: Any,
+    ) -> None:  # fmt: skip
         self._home = home
         self._to = to
         self._on_error = on_error
         self._each = each
+        self._settings = settings
         self._ids: dict[str, str] = {}
         self._memory: Memory | None = None
 
@@ -96,7 +100,7 @@ class Worker:
         say(self._to, {"step": number, "done": True})
 
     async def _open(self) -> None:
-        self._memory = open_memory(self._home)
+        self._memory = open_memory(self._home, **self._settings)
         try:
             await self._memory.open()
         except BaseException:

@@ -322,7 +322,10 @@ def refuse_newer(path: Path) -> None:
     """
     if not path.exists():
         return
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
         found = _version_of(connection)
         if found > VERSION:
             raise _newer(found)

@@ -37,9 +37,8 @@ def make(version: int, commit: str, folder: Path) -> None:
         assert found == version, f"{commit} writes version {found}, not {version}"
         # The rows that a virtual table shows are those of its own tables, which are dumped as well.
         shown = tuple(
-            f'INSERT INTO "{name}" VALUES' for (name,) in connection.execute(
-                "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'"
-            )
+            f'INSERT INTO "{name}" VALUES'
+            for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'")
         )
         lines = [line for line in connection.iterdump() if not line.startswith(shown)]
         lines.append(f"PRAGMA user_version = {version};")

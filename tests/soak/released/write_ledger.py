@@ -13,7 +13,8 @@ import sys
 import mnemic
 
 LONG = " ".join(
-    f"In chapter {at} the keeper of lighthouse {at * 7} counts {at * 31} lamps and writes them down." for at in range(1, 12)
+    f"In chapter {at} the keeper of lighthouse {at * 7} counts {at * 31} lamps and writes them down."
+    for at in range(1, 12)
 )
 SECRET = "quillvane"
 
