@@ -1,4 +1,4 @@
-"""A small sample of the reliability suite (`tests/soak`, ``make faults``): every kind of fault, the same places every time."""
+"""A small sample of the reliability suite (`tests/soak`, ``make faults``): some of each kind, the same every time."""
 
 from __future__ import annotations
 

@@ -94,10 +94,11 @@ def main() -> int:
         tally = known[name]()
         tally.kind, tally.seconds = name, time.monotonic() - began
         tallies.append(tally)
+        if options.json:
+            # After each kind: what was found is kept when the rest is interrupted.
+            options.json.write_text(json.dumps(report(tallies, seed=options.seed), indent=1) + "\n")
         print(f"{name}: {tally.injected:,} injected, {tally.recovered:,} recovered, {tally.seconds:.0f} s", flush=True)
     show(tallies)
-    if options.json:
-        options.json.write_text(json.dumps(report(tallies, seed=options.seed), indent=1) + "\n")
     return 0 if all(tally.ok for tally in tallies) else 1
 
 

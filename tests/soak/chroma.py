@@ -1,4 +1,4 @@
-"""A Chroma server that is gone, hangs, is slow or talks nonsense: between mnemic and a real one stands a proxy that spoils."""
+"""A Chroma server that is gone, hangs, is slow or talks nonsense: a proxy before a real one."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def _all(base: Path, rounds: int, seed: int, faults: tuple[str, ...]) -> d
     proxy = _Proxy(port)
     order = list(faults) * rounds
     random.Random(seed).shuffle(order)
-    results = []
+    results: list[dict[str, Any]] = []
     waits: list[float] = []
     async with worker.open_memory(
         base / "memory", chroma="server", chroma_port=proxy.port, chroma_from_memories=20, chroma_poll_seconds=0.05
@@ -166,16 +166,8 @@ async def _all(base: Path, rounds: int, seed: int, faults: tuple[str, ...]) -> d
                     problems.append(f"Chroma did not serve again within {_READY_SECONDS:.0f} s")
                 if (missing := len(texts) - (await memory.status()).memories) > 0:
                     problems.append(f"{missing} memories are lost")
-                results.append(
-                    {
-                        "recovered": not problems,
-                        "acknowledged": len(texts),
-                        "lost": max(missing, 0),
-                        "wrong": wrong,
-                        "problems": problems,
-                        "case": f"Chroma {fault}",
-                    }  # fmt: skip
-                )
+                result = {"recovered": not problems, "problems": problems, "case": f"Chroma {fault}"}
+                results.append(result | {"acknowledged": len(texts), "lost": max(missing, 0), "wrong": wrong})
             bad = await worker.unhealthy(memory)
             if bad:
                 results[-1] |= {"recovered": False, "problems": results[-1]["problems"] + bad}

@@ -134,7 +134,7 @@ def failing_run(
     errors = sum("error" in value for value in ended.values)
     return {
         **result, "problems": problems, "recovered": result["recovered"] and not problems, "case": name,
-        "fired": errors > 0 if fired is None else any(value.get("fired") for value in ended.values) or errors > 0 or bool(ended.code),
+        "fired": errors > 0 or bool(ended.code) or any(value.get("fired") for value in ended.values),
     }  # fmt: skip
 
 

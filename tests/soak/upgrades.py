@@ -185,5 +185,6 @@ def _result(problems: list[str], *, memories: int, case: str) -> dict[str, Any]:
     lost = sum("other memories" in one or "shows another" in one for one in problems)
     wrong = sum("asked for" in one for one in problems)
     return {
-        "recovered": not problems, "acknowledged": memories, "lost": lost, "wrong": wrong, "problems": problems, "case": case,
+        "recovered": not problems, "acknowledged": memories, "lost": lost, "wrong": wrong, "problems": problems,
+        "case": case,
     }  # fmt: skip

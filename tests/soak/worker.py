@@ -11,7 +11,7 @@ from typing import Any
 
 import mnemic
 from mnemic import Memory, NewMemory
-from mnemic.domain.items import GetItem, PutItem
+from mnemic.domain.items import GetItem, Item, PutItem
 from mnemic.errors import MnemicError
 from mnemic.storage.static_embedder import StaticEmbedder
 from tests.soak.forks import say
@@ -81,7 +81,7 @@ class Worker:
         for number, step in enumerate(steps[first:], first):
             if self._each is not None:
                 self._each(number)
-            await self._try(number, lambda step=step: self._do(step))
+            await self._try(number, functools.partial(self._do, step))
         await self._try(len(steps), self._close)
 
     async def _try(self, number: int, call: Callable[[], Any]) -> None:
@@ -92,7 +92,7 @@ class Worker:
             say(self._to, {"step": number, "error": type(error).__name__, "typed": typed, "message": str(error)[:300]})
             if self._on_error is None:
                 raise
-            if self._memory is not None and 0 <= number:
+            if self._memory is not None and number >= 0:
                 say(self._to, {"step": number, "seen": sorted(await _texts(self._memory, self._on_error))})
             else:
                 self._on_error()
@@ -156,9 +156,10 @@ class Worker:
 
 
 def _message(text: str) -> Any:
-    from mnemic.domain.working_memory.messages import Message, Role
+    from mnemic.domain.memory import Role
+    from mnemic.domain.working_memory.messages import Message, MessageId
 
-    return Message(id="", role=Role.USER, text=text)
+    return Message(id=MessageId(""), role=Role.USER, text=text)
 
 
 async def _texts(memory: Memory, clear: Callable[[], None]) -> set[str]:
@@ -184,7 +185,7 @@ async def observe(memory: Memory) -> State:
             items[entry["key"]] = json.loads(entry["value"])["text"]
     for key, text in items.items():
         (found,) = await memory.items.run([GetItem(path=("shelf",), key=key)])
-        assert found is not None and found.value["text"] == text, key
+        assert isinstance(found, Item) and found.value["text"] == text, key
     return State(texts=texts, messages=messages, folded=folded, tasks=frozenset(tasks), items=items)
 
 

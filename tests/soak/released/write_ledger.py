@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from typing import Any
 
 import mnemic
 
@@ -30,7 +31,7 @@ async def main(home: str) -> None:
         await memory.erase([doomed.id])
         await memory.remember(LONG)
         await memory.remember("Error E-4711 in getUserName means that 15kg were exceeded", speaker="Ana", session="s1")
-        done = {"session": [], "outcomes": [], "items": {}}
+        done: dict[str, Any] = {"session": [], "outcomes": [], "items": {}}
         if hasattr(memory, "session"):
             session = memory.session("old talk")
             await session.append("Please count the lamps of every lighthouse")
