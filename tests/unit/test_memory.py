@@ -116,6 +116,24 @@ async def test_a_change_announced_for_later_does_not_replace_what_is_true_today(
     assert await texts(memory, "What is the rent?", as_of="2999-06-01") == ["The rent is 950 euros."]
 
 
+@pytest.mark.parametrize("ahead", ["when it was written", "when it was superseded", "both"])
+async def test_what_was_superseded_by_a_clock_that_was_ahead_is_no_answer_today(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, ahead: str
+) -> None:
+    clock = memory._opened().backends.clock
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+
+    def wrong_clock(is_ahead: bool) -> None:
+        monkeypatch.setattr(type(clock), "now", lambda _: later if is_ahead else datetime.now(UTC))
+
+    wrong_clock(ahead != "when it was superseded")
+    old = await memory.remember("The spare key lies under the mat.")
+    wrong_clock(ahead != "when it was written")
+    await memory.supersede(old.id, "The spare key lies behind the shed.")
+    wrong_clock(False)
+    assert await texts(memory, "Where is the spare key?") == ["The spare key lies behind the shed."]
+
+
 async def test_what_the_ledger_knew_then_can_be_asked(memory: Memory) -> None:
     old = await memory.remember("The code is 1234.")
     before = datetime.now(UTC)

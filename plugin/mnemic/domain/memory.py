@@ -138,6 +138,15 @@ class MemoryRecord:
     confirmations: int = 0
     confirmed_at: datetime | None = None
 
+    def is_announced(self, *, after: datetime) -> bool:
+        """Whether it is superseded, but was said to hold beyond ``after``.
+
+        That its end lies in the future is not enough: so it does when the clock was ahead while it was superseded, or while
+        it was written, and nobody had said so.
+        """
+        ends, learnt = self.valid_to, self.superseded_at
+        return ends is not None and learnt is not None and ends > max(after, learnt, self.valid_from)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

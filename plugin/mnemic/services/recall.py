@@ -303,7 +303,7 @@ def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
     """Whether a hit of a plain search is still what it was taken for. Other searches chose their keys in this snapshot."""
     if not filter.is_plain():
         return True
-    still_true = record.valid_to is not None and filter.now is not None and record.valid_to > filter.now
+    still_true = filter.now is not None and record.is_announced(after=filter.now)
     return (
         record.namespace == filter.namespace
         and record.kind in filter.kinds

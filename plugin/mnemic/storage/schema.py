@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
 
 from mnemic.domain.forms import further_words
 from mnemic.errors import StoreUnavailable
@@ -312,6 +314,23 @@ MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSI
 VERSION = len(MIGRATIONS)
 
 
+def refuse_newer(path: Path) -> None:
+    """Raise `StoreUnavailable` when a newer mnemic wrote the ledger, without changing a byte of it.
+
+    A connection that may write would fold a log that was left behind into the file when it is closed. What else is wrong
+    with the file is for whoever opens it to say.
+    """
+    if not path.exists():
+        return
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        found = _version_of(connection)
+        if found > VERSION:
+            raise _newer(found)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an open ledger to this version's schema. Safe when several processes do it at once.
 
@@ -324,10 +343,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     try:
         found = _version_of(connection)
         if found > VERSION:
-            raise StoreUnavailable(
-                f"The ledger has schema version {found}; this mnemic knows versions up to {VERSION}.",
-                hint="Update mnemic, or set MNEMIC_HOME to another folder. The ledger was not touched.",
-            )
+            raise _newer(found)
         for script in MIGRATIONS[found:]:
             for statement in _statements(script):
                 connection.execute(statement)
@@ -341,6 +357,13 @@ def migrate(connection: sqlite3.Connection) -> None:
 def vector_table(embedder_key: int) -> str:
     """Name of the table that holds one embedder's vectors."""
     return f"vectors_{int(embedder_key)}"
+
+
+def _newer(found: int) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"The ledger has schema version {found}; this mnemic knows versions up to {VERSION}.",
+        hint="Update mnemic, or set MNEMIC_HOME to another folder. The ledger was not touched.",
+    )
 
 
 def _version_of(connection: sqlite3.Connection) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import queue
 import sqlite3
 import threading
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
-from mnemic.storage.schema import migrate
+from mnemic.storage.schema import migrate, refuse_newer
 
 BUSY_TIMEOUT_SECONDS = 30.0
 # Enough for the hot pages of a store of 100,000 memories, for the connection that reads when nobody else does; of the others
@@ -38,9 +39,10 @@ class SqliteConnections:
         self._closed = False
         with translated_errors(path):
             try:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _make_folder(path, durable=durable)
             except (OSError, ValueError) as error:  # ValueError: a NUL in the path
                 raise _translate(error, path) from error
+            refuse_newer(path)
             self._writer = self._connect()
             migrate(self._writer)
 
@@ -146,6 +148,29 @@ class SqliteConnections:
             raise StoreUnavailable("This memory has been closed.", hint="Open it again.")
 
 
+def _make_folder(path: Path, *, durable: bool) -> None:
+    """Make the folder of a ledger. A new one outlives a power cut only when the names that lead to it do.
+
+    SQLite syncs the folder for the names of its own files. Nobody but us syncs those above.
+    """
+    folder = path.parent
+    made = [folder, *(above for above in folder.parents if not above.exists())]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Before the ledger is there, so that whoever finds one knows that this was done.
+    if durable and not path.exists() and os.name != "nt":  # Windows opens no folders
+        for new in made:
+            with suppress(OSError):  # one above that may be passed through but not be read, or cannot be synced
+                _sync_folder(new.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def translated_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite raises into errors that say what to do."""
@@ -162,7 +187,9 @@ def _translate(error: Exception, path: Path) -> BackendError:
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreCorrupted(
             f"{what}is damaged ({text}).",
-            hint="Keep the file, move it away, and import your last export or restore the folder from a backup.",
+            # SQLite says the same of a disk that fails to read, which may pass.
+            hint="Try again first: a disk that cannot be read looks the same. If it stays so, keep the file, move it away, "
+            "and import your last export or restore the folder from a backup.",
         )
     if code.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
         return StoreUnavailable(f"{what}could not grow: the disk is full.", hint="Free some space and try again.")

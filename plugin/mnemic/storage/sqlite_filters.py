@@ -8,11 +8,13 @@ from mnemic.domain.memory import Namespace, Status
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.storage.sqlite_rows import in_clause, path_of, to_microseconds
 
+# Of what is superseded: whether it was said to hold for longer (`MemoryRecord.is_announced`).
+ANNOUNCED = "m.valid_to > m.superseded_at AND m.valid_to > m.valid_from"
 # For indexes that follow the feed. What has been superseded from a later moment on stays in until then; the time at which
 # an index reads the feed may be long before a question, so every hit is checked again (`mnemic.services.recall`).
 RECALLABLE = (
-    "m.held = 'active' AND (m.superseded_by IS NULL OR m.valid_to > (julianday('now') - 2440587.5) * 86400e6) "
-    "AND m.kind IN ({})"
+    "m.held = 'active' AND (m.superseded_by IS NULL OR (m.valid_to > (julianday('now') - 2440587.5) * 86400e6 "
+    f"AND {ANNOUNCED})) AND m.kind IN ({{}})"
 ).format(",".join(f"'{kind.value}'" for kind in RECALLED_KINDS))
 
 
@@ -91,6 +93,6 @@ def _add_statuses(filter: MemoryFilter, conditions: list[str], values: list[Any]
         elif filter.now is None:
             allowed.append("(m.held = 'active' AND m.superseded_by IS NULL)")
         else:
-            allowed.append("(m.held = 'active' AND (m.superseded_by IS NULL OR m.valid_to > ?))")
+            allowed.append(f"(m.held = 'active' AND (m.superseded_by IS NULL OR (m.valid_to > ? AND {ANNOUNCED})))")
             values.append(to_microseconds(filter.now))
     conditions.append("(" + (" OR ".join(allowed) or "0") + ")")

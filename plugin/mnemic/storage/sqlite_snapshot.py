@@ -18,7 +18,7 @@ from mnemic.protocols import FeedRow, IndexState, Neighbour
 from mnemic.storage.fts_terms import FtsTerms
 from mnemic.storage.schema import vector_table
 from mnemic.storage.sqlite_facts import SqliteFactReader
-from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
+from mnemic.storage.sqlite_filters import ANNOUNCED, RECALLABLE, in_namespace, where_clause
 from mnemic.storage.sqlite_guard import SqliteGuardReader
 from mnemic.storage.sqlite_items import SqliteItemReader
 from mnemic.storage.sqlite_learning import SqliteLearningReader
@@ -253,7 +253,7 @@ class SqliteSnapshot(
         return bool(self._one("SELECT unscrubbed FROM ledger")[0])
 
     def announced(self, namespace_key: int) -> int:
-        sql = "SELECT count(*) FROM memories WHERE namespace = ? AND superseded_by IS NOT NULL AND valid_to > superseded_at"
+        sql = f"SELECT count(*) FROM memories m WHERE m.namespace = ? AND m.superseded_by IS NOT NULL AND {ANNOUNCED}"
         return int(self._one(sql, namespace_key)[0])
 
     def index_state(self, index: str, namespace_key: int) -> IndexState | None:
