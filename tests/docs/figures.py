@@ -72,7 +72,8 @@ def figures() -> str:
     folding, working = _read("folding"), _read("working_memory")
     return "\n\n".join(
         [
-            _recall(), _cost(cost["results"]), _start(start), _folding(folding), _working_memory(working),
+            _recall(), _cost(cost["results"]), _start(start), _serving(_read("serving"), _read("soak")),
+            _folding(folding), _working_memory(working),
             _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")),
             _learning(_read("experience"), _read("learning_cost")),
         ]
@@ -143,6 +144,33 @@ def _cost(results: list[dict[str, Any]]) -> str:
         "Cost of one call (`make bench-cost`). The floor is embedding the question, one full-text query and one exact scan "
         "and nothing else; a bare commit is one row in SQLite, fsynced. After its first answer a process reads ahead what "
         "makes the later ones quick, here while it is asked without a pause:\n\n" + "\n".join(rows)
+    )
+
+
+def _serving(load: dict[str, Any], soak: dict[str, Any]) -> str:
+    rows = [
+        "| server | recalls a second | p50 / p95 | durable remembers a second | p50 / p95 | errors |",
+        "|---|---|---|---|---|---|",
+    ]
+    for workers, row in load["load"].items():
+        cells = [
+            f"{row[kind]['per_second']:.0f} | {row[kind]['p50_ms']:.0f} / {row[kind]['p95_ms']:.0f} ms"
+            for kind in ("recall", "remember")
+        ]
+        rows.append(f"| {workers} process{'es' if int(workers) > 1 else ''} | {' | '.join(cells)} | {row['errors']} |")
+    bare, found = load["bare"]["recall"], soak["soak"]
+    rows.append(
+        f"| a bare SDK server, an empty tool | {bare['per_second']:.0f} | {bare['p50_ms']:.0f} / {bare['p95_ms']:.0f} ms "
+        f"| | | {load['bare']['errors']} |"
+    )
+    return (
+        f"Over HTTP, {load['clients']} clients that ask without a pause, on the same two cores, "
+        f"{load['memories']:,} memories (`make bench-serving`):\n\n" + "\n".join(rows) + "\n\n"
+        f"Soak of {soak['seconds'] / 60:.0f} minutes with {soak['clients']} clients and a checker that knows every "
+        f"acknowledged write (`make soak`): {found['acknowledged']:,} memories acknowledged and {found['lost']} lost, "
+        f"{found['checked_looks']:,} looks checked and {found['wrong']} wrong, {found['errors']} errors; without writes "
+        f"resident memory changes by {found['slope_mb_per_minute']:+.2f} MB a minute (standard deviation "
+        f"{found['noise_mb']:.1f} MB)."
     )
 
 
