@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from mnemic import Memory, MnemicError
 from mnemic_mcp.holder import MemoryHolder
+from mnemic_mcp.plain_errors import PlainTool
 
 
 class _TextStaysText(FuncMetadata):
@@ -37,7 +38,7 @@ def build_tool(
         read_only_hint=read_only or None, destructive_hint=None if destructive or read_only else False,
         idempotent_hint=(idempotent and not read_only) or None, open_world_hint=False,
     )  # fmt: skip
-    tool = Tool.from_function(
+    tool = PlainTool.from_function(
         function, title=title, description=_one_paragraph(function.__doc__), annotations=annotations, meta=meta
     )
     loose = tool.fn_metadata.arg_model
