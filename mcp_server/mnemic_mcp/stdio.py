@@ -17,9 +17,7 @@ _NO_JSON = (
     "This is no JSON that can be read. Send one message on a line, with whole characters (no half of a surrogate pair) and "
     "at most some hundred levels of nesting."
 )
-_NO_REQUEST = (
-    'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "...", "params": {...}}, one for each call.'
-)
+_NO_REQUEST = 'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "...", "params": {...}}, one for each call.'
 
 
 async def run_stdio(server: MCPServer[Any], *, stdin: Any = None, stdout: Any = None) -> None:

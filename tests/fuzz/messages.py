@@ -69,7 +69,10 @@ class Messages:
         action = None
         if name == "sculpt_context" and r.random() < 0.85:
             action = r.choice(list(_TAKES))
-            chosen = ["action", *(field for field, to in _TAKES[action].items() if to.endswith("!") or r.random() < 0.6)]
+            chosen = [
+                "action",
+                *(field for field, to in _TAKES[action].items() if to.endswith("!") or r.random() < 0.6),
+            ]
             chosen += ["session"] if r.random() < 0.5 else []
         found = {field: of_schema(r, field, fields[field], self._known) for field in chosen}
         if action is not None:
@@ -80,7 +83,9 @@ class Messages:
         if roll < 0.3 and fields:
             found[r.choice(list(fields))] = anything(r)
         elif roll < 0.36:
-            found[r.choice(("limit", "top_k", "content", "__class__", "self", "ctx", "consent", *HOSTILE))] = anything(r, 1)
+            found[r.choice(("limit", "top_k", "content", "__class__", "self", "ctx", "consent", *HOSTILE))] = anything(
+                r, 1
+            )
         elif roll < 0.42 and found:
             del found[r.choice(list(found))]
         return found
@@ -92,7 +97,10 @@ class Messages:
         if method == "resources/read":
             params = {"uri": r.choice(_URIS).format(r.choice((*self._known.names, text(r)[:60])))}
         elif method == "prompts/get":
-            params = {"name": r.choice(("what_do_you_know", "save_conversation", "odd")), "arguments": {"topic": text(r)[:200]}}
+            params = {
+                "name": r.choice(("what_do_you_know", "save_conversation", "odd")),
+                "arguments": {"topic": text(r)[:200]},
+            }
         elif method == "completion/complete":
             reference = {"type": "ref/resource", "uri": "memory://memories/{id}"}
             params = {"ref": reference, "argument": {"name": "id", "value": text(r)[:30]}}

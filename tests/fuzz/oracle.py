@@ -55,6 +55,8 @@ class Oracle:
         if inside is not None:
             return f"inside told: {inside[0]}"
         error = answer.get("error")
+        if isinstance(error, str):
+            return None if answer.get("error_description") else f"nothing told: {wire[:200]}"  # the gate's answers
         if error is not None:
             if error.get("code") in _CRASH_CODES or not error.get("message"):
                 return f"crash: {str(error)[:200]}"

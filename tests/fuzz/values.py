@@ -182,7 +182,9 @@ def damaged(r: Random, raw: bytes) -> bytes:
             other = r.randrange(len(found) + 1)
             found[at:at] = found[other : other + r.choice((1, 4, 16, 64))]
         elif roll == 6:
-            found[at:at] = r.choice((b"[", b"{", b'"', b"\\", b"---\n", b"- ", b"&a ", b"*a ", b": ", b"\n", b"\r", b"}", b"]"))
+            found[at:at] = r.choice(
+                (b"[", b"{", b'"', b"\\", b"---\n", b"- ", b"&a ", b"*a ", b": ", b"\n", b"\r", b"}", b"]")
+            )
         else:
             found[at:at] = str(r.choice(NUMBERS)).encode()[:40]
     return bytes(found[:20_000])
