@@ -52,7 +52,7 @@ def mutate_with_coverage(name: str, seed: int, count: int) -> Outcome:
                 sys.executable, "-m", "tests.fuzz.with_atheris", name, f"-runs={count}", f"-seed={seed % 2**31 or 1}",
                 f"-max_len={_MOST_BYTES}", "-timeout=60", "-rss_limit_mb=3000", f"-artifact_prefix={folder}/", str(corpus),
             ],
-            capture_output=True, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
         )  # fmt: skip
         told = (ended.stdout + ended.stderr).decode("utf-8", "replace")
         counts = [int(found[1] or found[2]) for found in _DONE.finditer(told)]

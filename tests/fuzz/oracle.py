@@ -58,7 +58,9 @@ class Oracle:
         if isinstance(error, str):
             return None if answer.get("error_description") else f"nothing told: {wire[:200]}"  # the gate's answers
         if error is not None:
-            if error.get("code") in _CRASH_CODES or not error.get("message"):
+            # The SDK gives this code to every resource that was refused; what it says is ours then.
+            refused = "uri" in (error.get("data") or ()) and not _CRASH_TEXT.fullmatch(error.get("message", ""))
+            if (error.get("code") in _CRASH_CODES and not refused) or not error.get("message"):
                 return f"crash: {str(error)[:200]}"
             return None
         result = answer.get("result", {})

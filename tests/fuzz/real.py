@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from pathlib import Path
 from random import Random
 
@@ -23,6 +24,11 @@ def fuzz_process(seed: int, count: int) -> Outcome:
     r, outcome, known = Random(seed), Outcome(), Known()
     with tempfile.TemporaryDirectory() as home:
         server = RawServer(Path(home), MNEMIC_CHROMA="off", MNEMIC_DURABLE="false")
+        # Read as it comes: a pipe that is full would stop the server.
+        errors: list[bytes] = []
+        assert server.process.stderr is not None
+        reading = threading.Thread(target=errors.extend, args=(server.process.stderr,), daemon=True)
+        reading.start()
         server.handshake()
         server.send({"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}})
         tools = {tool["name"]: tool for tool in server.answer(2)["result"]["tools"]}
@@ -36,15 +42,18 @@ def fuzz_process(seed: int, count: int) -> Outcome:
                 server.send({"jsonrpc": "2.0", "id": awaited, "method": "ping"})
             try:
                 server.answer(awaited)
-            except (AssertionError, BrokenPipeError) as error:
-                outcome.findings.append(f"seed {seed}: the process ended: {message.wire[:300]!r} {error}")
+            except (AssertionError, OSError, ValueError) as error:
+                outcome.findings.append(f"seed {seed}: the process ended: {message.wire[:300]!r} {type(error).__name__}")
                 return outcome
             outcome.cases += 1
             lines = [line.decode() for line in server.received]
             judge(outcome, oracle, known, message, lines, Crashes(), f"process, seed {seed}")
-        _, told = server.finish()
-        if b"Traceback" in told:
-            outcome.findings.append(f"process, seed {seed}: {told[-1_500:]!r}")
+        assert server.process.stdin is not None
+        server.process.stdin.close()
+        code = server.process.wait(timeout=30)
+        reading.join(timeout=30)
+        if code != 0 or any(b"Traceback" in line for line in errors):
+            outcome.findings.append(f"process, seed {seed}: it ended with {code}: {b''.join(errors)[-1_500:]!r}")
     return outcome
 
 
