@@ -15,6 +15,7 @@ from pydantic import BaseModel, model_validator
 from pydantic_core import PydanticCustomError
 
 from mnemic import Memory, MnemicError
+from mnemic.domain.quoting import visible
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.plain_errors import PlainTool
 
@@ -102,7 +103,7 @@ def _tidier(model: type[BaseModel]) -> Callable[[Any, Any], Any]:
                 raise PydanticCustomError(
                     "unknown_argument",
                     'There is no argument "{name}".{meant} Known: {known}.',
-                    {"name": name[:40], "meant": meant, "known": ", ".join(sorted(known))},
+                    {"name": visible(name[:40]), "meant": meant, "known": ", ".join(sorted(known))},
                 )
         return {
             name: [value] if name in lists and isinstance(value, str | int) else value for name, value in values.items()
