@@ -122,6 +122,8 @@ def main() -> int:
                 result = one.result()
                 done.append(result)
                 bar.advance(task, result["cases"])
+                if not sys.stderr.isatty() and len(done) % 20 == 0:
+                    shown.print(f"{sum(one['cases'] for one in done):,} cases, {time.monotonic() - began:.0f} s")
                 for finding in result["findings"][:3]:
                     shown.print(f"{result['kind']} {result['parser']}: {finding[:600]}", markup=False, style="red")
     report = summary(done, given.seed, time.monotonic() - began, coverage=coverage, left=sum(job.count for job in work))
