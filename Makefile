@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -82,6 +82,20 @@ bench-store: $(VENV)/installed-dev
 bench-hooks: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.hooks --json $(RESULTS)/hooks.json
+
+# A million cases take some 15 minutes on two idle cores. atheris has no wheel for every Python: without it our own mutations do.
+CASES ?= 1000000
+MINUTES ?= 40
+SEED ?= 1
+fuzz: $(VENV)/installed-dev
+	-$(BIN)/python -m pip install --quiet --group fuzz
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.fuzz --cases $(CASES) --minutes $(MINUTES) --seed $(SEED) --json $(RESULTS)/fuzz.json
+
+# Known weaknesses of packages are asked of the network; what cannot be asked is told as not checked.
+audit: $(VENV)/installed-dev
+	-$(BIN)/python -m pip install --quiet --group audit
+	$(BIN)/python -m tests.security.audit
 
 # The hosts' own validators, and hadolint for the Dockerfile; needs npm and pip and what they fetch.
 check-manifests: $(VENV)/installed-dev

@@ -14,9 +14,11 @@ from mnemic_mcp import views
 from mnemic_mcp.apps.extension import MemoryApps, hide_apps
 from mnemic_mcp.apps.review_tool import create_review_tool
 from mnemic_mcp.holder import MemoryHolder
+from mnemic_mcp.plain_errors import plain_prompts
 from mnemic_mcp.tools import create_tools
 
 RESOURCE_TOKENS = 100_000
+PROMPTS = ("what_do_you_know", "save_conversation")
 
 INSTRUCTIONS = """\
 This server is your long-term memory. It outlives this conversation.
@@ -40,7 +42,7 @@ def create_server(holder: MemoryHolder) -> MCPServer[Any]:
         "mnemic", title="mnemic memory", version=__version__, instructions=INSTRUCTIONS,
         tools=[*create_tools(holder), create_review_tool(holder)],
         description="A long-term memory that checks itself.", log_level="WARNING",
-        extensions=[MemoryApps()], middleware=[hide_apps],
+        extensions=[MemoryApps()], middleware=[plain_prompts(PROMPTS), hide_apps],
     )  # fmt: skip
     _add_resources(server, holder)
     _add_session_resources(server, holder)

@@ -18,6 +18,7 @@ from mnemic import Settings
 from mnemic.logs import get_logger
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.server import create_server
+from mnemic_mcp.stdio import run_stdio
 
 log = get_logger(__name__)
 
@@ -39,7 +40,7 @@ def serve_stdio(settings: Settings) -> None:
             tasks.start_soon(on_signal, partial(end, holder, 0))
             tasks.start_soon(end_without_parent, holder)
             tasks.start_soon(warm_up_later, holder)
-            await server.run_stdio_async()
+            await run_stdio(server)
             await end(holder, 0)
 
     anyio.run(run)

@@ -15,7 +15,9 @@ from pydantic import BaseModel, model_validator
 from pydantic_core import PydanticCustomError
 
 from mnemic import Memory, MnemicError
+from mnemic.domain.quoting import visible
 from mnemic_mcp.holder import MemoryHolder
+from mnemic_mcp.plain_errors import PlainTool
 
 
 class _TextStaysText(FuncMetadata):
@@ -37,7 +39,7 @@ def build_tool(
         read_only_hint=read_only or None, destructive_hint=None if destructive or read_only else False,
         idempotent_hint=(idempotent and not read_only) or None, open_world_hint=False,
     )  # fmt: skip
-    tool = Tool.from_function(
+    tool = PlainTool.from_function(
         function, title=title, description=_one_paragraph(function.__doc__), annotations=annotations, meta=meta
     )
     loose = tool.fn_metadata.arg_model
@@ -101,7 +103,7 @@ def _tidier(model: type[BaseModel]) -> Callable[[Any, Any], Any]:
                 raise PydanticCustomError(
                     "unknown_argument",
                     'There is no argument "{name}".{meant} Known: {known}.',
-                    {"name": name[:40], "meant": meant, "known": ", ".join(sorted(known))},
+                    {"name": visible(name[:40]), "meant": meant, "known": ", ".join(sorted(known))},
                 )
         return {
             name: [value] if name in lists and isinstance(value, str | int) else value for name, value in values.items()

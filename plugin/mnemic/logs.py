@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
 from typing import Any
+
+from mnemic.domain.quoting import visible
 
 
 class EventLogger:
@@ -28,10 +31,18 @@ class EventLogger:
                 wrapper_class=structlog.stdlib.BoundLogger,
                 processors=[
                     structlog.stdlib.filter_by_level,
+                    _one_visible_line,
                     structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False),
                 ],
             )
         self._logger.log(level, event, **values)
+
+
+def _one_visible_line(_: Any, __: str, values: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Nothing in a value ends its line or speaks to a terminal: names and paths may be anybody's."""
+    return {
+        name: visible(value).replace("\t", "\\t") if isinstance(value, str) else value for name, value in values.items()
+    }
 
 
 def get_logger(name: str) -> EventLogger:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -109,9 +111,11 @@ def _writing(path: str) -> Iterator[IO[str]]:
         with target.open("w", encoding="utf-8", newline="\n") as file:
             yield file
     else:
-        partial = target.with_name(target.name + ".partial")
+        # Of a name that nobody knows ahead, so that no link waits there; and for its owner alone, as the memory is.
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
         try:
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
+            handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
                 yield file
             partial.replace(target)
         finally:

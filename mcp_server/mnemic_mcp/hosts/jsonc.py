@@ -133,7 +133,10 @@ def _collection(text: str, at: int, depth: int) -> _Node:
             if text[place : place + 1] != ":":
                 raise _wrong(text, place, "a colon is missing")
             member = _value(text, _skip(text, place + 1), depth + 1)
-            name = json.loads(key[0])
+            try:
+                name = json.loads(key[0])
+            except ValueError:
+                raise _wrong(text, begin, "a key is no text in JSON") from None
             node.members[name] = begin, member
             node.value[name] = member.value
         else:

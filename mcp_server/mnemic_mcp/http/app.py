@@ -24,6 +24,7 @@ from mnemic_mcp.http.callers import CALLER, Caller, Door, present_caller
 from mnemic_mcp.http.gate import Gate
 from mnemic_mcp.http.observing import CONTENT_TYPE, Observing
 from mnemic_mcp.http.oidc import OidcDoor, Provider
+from mnemic_mcp.http.plain_answers import PlainAnswers
 from mnemic_mcp.http.tokens import TOKENS_FILE, TokenFile
 from mnemic_mcp.server import create_server
 
@@ -118,7 +119,7 @@ class HttpServer:
                 scopes_supported=[f"mnemic:{right}" for right in Right],
             )  # fmt: skip
         return Gate(
-            app, doors, closed=lambda: self.closed, rate=None if options.rate is None else _rate(options.rate),
+            PlainAnswers(app), doors, closed=lambda: self.closed, rate=None if options.rate is None else _rate(options.rate),
             metadata_url=metadata_url, refused=self.observing.refused,
         )  # fmt: skip
 

@@ -37,7 +37,7 @@ def _values(head: str) -> dict[str, Any]:
     try:
         _check_events(head)
         # Everything stays a string: what a date or a number is, is for whoever asks for one.
-        values = yaml.load(head, Loader=yaml.BaseLoader)  # noqa: S506  # strings, lists and objects only
+        values = yaml.load(head, Loader=yaml.BaseLoader)  # noqa: S506  # nosec B506: strings, lists and objects only
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 2}" if error.problem_mark else ""
         raise Unreadable(f"its front matter is not YAML ({error.problem}{line})") from None

@@ -1,0 +1,65 @@
+"""What the SDK answers to requests that are none, in plain words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mcp_types import INVALID_REQUEST
+from starlette.responses import JSONResponse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_NO_REQUEST = 'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "...", "params": {...}}, one in each request.'
+_NO_REPLAY = "Events are not kept: a stream cannot be resumed. Send the request without Last-Event-ID."
+
+
+class PlainAnswers:
+    """ASGI middleware: no validator's text leaves with a 400, and no request stays without an answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        held: Message | None = None
+        body = b""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal held, body, started
+            started = True
+            if message["type"] == "http.response.start" and message["status"] == 400:
+                held = message
+                return
+            if held is None:
+                await send(message)
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                begun, held = held, None
+                if _is_validators(body):
+                    await _refusal(_NO_REQUEST)(scope, receive, send)
+                    return
+                await send(begun)
+                await send({"type": "http.response.body", "body": body})
+
+        await self._app(scope, receive, watched)
+        if not started:  # so the SDK does with a Last-Event-ID where no events are kept
+            await _refusal(_NO_REPLAY)(scope, receive, send)
+
+
+def _is_validators(body: bytes) -> bool:
+    try:
+        told: Any = json.loads(body)
+        return str(told["error"]["message"]).startswith("Validation error:")
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _refusal(message: str) -> JSONResponse:
+    told = {"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": message}}
+    return JSONResponse(told, 400)
