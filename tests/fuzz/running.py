@@ -48,7 +48,7 @@ def run(job: Job) -> dict[str, Any]:
     from tests.fuzz.mutating import mutate, mutate_with_coverage
 
     kinds: dict[str, Any] = {
-        "stdio": partial(anyio.run, surface.fuzz_stdio), "http": partial(anyio.run, surface.fuzz_http),
+        "stdio": lambda *of: anyio.run(surface.fuzz_stdio, *of), "http": lambda *of: anyio.run(surface.fuzz_http, *of),
         "pipes": real.fuzz_process, "sockets": real.fuzz_sockets,
         "parser": partial(mutate, job.parser), "coverage": partial(mutate_with_coverage, job.parser),
     }  # fmt: skip
@@ -149,4 +149,3 @@ def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, coverage: 
         "parts": {name: {key: value for key, value in kept.items() if value or key == "cases"}
                   for name, kept in sorted(parts.items())},
     }  # fmt: skip
-

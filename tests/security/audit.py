@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("plugin", "mcp_server", "integrations", "policies")
-# What ruff leaves out of its twin rules, with the same reasons (pyproject.toml): asserts for the type checkers, SQL of constants.
+# What ruff leaves out of its twin rules, with the same reasons (pyproject.toml): asserts, and SQL of constants.
 _BANDIT_LEFT_OUT = "B101,B608"
 
 

@@ -48,8 +48,8 @@ async def test_no_command_that_shows_a_memory_sends_its_control_characters(
             await memory.bring_back([id])
     commands = (
         ("list",), ("list", "--status", "quarantined"), ("recall", "bees"), ("show", id), ("history", id),
-        ("guard", "review"), ("guard", "explain", id), ("guard", "log"), ("status",), ("context", "list"), ("context", "show", "log"),
-        ("doctor",), ("guard", "lessons"),
+        ("guard", "review"), ("guard", "explain", id), ("guard", "log"), ("status",), ("context", "list"),
+        ("context", "show", "log"), ("doctor",), ("guard", "lessons"),
     )  # fmt: skip
     seen = ""
     for command in commands:
