@@ -66,7 +66,9 @@ def plain_prompts(names: Sequence[str]) -> Any:
             if ctx.method != "prompts/get":
                 raise
             known = ", ".join(names)
-            message = f"There is no such prompt, or not with these arguments. Prompts: {known}; prompts/list tells what each takes."
+            message = (
+                f"There is no such prompt, or not with these arguments. Prompts: {known}; prompts/list tells more."
+            )
             raise MCPError(code=INVALID_PARAMS, message=message) from None
 
     return refuse

@@ -1,4 +1,4 @@
-"""The stdio transport, with an answer for requests that cannot be read: the SDK drops them, and a client would wait for ever."""
+"""The stdio transport, with an answer for requests that cannot be read: the SDK drops them, and clients wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_JSON = (
     "This is no JSON that can be read. Send one message on a line, with whole characters (no half of a surrogate pair) and "
     "at most some hundred levels of nesting."
 )
-_NO_REQUEST = 'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "...", "params": {...}}, one for each call.'
+_NO_REQUEST = 'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "..."}, one for each call.'
 
 
 async def run_stdio(server: MCPServer[Any], *, stdin: Any = None, stdout: Any = None) -> None:
@@ -64,7 +64,7 @@ class _Answered:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         await self.aclose()
 

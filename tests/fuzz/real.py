@@ -43,7 +43,9 @@ def fuzz_process(seed: int, count: int) -> Outcome:
             try:
                 server.answer(awaited)
             except (AssertionError, OSError, ValueError) as error:
-                outcome.findings.append(f"seed {seed}: the process ended: {message.wire[:300]!r} {type(error).__name__}")
+                outcome.findings.append(
+                    f"seed {seed}: the process ended: {message.wire[:300]!r} {type(error).__name__}"
+                )
                 return outcome
             outcome.cases += 1
             lines = [line.decode() for line in server.received]

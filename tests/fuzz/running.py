@@ -48,7 +48,7 @@ def run(job: Job) -> dict[str, Any]:
     from tests.fuzz.mutating import mutate, mutate_with_coverage
 
     kinds: dict[str, Any] = {
-        "stdio": partial(anyio.run, surface.fuzz_stdio), "http": partial(anyio.run, surface.fuzz_http),
+        "stdio": lambda *of: anyio.run(surface.fuzz_stdio, *of), "http": lambda *of: anyio.run(surface.fuzz_http, *of),
         "pipes": real.fuzz_process, "sockets": real.fuzz_sockets,
         "parser": partial(mutate, job.parser), "coverage": partial(mutate_with_coverage, job.parser),
     }  # fmt: skip
@@ -126,14 +126,14 @@ def main() -> int:
                     shown.print(f"{sum(one['cases'] for one in done):,} cases, {time.monotonic() - began:.0f} s")
                 for finding in result["findings"][:3]:
                     shown.print(f"{result['kind']} {result['parser']}: {finding[:600]}", markup=False, style="red")
-    report = summary(done, given.seed, time.monotonic() - began, coverage=coverage, left=sum(job.count for job in work))
+    report = summary(done, given.seed, time.monotonic() - began, left=sum(job.count for job in work))
     if given.json is not None:
         given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({name: report[name] for name in ("cases", "findings_count", "minutes", "not_run")}))
     return 1 if report["findings_count"] else 0
 
 
-def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, coverage: bool, left: int) -> dict[str, Any]:
+def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, left: int) -> dict[str, Any]:
     """What was run and found, for the file of results."""
     parts: dict[str, Counter[str]] = {}
     for one in done:
@@ -145,8 +145,9 @@ def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, coverage: 
     return {
         "seed": seed, "cases": sum(one["cases"] for one in done), "findings_count": len(findings),
         "findings": [finding[:1_500] for finding in findings[:_MOST_SHOWN]], "minutes": round(seconds / 60, 1),
-        "not_run": left, "atheris": coverage, "python": platform.python_version(),
+        "not_run": left,
+        "cases_with_coverage": sum(one["cases"] for one in done if one["kind"] == "coverage"),
+        "python": platform.python_version(),
         "parts": {name: {key: value for key, value in kept.items() if value or key == "cases"}
                   for name, kept in sorted(parts.items())},
     }  # fmt: skip
-

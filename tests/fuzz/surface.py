@@ -279,7 +279,8 @@ def _payload(body: bytes) -> bytes:
 async def _post(app: Any, headers: list[tuple[bytes, bytes]], body: bytes, method: str = "POST") -> tuple[int, bytes]:
     """One request to an ASGI application, with headers as they are."""
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http", "path": "/mcp",
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": "/mcp",
         "raw_path": b"/mcp", "query_string": b"", "root_path": "", "headers": headers, "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 8765),
     }  # fmt: skip

@@ -141,7 +141,8 @@ def _object(r: Random, name: str, known: Known) -> dict[str, Any]:
                     | ({"tool_call_id": "c1"} if role == "tool" else {}))  # fmt: skip
     if name == "experiences":
         return near({
-            "title": sentence(r), "text": sentence(r), "content": sentence(r), "when_to_use": sentence(r), "kind": "procedural",
+            "title": sentence(r), "text": sentence(r), "content": sentence(r), "when_to_use": sentence(r),
+            "kind": "procedural",
             "evidence": [r.choice(known.names)], "confidence": 0.5, "tags": ["a"],
         })  # fmt: skip
     if name == "more":

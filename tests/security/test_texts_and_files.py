@@ -13,10 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 import mnemic
+import mnemic_langgraph
+import mnemic_mcp
+import mnemic_policies
 from mnemic.errors import InvalidInput, MnemicError
 from mnemic.import_desk import FORMATS
 from mnemic_mcp.cli.app import app
-from tests.conftest import ROOT
 
 PAYLOAD = (
     "Bees \x1b[2J\x1b]0;owned\x07\x9b31m \u202efdp.exe\u2066 <img src=x onerror=alert(1)> [x](javascript:alert(1))"
@@ -48,8 +50,8 @@ async def test_no_command_that_shows_a_memory_sends_its_control_characters(
             await memory.bring_back([id])
     commands = (
         ("list",), ("list", "--status", "quarantined"), ("recall", "bees"), ("show", id), ("history", id),
-        ("guard", "review"), ("guard", "explain", id), ("guard", "log"), ("status",), ("context", "list"), ("context", "show", "log"),
-        ("doctor",), ("guard", "lessons"),
+        ("guard", "review"), ("guard", "explain", id), ("guard", "log"), ("status",), ("context", "list"),
+        ("context", "show", "log"), ("doctor",), ("guard", "lessons"),
     )  # fmt: skip
     seen = ""
     for command in commands:
@@ -154,8 +156,10 @@ def test_restoring_reads_no_archive_and_makes_no_path_from_what_it_reads(tmp_pat
 
 def test_nothing_runs_what_it_reads() -> None:
     wrong = []
-    for folder in ("plugin", "mcp_server", "integrations", "policies"):
-        for path in (ROOT / folder).rglob("*.py"):
+    for package in (mnemic, mnemic_mcp, mnemic_langgraph, mnemic_policies):
+        paths = list(Path(package.__path__[0]).rglob("*.py"))
+        assert paths
+        for path in paths:
             text = path.read_text(encoding="utf-8")
             wrong += [
                 f"{path.name}: {word}"

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_NO_REQUEST = 'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "...", "params": {...}}, one in each request.'
+_NO_REQUEST = 'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "..."}, one a request.'
 _NO_REPLAY = "Events are not kept: a stream cannot be resumed. Send the request without Last-Event-ID."
 
 
