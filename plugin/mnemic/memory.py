@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import anyio
 import anyio.to_thread
-from anyio.lowlevel import RunVar
 
-from mnemic.bootstrap import OpenMemory, Settings, open_backends
 from mnemic.domain.memory import (
     EraseReceipt,
     History,
@@ -28,6 +24,7 @@ from mnemic.domain.recall import Hit, MemoryFilter, Mode, RecallResult
 from mnemic.domain.validation import check_local_moment, check_namespace
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.filters import Filters, Moment
+from mnemic.running import RunningMemory
 from mnemic.session import Session
 
 if TYPE_CHECKING:
@@ -38,19 +35,17 @@ if TYPE_CHECKING:
     from mnemic.import_desk import ImportDesk
     from mnemic.item_desk import ItemDesk
     from mnemic.learning_desk import LearningDesk
-    from mnemic.protocols import ChatModel, Embedder, Observer, Reranker, SessionInfo
+    from mnemic.protocols import SessionInfo
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
     from mnemic.services.transfer import ImportReport
     from mnemic.services.valuing import Rank
     from mnemic.walled import WalledMemory
 
-_T = TypeVar("_T")
-_WORKERS = 8
 _EXPORT_CHUNK = 500
 
 
-class Memory:
+class Memory(RunningMemory):
     """One memory: a folder that any number of processes may have open.
 
     Use it as ``async with open_memory(folder) as memory:``, or call `open` and `close`. All methods may be called
@@ -61,64 +56,6 @@ class Memory:
     Wherever a ``namespace`` can be given, it is a tuple of labels or a string with ``/`` between them, and by default the
     one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.
     """
-
-    def __init__(
-        self, settings: Settings, *, embedder: Embedder | None = None, origin: Origin | None = None,
-        summarise: Callable[[str, str], str] | None = None,
-        model: ChatModel | None = None, reranker: Reranker | None = None, observer: Observer | None = None,
-    ) -> None:  # fmt: skip
-        self.settings = settings
-        self._observer = observer
-        self._embedder = embedder
-        self._summarise = summarise
-        self._model = model
-        self._reranker = reranker
-        self._origin = origin or Origin()
-        self._open: OpenMemory | None = None
-        # One for each event loop: a limiter that two loops share loses wake-ups.
-        self._limiters: RunVar[anyio.CapacityLimiter] = RunVar("mnemic-limiter")
-        self._opening = threading.Lock()
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def open(self) -> None:
-        """Open the folder, and make it if it is not there. Idempotent.
-
-        Raises `StoreUnavailable`, `StoreCorrupted`, `ModelFailed`.
-        """
-
-        if self._open is not None:
-            return
-
-        def open_once() -> None:
-            with self._opening:
-                if self._open is None:
-                    self._open = open_backends(
-                        self.settings, embedder=self._embedder, summarise=self._summarise, model=self._model,
-                        reranker=self._reranker,
-                    )  # fmt: skip
-
-        await anyio.to_thread.run_sync(open_once, limiter=self._limiter)
-
-    async def close(self) -> None:
-        """Wait for running calls, then let go of files, threads and locks. Idempotent."""
-        opened, self._open = self._open, None
-        if opened is not None:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(opened.close, limiter=anyio.CapacityLimiter(1))
-
-    def close_now(self) -> None:
-        """`close` for callers without an event loop."""
-        opened, self._open = self._open, None
-        if opened is not None:
-            opened.close()
 
     def within(self, access: Access) -> WalledMemory:
         """This memory as somebody has it who may do and see only what ``access`` says. Cheap; it needs no closing."""
@@ -411,39 +348,6 @@ class Memory:
             known = ", ".join(sorted(Filters.__annotations__))
             raise InvalidInput(f"There is no filter {', '.join(unknown)}.", hint=f"The filters are: {known}.")
         return check_filter({"namespace": self.settings.namespace, **filters})
-
-    async def run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        """Run a use case of `mnemic.services` on this memory's backends in a worker thread: for adapters."""
-        opened = self._opened()
-
-        def call() -> _T:
-            with opened.calls.one():
-                return use_case(opened.backends, *args, **named)
-
-        if self._observer is None:
-            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
-        with self._observer(getattr(use_case, "__name__", "other")):
-            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
-
-    def run_now(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        """`run` in the calling thread, which waits: for adapters whose callers have no event loop. Threads may share it."""
-        opened = self._opened()
-        with opened.calls.one():
-            return use_case(opened.backends, *args, **named)
-
-    @property
-    def _limiter(self) -> anyio.CapacityLimiter:
-        try:
-            return self._limiters.get()
-        except LookupError:
-            limiter = anyio.CapacityLimiter(_WORKERS)
-            self._limiters.set(limiter)
-            return limiter
-
-    def _opened(self) -> OpenMemory:
-        if self._open is None:
-            raise StoreUnavailable("This memory is not open.", hint='Use it inside "async with", or call open() first.')
-        return self._open
 
 
 def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:
