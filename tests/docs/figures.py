@@ -73,6 +73,7 @@ def figures() -> str:
     return "\n\n".join(
         [
             _recall(), _cost(cost["results"]), _start(start), _serving(_read("serving"), _read("soak")),
+            _faults(_read("faults"), _read("fuzz")),
             _folding(folding), _working_memory(working),
             _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")),
             _learning(_read("experience"), _read("learning_cost")),
@@ -171,6 +172,23 @@ def _serving(load: dict[str, Any], soak: dict[str, Any]) -> str:
         f"{found['checked_looks']:,} looks checked and {found['wrong']} wrong, {found['errors']} errors; without writes "
         f"resident memory changes by {found['slope_mb_per_minute']:+.2f} MB a minute (standard deviation "
         f"{found['noise_mb']:.1f} MB)."
+    )
+
+
+def _faults(faults: dict[str, Any], fuzz: dict[str, Any]) -> str:
+    rows = ["| fault | injected | recovered by itself | acknowledged | lost | wrong |", "|---|---|---|---|---|---|"]
+    rows += [
+        f"| {kind['kind']} | {kind['injected']:,} | {kind['recovered']:,} | {kind['acknowledged']:,} | {kind['lost']} "
+        f"| {kind['wrong']} |"
+        for kind in faults["kinds"]
+    ]
+    total = faults["totals"]
+    return (
+        f"Faults (`make faults`): {total['injected']:,} injected, {total['recovered']:,} recovered from without a "
+        f"human, {total['lost']} of {total['acknowledged']:,} acknowledged changes lost, {total['wrong']} wrong answers.\n\n"
+        "<details><summary>By kind</summary>\n\n" + "\n".join(rows) + "\n\n</details>\n\n"
+        f"Fuzzing of the MCP surface and the parsers (`make fuzz`): {fuzz['cases']:,} cases in {fuzz['minutes']} minutes, "
+        f"{fuzz['findings_count']} findings: no crash, no internal text to a client, nothing stored by what was refused."
     )
 
 
