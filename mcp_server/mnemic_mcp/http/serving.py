@@ -22,6 +22,7 @@ from mnemic import Settings
 from mnemic.errors import StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic_mcp.http.app import MCP_PATH, HttpOptions, HttpServer
+from mnemic_mcp.listening import bound_socket
 from mnemic_mcp.serving import end, end_without_parent, on_signal, warm_up_later
 
 log = get_logger(__name__)
@@ -48,40 +49,16 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
     several = workers > 1
     options = replace(options, stateless=options.stateless or several)
     server = HttpServer(settings, options)
-    try:
-        listening = _bind(options.host, options.port, shared=several and _SHARES_PORTS)
-        if not (several and _SHARES_PORTS):
-            listening.listen(_BACKLOG)
-    except OSError as error:
-        raise StoreUnavailable(
-            f"Port {options.port} of {options.host} cannot be served on ({error}).", hint="Choose another with --port."
-        ) from error
+    shared = several and _SHARES_PORTS
+    listening = bound_socket(options.host, options.port, shared=shared)
+    if not shared:
+        listening.listen(_BACKLOG)
     told = f"mnemic serves http://{options.host}:{options.port}{MCP_PATH}"
     print(told + (f" with {workers} processes" if several else ""), file=sys.stderr, flush=True)  # noqa: T201  # for people
     if several:
         _supervise(settings, options, listening, workers, drain_seconds)
     else:
         _serve(server, listening, drain_seconds)
-
-
-def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
-    """Bound here because uvicorn would log the error and end the process. ``shared``: with other sockets of this user."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio sends at once only where it reads TCP: else every answer waits 40 ms for the
-    # client's acknowledgement of its head.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind((host, port))
-    except BaseException:
-        bound.close()
-        raise
-    return bound
 
 
 def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *, parent: bool = False) -> None:
@@ -120,7 +97,7 @@ def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *
 
 def _work(settings: Settings, options: HttpOptions, listening: socket.socket | None, drain_seconds: float) -> None:
     if listening is None:
-        listening = _bind(options.host, options.port, shared=True)
+        listening = bound_socket(options.host, options.port, shared=True)
         listening.listen(_BACKLOG)
     _serve(HttpServer(settings, options), listening, drain_seconds, parent=True)
 

@@ -15,10 +15,10 @@ import uvicorn
 
 from mnemic import Memory, MnemicError, Origin, Settings
 from mnemic.domain.provenance import Channel
-from mnemic.errors import StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic_mcp.inspector.app import create_app
 from mnemic_mcp.inspector.protection import Gate
+from mnemic_mcp.listening import bound_socket
 
 log = get_logger(__name__)
 
@@ -40,12 +40,8 @@ def serve_inspector(settings: Settings, *, port: int, open_browser: bool) -> Non
     The link is printed on stdout, and opened if asked for. Raises `StoreUnavailable` when the port is taken.
     """
     memory, gate = Memory(settings, origin=ORIGIN), Gate()
-    try:
-        listening = socket.create_server((HOST, port))
-    except OSError as error:
-        raise StoreUnavailable(
-            f"Port {port} of {HOST} cannot be served on ({error}).", hint="Choose another with --port."
-        ) from error
+    listening = bound_socket(HOST, port)
+    listening.listen()  # before the link is printed
     port = listening.getsockname()[1]
     app = create_app(memory, gate=gate, hosts=[f"{name}:{port}" for name in (HOST, "localhost")])
     config = uvicorn.Config(
