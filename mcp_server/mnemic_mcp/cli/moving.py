@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -26,6 +24,7 @@ from mnemic_mcp.cli.common import (
     progress_bar,
     with_memory,
 )
+from mnemic_mcp.private_files import replacing
 
 if TYPE_CHECKING:
     from mnemic.services.moving.planning import ImportPlan
@@ -111,15 +110,9 @@ def _writing(path: str) -> Iterator[IO[str]]:
         with target.open("w", encoding="utf-8", newline="\n") as file:
             yield file
     else:
-        # Of a name that nobody knows ahead, so that no link waits there; and for its owner alone, as the memory is.
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-        try:
-            handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                yield file
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        # For its owner alone, as the memory is.
+        with replacing(target) as file:
+            yield file
 
 
 def import_(

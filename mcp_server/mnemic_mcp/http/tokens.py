@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from mnemic.domain.access import Access, make_access
 from mnemic.domain.validation import check_moment
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic_mcp.http.callers import Caller
+from mnemic_mcp.private_files import replacing
 
 TOKENS_FILE = "tokens.json"
 _PREFIX = "mnemic"
@@ -116,16 +116,10 @@ class TokenFile:
 
     def _write(self, tokens: Iterable[Token]) -> None:
         text = json.dumps({"version": 1, "tokens": [_plain(token) for token in tokens]}, indent=1, ensure_ascii=False)
-        new = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.new")
         try:
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with replacing(self.path) as file:
                 file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
         except OSError as error:
-            new.unlink(missing_ok=True)
             raise StoreUnavailable(
                 f"{self.path} cannot be written ({error}).", hint="Make room or give leave."
             ) from error

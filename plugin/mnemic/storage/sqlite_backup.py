@@ -21,6 +21,7 @@ from mnemic.errors import InvalidInput, StoreCorrupted, StoreUnavailable
 from mnemic.storage.schema import VERSION
 from mnemic.storage.sqlite_connections import BUSY_TIMEOUT_SECONDS, translated_errors
 from mnemic.storage.sqlite_ledger import SqliteLedger
+from mnemic.storage.syncing import sync
 
 LEDGER_FILE = "ledger.sqlite3"
 _COUNTED = ("memories", "events", "links", "erasures", "sessions", "items", "outcomes")
@@ -63,13 +64,13 @@ def back_up(ledger: Path, target: Path, *, force: bool = False) -> BackupReport:
         with translated_errors(ledger), _opened(ledger) as connection:
             connection.execute("VACUUM INTO ?", (str(partial),))
         report = inspect_backup(partial)
-        _sync(partial)
+        sync(partial)
         if force:
             partial.replace(target)
         else:
             # Unlike a rename, a link fails when somebody else has made the file meanwhile.
             _place(partial, target)
-        _sync(target.parent)
+        sync(target.parent)
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
@@ -146,10 +147,10 @@ def put_back(backup: Path, home: Path, *, force: bool = False, sha256: str | Non
         shutil.copyfile(backup, staged)
         staged.chmod(0o600)
         _check_staged(staged, report)
-        _sync(staged)
+        sync(staged)
         moved = _move_aside(home, occupied) if occupied else None
         staged.replace(home / LEDGER_FILE)
-        _sync(home)
+        sync(home)
     except OSError as error:
         raise StoreUnavailable(
             f"{home} cannot be written ({error.strerror or error}).", hint="Choose another folder with --home."
@@ -184,7 +185,7 @@ def _move_aside(home: Path, occupied: list[Path]) -> Path:
     for path in occupied:
         if path.exists():
             path.replace(aside / path.name)
-    _sync(aside)
+    sync(aside)
     return aside
 
 
@@ -265,13 +266,3 @@ def _digest(path: Path) -> str:
         while block := file.read(_BLOCK):
             found.update(block)
     return found.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

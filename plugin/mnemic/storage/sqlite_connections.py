@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import os
 import queue
 import sqlite3
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
 from mnemic.storage.schema import migrate, refuse_newer
+from mnemic.storage.syncing import sync
 
 BUSY_TIMEOUT_SECONDS = 30.0
 # Enough for the hot pages of a store of 100,000 memories, for the connection that reads when nobody else does; of the others
@@ -157,18 +157,10 @@ def _make_folder(path: Path, *, durable: bool) -> None:
     made = [folder, *(above for above in folder.parents if not above.exists())]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Before the ledger is there, so that whoever finds one knows that this was done.
-    if durable and not path.exists() and os.name != "nt":  # Windows opens no folders
+    if durable and not path.exists():
         for new in made:
             with suppress(OSError):  # one above that may be passed through but not be read, or cannot be synced
-                _sync_folder(new.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+                sync(new.parent)
 
 
 @contextmanager
