@@ -57,7 +57,7 @@ def list_tokens(home: Home = None, tokens: TokensFile = None, as_json: AsJson = 
     table = Table("name", "namespaces", "rights", "made", "until", box=None)
     for token in found:
         values = _values(token)
-        until = "revoked" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M}"
+        until = "no end" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M}"
         table.add_row(
             values["name"],
             ", ".join(values["namespaces"]),
