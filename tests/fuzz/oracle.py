@@ -55,8 +55,6 @@ class Oracle:
         if inside is not None:
             return f"inside told: {inside[0]}"
         error = answer.get("error")
-        if isinstance(error, str):
-            return None if answer.get("error_description") else f"nothing told: {wire[:200]}"  # the gate's answers
         if error is not None:
             # The SDK gives this code to every resource that was refused; what it says is ours then.
             refused = "uri" in (error.get("data") or ()) and not _CRASH_TEXT.fullmatch(error.get("message", ""))

@@ -20,6 +20,7 @@ import psutil
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 from mnemic_mcp.http.tokens import TokenFile
 from tests.e2e.servers import INITIALIZE, SERVE, served
@@ -209,6 +210,22 @@ async def test_too_many_and_too_large_requests_are_turned_away(tmp_path: Path) -
         assert [answer.status_code for answer in answers][-1] == 429
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 61
         assert (await post(served_team.url, authorization=f"Bearer {tokens['bob']}")).status_code == 200
+
+
+@ERAS
+async def test_a_client_is_told_that_it_asked_too_much_and_when_to_come_back(tmp_path: Path, era: str) -> None:
+    async with (
+        team(tmp_path, "--rate", "6/hour") as served_team,
+        client_of(served_team.url, served_team.tokens["ana"], era) as client,
+    ):
+        with pytest.raises(MCPError, match=r"one caller may make 6 per 1 hour\. Try again in \d+ s"):
+            for _ in range(6):
+                await client.call_tool("recall", {"query": "anything", "namespace": "team/ana"})
+
+
+async def test_on_an_open_server_many_clients_are_not_held_to_what_one_caller_may_ask(tmp_path: Path) -> None:
+    async with served(tmp_path, "--rate", "3/hour") as url:
+        assert [(await post(url)).status_code for _ in range(6)] == [200] * 6
 
 
 async def test_health_is_open_and_metrics_are_for_admins_and_hold_no_text(tmp_path: Path) -> None:

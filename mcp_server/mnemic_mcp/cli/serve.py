@@ -25,7 +25,7 @@ def serve(
     public_url: Annotated[str | None, typer.Option(help="Where clients reach the server, behind a proxy.")] = None,
     rate: Annotated[
         str, typer.Option(help='Most requests of one caller and process, such as "5000/hour"; "off".')
-    ] = "100/second",
+    ] = "6000/minute",
     max_body: Annotated[int, typer.Option(min=1_000, help="Most bytes of one request.")] = 4_000_000,
     tokens: Annotated[Path | None, typer.Option(help="File of tokens; default: tokens.json in the home.")] = None,
     oidc_issuer: Annotated[str | None, typer.Option(help="OpenID Connect provider whose tokens are taken.")] = None,

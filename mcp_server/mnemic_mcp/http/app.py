@@ -41,7 +41,7 @@ class HttpOptions:
     """How to serve over HTTP.
 
     ``token`` opens the whole memory; ``tokens`` is the file of those that open parts of it; ``rate`` is what one caller may
-    ask, such as ``100/second``. ``max_body_bytes`` and ``max_sessions`` bound what a client can make the server hold.
+    ask, such as ``6000/minute``. ``max_body_bytes`` and ``max_sessions`` bound what a client can make the server hold.
     ``stateless`` keeps nothing between requests, as several processes behind one port must.
     """
 
@@ -52,7 +52,7 @@ class HttpOptions:
     provider: Provider | None = None
     allowed_hosts: Sequence[str] = ()
     public_url: str | None = None
-    rate: str | None = "100/second"
+    rate: str | None = "6000/minute"
     max_body_bytes: int = 4_000_000
     max_sessions: int = 1_000
     stateless: bool = False
@@ -150,7 +150,7 @@ def _rate(text: str) -> RateLimitItem:
     try:
         return parse(text)
     except ValueError as error:
-        raise InvalidInput(f"{text[:60]!r} is no rate.", hint='Write it as "100/second" or "5000/hour".') from error
+        raise InvalidInput(f"{text[:60]!r} is no rate.", hint='Write it as "6000/minute" or "5000/hour".') from error
 
 
 def make_provider(

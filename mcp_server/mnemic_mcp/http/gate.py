@@ -12,13 +12,14 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 
 from mnemic import MnemicError
 from mnemic.logs import get_logger
 from mnemic_mcp.http.callers import CALLER, Caller, Door
+from mnemic_mcp.http.plain_answers import refusal
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = get_logger(__name__)
@@ -33,7 +34,9 @@ class Gate:
     """ASGI middleware: a bearer token that one of ``doors`` knows, or 401; not more than ``rate`` for each caller, or 429.
 
     ``closed`` says whether a token is needed at all; it is asked at every request, so that the first token that is made
-    closes an open server. ``refused`` is told why somebody was turned away.
+    closes an open server. Without tokens callers cannot be told apart, and none is held to ``rate``: all of them together
+    would be. ``refused`` is told why somebody was turned away, who is told the same as the error of a JSON-RPC answer, which
+    is all that MCP clients show of it.
     """
 
     def __init__(
@@ -60,12 +63,13 @@ class Gate:
             self._refused("token")
             await self._unauthorised(scope)(scope, receive, send)
             return
-        if self._rate is not None and not self._limiter.hit(self._rate, caller.issuer, caller.name):
+        rate = None if caller is ANYBODY else self._rate
+        if rate is not None and not self._limiter.hit(rate, caller.issuer, caller.name):
             self._refused("rate")
-            reset = self._limiter.get_window_stats(self._rate, caller.issuer, caller.name).reset_time
+            reset = self._limiter.get_window_stats(rate, caller.issuer, caller.name).reset_time
             wait = max(int(reset - time.time()) + 1, 1)
-            told = {"error": "rate_limited", "error_description": f"At most {self._rate}. Try again in {wait} s."}
-            await JSONResponse(told, 429, {"retry-after": str(wait)})(scope, receive, send)
+            told = f"Too many requests: one caller may make {rate}. Try again in {wait} s; nothing was done."
+            await refusal(told, 429, {"retry-after": str(wait)})(scope, receive, send)
             return
         await self._let_in(caller, scope, receive, send)
 
@@ -113,9 +117,9 @@ class Gate:
                 return caller
         return None
 
-    def _unauthorised(self, scope: Scope) -> JSONResponse:
+    def _unauthorised(self, scope: Scope) -> Response:
         # Without a token nothing is wrong with it: RFC 6750 wants no error named then.
         given = "authorization" in Headers(scope=scope)
         error = ' error="invalid_token"' if given else ' realm="mnemic"'
-        told = {"error": "invalid_token", "error_description": "A valid bearer token is required."}
-        return JSONResponse(told, 401, {"www-authenticate": f"Bearer{error}{self._metadata}"})
+        told = "A valid bearer token is required: send it as Authorization: Bearer ...; nothing was done."
+        return refusal(told, 401, {"www-authenticate": f"Bearer{error}{self._metadata}"})

@@ -9,6 +9,9 @@ from mcp_types import INVALID_REQUEST
 from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NO_REQUEST = 'This is no JSON-RPC 2.0 message. Send {"jsonrpc": "2.0", "id": 1, "method": "..."}, one a request.'
@@ -42,14 +45,14 @@ class PlainAnswers:
             if not message.get("more_body", False):
                 begun, held = held, None
                 if _is_validators(body):
-                    await _refusal(_NO_REQUEST)(scope, receive, send)
+                    await refusal(_NO_REQUEST)(scope, receive, send)
                     return
                 await send(begun)
                 await send({"type": "http.response.body", "body": body})
 
         await self._app(scope, receive, watched)
         if not started:  # so the SDK does with a Last-Event-ID where no events are kept
-            await _refusal(_NO_REPLAY)(scope, receive, send)
+            await refusal(_NO_REPLAY)(scope, receive, send)
 
 
 def _is_validators(body: bytes) -> bool:
@@ -60,6 +63,7 @@ def _is_validators(body: bytes) -> bool:
         return False
 
 
-def _refusal(message: str) -> JSONResponse:
+def refusal(message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that is turned away, in the form whose message MCP clients show."""
     told = {"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": message}}
-    return JSONResponse(told, 400)
+    return JSONResponse(told, status, headers)
