@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mnemic.bootstrap import Settings, load_settings
 
 if TYPE_CHECKING:
-    from mnemic.storage.sqlite_backup import BackupReport, RestoreReport
+    from mnemic.storage.sqlite.backup import BackupReport, RestoreReport
 
 
 def back_up_memory(path: Path | str, *, home: Path | str | None = None, force: bool = False) -> BackupReport:
@@ -17,7 +17,7 @@ def back_up_memory(path: Path | str, *, home: Path | str | None = None, force: b
     Every memory acknowledged before the call is in it; it appears when it is complete and checked. Blocks meanwhile.
     Raises `InvalidInput` when the file exists and ``force`` is not given; `StoreUnavailable`, `StoreCorrupted`.
     """
-    from mnemic.storage.sqlite_backup import back_up
+    from mnemic.storage.sqlite.backup import back_up
 
     return back_up(_home_settings(home).ledger_path, Path(path), force=force)
 
@@ -31,7 +31,7 @@ def restore_memory(
     Raises `InvalidInput` when there is a memory already and ``force``, which moves it aside, is not given;
     `StoreUnavailable` when a process has that memory open; `StoreCorrupted` when the backup is damaged.
     """
-    from mnemic.storage.sqlite_backup import put_back
+    from mnemic.storage.sqlite.backup import put_back
 
     return put_back(Path(path), _home_settings(home).home, force=force, sha256=sha256)
 

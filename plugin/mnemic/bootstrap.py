@@ -198,7 +198,7 @@ def open_backends(
     from mnemic.storage.chroma_follower import ChromaFollower
     from mnemic.storage.chroma_store import ChromaAddress
     from mnemic.storage.layered_index import LayeredIndex
-    from mnemic.storage.sqlite_ledger import SqliteLedger
+    from mnemic.storage.sqlite.ledger import SqliteLedger
     from mnemic.storage.static_embedder import StaticEmbedder
     from mnemic.storage.system import SystemClock, new_memory_id
     from mnemic.storage.token_counters import create_token_counter

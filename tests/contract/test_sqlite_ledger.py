@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnemic.storage.sqlite_ledger import SqliteLedger
+from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.testing import (
     FactContract,
     GuardContract,

@@ -7,7 +7,7 @@ from mnemic.storage.chroma_follower import ChromaFollower
 from mnemic.storage.chroma_store import ChromaAddress
 from mnemic.storage.exact_index import ExactIndex
 from mnemic.storage.layered_index import LayeredIndex
-from mnemic.storage.sqlite_ledger import SqliteLedger
+from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.testing import VectorIndexContract
 
 

@@ -69,6 +69,6 @@ def test_every_export_is_there_and_importing_the_package_imports_nothing_of_lang
         "import sys, mnemic_langgraph; "
         "assert not {'langgraph', 'langchain', 'langchain_core', 'chromadb'} & set(sys.modules); "
         "mnemic_langgraph.create_memory_agent; "
-        "assert not {'chromadb', 'numpy', 'onnxruntime', 'mnemic.storage.sqlite_ledger'} & set(sys.modules)"
+        "assert not {'chromadb', 'numpy', 'onnxruntime', 'mnemic.storage.sqlite.ledger'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)

@@ -27,7 +27,7 @@ from mnemic.services.recall import RecallQuery, recall
 from mnemic.services.remember import remember
 from mnemic.services.transfer import export_lines, import_lines
 from mnemic.storage.exact_index import ExactIndex
-from mnemic.storage.sqlite_ledger import SqliteLedger
+from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.storage.system import new_memory_id
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic.testing import SetClock, WordEmbedder

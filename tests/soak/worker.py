@@ -44,7 +44,7 @@ def load() -> None:
     import mnemic.services.warming
     import mnemic.storage.chroma_follower
     import mnemic.storage.layered_index
-    import mnemic.storage.sqlite_ledger
+    import mnemic.storage.sqlite.ledger
     import mnemic.storage.system
     import mnemic.storage.token_counters  # noqa: F401
 

@@ -10,8 +10,8 @@ import pytest
 import mnemic
 from mnemic import Memory, NewMemory
 from mnemic.domain.forms import asked_words, forms_of, further_words, without_spare_pieces
-from mnemic.storage import schema
-from mnemic.storage.sqlite_ledger import SqliteLedger
+from mnemic.storage.sqlite import schema
+from mnemic.storage.sqlite.ledger import SqliteLedger
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from mnemic.domain.items import (
 )
 from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput
-from mnemic.storage import schema
+from mnemic.storage.sqlite import schema
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),

@@ -19,8 +19,8 @@ from mnemic.domain.text import jaccard, near_keys, normalise, search_words, shap
 from mnemic.retrieval.fusion import Candidate, give_room
 from mnemic.retrieval.packing import pack
 from mnemic.retrieval.question import parse_question
-from mnemic.storage.fts_terms import FtsTerms
-from mnemic.storage.sqlite_ledger import SqliteLedger
+from mnemic.storage.sqlite.fts_terms import FtsTerms
+from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.storage.token_counters import HeuristicTokenCounter, create_token_counter, is_encoding_cached
 from mnemic.testing import LedgerContract, make_record
 from mnemic_mcp.views import hit_text, hit_view, render_hit

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from mnemic.domain.memory import RowKey
 from mnemic.protocols import FeedRow, LedgerSnapshot
 from mnemic.storage.exact_index import ExactIndex
-from mnemic.storage.sqlite_connections import SqliteConnections
+from mnemic.storage.sqlite.connections import SqliteConnections
 from mnemic.storage.static_embedder import StaticEmbedder
 
 _DIMENSIONS = 16

@@ -18,7 +18,7 @@ from mnemic.domain.working_memory.prune import prune_context
 from mnemic.domain.working_memory.safety import SAFE_FOLDING
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
-from mnemic.storage.session_codec import decode_edit, decode_message, encode_edit, encode_message
+from mnemic.storage.sql.session_codec import decode_edit, decode_message, encode_edit, encode_message
 from tests.working_memory.scripts import COUNT, message, new_session, tool_step
 
 WORDS = (

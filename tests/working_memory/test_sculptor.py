@@ -21,7 +21,7 @@ from mnemic.domain.working_memory.prune import prune_context
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.transcripts import read_transcript, write_openai
 from mnemic.errors import InvalidInput
-from mnemic.storage.session_codec import decode_edit, encode_edit
+from mnemic.storage.sql.session_codec import decode_edit, encode_edit
 from mnemic.testing import check_openai
 from tests.working_memory.scripts import message, new_session, shown, tool_step
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnemic.protocols import HealthCheck
-from mnemic.storage.fts_terms import FtsTerms
-from mnemic.storage.schema import vector_table
-from mnemic.storage.sqlite_connections import BUSY_TIMEOUT_SECONDS, SqliteConnections
-from mnemic.storage.sqlite_guard import broken_audit
-from mnemic.storage.sqlite_passages import PLACES, UNCUT, UNEMBEDDED
-from mnemic.storage.sqlite_snapshot import SqliteSnapshot
-from mnemic.storage.sqlite_transaction import SqliteTransaction
+from mnemic.storage.sql.guard import broken_audit
+from mnemic.storage.sql.passages import PLACES, UNCUT, UNEMBEDDED
+from mnemic.storage.sql.snapshot import SqlSnapshot
+from mnemic.storage.sql.transaction import SqlTransaction
+from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, SqliteConnections
+from mnemic.storage.sqlite.fts_terms import FtsTerms
+from mnemic.storage.sqlite.schema import vector_table
 
 _CHECKPOINT_WAIT_MS = 500
 # Of `ledger.unscrubbed`: the file holds nothing that was erased any more, but the write-ahead log may.
@@ -34,14 +34,14 @@ class SqliteLedger:
         self._terms = FtsTerms()
 
     @contextmanager
-    def snapshot(self) -> Iterator[SqliteSnapshot]:
+    def snapshot(self) -> Iterator[SqlSnapshot]:
         with self._connections.reading() as connection:
-            yield SqliteSnapshot(connection, self._terms)
+            yield SqlSnapshot(connection, self._terms)
 
     @contextmanager
-    def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqliteTransaction]:
+    def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqlTransaction]:
         with self._connections.writing(patience_seconds=patience_seconds) as connection:
-            transaction = SqliteTransaction(connection, self._terms)
+            transaction = SqlTransaction(connection, self._terms)
             yield transaction
             transaction.finish()
 

@@ -11,7 +11,7 @@ from typing import Any
 from mnemic.domain.item_values import decode_value, encode_value
 from mnemic.domain.items import Item, ItemKey, ItemLink, ItemPath
 from mnemic.domain.memory import MemoryId, Namespace, RowKey
-from mnemic.storage.sqlite_rows import (
+from mnemic.storage.sql.rows import (
     decode_origin,
     encode_origin,
     fetch_in_chunks,
@@ -27,7 +27,7 @@ _CHUNK = 100
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class SqliteItemReader:
+class SqlItemReader:
     """Implements `mnemic.protocols.ItemReader`.
 
     Labels and keys are stored as JSON in ASCII, so that any string can be one; a path's text begins with that of the path
@@ -107,7 +107,7 @@ class SqliteItemReader:
         return [ItemKey(key) for (key,) in rows]
 
 
-class SqliteItemWriter(SqliteItemReader):
+class SqlItemWriter(SqlItemReader):
     """Implements `mnemic.protocols.ItemWriter`."""
 
     def _make_namespace(self, namespace: Namespace) -> int:

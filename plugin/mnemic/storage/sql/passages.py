@@ -9,9 +9,9 @@ from mnemic.domain.memory import MemoryRecord, RowKey
 from mnemic.domain.passages import FACET, Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import FeedRow
-from mnemic.storage.sqlite_filters import RECALLABLE, where_clause
-from mnemic.storage.sqlite_retrieval import SqliteRetrievalReader
-from mnemic.storage.sqlite_rows import RECORD_COLUMNS, RECORD_TABLES, fetch_in_chunks, record_from_row
+from mnemic.storage.sql.filters import RECALLABLE, where_clause
+from mnemic.storage.sql.retrieval import SqlRetrievalReader
+from mnemic.storage.sql.rows import RECORD_COLUMNS, RECORD_TABLES, fetch_in_chunks, record_from_row
 
 # The longest text has 100,000 characters and 1,500 passages at most.
 PLACES = 4096
@@ -26,7 +26,7 @@ UNEMBEDDED = (
 """Memories ``m`` whose passages lack a vector of the embedder that is the one parameter."""
 
 
-class SqlitePassageReader(SqliteRetrievalReader):
+class SqlPassageReader(SqlRetrievalReader):
     """Implements `mnemic.protocols.PassageReader`."""
 
     def with_passages(self, namespaces: Sequence[int]) -> list[int]:
@@ -81,7 +81,7 @@ class SqlitePassageReader(SqliteRetrievalReader):
         return [(RowKey(row[0]), record_from_row(row)) for row in found]
 
 
-class SqlitePassageWriter(SqlitePassageReader):
+class SqlPassageWriter(SqlPassageReader):
     """Implements `mnemic.protocols.PassageWriter`."""
 
     def _next_seq(self) -> int:

@@ -10,11 +10,11 @@ from datetime import datetime
 from mnemic.domain.memory import Namespace
 from mnemic.domain.working_memory.journal import Edit
 from mnemic.protocols import SessionInfo, StoredMessage
-from mnemic.storage.session_codec import decode_edit, decode_message, encode_edit, encode_message
-from mnemic.storage.sqlite_rows import from_microseconds, to_microseconds
+from mnemic.storage.sql.rows import from_microseconds, to_microseconds
+from mnemic.storage.sql.session_codec import decode_edit, decode_message, encode_edit, encode_message
 
 
-class SqliteSessionReader:
+class SqlSessionReader:
     """Implements `mnemic.protocols.SessionReader`."""
 
     _connection: sqlite3.Connection
@@ -60,7 +60,7 @@ class SqliteSessionReader:
         return [decode_edit(body) for (body,) in rows]
 
 
-class SqliteSessionWriter(SqliteSessionReader):
+class SqlSessionWriter(SqlSessionReader):
     """Implements `mnemic.protocols.SessionWriter`."""
 
     def _make_namespace(self, namespace: Namespace) -> int:

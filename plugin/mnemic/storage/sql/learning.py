@@ -18,8 +18,8 @@ from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowK
 from mnemic.domain.passages import FACET
 from mnemic.domain.text import fingerprint, normalise
 from mnemic.errors import InvalidInput
-from mnemic.storage.sqlite_filters import in_namespace
-from mnemic.storage.sqlite_rows import (
+from mnemic.storage.sql.filters import in_namespace
+from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
     decode_origin,
@@ -40,7 +40,7 @@ _OUTCOME_COLUMNS = "o.number, o.id, n.path, o.reward, o.at, o.body"
 _PLAN_COLUMNS = "p.id, n.path, p.status, p.created_at, p.body"
 
 
-class SqliteLearningReader:
+class SqlLearningReader:
     """Implements `mnemic.protocols.LearningReader`."""
 
     _connection: sqlite3.Connection
@@ -167,7 +167,7 @@ class SqliteLearningReader:
         return [_plan(row) for row in rows]
 
 
-class SqliteLearningWriter(SqliteLearningReader):
+class SqlLearningWriter(SqlLearningReader):
     """Implements `mnemic.protocols.LearningWriter`."""
 
     _added: int

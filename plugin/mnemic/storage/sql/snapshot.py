@@ -15,15 +15,13 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.text import near_keys, shape_words
 from mnemic.errors import InvalidInput
 from mnemic.protocols import FeedRow, IndexState, Neighbour
-from mnemic.storage.fts_terms import FtsTerms
-from mnemic.storage.schema import vector_table
-from mnemic.storage.sqlite_facts import SqliteFactReader
-from mnemic.storage.sqlite_filters import ANNOUNCED, RECALLABLE, in_namespace, where_clause
-from mnemic.storage.sqlite_guard import SqliteGuardReader
-from mnemic.storage.sqlite_items import SqliteItemReader
-from mnemic.storage.sqlite_learning import SqliteLearningReader
-from mnemic.storage.sqlite_passages import SqlitePassageReader
-from mnemic.storage.sqlite_rows import (
+from mnemic.storage.sql.facts import SqlFactReader
+from mnemic.storage.sql.filters import ANNOUNCED, RECALLABLE, in_namespace, where_clause
+from mnemic.storage.sql.guard import SqlGuardReader
+from mnemic.storage.sql.items import SqlItemReader
+from mnemic.storage.sql.learning import SqlLearningReader
+from mnemic.storage.sql.passages import SqlPassageReader
+from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
     event_from_row,
@@ -36,18 +34,20 @@ from mnemic.storage.sqlite_rows import (
     record_from_row,
     sameness_of,
 )
-from mnemic.storage.sqlite_sessions import SqliteSessionReader
+from mnemic.storage.sql.sessions import SqlSessionReader
+from mnemic.storage.sqlite.fts_terms import FtsTerms
+from mnemic.storage.sqlite.schema import vector_table
 
 _ITERATE_CHUNK = 1_000
 
 
-class SqliteSnapshot(
-    SqliteSessionReader,
-    SqliteGuardReader,
-    SqliteFactReader,
-    SqliteLearningReader,
-    SqlitePassageReader,
-    SqliteItemReader,
+class SqlSnapshot(
+    SqlSessionReader,
+    SqlGuardReader,
+    SqlFactReader,
+    SqlLearningReader,
+    SqlPassageReader,
+    SqlItemReader,
 ):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mnemic.storage.sqlite_rows import in_clause
+from mnemic.storage.sql.rows import in_clause
 
 # Counting a word costs a walk over its whole list, 0.1 ms for 3,000 memories. A count holds until something is written; to
 # that of a frequent word only what came since is added (0.05 ms), unless something was erased.

@@ -15,8 +15,8 @@ from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.provenance import Channel
 from mnemic.domain.verdict import Finding
-from mnemic.storage.sqlite_filters import in_namespace
-from mnemic.storage.sqlite_rows import (
+from mnemic.storage.sql.filters import in_namespace
+from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
     decode_origin,
@@ -40,7 +40,7 @@ _LESSON_COLUMNS = (
 _AUDIT_COLUMNS = "number, at, namespace, action, memory, origin, policy, detail, hash"
 
 
-class SqliteGuardReader:
+class SqlGuardReader:
     """Implements `mnemic.protocols.GuardReader`."""
 
     _connection: sqlite3.Connection
@@ -124,7 +124,7 @@ class SqliteGuardReader:
         return [_audit_entry(row) for row in rows]
 
 
-class SqliteGuardWriter(SqliteGuardReader):
+class SqlGuardWriter(SqlGuardReader):
     """Implements `mnemic.protocols.GuardWriter`."""
 
     def _make_namespace(self, namespace: Namespace) -> int:

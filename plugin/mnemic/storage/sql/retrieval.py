@@ -9,9 +9,9 @@ from mnemic.domain.memory import Namespace, RowKey
 from mnemic.domain.passages import Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow
-from mnemic.storage.fts_terms import FtsTerms
-from mnemic.storage.sqlite_filters import RECALLABLE, in_namespace, where_clause
-from mnemic.storage.sqlite_rows import RECORD_TABLES, fetch_in_chunks
+from mnemic.storage.sql.filters import RECALLABLE, in_namespace, where_clause
+from mnemic.storage.sql.rows import RECORD_TABLES, fetch_in_chunks
+from mnemic.storage.sqlite.fts_terms import FtsTerms
 
 # FTS5 keeps the number of rows and the words of each column in the row 1 of its data table, for its own BM25:
 # variable-length integers of seven bits a byte, the highest first.
@@ -30,7 +30,7 @@ _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
 
 
-class SqliteRetrievalReader:
+class SqlRetrievalReader:
     """Implements `mnemic.protocols.RetrievalReader`."""
 
     _connection: sqlite3.Connection

@@ -11,7 +11,7 @@ from typing import Any
 from mnemic.domain.facts import Fact
 from mnemic.domain.memory import MemoryId, Relation, RowKey
 from mnemic.protocols.facts import HeldFact
-from mnemic.storage.sqlite_rows import (
+from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
     encode_json,
@@ -25,7 +25,7 @@ _FACTS = (
 )
 
 
-class SqliteFactReader:
+class SqlFactReader:
     """Implements `mnemic.protocols.FactReader`."""
 
     _connection: sqlite3.Connection
@@ -75,7 +75,7 @@ class SqliteFactReader:
         return [HeldFact(key=RowKey(row[1]), record=record_from_row(row[1:]), fact=decode_fact(row[0])) for row in rows]
 
 
-class SqliteFactWriter(SqliteFactReader):
+class SqlFactWriter(SqlFactReader):
     """Implements `mnemic.protocols.FactWriter`."""
 
     def put_fact(self, key: RowKey, fact: Fact, *, place: int, lane: int) -> None:

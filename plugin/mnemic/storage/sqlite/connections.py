@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
-from mnemic.storage.schema import migrate, refuse_newer
+from mnemic.storage.sqlite.schema import migrate, refuse_newer
 from mnemic.storage.syncing import sync
 
 BUSY_TIMEOUT_SECONDS = 30.0

@@ -14,13 +14,12 @@ from mnemic.domain.passages import is_long
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import date_words
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState
-from mnemic.storage.fts_terms import FtsTerms
-from mnemic.storage.sqlite_facts import SqliteFactWriter
-from mnemic.storage.sqlite_guard import SqliteGuardWriter
-from mnemic.storage.sqlite_items import SqliteItemWriter
-from mnemic.storage.sqlite_learning import SqliteLearningWriter
-from mnemic.storage.sqlite_passages import SqlitePassageWriter
-from mnemic.storage.sqlite_rows import (
+from mnemic.storage.sql.facts import SqlFactWriter
+from mnemic.storage.sql.guard import SqlGuardWriter
+from mnemic.storage.sql.items import SqlItemWriter
+from mnemic.storage.sql.learning import SqlLearningWriter
+from mnemic.storage.sql.passages import SqlPassageWriter
+from mnemic.storage.sql.rows import (
     encode_json,
     encode_origin,
     from_microseconds,
@@ -30,8 +29,9 @@ from mnemic.storage.sqlite_rows import (
     sameness_of,
     to_microseconds,
 )
-from mnemic.storage.sqlite_sessions import SqliteSessionWriter
-from mnemic.storage.sqlite_snapshot import SqliteSnapshot, near_keys_of
+from mnemic.storage.sql.sessions import SqlSessionWriter
+from mnemic.storage.sql.snapshot import SqlSnapshot, near_keys_of
+from mnemic.storage.sqlite.fts_terms import FtsTerms
 
 _COLUMNS = (
     "seq", "id", "namespace", "kind", "text", "sameness", "dated", "tags", "session", "speaker", "role", "source",
@@ -41,14 +41,14 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)}"
 
 
-class SqliteTransaction(
-    SqliteSnapshot,
-    SqliteSessionWriter,
-    SqliteGuardWriter,
-    SqliteFactWriter,
-    SqliteLearningWriter,
-    SqlitePassageWriter,
-    SqliteItemWriter,
+class SqlTransaction(
+    SqlSnapshot,
+    SqlSessionWriter,
+    SqlGuardWriter,
+    SqlFactWriter,
+    SqlLearningWriter,
+    SqlPassageWriter,
+    SqlItemWriter,
 ):
     """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
 
@@ -146,7 +146,7 @@ class SqliteTransaction(
         self._add_event(row[0], Action.REINSTATED, at, origin, {**before, **detail})
 
     def _end_of(self, key: RowKey) -> dict[str, Any]:
-        """The end that a memory had until now, for the event that changes it (`mnemic.storage.sqlite_filters` reads it)."""
+        """The end that a memory had until now, for the event that changes it (`mnemic.storage.sql.filters` reads it)."""
         row = self._one("SELECT superseded_by, superseded_at, valid_to FROM memories WHERE key = ?", key)
         if row is None or None in row:
             return {}
