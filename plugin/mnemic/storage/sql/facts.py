@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from mnemic.domain.facts import Fact
 from mnemic.domain.memory import MemoryId, Relation, RowKey
 from mnemic.protocols.facts import HeldFact
+from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -28,7 +28,7 @@ _FACTS = (
 class SqlFactReader:
     """Implements `mnemic.protocols.FactReader`."""
 
-    _connection: sqlite3.Connection
+    _connection: Connection
 
     def facts(self, keys: Sequence[RowKey]) -> dict[RowKey, Fact]:
         rows = fetch_in_chunks(self._connection, "SELECT key, body FROM facts WHERE key IN {in_}", list(keys))
@@ -80,8 +80,9 @@ class SqlFactWriter(SqlFactReader):
 
     def put_fact(self, key: RowKey, fact: Fact, *, place: int, lane: int) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO facts "
-            "SELECT key, ?, ?, superseded_by IS NOT NULL, valid_from, ? FROM memories WHERE key = ?",
+            "INSERT INTO facts SELECT key, ?, ?, CASE WHEN superseded_by IS NULL THEN 0 ELSE 1 END, valid_from, ? "
+            "FROM memories WHERE key = ? ON CONFLICT (key) DO UPDATE SET place = excluded.place, lane = excluded.lane, "
+            "ended = excluded.ended, valid_from = excluded.valid_from, body = excluded.body",
             (place, lane, encode_fact(fact), key),
         )
 

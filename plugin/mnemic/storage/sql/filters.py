@@ -17,6 +17,9 @@ RECALLABLE = (
     f"AND {ANNOUNCED})) AND m.kind IN ({{}})"
 ).format(",".join(f"'{kind.value}'" for kind in RECALLED_KINDS))
 
+RECALLABLE_NUMBER = f"CASE WHEN {RECALLABLE} THEN 1 ELSE 0 END"
+"""`RECALLABLE` as a value: 1 or 0."""
+
 
 def in_namespace(namespace: Namespace, *, subtree: bool) -> tuple[str, list[Any]]:
     """The condition over ``n`` (namespaces) for one namespace, or for it and all below; no labels stand for everything."""
@@ -24,7 +27,7 @@ def in_namespace(namespace: Namespace, *, subtree: bool) -> tuple[str, list[Any]
     if not subtree:
         return "n.path = ?", [path]
     if not path:
-        return "1", []
+        return "1 = 1", []
     # A range instead of LIKE: labels may hold % and _. "0" is the character after "/".
     return "(n.path = ? OR (n.path >= ? AND n.path < ?))", [path, path + "/", path + "0"]
 
@@ -95,4 +98,4 @@ def _add_statuses(filter: MemoryFilter, conditions: list[str], values: list[Any]
         else:
             allowed.append(f"(m.held = 'active' AND (m.superseded_by IS NULL OR (m.valid_to > ? AND {ANNOUNCED})))")
             values.append(to_microseconds(filter.now))
-    conditions.append("(" + (" OR ".join(allowed) or "0") + ")")
+    conditions.append("(" + (" OR ".join(allowed) or "1 = 0") + ")")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.provenance import Channel
 from mnemic.domain.verdict import Finding
+from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.filters import in_namespace
 from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
@@ -43,7 +43,7 @@ _AUDIT_COLUMNS = "number, at, namespace, action, memory, origin, policy, detail,
 class SqlGuardReader:
     """Implements `mnemic.protocols.GuardReader`."""
 
-    _connection: sqlite3.Connection
+    _connection: Connection
 
     def namespace_key(self, namespace: Namespace) -> int | None:
         raise NotImplementedError
@@ -71,7 +71,7 @@ class SqlGuardReader:
     def tainted(self, keys: Sequence[RowKey]) -> set[RowKey]:
         sql = (
             f"SELECT key FROM guard_marks WHERE key IN {{in_}} AND ({_TAINTED}) "
-            "AND json_extract(body, '$.review') IS NOT 'vouched'"
+            "AND coalesce(json_extract(body, '$.review'), '') != 'vouched'"
         )
         return {RowKey(row[0]) for row in fetch_in_chunks(self._connection, sql, list(keys))}
 
@@ -81,8 +81,8 @@ class SqlGuardReader:
         where, values = in_namespace(namespace, subtree=subtree)
         rows = self._connection.execute(
             f"SELECT m.key FROM {RECORD_TABLES} LEFT JOIN guard_marks g ON g.key = m.key WHERE {where} "
-            "AND m.held = 'quarantined' AND json_extract(g.body, '$.review') IS NOT 'rejected' "
-            "AND (? IS NULL OR m.key < ?) ORDER BY m.key DESC LIMIT ?",
+            "AND m.held = 'quarantined' AND coalesce(json_extract(g.body, '$.review'), '') != 'rejected' "
+            "AND (CAST(? AS BIGINT) IS NULL OR m.key < ?) ORDER BY m.key DESC LIMIT ?",
             (*values, before, before, limit),
         )
         return [RowKey(row[0]) for row in rows]
@@ -151,7 +151,9 @@ class SqlGuardWriter(SqlGuardReader):
             "INSERT INTO guard_lessons "
             "(id, namespace, fingerprint, source, body, created_at, expires_at, hits, last_hit_at, status) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (namespace, fingerprint) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",
+            "ON CONFLICT (namespace, fingerprint) DO UPDATE SET "
+            "expires_at = CASE WHEN excluded.expires_at > guard_lessons.expires_at THEN excluded.expires_at "
+            "ELSE guard_lessons.expires_at END",
             (
                 lesson.id, namespace, lesson.fingerprint, lesson.source, _lesson_body(lesson),
                 to_microseconds(lesson.created_at), to_microseconds(lesson.expires_at), lesson.hits,
@@ -178,13 +180,13 @@ class SqlGuardWriter(SqlGuardReader):
 
     def expose(self, context: str, keys: Sequence[RowKey], *, at: datetime) -> None:
         self._connection.executemany(
-            "INSERT OR REPLACE INTO guard_exposures VALUES (?, ?, ?)",
+            "INSERT INTO guard_exposures VALUES (?, ?, ?) ON CONFLICT (context, key) DO UPDATE SET at = excluded.at",
             [(context, key, to_microseconds(at)) for key in keys],
         )
 
     def reject(self, key: RowKey, question: int, *, at: datetime) -> None:
         self._connection.execute(
-            "INSERT OR IGNORE INTO guard_rejections VALUES (?, ?, ?)", (key, question, to_microseconds(at))
+            "INSERT INTO guard_rejections VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (key, question, to_microseconds(at))
         )
 
     def append_audit(self, entry: AuditEntry) -> AuditEntry:
@@ -194,7 +196,11 @@ class SqlGuardWriter(SqlGuardReader):
         values = _audit_values(entry)
         hash = _hash_of(before, values)
         self._connection.execute("INSERT INTO guard_audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, hash))
-        self._connection.execute("INSERT OR REPLACE INTO guard_audit_end VALUES (1, ?, ?)", (entry.number, hash))
+        self._connection.execute(
+            "INSERT INTO guard_audit_end VALUES (1, ?, ?) "
+            "ON CONFLICT (only) DO UPDATE SET number = excluded.number, hash = excluded.hash",
+            (entry.number, hash),
+        )
         return replace(entry, hash=hash)
 
     def _erase_guarded(self, key: RowKey, id: MemoryId) -> None:
@@ -204,7 +210,7 @@ class SqlGuardWriter(SqlGuardReader):
         self._connection.execute("DELETE FROM guard_lessons WHERE source = ?", (id,))
 
 
-def broken_audit(connection: sqlite3.Connection) -> tuple[int, int | None]:
+def broken_audit(connection: Connection) -> tuple[int, int | None]:
     """How many entries the audit log has, and the number of the first that does not fit to the one before it."""
     before, expected = _GENESIS, 1
     for row in connection.execute(f"SELECT {_AUDIT_COLUMNS} FROM guard_audit ORDER BY number"):

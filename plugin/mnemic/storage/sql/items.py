@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from mnemic.domain.item_values import decode_value, encode_value
 from mnemic.domain.items import Item, ItemKey, ItemLink, ItemPath
 from mnemic.domain.memory import MemoryId, Namespace, RowKey
+from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.rows import (
     decode_origin,
     encode_origin,
@@ -34,7 +34,7 @@ class SqlItemReader:
     above it.
     """
 
-    _connection: sqlite3.Connection
+    _connection: Connection
 
     def namespace_key(self, namespace: Namespace) -> int | None:
         raise NotImplementedError
@@ -116,7 +116,9 @@ class SqlItemWriter(SqlItemReader):
     def put_item(self, item: Item) -> ItemKey:
         root = self._make_namespace(item.root)
         path = json.dumps(item.path)
-        self._connection.execute("INSERT OR IGNORE INTO item_spaces (namespace, path) VALUES (?, ?)", (root, path))
+        self._connection.execute(
+            "INSERT INTO item_spaces (namespace, path) VALUES (?, ?) ON CONFLICT DO NOTHING", (root, path)
+        )
         row = self._connection.execute(
             "INSERT INTO items (space, name, value, created_at, updated_at, origin, ttl, expires_at) "
             "SELECT key, ?, ?, ?, ?, ?, ?, ? FROM item_spaces WHERE namespace = ? AND path = ? "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -18,6 +17,7 @@ from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowK
 from mnemic.domain.passages import FACET
 from mnemic.domain.text import fingerprint, normalise
 from mnemic.errors import InvalidInput
+from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.filters import in_namespace
 from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
@@ -43,7 +43,7 @@ _PLAN_COLUMNS = "p.id, n.path, p.status, p.created_at, p.body"
 class SqlLearningReader:
     """Implements `mnemic.protocols.LearningReader`."""
 
-    _connection: sqlite3.Connection
+    _connection: Connection
 
     def namespace_key(self, namespace: Namespace) -> int | None:
         raise NotImplementedError
@@ -185,9 +185,11 @@ class SqlLearningWriter(SqlLearningReader):
         raise NotImplementedError
 
     def put_utilities(self, utilities: Mapping[RowKey, Utility]) -> None:
-        columns = ", ".join(("key", "last_used_at", *_COUNTERS))
+        names = ("last_used_at", *_COUNTERS)
+        changed = ", ".join(f"{name} = excluded.{name}" for name in names)
         self._connection.executemany(
-            f"INSERT OR REPLACE INTO utilities ({columns}) VALUES ({', '.join('?' * (len(_COUNTERS) + 2))})",
+            f"INSERT INTO utilities (key, {', '.join(names)}) VALUES (?, {', '.join('?' * len(names))}) "
+            f"ON CONFLICT (key) DO UPDATE SET {changed}",
             [
                 (key, optional_microseconds(utility.last_used_at), *(getattr(utility, name) for name in _COUNTERS))
                 for key, utility in utilities.items()
@@ -213,7 +215,8 @@ class SqlLearningWriter(SqlLearningReader):
     def put_facets(self, key: RowKey, facets: Facets) -> None:
         values = {name: value for name, value in asdict(facets).items() if value not in (None, ())}
         self._connection.execute(
-            "INSERT OR REPLACE INTO experiences SELECT key, namespace, ? FROM memories WHERE key = ?",
+            "INSERT INTO experiences SELECT key, namespace, ? FROM memories WHERE key = ? "
+            "ON CONFLICT (key) DO UPDATE SET body = excluded.body",
             (encode_json(values), key),
         )
         text, when_to_use = self._connection.execute(
@@ -224,8 +227,9 @@ class SqlLearningWriter(SqlLearningReader):
 
     def put_facet_vectors(self, embedder_id: str, key: RowKey, vectors: Mapping[str, bytes]) -> None:
         self._connection.executemany(
-            "INSERT OR REPLACE INTO facet_vectors SELECT ?1, ?2, e.key, ?3 FROM embedders e WHERE e.id = ?4 "
-            "AND EXISTS (SELECT 1 FROM memories WHERE key = ?1)",
+            "INSERT INTO facet_vectors SELECT ?1, ?2, e.key, ?3 FROM embedders e WHERE e.id = ?4 "
+            "AND EXISTS (SELECT 1 FROM memories WHERE key = ?1) "
+            "ON CONFLICT (key, facet, embedder) DO UPDATE SET vector = excluded.vector",
             [(key, facet, vector, embedder_id) for facet, vector in vectors.items()],
         )
 

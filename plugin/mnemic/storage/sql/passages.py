@@ -9,7 +9,7 @@ from mnemic.domain.memory import MemoryRecord, RowKey
 from mnemic.domain.passages import FACET, Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import FeedRow
-from mnemic.storage.sql.filters import RECALLABLE, where_clause
+from mnemic.storage.sql.filters import RECALLABLE_NUMBER
 from mnemic.storage.sql.retrieval import SqlRetrievalReader
 from mnemic.storage.sql.rows import RECORD_COLUMNS, RECORD_TABLES, fetch_in_chunks, record_from_row
 
@@ -49,21 +49,16 @@ class SqlPassageReader(SqlRetrievalReader):
         }
 
     def lexical_passages(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[RowKey]:
-        match = self._match(words, filter)
-        if match is None:
+        among = self._among(words, filter)
+        if among is None:
             return []
-        where, values = where_clause(filter)
-        rows = self._connection.execute(
-            f"SELECT m.key FROM passages_words f CROSS JOIN {RECORD_TABLES} "
-            f"WHERE f.passages_words MATCH ? AND f.rank MATCH 'bm25(0.0, 1.0)' AND m.key = f.rowid / {PLACES} "
-            f"AND {where} ORDER BY f.rank LIMIT ?",
-            (match, *values, limit * _PASSAGES_PER_MEMORY),
-        )
-        return list(dict.fromkeys(RowKey(row[0]) for row in rows))[:limit]
+        found = self._full_text.ranked_passages(words, among, limit=limit * _PASSAGES_PER_MEMORY)
+        return list(dict.fromkeys(RowKey(key) for key in found))[:limit]
 
     def passage_feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:
         rows = self._connection.execute(
-            f"SELECT m.key, m.seq, {RECALLABLE}, 0, v.vector FROM memories m LEFT JOIN facet_vectors v ON v.key = m.key "
+            f"SELECT m.key, m.seq, {RECALLABLE_NUMBER}, 0, v.vector "
+            "FROM memories m LEFT JOIN facet_vectors v ON v.key = m.key "
             "AND v.facet = ?5 AND v.embedder = (SELECT key FROM embedders WHERE id = ?4) "
             "WHERE m.namespace = ?1 AND m.seq > ?2 AND m.passages > 0 UNION ALL "
             "SELECT key, seq, 0, 1, NULL FROM erasures WHERE namespace = ?1 AND seq > ?2 ORDER BY 2 LIMIT ?3",
@@ -99,6 +94,7 @@ class SqlPassageWriter(SqlPassageReader):
                 "INSERT INTO passages SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM memories WHERE key = ?)",
                 [(key * PLACES + at, span.start, span.end - span.start, key) for at, span in enumerate(spans[:PLACES])],
             )
+            self._full_text.cut(key)
         if spans and vectors is not None:
             self.put_facet_vectors(embedder_id, key, {FACET: vectors})
         self._connection.execute(
@@ -107,6 +103,7 @@ class SqlPassageWriter(SqlPassageReader):
 
     def _erase_passages(self, key: RowKey) -> None:
         """Destroy the passages of a memory, and their words, while its text is still there."""
+        self._full_text.uncutting(key)
         self._connection.execute(
             "DELETE FROM passages WHERE place BETWEEN ? AND ?", (key * PLACES, key * PLACES + PLACES - 1)
         )

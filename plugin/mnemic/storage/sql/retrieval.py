@@ -1,25 +1,17 @@
-"""What ranking reads of the ledger's file."""
+"""What ranking reads of the ledger."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from mnemic.domain.memory import Namespace, RowKey
 from mnemic.domain.passages import Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow
-from mnemic.storage.sql.filters import RECALLABLE, in_namespace, where_clause
-from mnemic.storage.sql.rows import RECORD_TABLES, fetch_in_chunks
-from mnemic.storage.sqlite.fts_terms import FtsTerms
+from mnemic.storage.sql.engine import Among, Connection, FullText
+from mnemic.storage.sql.filters import RECALLABLE_NUMBER, in_namespace, where_clause
+from mnemic.storage.sql.rows import fetch_in_chunks
 
-# FTS5 keeps the number of rows and the words of each column in the row 1 of its data table, for its own BM25:
-# variable-length integers of seven bits a byte, the highest first.
-_AVERAGES_ROW = 1
-
-# When a namespace holds less than this share of the ledger, its words are sought through the full-text index's scope
-# column; above it, filtering the ranked rows is cheaper than intersecting two long lists.
-_SCOPED_SHARE = 0.5
 # Words that occur in a large share of a large ledger cost most of a full-text query and decide nothing
 # (measured on LoCoMo among 10k and 100k memories: no loss of recall); a few of the rarest are always sought.
 _PRUNE_FROM_ROWS = 5_000
@@ -33,9 +25,8 @@ _MOST_WORDS = 32
 class SqlRetrievalReader:
     """Implements `mnemic.protocols.RetrievalReader`."""
 
-    _connection: sqlite3.Connection
-    _terms: FtsTerms
-    _counts: dict[str, int]
+    _connection: Connection
+    _full_text: FullText
 
     def namespace_key(self, namespace: Namespace) -> int | None:
         raise NotImplementedError
@@ -58,44 +49,22 @@ class SqlRetrievalReader:
         return tuple(word for word in words if counts[word] <= most or (word in rarest and counts[word] <= rows / 2))
 
     def lexical(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[LexicalHit]:
-        match = self._match(words, filter)
-        if match is None:
+        among = self._among(words, filter)
+        if among is None:
             return []
-        where, values = where_clause(filter)
-        rows = self._connection.execute(
-            # The scope column weighs nothing: which namespace a memory is in says nothing about its relevance.
-            f"SELECT f.rowid, -f.rank FROM memories_words f CROSS JOIN {RECORD_TABLES} "
-            f"WHERE f.memories_words MATCH ? AND f.rank MATCH 'bm25(0.0, 1.0)' AND m.key = f.rowid AND {where} "
-            "ORDER BY f.rank LIMIT ?",
-            (match, *values, limit),
-        )  # fmt: skip
-        return [LexicalHit(key=RowKey(key), bm25=score) for key, score in rows]
+        found = self._full_text.ranked(words, among, limit=limit)
+        return [LexicalHit(key=RowKey(key), bm25=score) for key, score in found]
 
     def holding(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[RowKey] | None:
-        match = self._match(words, filter)
-        if match is None:
+        among = self._among(words, filter)
+        if among is None:
             return []
-        where, values = where_clause(filter)
-        if not match.startswith("scope") and sum(self.document_counts(words)) > limit / _SCOPED_SHARE:
-            return None
-        rows = self._connection.execute(
-            f"SELECT f.rowid FROM memories_words f CROSS JOIN {RECORD_TABLES} "
-            f"WHERE f.memories_words MATCH ? AND m.key = f.rowid AND {where} LIMIT ?",
-            (match, *values, limit + 1),
-        ).fetchall()
-        return [RowKey(row[0]) for row in rows] if len(rows) <= limit else None
+        found = self._full_text.holding(words, among, limit=limit)
+        return None if found is None else [RowKey(key) for key in found]
 
     def occurs(self, word: str, filter: MemoryFilter) -> bool:
-        match = self._match([word], filter)
-        if match is None:
-            return False
-        where, values = where_clause(filter)
-        row = self._connection.execute(
-            f"SELECT 1 FROM memories_words f CROSS JOIN {RECORD_TABLES} "
-            f"WHERE f.memories_words MATCH ? AND m.key = f.rowid AND {where} LIMIT 1",
-            (match, *values),
-        ).fetchone()
-        return row is not None
+        among = self._among([word], filter)
+        return among is not None and self._full_text.occurs(word, among)
 
     def speakers(self, namespace: Namespace, *, subtree: bool = False) -> list[str]:
         where, values = in_namespace(namespace, subtree=subtree)
@@ -116,22 +85,13 @@ class SqlRetrievalReader:
         raise NotImplementedError
 
     def stems(self, words: Sequence[str]) -> list[str]:
-        return self._terms.stems(words)
+        return self._full_text.stems(words)
 
     def document_counts(self, words: Sequence[str]) -> list[int]:
-        # Asked once in the life of a snapshot.
-        missing = [word for word in words if word not in self._counts]
-        if missing:
-            self._counts.update(zip(missing, self._terms.document_counts(self._connection, missing), strict=True))
-        return [self._counts[word] for word in words]
+        return self._full_text.document_counts(words)
 
     def average_length(self) -> float:
-        row = self._connection.execute(
-            "SELECT block FROM memories_words_data WHERE id = ?", (_AVERAGES_ROW,)
-        ).fetchone()
-        # Rows, words of the scope, words of the body.
-        numbers = _integers(row[0]) if row else []
-        return max(numbers[2] / numbers[0], 1.0) if len(numbers) > 2 and numbers[0] else 1.0
+        return self._full_text.average_length()
 
     def searched_texts(self, keys: Sequence[RowKey]) -> dict[RowKey, SearchedText]:
         sql = (
@@ -156,7 +116,7 @@ class SqlRetrievalReader:
     def turns(self, namespace_key: int, *, after: int, limit: int) -> list[TurnRow]:
         rows = self._connection.execute(
             "SELECT m.key, m.seq, m.session, m.speaker, m.role, coalesce(m.occurred_at, m.recorded_at), "
-            f"{RECALLABLE} FROM memories m WHERE m.namespace = ?1 AND m.seq > ?2 "
+            f"{RECALLABLE_NUMBER} FROM memories m WHERE m.namespace = ?1 AND m.seq > ?2 "
             "UNION ALL SELECT key, seq, NULL, NULL, NULL, 0, 0 FROM erasures WHERE namespace = ?1 AND seq > ?2 "
             "ORDER BY 2 LIMIT ?3",
             (namespace_key, after, limit),
@@ -166,32 +126,9 @@ class SqlRetrievalReader:
             for key, seq, session, speaker, role, at, present in rows
         ]
 
-    def _match(self, words: Sequence[str], filter: MemoryFilter) -> str | None:
-        """What to ask the full text for any of ``words``; None when nothing can match."""
-        if not words:
+    def _among(self, words: Sequence[str], filter: MemoryFilter) -> Among | None:
+        """Where a search for any of ``words`` may find something; None when nothing can be found."""
+        scope = None if filter.subtree else self.namespace_key(filter.namespace)
+        if not words or (scope is None and not filter.subtree):
             return None
-        match = "body : (" + " OR ".join(f'"{word}"' for word in words) + ")"
-        if not filter.subtree:
-            key = self.namespace_key(filter.namespace)
-            if key is None:
-                return None
-            if self._share_of(key) < _SCOPED_SHARE:
-                match = f'scope : "ns{key}" AND {match}'
-        return match
-
-    def _share_of(self, namespace_key: int) -> float:
-        """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""
-        rows = self._rows()
-        scope = f"ns{namespace_key}"
-        return self.document_counts([scope])[0] / rows if rows else 0.0
-
-
-def _integers(block: bytes) -> list[int]:
-    found: list[int] = []
-    value = 0
-    for byte in block:
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            found.append(value)
-            value = 0
-    return found
+        return Among(*where_clause(filter), scope)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any
 from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint, normalise
+from mnemic.storage.sql.engine import Connection
 
 RECORD_COLUMNS = (
     "m.key, m.id, n.path, m.kind, m.text, m.tags, m.session, m.speaker, m.role, m.source, m.when_to_use, m.evidence, "
@@ -134,13 +134,13 @@ def optional_microseconds(moment: datetime | None) -> int | None:
 
 def in_clause(values: Sequence[Any]) -> str:
     """Placeholders for an SQL ``IN``."""
-    return "(" + ",".join("?" * len(values)) + ")"
+    return "(" + (",".join("?" * len(values)) or "NULL") + ")"
 
 
-def fetch_in_chunks(
-    connection: sqlite3.Connection, sql: str, values: Sequence[Any], *further: Any
-) -> list[tuple[Any, ...]]:
-    """All rows of ``sql``: one ``{in_}`` for any number of values, and after it a place for each of ``further``."""
+def fetch_in_chunks(connection: Connection, sql: str, values: Sequence[Any], *further: Any) -> list[tuple[Any, ...]]:
+    """All rows of ``sql``: one ``IN {in_}`` for any number of values, and after it a place for each of ``further``."""
+    if connection.takes_lists:
+        return connection.execute(sql.replace("IN {in_}", "= ANY (?)"), (list(values), *further)).fetchall()
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(values), 500):
         chunk = values[start : start + 500]

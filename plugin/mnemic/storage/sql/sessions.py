@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
 from mnemic.domain.memory import Namespace
 from mnemic.domain.working_memory.journal import Edit
 from mnemic.protocols import SessionInfo, StoredMessage
+from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.rows import from_microseconds, to_microseconds
 from mnemic.storage.sql.session_codec import decode_edit, decode_message, encode_edit, encode_message
 
@@ -17,7 +17,7 @@ from mnemic.storage.sql.session_codec import decode_edit, decode_message, encode
 class SqlSessionReader:
     """Implements `mnemic.protocols.SessionReader`."""
 
-    _connection: sqlite3.Connection
+    _connection: Connection
 
     def namespace_key(self, namespace: Namespace) -> int | None:
         raise NotImplementedError
@@ -67,11 +67,11 @@ class SqlSessionWriter(SqlSessionReader):
         raise NotImplementedError
 
     def create_session(self, namespace: Namespace, name: str, *, at: datetime) -> int:
-        cursor = self._connection.execute(
-            "INSERT INTO sessions (namespace, name, created_at) VALUES (?, ?, ?)",
+        row = self._connection.execute(
+            "INSERT INTO sessions (namespace, name, created_at) VALUES (?, ?, ?) RETURNING key",
             (self._make_namespace(namespace), name, to_microseconds(at)),
-        )
-        return int(cursor.lastrowid or 0)
+        ).fetchone()
+        return int(row[0])
 
     def append_messages(self, session_key: int, position: int, messages: Sequence[StoredMessage]) -> None:
         self._connection.executemany(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,8 +14,9 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.text import near_keys, shape_words
 from mnemic.errors import InvalidInput
 from mnemic.protocols import FeedRow, IndexState, Neighbour
+from mnemic.storage.sql.engine import Connection, FullText, vector_table
 from mnemic.storage.sql.facts import SqlFactReader
-from mnemic.storage.sql.filters import ANNOUNCED, RECALLABLE, in_namespace, where_clause
+from mnemic.storage.sql.filters import ANNOUNCED, RECALLABLE_NUMBER, in_namespace, where_clause
 from mnemic.storage.sql.guard import SqlGuardReader
 from mnemic.storage.sql.items import SqlItemReader
 from mnemic.storage.sql.learning import SqlLearningReader
@@ -35,8 +35,6 @@ from mnemic.storage.sql.rows import (
     sameness_of,
 )
 from mnemic.storage.sql.sessions import SqlSessionReader
-from mnemic.storage.sqlite.fts_terms import FtsTerms
-from mnemic.storage.sqlite.schema import vector_table
 
 _ITERATE_CHUNK = 1_000
 
@@ -51,10 +49,9 @@ class SqlSnapshot(
 ):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
+    def __init__(self, connection: Connection, full_text: FullText) -> None:
         self._connection = connection
-        self._terms = terms
-        self._counts: dict[str, int] = {}
+        self._full_text = full_text
 
     def last_seq(self) -> int:
         return int(self._one("SELECT seq FROM ledger")[0])
@@ -87,7 +84,7 @@ class SqlSnapshot(
         # The keys are put in order first: whole rows in the sorter take three times as long.
         rows = self._all(
             f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key IN (SELECT m.key FROM {RECORD_TABLES} "
-            f"WHERE {where} AND (? IS NULL OR m.key < ?) ORDER BY m.key DESC LIMIT ?) ORDER BY m.key DESC",
+            f"WHERE {where} AND (CAST(? AS BIGINT) IS NULL OR m.key < ?) ORDER BY m.key DESC LIMIT ?) ORDER BY m.key DESC",
             *values, before, before, limit,
         )  # fmt: skip
         return _keyed(rows)
@@ -100,7 +97,7 @@ class SqlSnapshot(
     def feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:
         table = self._vector_table(embedder_id)
         rows = self._all(
-            f"SELECT m.key, m.seq, {RECALLABLE}, 0, v.vector FROM memories m LEFT JOIN {table} v ON v.key = m.key "
+            f"SELECT m.key, m.seq, {RECALLABLE_NUMBER}, 0, v.vector FROM memories m LEFT JOIN {table} v ON v.key = m.key "
             "WHERE m.namespace = ?1 AND m.seq > ?2 UNION ALL SELECT key, seq, 0, 1, NULL FROM erasures "
             "WHERE namespace = ?1 AND seq > ?2 ORDER BY 2 LIMIT ?3",
             namespace_key, after, limit,
@@ -120,11 +117,11 @@ class SqlSnapshot(
 
     def namespace_seq(self, namespace_key: int) -> int:
         row = self._one(
-            "SELECT max((SELECT coalesce(max(seq), 0) FROM memories WHERE namespace = ?1), "
-            "(SELECT coalesce(max(seq), 0) FROM erasures WHERE namespace = ?1))",
+            "SELECT (SELECT coalesce(max(seq), 0) FROM memories WHERE namespace = ?1), "
+            "(SELECT coalesce(max(seq), 0) FROM erasures WHERE namespace = ?1)",
             namespace_key,
         )
-        return int(row[0])
+        return int(max(row))
 
     def large_namespaces(self, minimum: int) -> list[int]:
         rows = self._all("SELECT namespace FROM memories GROUP BY namespace HAVING count(*) >= ?", max(minimum, 1))
@@ -200,7 +197,8 @@ class SqlSnapshot(
     def neighbours(self, record: MemoryRecord, *, limit: int, any_kind: bool = False) -> list[Neighbour]:
         keys = [near for kind in (Kind if any_kind else [record.kind]) for near in near_keys_of(record, kind)]
         rows = self._all(
-            "SELECT key, id, kind, text, iif(superseded_by IS NULL OR held != 'active', held, 'superseded') FROM memories "
+            "SELECT key, id, kind, text, "
+            "CASE WHEN superseded_by IS NULL OR held != 'active' THEN held ELSE 'superseded' END FROM memories "
             f"WHERE key IN (SELECT DISTINCT key FROM near_keys WHERE near_key IN {in_clause(keys)} "
             "ORDER BY key DESC LIMIT ?) ORDER BY key DESC",
             *keys, limit,
@@ -238,7 +236,7 @@ class SqlSnapshot(
     def erasures(self) -> list[Erasure]:
         rows = self._all(
             "SELECT e.id, n.path, e.erased_at FROM erasures e JOIN namespaces n ON n.key = e.namespace "
-            "WHERE e.receipt ORDER BY e.seq"
+            "WHERE e.receipt = 1 ORDER BY e.seq"
         )
         return [
             Erasure(memory_id=MemoryId(id), namespace=namespace_of(path), erased_at=from_microseconds(at))
@@ -246,7 +244,7 @@ class SqlSnapshot(
         ]
 
     def erased(self, ids: Iterable[MemoryId]) -> set[MemoryId]:
-        rows = fetch_in_chunks(self._connection, "SELECT id FROM erasures WHERE receipt AND id IN {in_}", list(ids))
+        rows = fetch_in_chunks(self._connection, "SELECT id FROM erasures WHERE receipt = 1 AND id IN {in_}", list(ids))
         return {MemoryId(row[0]) for row in rows}
 
     def is_unscrubbed(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from mnemic.domain.passages import is_long
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import date_words
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState
+from mnemic.storage.sql.engine import Connection, FullText
 from mnemic.storage.sql.facts import SqlFactWriter
 from mnemic.storage.sql.guard import SqlGuardWriter
 from mnemic.storage.sql.items import SqlItemWriter
@@ -31,14 +31,13 @@ from mnemic.storage.sql.rows import (
 )
 from mnemic.storage.sql.sessions import SqlSessionWriter
 from mnemic.storage.sql.snapshot import SqlSnapshot, near_keys_of
-from mnemic.storage.sqlite.fts_terms import FtsTerms
 
 _COLUMNS = (
     "seq", "id", "namespace", "kind", "text", "sameness", "dated", "tags", "session", "speaker", "role", "source",
     "when_to_use", "evidence", "supersedes", "channel", "origin", "occurred_at", "valid_from", "recorded_at", "held",
     "valid_to", "superseded_by", "superseded_at", "confirmations", "confirmed_at", "screened", "passages", "hints",
 )  # fmt: skip
-_INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)}"
+_INSERT = f"INSERT INTO memories ({', '.join(_COLUMNS)}) VALUES {in_clause(_COLUMNS)} RETURNING key"
 
 
 class SqlTransaction(
@@ -52,8 +51,8 @@ class SqlTransaction(
 ):
     """Implements `mnemic.protocols.LedgerTransaction`. `finish` must be called before the commit."""
 
-    def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
-        super().__init__(connection, terms)
+    def __init__(self, connection: Connection, full_text: FullText) -> None:
+        super().__init__(connection, full_text)
         self._seq = self._seq_at_start = super().last_seq()
         self._added = 0
 
@@ -68,7 +67,7 @@ class SqlTransaction(
         names_speaker: bool = True,
     ) -> RowKey:  # fmt: skip
         held = Status.ACTIVE if record.status is Status.SUPERSEDED else record.status
-        cursor = self._connection.execute(
+        row = self._connection.execute(
             _INSERT,
             (
                 self._next_seq(), record.id, self._make_namespace(record.namespace), record.kind, record.text,
@@ -81,18 +80,20 @@ class SqlTransaction(
                 optional_microseconds(record.confirmed_at), int(screened), -int(is_long(record.text)),
                 further_words(record.text, record.when_to_use),
             ),
-        )  # fmt: skip
-        key = RowKey(cursor.lastrowid or 0)
+        ).fetchone()  # fmt: skip
+        key = RowKey(row[0])
         self._added += 1
         if record.speaker is not None and names_speaker:
             self._connection.execute(
-                "INSERT OR IGNORE INTO speakers SELECT namespace, speaker FROM memories WHERE key = ?", (key,)
+                "INSERT INTO speakers SELECT namespace, speaker FROM memories WHERE key = ? ON CONFLICT DO NOTHING",
+                (key,),
             )
         if vector is not None:
             self._connection.execute(f"INSERT INTO {self._vector_table(embedder_id)} VALUES (?, ?)", (key, vector))
         self._connection.executemany(
-            "INSERT OR IGNORE INTO near_keys VALUES (?, ?)", [(near, key) for near in near_keys_of(record)]
+            "INSERT INTO near_keys VALUES (?, ?) ON CONFLICT DO NOTHING", [(near, key) for near in near_keys_of(record)]
         )
+        self._full_text.appended(key)
         return key
 
     def confirm(self, key: RowKey, *, at: datetime, origin: Origin, detail: dict[str, Any]) -> int:
@@ -108,20 +109,12 @@ class SqlTransaction(
         self._reword(key, "tags", encode_json(tags))
 
     def _reword(self, key: RowKey, column: str, value: str) -> None:
-        # The full text must be told the old words to forget and the new ones to learn.
-        self._connection.execute(
-            "INSERT INTO memories_words (memories_words, rowid, scope, body) "
-            "SELECT 'delete', key, scope, body FROM memories_searched WHERE key = ?",
-            (key,),
-        )
+        self._full_text.rewording(key)
         # Whoever has read the old words hears of it through the feed.
         self._connection.execute(
             f"UPDATE memories SET {column} = ?, seq = ? WHERE key = ?", (value, self._next_seq(), key)
         )
-        self._connection.execute(
-            "INSERT INTO memories_words (rowid, scope, body) SELECT key, scope, body FROM memories_searched WHERE key = ?",
-            (key,),
-        )
+        self._full_text.reworded(key)
 
     def supersede(
         self, key: RowKey, *, by: MemoryId, at: datetime, valid_to: datetime, origin: Origin,
@@ -166,7 +159,8 @@ class SqlTransaction(
 
     def link(self, link: Link) -> None:
         self._connection.execute(
-            "INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)", (link.source, link.target, link.relation, link.score)
+            "INSERT INTO links VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (link.source, link.target, link.relation, link.score),
         )
 
     def erase(self, ids: Sequence[MemoryId], *, at: datetime, receipts: bool = True) -> None:
@@ -187,6 +181,7 @@ class SqlTransaction(
             self._connection.execute("DELETE FROM facts WHERE key = ?", (key,))
             self._erase_passages(key)
             self._erase_items(key)
+            self._full_text.erasing(key)
             self._connection.execute("DELETE FROM memories WHERE key = ?", (key,))
             self._connection.execute(
                 "INSERT INTO erasures VALUES (?, ?, ?, ?, ?, ?)",
@@ -220,7 +215,10 @@ class SqlTransaction(
         for key, vector in vectors:
             # The memory may have been erased since its text was read.
             if self._connection.execute("UPDATE memories SET seq = ? WHERE key = ?", (self._next_seq(), key)).rowcount:
-                self._connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, vector))
+                self._connection.execute(
+                    f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET vector = excluded.vector",
+                    (key, vector),
+                )
 
     def set_index_state(
         self, index: str, namespace_key: int, state: IndexState, *, instead_of: str | None = None
@@ -230,7 +228,8 @@ class SqlTransaction(
             if whole is None or whole.generation != instead_of:
                 return False
         self._connection.execute(
-            "INSERT OR REPLACE INTO index_states VALUES (?, ?, ?, ?)",
+            "INSERT INTO index_states VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (name, namespace) DO UPDATE SET generation = excluded.generation, seq = excluded.seq",
             (index, namespace_key, state.generation, state.seq),
         )
         return True
@@ -244,6 +243,7 @@ class SqlTransaction(
 
     def finish(self) -> None:
         """Make the numbers given out and the count of memories part of the transaction."""
+        self._full_text.finish()
         if self._seq != self._seq_at_start:
             self._connection.execute("UPDATE ledger SET seq = ?, memories = memories + ?", (self._seq, self._added))
 
@@ -254,8 +254,7 @@ class SqlTransaction(
     def _make_namespace(self, namespace: Namespace) -> int:
         key = self.namespace_key(namespace)
         if key is None:
-            cursor = self._connection.execute("INSERT INTO namespaces (path) VALUES (?)", (path_of(namespace),))
-            key = int(cursor.lastrowid or 0)
+            key = int(self._one("INSERT INTO namespaces (path) VALUES (?) RETURNING key", path_of(namespace))[0])
         return key
 
     def _add_event(self, id: MemoryId, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]) -> None:

@@ -22,6 +22,12 @@ _CACHE_KIB = -16_384
 _FURTHER_CACHE_KIB = -4_096
 
 
+class SqliteConnection(sqlite3.Connection):
+    """Implements `mnemic.storage.sql.engine.Connection`."""
+
+    takes_lists = False
+
+
 class SqliteConnections:
     """One writing connection and as many reading ones as are used at once.
 
@@ -32,7 +38,7 @@ class SqliteConnections:
         self.path = path
         self._synchronous = "FULL" if durable else "NORMAL"
         # By number: the first one is used whenever it is free, so that its cache holds what is asked for.
-        self._readers: queue.PriorityQueue[tuple[int, sqlite3.Connection]] = queue.PriorityQueue()
+        self._readers: queue.PriorityQueue[tuple[int, SqliteConnection]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._writer_lock = threading.Lock()
         self._state_lock = threading.Lock()
@@ -47,7 +53,7 @@ class SqliteConnections:
             migrate(self._writer)
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[SqliteConnection]:
         """A connection inside a read transaction."""
         with translated_errors(self.path):
             self._check_open()
@@ -65,7 +71,7 @@ class SqliteConnections:
                 self._give_back(number, connection)
 
     @contextmanager
-    def writing(self, *, patience_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, patience_seconds: float | None = None) -> Iterator[SqliteConnection]:
         """The connection inside a write transaction, committed at the end and rolled back on any exception.
 
         Its turn is waited for no longer than ``patience_seconds``, by default `BUSY_TIMEOUT_SECONDS`.
@@ -97,7 +103,7 @@ class SqliteConnections:
             self._writer_lock.release()
 
     @contextmanager
-    def exclusive(self) -> Iterator[sqlite3.Connection]:
+    def exclusive(self) -> Iterator[SqliteConnection]:
         """The writing connection outside any transaction, for statements such as VACUUM."""
         with translated_errors(self.path), self._writer_lock:
             self._check_open()
@@ -114,7 +120,7 @@ class SqliteConnections:
                 while True:
                     self._readers.get_nowait()[1].close()
 
-    def _give_back(self, number: int, connection: sqlite3.Connection) -> None:
+    def _give_back(self, number: int, connection: SqliteConnection) -> None:
         # Closing a connection under a running statement would crash the process.
         with self._state_lock:
             if self._closed:
@@ -122,7 +128,7 @@ class SqliteConnections:
             else:
                 self._readers.put((number, connection))
 
-    def _connect(self, cache_kib: int = _CACHE_KIB) -> sqlite3.Connection:
+    def _connect(self, cache_kib: int = _CACHE_KIB) -> SqliteConnection:
         is_new = not self.path.exists()
         connection = sqlite3.connect(
             self.path,
@@ -130,6 +136,7 @@ class SqliteConnections:
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
+            factory=SqliteConnection,
         )
         if is_new:
             # Memories are private. The files that SQLite makes beside this one take over its mode. (Opening and closing the

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnemic.protocols import HealthCheck
-from mnemic.storage.sql.guard import broken_audit
-from mnemic.storage.sql.passages import PLACES, UNCUT, UNEMBEDDED
+from mnemic.storage.sql.checks import check_tables, mend_tables
+from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sql.transaction import SqlTransaction
 from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, SqliteConnections
 from mnemic.storage.sqlite.fts_terms import FtsTerms
-from mnemic.storage.sqlite.schema import vector_table
+from mnemic.storage.sqlite.full_text import SqliteFullText
 
 _CHECKPOINT_WAIT_MS = 500
 # Of `ledger.unscrubbed`: the file holds nothing that was erased any more, but the write-ahead log may.
@@ -36,12 +36,12 @@ class SqliteLedger:
     @contextmanager
     def snapshot(self) -> Iterator[SqlSnapshot]:
         with self._connections.reading() as connection:
-            yield SqlSnapshot(connection, self._terms)
+            yield SqlSnapshot(connection, SqliteFullText(connection, self._terms))
 
     @contextmanager
     def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqlTransaction]:
         with self._connections.writing(patience_seconds=patience_seconds) as connection:
-            transaction = SqlTransaction(connection, self._terms)
+            transaction = SqlTransaction(connection, SqliteFullText(connection, self._terms))
             yield transaction
             transaction.finish()
 
@@ -51,7 +51,7 @@ class SqliteLedger:
                 return
         with self._connections.writing() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO embedders (id, dimensions) VALUES (?, ?)", (embedder_id, dimensions)
+                "INSERT INTO embedders (id, dimensions) VALUES (?, ?) ON CONFLICT DO NOTHING", (embedder_id, dimensions)
             )
             key = connection.execute("SELECT key FROM embedders WHERE id = ?", (embedder_id,)).fetchone()[0]
             connection.execute(
@@ -63,11 +63,7 @@ class SqliteLedger:
             return [
                 _integrity(connection),
                 _full_text(connection),
-                _orphans(connection),
-                _count(connection),
-                _audit(connection),
-                *_vectors(connection, embedder_id),
-                _passages(connection, embedder_id),
+                *check_tables(connection, embedder_id, unreadable=sqlite3.DatabaseError),
             ]
 
     def repair(self) -> list[str]:
@@ -77,19 +73,7 @@ class SqliteLedger:
                 for table in _FULL_TEXTS:
                     connection.execute(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
                 done.append("rebuilt the full text")
-            for name, sql in _ORPHANS.items():
-                removed = connection.execute(f"DELETE {sql}").rowcount
-                if removed:
-                    done.append(f"removed {removed} orphaned {name}")
-            for table, _ in _vector_tables(connection):
-                removed = connection.execute(
-                    f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM memories)"
-                ).rowcount
-                if removed:
-                    done.append(f"removed {removed} orphaned vectors")
-            if not _count(connection).ok:
-                connection.execute("UPDATE ledger SET memories = (SELECT count(*) FROM memories)")
-                done.append("counted the memories again")
+            done += mend_tables(connection)
         return done
 
     def scrub(self) -> bool:
@@ -126,18 +110,6 @@ class SqliteLedger:
 
 
 _FULL_TEXTS = ("memories_words", "passages_words")
-_ORPHANS = {
-    "events": "FROM events WHERE memory NOT IN (SELECT id FROM memories)",
-    "links": "FROM links WHERE source NOT IN (SELECT id FROM memories) OR target NOT IN (SELECT id FROM memories)",
-    "session messages": "FROM session_messages WHERE session NOT IN (SELECT key FROM sessions)",
-    "session edits": "FROM session_edits WHERE session NOT IN (SELECT key FROM sessions)",
-    "marks": "FROM guard_marks WHERE key NOT IN (SELECT key FROM memories)",
-    "near-duplicate keys": "FROM near_keys WHERE key NOT IN (SELECT key FROM memories)",
-    "passages": f"FROM passages WHERE place / {PLACES} NOT IN (SELECT key FROM memories)",
-    "items' memories": "FROM item_memories WHERE memory NOT IN (SELECT key FROM memories) "
-    "OR item NOT IN (SELECT key FROM items)",
-    "vectors of facets": "FROM facet_vectors WHERE key NOT IN (SELECT key FROM memories)",
-}
 
 
 def _integrity(connection: sqlite3.Connection) -> HealthCheck:
@@ -157,68 +129,3 @@ def _full_text(connection: sqlite3.Connection) -> HealthCheck:
     except sqlite3.DatabaseError as error:
         return HealthCheck(check="full text", ok=False, detail=f"differs from the memories: {error}", repairable=True)
     return HealthCheck(check="full text", ok=True, detail="agrees with the memories")
-
-
-def _orphans(connection: sqlite3.Connection) -> HealthCheck:
-    found = {name: connection.execute(f"SELECT count(*) {sql}").fetchone()[0] for name, sql in _ORPHANS.items()}
-    present = {name: count for name, count in found.items() if count}
-    detail = ", ".join(f"{count} orphaned {name}" for name, count in present.items()) or "none"
-    return HealthCheck(check="orphans", ok=not present, detail=detail, repairable=bool(present))
-
-
-def _count(connection: sqlite3.Connection) -> HealthCheck:
-    kept, counted = connection.execute("SELECT memories, (SELECT count(*) FROM memories) FROM ledger").fetchone()
-    ok = kept == counted
-    return HealthCheck(
-        check="count", ok=ok, detail=f"{counted:,} memories" + ("" if ok else f", {kept:,} noted"), repairable=not ok
-    )
-
-
-def _audit(connection: sqlite3.Connection) -> HealthCheck:
-    """Every entry of the guard's log covers all before it, so a changed or missing one shows."""
-    try:
-        entries, broken = broken_audit(connection)
-    except sqlite3.DatabaseError as error:
-        return HealthCheck(check="audit log", ok=False, detail=str(error))
-    detail = f"{entries:,} entries, unbroken" if broken is None else f"broken at entry {broken:,}: changed or removed"
-    return HealthCheck(check="audit log", ok=broken is None, detail=detail)
-
-
-def _vectors(connection: sqlite3.Connection, embedder_id: str) -> list[HealthCheck]:
-    findings = []
-    for table, id in _vector_tables(connection):
-        missing, orphaned = connection.execute(
-            f"SELECT (SELECT count(*) FROM memories WHERE key NOT IN (SELECT key FROM {table})), "
-            f"(SELECT count(*) FROM {table} WHERE key NOT IN (SELECT key FROM memories))"
-        ).fetchone()
-        detail = f"{missing} memories without a vector, {orphaned} vectors without a memory"
-        # Another embedder's vectors need not be complete: whoever uses it fills in what is missing.
-        ok = not orphaned and (not missing or id != embedder_id)
-        findings.append(
-            HealthCheck(
-                check=f"vectors of {id}",
-                ok=ok,
-                detail=detail if missing or orphaned else "complete",
-                repairable=not ok,
-            )
-        )
-    return findings
-
-
-def _passages(connection: sqlite3.Connection, embedder_id: str) -> HealthCheck:
-    """Whether every long text is cut, and its passages have vectors, one each."""
-    uncut, incomplete = connection.execute(
-        f"SELECT (SELECT count(*) FROM memories m WHERE {UNCUT}), (SELECT count(*) FROM memories m WHERE {UNEMBEDDED})",
-        (embedder_id,),
-    ).fetchone()
-    ok = not uncut and not incomplete
-    detail = f"{uncut} long texts that are not cut yet, {incomplete} whose passages have no vectors"
-    return HealthCheck(check="passages", ok=ok, detail="complete" if ok else detail, repairable=not ok)
-
-
-def _vector_tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    try:
-        rows = connection.execute("SELECT key, id FROM embedders ORDER BY key").fetchall()
-    except sqlite3.DatabaseError:
-        return []
-    return [(vector_table(key), id) for key, id in rows]

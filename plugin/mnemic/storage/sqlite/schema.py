@@ -354,11 +354,6 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def vector_table(embedder_key: int) -> str:
-    """Name of the table that holds one embedder's vectors."""
-    return f"vectors_{int(embedder_key)}"
-
-
 def _newer(found: int) -> StoreUnavailable:
     return StoreUnavailable(
         f"The ledger has schema version {found}; this mnemic knows versions up to {VERSION}.",

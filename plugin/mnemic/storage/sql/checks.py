@@ -1,0 +1,113 @@
+"""What `doctor` checks of a ledger on any engine, and what of it can be mended."""
+
+from __future__ import annotations
+
+from mnemic.protocols import HealthCheck
+from mnemic.storage.sql.engine import Connection, vector_table
+from mnemic.storage.sql.guard import broken_audit
+from mnemic.storage.sql.passages import PLACES, UNCUT, UNEMBEDDED
+
+_Errors = type[Exception] | tuple[type[Exception], ...]
+
+_ORPHANS = {
+    "events": "FROM events WHERE memory NOT IN (SELECT id FROM memories)",
+    "links": "FROM links WHERE source NOT IN (SELECT id FROM memories) OR target NOT IN (SELECT id FROM memories)",
+    "session messages": "FROM session_messages WHERE session NOT IN (SELECT key FROM sessions)",
+    "session edits": "FROM session_edits WHERE session NOT IN (SELECT key FROM sessions)",
+    "marks": "FROM guard_marks WHERE key NOT IN (SELECT key FROM memories)",
+    "near-duplicate keys": "FROM near_keys WHERE key NOT IN (SELECT key FROM memories)",
+    "passages": f"FROM passages WHERE place / {PLACES} NOT IN (SELECT key FROM memories)",
+    "items' memories": "FROM item_memories WHERE memory NOT IN (SELECT key FROM memories) "
+    "OR item NOT IN (SELECT key FROM items)",
+    "vectors of facets": "FROM facet_vectors WHERE key NOT IN (SELECT key FROM memories)",
+}
+
+
+def check_tables(connection: Connection, embedder_id: str, *, unreadable: _Errors = ()) -> list[HealthCheck]:
+    """Whether the tables agree with each other. ``unreadable`` is what the engine raises for a damaged table."""
+    return [
+        _orphans(connection), _count(connection), _audit(connection, unreadable),
+        *_vectors(connection, embedder_id, unreadable), _passages(connection, embedder_id),
+    ]  # fmt: skip
+
+
+def mend_tables(connection: Connection) -> list[str]:
+    """Remove what nothing refers to any more, count again, and say what was done."""
+    done: list[str] = []
+    for name, sql in _ORPHANS.items():
+        removed = connection.execute(f"DELETE {sql}").rowcount
+        if removed:
+            done.append(f"removed {removed} orphaned {name}")
+    for table, _ in _vector_tables(connection):
+        removed = connection.execute(f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM memories)").rowcount
+        if removed:
+            done.append(f"removed {removed} orphaned vectors")
+    if not _count(connection).ok:
+        connection.execute("UPDATE ledger SET memories = (SELECT count(*) FROM memories)")
+        done.append("counted the memories again")
+    return done
+
+
+def _orphans(connection: Connection) -> HealthCheck:
+    found = {name: connection.execute(f"SELECT count(*) {sql}").fetchone()[0] for name, sql in _ORPHANS.items()}
+    present = {name: count for name, count in found.items() if count}
+    detail = ", ".join(f"{count} orphaned {name}" for name, count in present.items()) or "none"
+    return HealthCheck(check="orphans", ok=not present, detail=detail, repairable=bool(present))
+
+
+def _count(connection: Connection) -> HealthCheck:
+    kept, counted = connection.execute("SELECT memories, (SELECT count(*) FROM memories) FROM ledger").fetchone()
+    ok = kept == counted
+    return HealthCheck(
+        check="count", ok=ok, detail=f"{counted:,} memories" + ("" if ok else f", {kept:,} noted"), repairable=not ok
+    )
+
+
+def _audit(connection: Connection, unreadable: _Errors) -> HealthCheck:
+    """Every entry of the guard's log covers all before it, so a changed or missing one shows."""
+    try:
+        entries, broken = broken_audit(connection)
+    except unreadable as error:
+        return HealthCheck(check="audit log", ok=False, detail=str(error))
+    detail = f"{entries:,} entries, unbroken" if broken is None else f"broken at entry {broken:,}: changed or removed"
+    return HealthCheck(check="audit log", ok=broken is None, detail=detail)
+
+
+def _vectors(connection: Connection, embedder_id: str, unreadable: _Errors) -> list[HealthCheck]:
+    findings = []
+    for table, id in _vector_tables(connection, unreadable):
+        missing, orphaned = connection.execute(
+            f"SELECT (SELECT count(*) FROM memories WHERE key NOT IN (SELECT key FROM {table})), "
+            f"(SELECT count(*) FROM {table} WHERE key NOT IN (SELECT key FROM memories))"
+        ).fetchone()
+        detail = f"{missing} memories without a vector, {orphaned} vectors without a memory"
+        # Another embedder's vectors need not be complete: whoever uses it fills in what is missing.
+        ok = not orphaned and (not missing or id != embedder_id)
+        findings.append(
+            HealthCheck(
+                check=f"vectors of {id}",
+                ok=ok,
+                detail=detail if missing or orphaned else "complete",
+                repairable=not ok,
+            )
+        )
+    return findings
+
+
+def _passages(connection: Connection, embedder_id: str) -> HealthCheck:
+    """Whether every long text is cut, and its passages have vectors, one each."""
+    uncut, incomplete = connection.execute(
+        f"SELECT (SELECT count(*) FROM memories m WHERE {UNCUT}), (SELECT count(*) FROM memories m WHERE {UNEMBEDDED})",
+        (embedder_id,),
+    ).fetchone()
+    ok = not uncut and not incomplete
+    detail = f"{uncut} long texts that are not cut yet, {incomplete} whose passages have no vectors"
+    return HealthCheck(check="passages", ok=ok, detail="complete" if ok else detail, repairable=not ok)
+
+
+def _vector_tables(connection: Connection, unreadable: _Errors = ()) -> list[tuple[str, str]]:
+    try:
+        rows = connection.execute("SELECT key, id FROM embedders ORDER BY key").fetchall()
+    except unreadable:
+        return []
+    return [(vector_table(key), id) for key, id in rows]

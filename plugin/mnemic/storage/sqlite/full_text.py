@@ -1,0 +1,137 @@
+"""The full text on SQLite: FTS5 tables that follow their rows by triggers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from mnemic.storage.sql.engine import Among
+from mnemic.storage.sql.passages import PLACES
+from mnemic.storage.sql.rows import RECORD_TABLES
+from mnemic.storage.sqlite.fts_terms import FtsTerms
+
+# FTS5 keeps the number of rows and the words of each column in the row 1 of its data table, for its own BM25:
+# variable-length integers of seven bits a byte, the highest first.
+_AVERAGES_ROW = 1
+
+# When a namespace holds less than this share of the ledger, its words are sought through the full-text index's scope
+# column; above it, filtering the ranked rows is cheaper than intersecting two long lists.
+_SCOPED_SHARE = 0.5
+
+
+class SqliteFullText:
+    """Implements `mnemic.storage.sql.engine.FullText`."""
+
+    def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
+        self._connection = connection
+        self._terms = terms
+        self._counts: dict[str, int] = {}
+
+    def stems(self, words: Sequence[str]) -> list[str]:
+        return self._terms.stems(words)
+
+    def document_counts(self, words: Sequence[str]) -> list[int]:
+        # Asked once in the life of a snapshot.
+        missing = [word for word in words if word not in self._counts]
+        if missing:
+            self._counts.update(zip(missing, self._terms.document_counts(self._connection, missing), strict=True))
+        return [self._counts[word] for word in words]
+
+    def average_length(self) -> float:
+        row = self._connection.execute(
+            "SELECT block FROM memories_words_data WHERE id = ?", (_AVERAGES_ROW,)
+        ).fetchone()
+        # Rows, words of the scope, words of the body.
+        numbers = _integers(row[0]) if row else []
+        return max(numbers[2] / numbers[0], 1.0) if len(numbers) > 2 and numbers[0] else 1.0
+
+    def ranked(self, words: Sequence[str], among: Among, *, limit: int) -> list[tuple[int, float]]:
+        return self._connection.execute(
+            # The scope column weighs nothing: which namespace a memory is in says nothing about its relevance.
+            f"SELECT f.rowid, -f.rank FROM memories_words f CROSS JOIN {RECORD_TABLES} "
+            "WHERE f.memories_words MATCH ? AND f.rank MATCH 'bm25(0.0, 1.0)' AND m.key = f.rowid "
+            f"AND {among.where} ORDER BY f.rank LIMIT ?",
+            (self._match(words, among), *among.values, limit),
+        ).fetchall()
+
+    def ranked_passages(self, words: Sequence[str], among: Among, *, limit: int) -> list[int]:
+        rows = self._connection.execute(
+            f"SELECT m.key FROM passages_words f CROSS JOIN {RECORD_TABLES} "
+            f"WHERE f.passages_words MATCH ? AND f.rank MATCH 'bm25(0.0, 1.0)' AND m.key = f.rowid / {PLACES} "
+            f"AND {among.where} ORDER BY f.rank LIMIT ?",
+            (self._match(words, among), *among.values, limit),
+        )
+        return [row[0] for row in rows]
+
+    def holding(self, words: Sequence[str], among: Among, *, limit: int) -> list[int] | None:
+        match = self._match(words, among)
+        if not match.startswith("scope") and sum(self.document_counts(words)) > limit / _SCOPED_SHARE:
+            return None
+        rows = self._connection.execute(
+            f"SELECT f.rowid FROM memories_words f CROSS JOIN {RECORD_TABLES} "
+            f"WHERE f.memories_words MATCH ? AND m.key = f.rowid AND {among.where} LIMIT ?",
+            (match, *among.values, limit + 1),
+        ).fetchall()
+        return [row[0] for row in rows] if len(rows) <= limit else None
+
+    def occurs(self, word: str, among: Among) -> bool:
+        row = self._connection.execute(
+            f"SELECT 1 FROM memories_words f CROSS JOIN {RECORD_TABLES} "
+            f"WHERE f.memories_words MATCH ? AND m.key = f.rowid AND {among.where} LIMIT 1",
+            (self._match([word], among), *among.values),
+        ).fetchone()
+        return row is not None
+
+    # Triggers follow rows that come and go. Where words of a row change, the full text must be told the old words to forget
+    # and the new ones to learn.
+
+    def rewording(self, key: int) -> None:
+        self._connection.execute(
+            "INSERT INTO memories_words (memories_words, rowid, scope, body) "
+            "SELECT 'delete', key, scope, body FROM memories_searched WHERE key = ?",
+            (key,),
+        )
+
+    def reworded(self, key: int) -> None:
+        self._connection.execute(
+            "INSERT INTO memories_words (rowid, scope, body) SELECT key, scope, body FROM memories_searched WHERE key = ?",
+            (key,),
+        )
+
+    def appended(self, key: int) -> None:
+        """Done by a trigger."""
+
+    def erasing(self, key: int) -> None:
+        """Done by a trigger."""
+
+    def cut(self, key: int) -> None:
+        """Done by a trigger."""
+
+    def uncutting(self, key: int) -> None:
+        """Done by a trigger."""
+
+    def finish(self) -> None:
+        """Nothing is put off."""
+
+    def _match(self, words: Sequence[str], among: Among) -> str:
+        """What to ask the full text for any of ``words``."""
+        match = "body : (" + " OR ".join(f'"{word}"' for word in words) + ")"
+        if among.scope is not None and self._share_of(among.scope) < _SCOPED_SHARE:
+            return f'scope : "ns{among.scope}" AND {match}'
+        return match
+
+    def _share_of(self, namespace_key: int) -> float:
+        """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""
+        rows = self._connection.execute("SELECT memories FROM ledger").fetchone()[0]
+        return self.document_counts([f"ns{namespace_key}"])[0] / rows if rows else 0.0
+
+
+def _integers(block: bytes) -> list[int]:
+    found: list[int] = []
+    value = 0
+    for byte in block:
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            found.append(value)
+            value = 0
+    return found
