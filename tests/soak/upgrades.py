@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemic.errors import StoreUnavailable
-from mnemic.storage.sqlite.schema import VERSION
+from mnemic.storage.sql.migrations import VERSION
 from tests.soak import forks, worker
 from tests.soak.faultfs import Calls, Fault, FaultFs
 from tests.soak.tally import Tally, scratch

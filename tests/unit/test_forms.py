@@ -10,7 +10,7 @@ import pytest
 import mnemic
 from mnemic import Memory, NewMemory
 from mnemic.domain.forms import asked_words, forms_of, further_words, without_spare_pieces
-from mnemic.storage.sqlite import schema
+from mnemic.storage.sql import migrations
 from mnemic.storage.sqlite.ledger import SqliteLedger
 
 
@@ -78,7 +78,7 @@ async def test_an_experience_keeps_the_further_words_of_its_text(tmp_path: Path)
 
 
 async def test_what_an_older_version_wrote_is_found_by_further_words_after_the_migration(tmp_path: Path) -> None:
-    older = schema.MIGRATIONS[: schema.MIGRATIONS.index(schema._VERSION_6)]
+    older = migrations.MIGRATIONS[:5]
     connection = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     for script in older:
         connection.executescript(script)

@@ -34,7 +34,7 @@ from mnemic.domain.items import (
 )
 from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput
-from mnemic.storage.sqlite import schema
+from mnemic.storage.sql import migrations
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),
@@ -153,7 +153,7 @@ async def test_the_engine_keeps_items_without_any_framework(tmp_path: Path) -> N
 
 
 async def test_a_ledger_from_before_items_opens_with_all_it_has_and_takes_items(tmp_path: Path) -> None:
-    older = schema.MIGRATIONS[: schema.MIGRATIONS.index(schema._VERSION_7)]
+    older = migrations.MIGRATIONS[:6]
     assert len(older) == 6
     connection = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     connection.create_function("further_words", 2, further_words)
@@ -176,5 +176,5 @@ async def test_a_ledger_from_before_items_opens_with_all_it_has_and_takes_items(
         await memory.reindex()
         assert (await memory.doctor()).healthy
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as again:
-        assert again.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+        assert again.execute("PRAGMA user_version").fetchone() == (migrations.VERSION,)
     again.close()

@@ -16,7 +16,7 @@ from mnemic.domain.passages import LONG_FROM, MOST, passages
 from mnemic.domain.recall import Passage
 from mnemic.retrieval.packing import pack
 from mnemic.services.backends import Backends
-from mnemic.storage.sqlite.schema import MIGRATIONS
+from mnemic.storage.sql.migrations import MIGRATIONS
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic.testing import FailingEmbedder, WordEmbedder, make_record
 from mnemic_mcp.views import hit_text, hit_view, render_hit

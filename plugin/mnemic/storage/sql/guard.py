@@ -117,8 +117,8 @@ class SqlGuardReader:
         self, *, namespace: Namespace | None = None, memory: MemoryId | None = None, limit: int = 100, before: int = 0
     ) -> list[AuditEntry]:
         rows = self._connection.execute(
-            f"SELECT {_AUDIT_COLUMNS} FROM guard_audit WHERE (?1 IS NULL OR namespace = ?1) "
-            "AND (?2 IS NULL OR memory = ?2) AND (?3 = 0 OR number < ?3) ORDER BY number DESC LIMIT ?4",
+            f"SELECT {_AUDIT_COLUMNS} FROM guard_audit WHERE (CAST(?1 AS TEXT) IS NULL OR namespace = ?1) "
+            "AND (CAST(?2 AS TEXT) IS NULL OR memory = ?2) AND (?3 = 0 OR number < ?3) ORDER BY number DESC LIMIT ?4",
             (None if namespace is None else path_of(namespace), memory, before, limit),
         )
         return [_audit_entry(row) for row in rows]
@@ -198,7 +198,7 @@ class SqlGuardWriter(SqlGuardReader):
         self._connection.execute("INSERT INTO guard_audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, hash))
         self._connection.execute(
             "INSERT INTO guard_audit_end VALUES (1, ?, ?) "
-            "ON CONFLICT (only) DO UPDATE SET number = excluded.number, hash = excluded.hash",
+            'ON CONFLICT ("only") DO UPDATE SET number = excluded.number, hash = excluded.hash',
             (entry.number, hash),
         )
         return replace(entry, hash=hash)

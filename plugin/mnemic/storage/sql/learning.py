@@ -72,7 +72,7 @@ class SqlLearningReader:
     ) -> list[tuple[int, TaskOutcome]]:
         rows = self._connection.execute(
             f"SELECT {_OUTCOME_COLUMNS} FROM outcomes o JOIN namespaces n ON n.key = o.namespace WHERE o.namespace = ?1 "
-            "AND (?2 IS NULL OR o.task = ?2) AND (?3 = 0 OR o.number < ?3) ORDER BY o.number DESC LIMIT ?4",
+            "AND (CAST(?2 AS BIGINT) IS NULL OR o.task = ?2) AND (?3 = 0 OR o.number < ?3) ORDER BY o.number DESC LIMIT ?4",
             (self.namespace_key(namespace), None if task is None else task_hash(task), before, limit),
         )
         return [(row[0], _outcome(row)) for row in rows]
@@ -279,7 +279,7 @@ class SqlLearningWriter(SqlLearningReader):
             self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
         if not plans:
             return
-        rows = self._connection.execute("SELECT key, body FROM plans WHERE instr(body, ?)", (id,)).fetchall()
+        rows = self._connection.execute("SELECT key, body FROM plans WHERE instr(body, ?) > 0", (id,)).fetchall()
         for plan, body in rows:
             values = _without_erased(json.loads(body), id)
             self._connection.execute("UPDATE plans SET body = ? WHERE key = ?", (encode_json(values), plan))

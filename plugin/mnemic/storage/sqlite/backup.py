@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mnemic.errors import InvalidInput, StoreCorrupted, StoreUnavailable
+from mnemic.storage.sql.migrations import VERSION
 from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, translated_errors
 from mnemic.storage.sqlite.ledger import SqliteLedger
-from mnemic.storage.sqlite.schema import VERSION
 from mnemic.storage.syncing import sync
 
 LEDGER_FILE = "ledger.sqlite3"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from mnemic.storage.sql.rows import in_clause
+from mnemic.storage.sql.stemming import Stemmer
 
 # Counting a word costs a walk over its whole list, 0.1 ms for 3,000 memories. A count holds until something is written; to
 # that of a frequent word only what came since is added (0.05 ms), unless something was erased.
@@ -23,27 +23,12 @@ class _Count(NamedTuple):
     last: int
 
 
-class FtsTerms:
-    """Cuts and stems words with SQLite's own tokenizer, so that both sides always agree, and counts documents."""
+class FtsTerms(Stemmer):
+    """Counts documents for the words that it cuts."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._scratch = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._scratch.execute("CREATE VIRTUAL TABLE t USING fts5 (x, tokenize = 'porter unicode61')")
-        self._scratch.execute("CREATE VIRTUAL TABLE v USING fts5vocab (t, instance)")
-        self._stems: dict[str, str] = {}
+        super().__init__()
         self._counts: dict[str, _Count] = {}
-
-    def stems(self, words: Sequence[str]) -> list[str]:
-        """The stem of each word; a word that the tokenizer cuts further gives its first part."""
-        with self._lock:
-            missing = [word for word in dict.fromkeys(words) if word not in self._stems]
-            if missing:
-                self._stems.update(self._cut(missing))
-            found = [self._stems[word] for word in words]
-            if len(self._stems) > _MAX_REMEMBERED:
-                self._stems.clear()
-        return found
 
     def document_counts(self, connection: sqlite3.Connection, words: Sequence[str]) -> list[int]:
         """In how many memories each word occurs."""
@@ -75,18 +60,3 @@ class FtsTerms:
                 self._counts.clear()
             self._counts |= known
         return [known[stem].documents for stem in stems]
-
-    def close(self) -> None:
-        with self._lock:
-            self._scratch.close()
-
-    def _cut(self, words: Sequence[str]) -> dict[str, str]:
-        # All at once: 3 microseconds a word.
-        self._scratch.execute("BEGIN")
-        try:
-            self._scratch.executemany("INSERT INTO t (rowid, x) VALUES (?, ?)", enumerate(words))
-            rows = self._scratch.execute("SELECT doc, term FROM v WHERE offset = 0").fetchall()
-        finally:
-            self._scratch.execute("ROLLBACK")
-        first = {words[at]: str(stem) for at, stem in rows}
-        return {word: first.get(word, word) for word in words}

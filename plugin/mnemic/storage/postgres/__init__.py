@@ -1,0 +1,1 @@
+"""The ledger on PostgreSQL: the truth that processes on any number of machines share."""

@@ -1,0 +1,232 @@
+"""The full text on PostgreSQL: a tsvector for each text finds candidates, and BM25 puts them in order."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mnemic.storage.postgres.connections import PostgresConnection
+from mnemic.storage.sql.engine import Among
+from mnemic.storage.sql.passages import PLACES
+from mnemic.storage.sql.rows import RECORD_TABLES
+from mnemic.storage.sql.stemming import Stemmer
+
+# Those of FTS5, so that both engines give the same scores.
+_K1 = 1.2
+_B = 0.75
+_LEAST_IDF = 1e-6
+# Of more candidates than this, PostgreSQL's own rank chooses so many first: BM25 takes 5 microseconds for each word of each.
+_MOST_RANKED = 2_000
+# As on SQLite: when a namespace holds more of the ledger than this, words that are frequent there are frequent in it.
+_SCOPED_SHARE = 0.5
+# What a tsvector can hold.
+_LONGEST_STEM_BYTES = 2_000
+_LAST_POSITION = 16_383
+_MOST_POSITIONS = 255
+
+
+class PostgresFullText:
+    """Implements `mnemic.storage.sql.engine.FullText`. Words that came are taken in before something is read, or at the end."""
+
+    def __init__(self, connection: PostgresConnection, stemmer: Stemmer) -> None:
+        self._connection = connection
+        self._stemmer = stemmer
+        self._counts: dict[str, int] = {}
+        self._totals: tuple[int, int] | None = None
+        self._came: list[int] = []
+        self._more: Counter[str] = Counter()
+        self._more_words = 0
+
+    def stems(self, words: Sequence[str]) -> list[str]:
+        return self._stemmer.stems(words)
+
+    def document_counts(self, words: Sequence[str]) -> list[int]:
+        return self._counted(self.stems(words))
+
+    def average_length(self) -> float:
+        memories, words = self._of_all()
+        return max(words / memories, 1.0) if memories else 1.0
+
+    def ranked(self, words: Sequence[str], among: Among, *, limit: int) -> list[tuple[int, float]]:
+        rows = self._ranked(
+            words, among, limit, table="memories_words", key="f.key", source=f"{RECORD_TABLES} ON m.key = f.key"
+        )
+        return [(key, score) for key, score in rows]
+
+    def ranked_passages(self, words: Sequence[str], among: Among, *, limit: int) -> list[int]:
+        rows = self._ranked(
+            words, among, limit, table="passages_words", key="f.place",
+            source=f"{RECORD_TABLES} ON m.key = f.place / {PLACES}",
+        )  # fmt: skip
+        return [place // PLACES for place, _ in rows]
+
+    def holding(self, words: Sequence[str], among: Among, *, limit: int) -> list[int] | None:
+        if self._share_of(among) >= _SCOPED_SHARE and sum(self.document_counts(words)) > limit / _SCOPED_SHARE:
+            return None
+        rows = self._find(words, among, limit + 1)
+        return [row[0] for row in rows] if len(rows) <= limit else None
+
+    def occurs(self, word: str, among: Among) -> bool:
+        return bool(self._find([word], among, 1))
+
+    def appended(self, key: int) -> None:
+        self._came.append(key)
+
+    def rewording(self, key: int) -> None:
+        self.erasing(key)
+
+    def reworded(self, key: int) -> None:
+        self._came.append(key)
+
+    def erasing(self, key: int) -> None:
+        self._take_in()
+        rows = self._connection.execute(
+            "DELETE FROM memories_words WHERE key = ? RETURNING length, tsvector_to_array(words)", (key,)
+        ).fetchall()
+        for length, stems in rows:
+            self._more.subtract(stems)
+            self._more_words -= length
+
+    def cut(self, key: int) -> None:
+        rows = self._connection.execute(
+            "SELECT place, namespace, body FROM passages_searched WHERE place BETWEEN ? AND ?", _places_of(key)
+        ).fetchall()
+        self._store("passages_words", rows)
+
+    def uncutting(self, key: int) -> None:
+        self._connection.execute("DELETE FROM passages_words WHERE place BETWEEN ? AND ?", _places_of(key))
+
+    def finish(self) -> None:
+        self._take_in()
+        changed = [(stem, more) for stem, more in sorted(self._more.items()) if more]
+        if changed:
+            self._connection.execute(
+                "INSERT INTO stems SELECT * FROM unnest(?::text[], ?::bigint[]) "
+                "ON CONFLICT (stem) DO UPDATE SET documents = stems.documents + excluded.documents",
+                ([stem for stem, _ in changed], [more for _, more in changed]),
+            )
+        if self._more_words:
+            self._connection.execute("UPDATE ledger SET words = words + ?", (self._more_words,))
+        self._more.clear()
+        self._more_words = 0
+
+    def _take_in(self) -> None:
+        """Store the words of the memories that came."""
+        came, self._came = self._came, []
+        if not came:
+            return
+        rows = self._connection.execute(
+            "SELECT key, namespace, body FROM memories_searched WHERE key = ANY (?)", (came,)
+        ).fetchall()
+        for length, stems in self._store("memories_words", rows):
+            self._more.update(stems)
+            self._more_words += length
+        self._counts.clear()
+        self._totals = None
+
+    def _store(self, table: str, rows: Sequence[tuple[int, int, str]]) -> list[tuple[int, set[str]]]:
+        texts = self._stemmer.tokens([body for _, _, body in rows])
+        stored = [
+            (key, len(tokens), _vector([_scope(namespace)], tokens))
+            for (key, namespace, _), tokens in zip(rows, texts, strict=True)
+        ]
+        self._connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?::tsvector)", stored)
+        return [
+            (len(tokens), {_scope(namespace), *filter(_fits, tokens)})
+            for (_, namespace, _), tokens in zip(rows, texts, strict=True)
+        ]
+
+    def _counted(self, stems: Sequence[str]) -> list[int]:
+        self._take_in()
+        missing = [stem for stem in dict.fromkeys(stems) if stem not in self._counts]
+        if missing:
+            rows = self._connection.execute("SELECT stem, documents FROM stems WHERE stem = ANY (?)", (missing,))
+            self._counts |= {**dict.fromkeys(missing, 0), **dict(rows.fetchall())}
+        return [self._counts[stem] + self._more[stem] for stem in stems]
+
+    def _of_all(self) -> tuple[int, int]:
+        """How many memories there are, and how many words they have."""
+        self._take_in()
+        if self._totals is None:
+            self._totals = self._connection.execute("SELECT memories, words FROM ledger").fetchone()
+        memories, words = self._totals or (0, 0)
+        return memories, words + self._more_words
+
+    def _share_of(self, among: Among) -> float:
+        memories = self._of_all()[0]
+        if among.scope is None or not memories:
+            return 1.0
+        return self._counted([_scope(among.scope)])[0] / memories
+
+    def _find(self, words: Sequence[str], among: Among, limit: int) -> list[tuple[Any, ...]]:
+        self._take_in()
+        return self._connection.execute(
+            f"SELECT m.key FROM memories_words f JOIN {RECORD_TABLES} ON m.key = f.key "
+            f"WHERE f.words @@ ?::tsquery AND {among.where} LIMIT ?",
+            (_query(self.stems(words), among.scope), *among.values, limit),
+        ).fetchall()
+
+    def _ranked(
+        self, words: Sequence[str], among: Among, limit: int, *, table: str, key: str, source: str
+    ) -> list[tuple[int, float]]:
+        stems = list(dict.fromkeys(self.stems(words)))
+        counts = self._counted(stems)
+        memories, _ = self._of_all()
+        weights = [_idf(memories, count) for count in counts]
+        query = _query(stems, among.scope)
+        found = (
+            f"SELECT {key} AS key, f.length, f.words FROM {table} f JOIN {source} "
+            f"WHERE f.words @@ ?::tsquery AND {among.where}"
+        )
+        values: list[Any] = [query, *among.values]
+        if sum(counts) > _MOST_RANKED:
+            found += " ORDER BY ts_rank(f.words, ?::tsquery) DESC LIMIT ?"
+            values += [query, max(_MOST_RANKED, limit)]
+        rows = self._connection.execute(
+            f"WITH found AS ({found}), asked AS (SELECT * FROM unnest(?::text[], ?::float8[]) AS a (stem, weight)) "
+            "SELECT found.key, sum(asked.weight * said.times * ?::float8 / (said.times + ?::float8 * "
+            "(?::float8 + ?::float8 * found.length))) AS score "
+            "FROM found CROSS JOIN LATERAL (SELECT u.lexeme, cardinality(u.positions)::float8 AS times "
+            "FROM unnest(found.words) AS u) AS said JOIN asked ON asked.stem = said.lexeme "
+            "GROUP BY found.key ORDER BY score DESC, found.key LIMIT ?",
+            (*values, stems, weights, _K1 + 1, _K1, 1 - _B, _B / self.average_length(), limit),
+        ).fetchall()
+        return [(int(key), float(score)) for key, score in rows]
+
+
+def _idf(memories: int, count: int) -> float:
+    return max(math.log((memories - count + 0.5) / (count + 0.5)), _LEAST_IDF) if count <= memories else _LEAST_IDF
+
+
+def _scope(namespace: int) -> str:
+    """A word that no text has: which namespace a memory is in."""
+    return f"/{namespace}"
+
+
+def _places_of(key: int) -> tuple[int, int]:
+    return key * PLACES, key * PLACES + PLACES - 1
+
+
+def _fits(stem: str) -> bool:
+    return len(stem.encode()) <= _LONGEST_STEM_BYTES
+
+
+def _quoted(stem: str) -> str:
+    return "'" + stem.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _vector(scopes: Iterable[str], tokens: Sequence[str]) -> str:
+    """A tsvector as text. How often a word occurs is how many places it has."""
+    places: dict[str, list[int]] = {stem: [1] for stem in scopes}
+    for at, stem in enumerate(tokens, 1):
+        found = places.setdefault(stem, [])
+        if len(found) < _MOST_POSITIONS and (at <= _LAST_POSITION or not found):
+            found.append(min(at, _LAST_POSITION))
+    return " ".join(f"{_quoted(stem)}:{','.join(map(str, found))}" for stem, found in places.items() if _fits(stem))
+
+
+def _query(stems: Sequence[str], scope: int | None) -> str:
+    words = " | ".join(map(_quoted, filter(_fits, stems))) or "''"
+    return words if scope is None else f"{_quoted(_scope(scope))} & ({words})"

@@ -1,0 +1,151 @@
+"""The ledger on PostgreSQL: the truth that processes on any number of machines share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from mnemic.logs import get_logger
+from mnemic.protocols import HealthCheck
+from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
+from mnemic.storage.postgres.full_text import PostgresFullText
+from mnemic.storage.sql.checks import check_tables, mend_tables
+from mnemic.storage.sql.engine import vector_table
+from mnemic.storage.sql.snapshot import SqlSnapshot
+from mnemic.storage.sql.stemming import Stemmer
+from mnemic.storage.sql.transaction import SqlTransaction
+
+log = get_logger(__name__)
+
+
+class PostgresLedger:
+    """Implements `mnemic.protocols.Ledger` on a schema of a PostgreSQL database (version 14 or later).
+
+    One writer at a time over all processes and machines: the ledger's one row is the turn, so numbers of changes (``seq``)
+    become visible in their order, and nobody who follows them can miss one. Readers wait for nobody.
+
+    ``durable``: the server has written a commit to its disk before it is acknowledged (``synchronous_commit``). Raises
+    `StoreUnavailable` when the database cannot be reached or used, `InvalidInput` for an address that is none.
+    """
+
+    def __init__(self, url: str, *, schema: str = "mnemic", durable: bool = True) -> None:
+        self._connections = PostgresConnections(url, schema=schema, durable=durable)
+        self._stemmer = Stemmer()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqlSnapshot]:
+        with self._connections.reading() as connection:
+            yield SqlSnapshot(connection, PostgresFullText(connection, self._stemmer))
+
+    @contextmanager
+    def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqlTransaction]:
+        with self._connections.writing(patience_seconds=patience_seconds) as connection:
+            transaction = SqlTransaction(connection, PostgresFullText(connection, self._stemmer))
+            began = transaction.last_seq()
+            yield transaction
+            transaction.finish()
+            if transaction.last_seq() != began:
+                connection.raw.execute("SELECT pg_notify(%s, '')", (self._channel,))
+
+    def register_embedder(self, embedder_id: str, dimensions: int) -> None:
+        with self._connections.reading() as connection:
+            if connection.execute("SELECT 1 FROM embedders WHERE id = ?", (embedder_id,)).fetchone():
+                return
+        with self._connections.writing() as connection:
+            connection.execute(
+                "INSERT INTO embedders (id, dimensions) VALUES (?, ?) ON CONFLICT DO NOTHING", (embedder_id, dimensions)
+            )
+            key = connection.execute("SELECT key FROM embedders WHERE id = ?", (embedder_id,)).fetchone()[0]  # type: ignore[index]
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {vector_table(key)} (key bigint PRIMARY KEY, vector bytea NOT NULL)"
+            )
+
+    def diagnose(self, embedder_id: str) -> list[HealthCheck]:
+        with self._connections.reading() as connection:
+            return [_server(connection), _full_text(connection), *check_tables(connection, embedder_id)]
+
+    def repair(self) -> list[str]:
+        done: list[str] = []
+        with self._connections.writing() as connection:
+            if not _full_text(connection).ok:
+                self._rebuild_full_text(connection)
+                done.append("rebuilt the full text")
+            done += mend_tables(connection)
+        return done
+
+    def scrub(self) -> bool:
+        with self._connections.session() as connection:
+            # What was erased goes with the versions of rows that nobody can see any more. A reader that began before keeps
+            # them: come back later.
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity, clock_timestamp() AS now WHERE datname = current_database() "
+                "AND pid != pg_backend_pid() AND backend_xmin IS NOT NULL AND xact_start < now - interval '1 second'"
+            ).fetchone()
+            if row is None or row[0]:
+                return False
+            for (table,) in _tables(connection):
+                connection.execute(f'VACUUM "{table}"')  # type: ignore[call-overload]
+            connection.execute("UPDATE ledger SET unscrubbed = 0")
+        return True
+
+    def size_bytes(self) -> int:
+        with self._connections.reading() as connection:
+            row = connection.execute(
+                "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c "
+                "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+            ).fetchone()
+            return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        self._connections.close()
+        self._stemmer.close()
+
+    @property
+    def _channel(self) -> str:
+        return f"mnemic_{self._connections.schema}"
+
+    def _rebuild_full_text(self, connection: PostgresConnection) -> None:
+        for table in ("memories_words", "passages_words", "stems"):
+            connection.execute(f"TRUNCATE {table}")
+        connection.execute("UPDATE ledger SET words = 0")
+        full_text = PostgresFullText(connection, self._stemmer)
+        for (key,) in connection.execute("SELECT key FROM memories ORDER BY key").fetchall():
+            full_text.appended(key)
+        full_text.finish()
+        for (key,) in connection.execute("SELECT key FROM memories WHERE passages > 0").fetchall():
+            full_text.cut(key)
+
+
+def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str]]:
+    return connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    ).fetchall()
+
+
+def _server(connection: PostgresConnection) -> HealthCheck:
+    """Whether the server keeps what it acknowledges through a power cut."""
+    settings = ("fsync", "full_page_writes", "synchronous_commit")
+    found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in settings}  # type: ignore[index]
+    version = connection.execute("SHOW server_version").fetchone()[0]  # type: ignore[index]
+    off = [name for name, value in found.items() if value == "off"]
+    detail = f"PostgreSQL {version}" + (f"; {', '.join(off)} off: a power cut may lose what was stored" if off else "")
+    return HealthCheck(check="ledger database", ok=not off, detail=detail)
+
+
+def _full_text(connection: PostgresConnection) -> HealthCheck:
+    """Whether every memory and passage has its words, and the counts of words are those of the memories."""
+    missing, passages, counts = connection.execute(
+        "SELECT (SELECT count(*) FROM memories m FULL JOIN memories_words w ON w.key = m.key "
+        "WHERE m.key IS NULL OR w.key IS NULL), "
+        "(SELECT count(*) FROM passages p FULL JOIN passages_words w ON w.place = p.place "
+        "WHERE p.place IS NULL OR w.place IS NULL), "
+        "(SELECT count(*) FROM (SELECT lexeme, count(*) AS documents FROM memories_words, unnest(words) GROUP BY 1) AS is_so "
+        "FULL JOIN (SELECT * FROM stems WHERE documents != 0) AS noted ON noted.stem = is_so.lexeme "
+        "WHERE noted.documents IS DISTINCT FROM is_so.documents)"
+    ).fetchone()  # type: ignore[misc]
+    ok = not (missing or passages or counts)
+    detail = f"differs: {missing} memories, {passages} passages, {counts} counts of words"
+    return HealthCheck(check="full text", ok=ok, detail="agrees with the memories" if ok else detail, repairable=not ok)
