@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.postgres.servers import PostgresServer, binary, postgres_server
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -33,6 +36,25 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _home_is_a_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "home"))
+
+
+_SCHEMAS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of a process; each test has a schema of its own in it."""
+    if binary("postgres") is None or binary("initdb") is None:
+        assert not os.environ.get("CI"), "CI must have PostgreSQL: its programs postgres and initdb are not installed"
+        pytest.skip("PostgreSQL's programs postgres and initdb are not installed here")
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def schema() -> str:
+    """A name that no other test of this process has used."""
+    return f"test_{next(_SCHEMAS)}"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnemic.bootstrap import Settings, load_settings
+from mnemic.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mnemic.storage.sqlite.backup import BackupReport, RestoreReport
@@ -37,4 +38,10 @@ def restore_memory(
 
 
 def _home_settings(home: Path | str | None) -> Settings:
-    return load_settings(home=None if home is None else Path(home))
+    settings = load_settings(home=None if home is None else Path(home))
+    if settings.database is not None:
+        raise InvalidInput(
+            "This memory is in a PostgreSQL database, which its own tools back up.",
+            hint="Use pg_dump or the server's continuous archiving; or `mnemic export`, which writes every memory as text.",
+        )
+    return settings

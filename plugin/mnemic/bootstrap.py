@@ -20,9 +20,11 @@ from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
-    from mnemic.protocols import ChatModel, Embedder, Reranker
+    from mnemic.protocols import ChatModel, Embedder, Ledger, Reranker
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
+    from mnemic.storage.leases import Lease
+    from mnemic.storage.postgres.sharing import Watch
 
 log = get_logger(__name__)
 
@@ -41,6 +43,13 @@ class Settings(BaseModel):
         default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)),
         description="The folder that holds everything: `ledger.sqlite3`, `chroma/` and `models/`.",
     )
+    database: str | None = Field(
+        None,
+        repr=False,
+        description="A PostgreSQL database that holds the ledger instead of the folder: `postgresql://user@host/db`. "
+        "Needs `mnemic[postgres]`.",
+    )
+    database_schema: str = Field("mnemic", description="The schema in that database. Each is a memory of its own.")
     namespace: Namespace = Field(
         DEFAULT_NAMESPACE,
         description="Where memories go that name no namespace. In the environment: labels joined by `/`.",
@@ -103,6 +112,11 @@ class Settings(BaseModel):
     @classmethod
     def _split_namespace(cls, value: Any) -> Namespace:
         return check_namespace(value)
+
+    @property
+    def index(self) -> Literal["off", "embedded", "server", "cloud"]:
+        """Which Chroma is used. A ledger in a database is used from several machines, whose folders cannot share one."""
+        return "off" if self.database is not None and self.chroma == "embedded" else self.chroma
 
     @property
     def ledger_path(self) -> Path:
@@ -169,6 +183,7 @@ class OpenMemory:
     backends: Backends
     settings: Settings
     follower: ChromaFollower | None
+    watch: Watch | None
     _stopping: threading.Event
     _housekeeper: threading.Thread
     calls: Calls = field(default_factory=Calls)
@@ -178,6 +193,8 @@ class OpenMemory:
         self.calls.finish(_CLOSE_SECONDS)
         self._stopping.set()
         self.backends.warmth.wake.set()
+        if self.watch is not None:
+            self.watch.close()
         if self.follower is not None:
             self.follower.stop()
         self._housekeeper.join(_CLOSE_SECONDS)
@@ -198,7 +215,6 @@ def open_backends(
     from mnemic.storage.chroma_follower import ChromaFollower
     from mnemic.storage.chroma_store import ChromaAddress
     from mnemic.storage.layered_index import LayeredIndex
-    from mnemic.storage.sqlite.ledger import SqliteLedger
     from mnemic.storage.static_embedder import StaticEmbedder
     from mnemic.storage.system import SystemClock, new_memory_id
     from mnemic.storage.token_counters import create_token_counter
@@ -213,21 +229,21 @@ def open_backends(
     # Only vectors from a table are fast enough to look at every sentence.
     fast = embedder.embed if embedder.id == StaticEmbedder.id else None
     guard = create_guard(settings.policy, embed=fast, model=model, clock=clock)
-    ledger = SqliteLedger(settings.ledger_path, durable=settings.durable)
+    ledger = open_ledger(settings)
     try:
         ledger.register_embedder(embedder.id, embedder.dimensions)
     except BaseException:
         ledger.close()
         raise
     follower = None
-    if settings.chroma != "off":
+    if settings.index != "off":
         address = ChromaAddress(
-            mode=settings.chroma, folder=settings.home / "chroma", host=settings.chroma_host, port=settings.chroma_port,
+            mode=settings.index, folder=settings.home / "chroma", host=settings.chroma_host, port=settings.chroma_port,
             ssl=settings.chroma_ssl, tenant=settings.chroma_tenant, database=settings.chroma_database,
             api_key=settings.chroma_api_key,
         )  # fmt: skip
         follower = ChromaFollower(
-            ledger, address, embedder_id=embedder.id, lock_path=settings.home / CHROMA_LOCK,
+            ledger, address, embedder_id=embedder.id, lease=_lease(ledger, settings, f"{address.name()}:{embedder.id}"),
             from_memories=settings.chroma_from_memories, poll_seconds=settings.chroma_poll_seconds,
         )  # fmt: skip
     backends = Backends(
@@ -243,7 +259,42 @@ def open_backends(
     housekeeper.start()
     if follower is not None:
         follower.start()
-    return OpenMemory(backends, settings, follower, stopping, housekeeper)
+    watch = None if follower is None else _watch(ledger, follower.nudge)
+    return OpenMemory(backends, settings, follower, watch, stopping, housekeeper)
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger that the settings name. Raises `StoreUnavailable`, `StoreCorrupted`, `InvalidInput`."""
+    if settings.database is None:
+        from mnemic.storage.sqlite.ledger import SqliteLedger
+
+        return SqliteLedger(settings.ledger_path, durable=settings.durable)
+    try:
+        from mnemic.storage.postgres.ledger import PostgresLedger
+    except ImportError as error:
+        raise InvalidInput(
+            f"A ledger in PostgreSQL needs packages that are not installed ({error}).",
+            hint='Install them: pip install "mnemic[postgres]".',
+        ) from error
+    return PostgresLedger(settings.database, schema=settings.database_schema, durable=settings.durable)
+
+
+def _lease(ledger: Ledger, settings: Settings, name: str) -> Lease:
+    """Who may feed an index: one process of a folder, or of all machines that share a database."""
+    from mnemic.storage.leases import FileLease
+
+    if settings.database is None:
+        return FileLease(settings.home / CHROMA_LOCK)
+    from mnemic.storage.postgres.ledger import PostgresLedger
+
+    assert isinstance(ledger, PostgresLedger)
+    return ledger.lease(name)
+
+
+def _watch(ledger: Ledger, changed: Callable[[], None]) -> Watch | None:
+    """Hear of changes by other processes where the ledger can tell of them; else they are looked for now and then."""
+    watch: Callable[[Callable[[], None]], Watch] | None = getattr(ledger, "watch", None)
+    return None if watch is None else watch(changed)
 
 
 def create_embedder(settings: Settings) -> Embedder:
@@ -272,6 +323,8 @@ def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
     """Do what an owner of an embedded Chroma would do after an erasure, if there is none."""
     from mnemic.storage.chroma_store import forget_unused_folder
 
+    if settings.database is not None:
+        return
     try:
         forget_unused_folder(backends.ledger, settings.home / "chroma", settings.home / CHROMA_LOCK)
     except (MnemicError, OSError) as error:
@@ -301,7 +354,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 from mnemic.services.sessions import drop_erased
 
                 drop_erased(backends)
-            if settings.chroma != "embedded":
+            if settings.index != "embedded":
                 _clear_forgotten_chroma(backends, settings)
         except MnemicError as error:
             log.warning("housekeeping.failed", error=str(error))

@@ -7,6 +7,7 @@ from mnemic.storage.chroma_follower import ChromaFollower
 from mnemic.storage.chroma_store import ChromaAddress
 from mnemic.storage.exact_index import ExactIndex
 from mnemic.storage.layered_index import LayeredIndex
+from mnemic.storage.leases import FileLease
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.testing import VectorIndexContract
 
@@ -38,7 +39,7 @@ class TestLayeredIndexOverChroma(VectorIndexContract):
     def make_index(self, ledger: Ledger, folder: Path) -> VectorIndex:
         follower = ChromaFollower(
             ledger, ChromaAddress(folder=folder / "chroma"), embedder_id=self.embedder.id,
-            lock_path=folder / "lock", from_memories=1, poll_seconds=0.05,
+            lease=FileLease(folder / "lock"), from_memories=1, poll_seconds=0.05,
         )  # fmt: skip
         index = _ClosingIndex(self.embedder.id, self.embedder.dimensions, follower)
         index.follower = follower

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,13 +28,13 @@ NOTES = 1_000
 class Worker:
     """A process of the storm and what it has acknowledged so far."""
 
-    def __init__(self, folder: Path, name: str, count: int) -> None:
+    def __init__(self, folder: Path, name: str, count: int, env: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.acknowledged: dict[MemoryId, str] = {}
         self.lines = 0
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.storm_worker", str(folder), name, str(count)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})},
         )  # fmt: skip
         self.progress = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -66,62 +69,77 @@ class Worker:
         return code
 
 
+@dataclass(frozen=True)
+class Storm:
+    """What is left of a storm: where its memory is, and what was acknowledged."""
+
+    folder: Path
+    where: dict[str, str]
+    acknowledged: dict[MemoryId, str]
+
+    def open(self, **settings: Any) -> Memory:
+        return mnemic.open_memory(self.folder, namespace=("storm",), **{**self.where, **settings})
+
+
 @pytest.fixture(scope="module")
-def storm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[MemoryId, str]]:
+def storm(tmp_path_factory: pytest.TempPathFactory) -> Storm:
     """Four processes remember 1,000 notes each while five siblings are killed at random moments."""
-    folder = tmp_path_factory.mktemp("storm")
+    return storm_over(tmp_path_factory.mktemp("storm"), {}, notes=NOTES)
+
+
+def storm_over(folder: Path, where: dict[str, str], *, notes: int) -> Storm:
+    env = {f"MNEMIC_{name.upper()}": value for name, value in where.items()}
     moments = random.Random(11)
-    survivors = [Worker(folder, f"survivor {at}", NOTES) for at in range(SURVIVORS)]
+    survivors = [Worker(folder, f"survivor {at}", notes, env) for at in range(SURVIVORS)]
     acknowledged: dict[MemoryId, str] = {}
     for at in range(VICTIMS):
-        victim = Worker(folder, f"victim {at}", 100_000)
+        victim = Worker(folder, f"victim {at}", 100_000, env)
         victim.wait_for(moments.randint(20, 200))
         victim.process.kill()
         assert victim.finish() != 0
         acknowledged |= victim.acknowledged
     for survivor in survivors:
         assert survivor.finish() == 0, survivor.errors
-        assert len(survivor.acknowledged) == NOTES
+        assert len(survivor.acknowledged) == notes
         acknowledged |= survivor.acknowledged
-    return folder, acknowledged
+    return Storm(folder, where, acknowledged)
 
 
-async def test_no_acknowledged_memory_is_lost_and_no_ghost_is_there(storm: tuple[Path, dict[MemoryId, str]]) -> None:
-    folder, acknowledged = storm
-    async with mnemic.open_memory(folder, namespace=("storm",), chroma="off") as memory:
-        texts = {record.id: record.text async for record in _all(memory)}
+async def test_no_acknowledged_memory_is_lost_and_no_ghost_is_there(storm: Storm) -> None:
+    acknowledged = storm.acknowledged
+    async with storm.open(chroma="off") as memory:
+        texts = {record.id: record.text async for record in all_of(memory)}
     assert {id: texts.get(id) for id in acknowledged} == acknowledged
     # What is there beyond that was stored, but its writer was killed before it could say so: at most one note each.
     assert len(texts) - len(acknowledged) <= VICTIMS
 
 
-async def test_the_ledger_and_its_full_text_are_intact(storm: tuple[Path, dict[MemoryId, str]]) -> None:
-    folder, _ = storm
-    async with mnemic.open_memory(folder, namespace=("storm",), chroma="off") as memory:
+async def test_the_ledger_and_its_full_text_are_intact(storm: Storm) -> None:
+    async with storm.open(chroma="off") as memory:
         diagnosis = await memory.doctor()
     assert diagnosis.healthy, diagnosis.findings
 
 
 @pytest.mark.parametrize("served_by", ["exact", "chroma"])
-async def test_every_acknowledged_memory_is_found_by_its_own_vector(
-    storm: tuple[Path, dict[MemoryId, str]], served_by: str
-) -> None:
-    folder, acknowledged = storm
+async def test_every_acknowledged_memory_is_found_by_its_own_vector(storm: Storm, served_by: str) -> None:
+    if storm.where and served_by == "chroma":
+        pytest.skip(
+            "machines that share a database cannot share a folder for Chroma: tests/postgres has it as a server"
+        )
+    acknowledged = storm.acknowledged
     chroma = "off" if served_by == "exact" else "embedded"
-    async with mnemic.open_memory(
-        folder, namespace=("storm",), chroma=chroma, chroma_from_memories=500, chroma_poll_seconds=0.05
-    ) as memory:
+    async with storm.open(chroma=chroma, chroma_from_memories=500, chroma_poll_seconds=0.05) as memory:
         if served_by == "chroma":
             follower = memory._opened().follower
             assert follower is not None
             assert follower.wait_until((await memory.status()).last_seq, timeout_seconds=120)
-        missing = await memory.run(_missing_by_vector, list(acknowledged), acknowledged)
+        missing = await memory.run(missing_by_vector, list(acknowledged), acknowledged)
         assert missing == []
         assert (await memory.status()).index["served_by"] == served_by
         assert (await memory.doctor()).healthy
 
 
-def _missing_by_vector(backends: Backends, ids: list[MemoryId], texts: dict[MemoryId, str]) -> list[MemoryId]:
+def missing_by_vector(backends: Backends, ids: list[MemoryId], texts: dict[MemoryId, str]) -> list[MemoryId]:
     """Those whose own vector does not bring them back among the ten nearest."""
     missing = []
     with backends.ledger.snapshot() as snapshot:
@@ -136,7 +154,7 @@ def _missing_by_vector(backends: Backends, ids: list[MemoryId], texts: dict[Memo
     return missing
 
 
-async def _all(memory: Memory) -> AsyncIterator[MemoryRecord]:
+async def all_of(memory: Memory) -> AsyncIterator[MemoryRecord]:
     before = None
     while page := await memory.list(limit=1_000, before=before):
         for record in page:

@@ -19,6 +19,7 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.text import normalise
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.guard.creation import create_guard
+from mnemic.protocols import Ledger
 from mnemic.services.backends import Backends
 from mnemic.services.browse import get, history, list_memories
 from mnemic.services.curate import archive, erase, restore
@@ -76,8 +77,11 @@ class Model:
 
 
 def open_backends(folder: Path, clock: SetClock) -> Backends:
+    return backends_over(SqliteLedger(folder / "ledger.sqlite3", durable=False), clock)
+
+
+def backends_over(ledger: Ledger, clock: SetClock) -> Backends:
     embedder = WordEmbedder(32)
-    ledger = SqliteLedger(folder / "ledger.sqlite3", durable=False)
     ledger.register_embedder(embedder.id, embedder.dimensions)
     return Backends(
         ledger=ledger, index=ExactIndex(embedder.id, embedder.dimensions), embedder=embedder,
@@ -95,8 +99,11 @@ class MemoryMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.clock = SetClock()
-        self.sides = [open_backends(self.folder, self.clock) for _ in range(2)]
+        self.sides = [self.open_side(self.folder) for _ in range(2)]
         self.model = Model()
+
+    def open_side(self, folder: Path) -> Backends:
+        return open_backends(folder, self.clock)
 
     def teardown(self) -> None:
         for side in self.sides:
@@ -199,7 +206,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def an_export_can_be_imported_exactly(self) -> None:
         lines = list(export_lines(self.side(0)))
         with tempfile.TemporaryDirectory() as folder:
-            other = open_backends(Path(folder), self.clock)
+            other = self.open_side(Path(folder))
             import_lines(other, lines)
             assert list(export_lines(other)) == lines
             assert import_lines(other, lines).imported == 0

@@ -1,13 +1,11 @@
-"""Feeds Chroma from the ledger in the background, in whichever process holds the owner lock."""
+"""Feeds Chroma from the ledger in the background, in whichever process holds the lease."""
 
 from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from mnemic.errors import MnemicError
 from mnemic.logs import get_logger
@@ -23,6 +21,7 @@ from mnemic.storage.chroma_store import (
     open_generation,
     remove_other_generations,
 )
+from mnemic.storage.leases import Lease
 
 _FEED_CHUNK = 2_000
 _MAX_PAUSE_SECONDS = 60.0
@@ -31,7 +30,7 @@ log = get_logger(__name__)
 
 
 class ChromaFollower:
-    """A thread that competes for the owner lock, follows the ledger's feed and rebuilds what breaks.
+    """A thread that competes for the lease, follows the ledger's feed and rebuilds what breaks.
 
     It feeds Chroma with the namespaces that hold at least ``from_memories`` memories: below that an exact scan is faster,
     while Chroma takes 120 MB and more than a second to open, and memory and file handles for each collection. ``store``
@@ -39,7 +38,7 @@ class ChromaFollower:
     """
 
     def __init__(
-        self, ledger: Ledger, address: ChromaAddress, *, embedder_id: str, lock_path: Path, from_memories: int,
+        self, ledger: Ledger, address: ChromaAddress, *, embedder_id: str, lease: Lease, from_memories: int,
         poll_seconds: float,
     ) -> None:  # fmt: skip
         self.index_name = f"{address.name()}:{embedder_id}"
@@ -48,7 +47,7 @@ class ChromaFollower:
         self._embedder_id = embedder_id
         self._from_memories = from_memories
         self._poll_seconds = poll_seconds
-        self._lock = FileLock(lock_path, thread_local=False)
+        self._lease = lease
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._caught_up = threading.Condition()
@@ -71,7 +70,7 @@ class ChromaFollower:
 
     @property
     def is_owner(self) -> bool:
-        return self._lock.is_locked
+        return self._lease.held
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True, name="mnemic-chroma")
@@ -88,7 +87,7 @@ class ChromaFollower:
         self.nudge()
 
     def stop(self, *, timeout_seconds: float = 2.0) -> None:
-        """End the thread, close Chroma and release the lock. A thread that waits for a stalled server is left behind."""
+        """End the thread, close Chroma and release the lease. A thread that waits for a stalled server is left behind."""
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
@@ -164,11 +163,10 @@ class ChromaFollower:
                 self._follow(self._store, namespace)
 
     def _own(self) -> bool:
-        if not self._lock.is_locked:
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                return False
+        held = self._lease.held
+        if not self._lease.acquire():
+            return False
+        if not held:
             log.info("chroma.owned", index=self.index_name)
         return True
 
@@ -225,7 +223,7 @@ class ChromaFollower:
                 store.close()
             except Exception as error:
                 log.info("chroma.close_failed", error=str(error))
-        if lost and self._lock.is_locked:
+        if lost and self._lease.held:
             try:
                 with self._ledger.transaction() as transaction:
                     # Not dropped but forgotten: what is in it may have been erased and must go.
@@ -239,5 +237,4 @@ class ChromaFollower:
 
     def _release(self) -> None:
         self._abandon(lost=False)
-        if self._lock.is_locked:
-            self._lock.release()
+        self._lease.release()

@@ -25,6 +25,7 @@ _REACH_SECONDS = 10.0
 # A writer holds everybody up. One whose process hangs, or whose machine is gone, is cut off.
 _HUNG_MS = 60_000
 _MOST_CONNECTIONS = 12
+_CLOSE_SECONDS = 5.0
 # How long to ask whether a commit whose answer was lost took place.
 _VERDICT_SECONDS = 20.0
 _NUMBERED = re.compile(r"\?(\d+)")
@@ -45,14 +46,14 @@ class PostgresConnection:
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         query, numbered = _translated(sql)
-        return self.raw.execute(query, _arguments(values, numbered), binary=True)  # type: ignore[arg-type]
+        return self.raw.execute(query, _arguments(values, numbered) or None, binary=True)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> None:
         query, numbered = _translated(sql)
         arguments = [_arguments(row, numbered) for row in rows]
         if arguments:
             with self.raw.cursor() as cursor:
-                cursor.executemany(query, arguments)  # type: ignore[arg-type]
+                cursor.executemany(query, arguments)
 
 
 class PostgresConnections:
@@ -154,7 +155,7 @@ class PostgresConnections:
 
     def close(self) -> None:
         """Close everything that is not in use now, and what is as soon as it is given back. Idempotent."""
-        self._pool.close(timeout=0)
+        self._pool.close(timeout=_CLOSE_SECONDS)
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
@@ -170,7 +171,7 @@ class PostgresConnections:
         while True:
             connection = self._pool.getconn()
             try:
-                connection.execute(begin)  # type: ignore[call-overload]
+                connection.execute(begin)
             except psycopg.Error as error:
                 self._end(connection, "ROLLBACK")
                 lost = isinstance(error, psycopg.OperationalError) and connection.closed
@@ -185,7 +186,7 @@ class PostgresConnections:
     def _end(self, connection: psycopg.Connection[Any], how: str) -> None:
         with suppress(psycopg.Error):
             if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                connection.execute(how)  # type: ignore[call-overload]
+                connection.execute(how)
         self._pool.putconn(connection)
 
     def _translate(self, error: Exception) -> MnemicError:
@@ -281,7 +282,7 @@ def _translated(sql: str) -> tuple[str, bool]:
     return sql.replace("?", "%s"), False
 
 
-def _arguments(values: Sequence[Any], numbered: bool) -> Sequence[Any] | dict[str, Any] | None:
+def _arguments(values: Sequence[Any], numbered: bool) -> Sequence[Any] | dict[str, Any]:
     if numbered:
         return {f"p{at}": value for at, value in enumerate(values, 1)}
-    return values or None
+    return values

@@ -28,7 +28,10 @@ _MOST_POSITIONS = 255
 
 
 class PostgresFullText:
-    """Implements `mnemic.storage.sql.engine.FullText`. Words that came are taken in before something is read, or at the end."""
+    """Implements `mnemic.storage.sql.engine.FullText`.
+
+    Words that came are taken in before something is read, or at the end.
+    """
 
     def __init__(self, connection: PostgresConnection, stemmer: Stemmer) -> None:
         self._connection = connection

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
-from mnemic.logs import get_logger
 from mnemic.protocols import HealthCheck
 from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
 from mnemic.storage.postgres.full_text import PostgresFullText
+from mnemic.storage.postgres.sharing import PostgresLease, Watch
 from mnemic.storage.sql.checks import check_tables, mend_tables
 from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sql.stemming import Stemmer
 from mnemic.storage.sql.transaction import SqlTransaction
-
-log = get_logger(__name__)
 
 
 class PostgresLedger:
@@ -87,7 +85,7 @@ class PostgresLedger:
             if row is None or row[0]:
                 return False
             for (table,) in _tables(connection):
-                connection.execute(f'VACUUM "{table}"')  # type: ignore[call-overload]
+                connection.execute(f'VACUUM "{table}"')
             connection.execute("UPDATE ledger SET unscrubbed = 0")
         return True
 
@@ -102,6 +100,14 @@ class PostgresLedger:
     def close(self) -> None:
         self._connections.close()
         self._stemmer.close()
+
+    def lease(self, name: str) -> PostgresLease:
+        """A right that one process at a time has, over all machines."""
+        return PostgresLease(self._connections, name)
+
+    def watch(self, changed: Callable[[], None]) -> Watch:
+        """Call ``changed`` from a thread of its own soon after every change by any process, until it is closed."""
+        return Watch(self._connections, self._channel, changed)
 
     @property
     def _channel(self) -> str:
@@ -127,7 +133,7 @@ def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str]]:
 
 def _server(connection: PostgresConnection) -> HealthCheck:
     """Whether the server keeps what it acknowledges through a power cut."""
-    settings = ("fsync", "full_page_writes", "synchronous_commit")
+    settings = ("fsync", "full_page_writes")
     found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in settings}  # type: ignore[index]
     version = connection.execute("SHOW server_version").fetchone()[0]  # type: ignore[index]
     off = [name for name, value in found.items() if value == "off"]
@@ -142,7 +148,8 @@ def _full_text(connection: PostgresConnection) -> HealthCheck:
         "WHERE m.key IS NULL OR w.key IS NULL), "
         "(SELECT count(*) FROM passages p FULL JOIN passages_words w ON w.place = p.place "
         "WHERE p.place IS NULL OR w.place IS NULL), "
-        "(SELECT count(*) FROM (SELECT lexeme, count(*) AS documents FROM memories_words, unnest(words) GROUP BY 1) AS is_so "
+        "(SELECT count(*) FROM "
+        "(SELECT lexeme, count(*) AS documents FROM memories_words, unnest(words) GROUP BY 1) AS is_so "
         "FULL JOIN (SELECT * FROM stems WHERE documents != 0) AS noted ON noted.stem = is_so.lexeme "
         "WHERE noted.documents IS DISTINCT FROM is_so.documents)"
     ).fetchone()  # type: ignore[misc]

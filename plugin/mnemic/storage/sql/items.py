@@ -69,7 +69,8 @@ class SqlItemReader:
         low, high = _range(prefix)
         rows = self._connection.execute(
             "SELECT s.path FROM item_spaces s WHERE s.namespace = ?1 AND s.path >= ?2 AND s.path < ?3 AND EXISTS "
-            "(SELECT 1 FROM items i WHERE i.space = s.key AND (CAST(?4 AS BIGINT) IS NULL OR i.expires_at IS NULL OR i.expires_at > ?4)) "
+            "(SELECT 1 FROM items i WHERE i.space = s.key "
+            "AND (CAST(?4 AS BIGINT) IS NULL OR i.expires_at IS NULL OR i.expires_at > ?4)) "
             "ORDER BY s.key",
             (self.namespace_key(root), low, high, optional_microseconds(alive_at)),
         )
