@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +51,45 @@ def find_claude() -> list[str] | None:
         return shlex.split(named)
     found = shutil.which("claude")
     return [found] if found else None
+
+
+class Pipe:
+    """A session of Claude Code that goes on while it is spoken to. ``session`` is its id, once it has told anything."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.session = ""
+
+    def tell(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.flush()
+
+    def hear(self, kind: str | None = None) -> None:
+        """All that it tells until something of the kind, or its end."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            told = json.loads(line)
+            self.session = told.get("session_id") or self.session
+            if told["type"] == kind:
+                return
+
+    def end(self) -> None:
+        """Nothing more is told: it answers what it was told and ends."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+            self.hear()
+        self._process.wait(timeout=180)
+
+    def kill(self) -> None:
+        """At once, with all that it started and that did not leave its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        self._process.wait(timeout=180)
 
 
 class ClaudeCode:
@@ -93,6 +136,23 @@ class ClaudeCode:
         )  # fmt: skip
         found: dict[str, Any] = json.loads(told)
         return found
+
+    @contextmanager
+    def open(self) -> Iterator[Pipe]:
+        """A session that is told and tells one JSON object a line; it ends with the block, and all that its hooks began."""
+        process = subprocess.Popen(
+            [*self.command, "--plugin-dir", str(PLUGIN), "-p", "--verbose", "--input-format", "stream-json",
+             "--output-format", "stream-json", "--permission-mode", "acceptEdits", "--allowedTools", _ALLOWED],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=self.project, env=self.environment,
+            start_new_session=True,
+        )  # fmt: skip
+        pipe = Pipe(process)
+        try:
+            yield pipe
+            pipe.end()
+        finally:
+            pipe.kill()
+        self._wait()
 
     def heard(self) -> list[dict[str, Any]]:
         """What the hooks were told and answered, in the order in which they ended."""

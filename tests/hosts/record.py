@@ -24,6 +24,7 @@ _TURN = (
     "promptSource", "userType", "entrypoint", "cwd", "gitBranch", "version",
 )  # fmt: skip
 _MESSAGE = ("id", "type", "role", "model", "content", "stop_reason")
+_PROSE = "agent launched|Tool call interrupted|doesn't want to proceed"
 _LEFT_OUT = "[…]"
 
 
@@ -69,7 +70,7 @@ def _content(content: Any) -> Any:
 
 
 def _block(block: dict[str, Any]) -> dict[str, Any]:
-    if block["type"] == "tool_result" and "agent launched" in json.dumps(block):
+    if block["type"] == "tool_result" and re.search(_PROSE, json.dumps(block)):
         return {**block, "content": _LEFT_OUT}
     return {**block, "text": _without_prose(block["text"])} if block["type"] == "text" else block
 

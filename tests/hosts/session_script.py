@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.hosts.claude_code import PLUGIN, TOOL, ClaudeCode
+from tests.hosts.claude_code import TOOL, ClaudeCode
 from tests.hosts.scripted_api import Answer, Call, Refusal
 
 HERON = "Our staging database is called heron and lives on port 6543."
@@ -21,6 +22,8 @@ COMMAND = "/mnemic:recall Who owns the billing service?"
 PATH = "/srv/shop/logs is where the shop writes its logs."
 SHOWN_BY_EDITOR = "<ide_opened_file>The user opened the file notes.txt in the editor.</ide_opened_file>"
 EDITED = "The notes are out of date since yesterday."
+LONG = "Rebuild the search of the shop from the beginning."
+AGAIN = "The search is rebuilt every Sunday anyway."
 REFUSED = "Invoices are sent on the last day of the month."
 
 
@@ -58,6 +61,14 @@ def script(project: Path) -> Mapping[str, Sequence[Answer]]:
         MOVED: [["Noted: heron moves to port 7000."]],
         PATH: [["Noted where the logs are."]],
         EDITED: [["Then I shall read them again."]],
+        LONG: [
+            [
+                "It will take a while.",
+                Call("Bash", {"command": "echo begun > begun; sleep 20", "description": "Rebuild"}),
+            ],
+            ["It is rebuilt."],
+        ],
+        AGAIN: [["Then I leave it alone."]],
         REFUSED: [Refusal("prompt: refused")],
     }
 
@@ -70,12 +81,14 @@ class Sessions:
     second: str
     fork: str
     editor: str
+    interrupted: str
+    killed: str
     refused: str
 
 
 def play(claude: ClaudeCode) -> Sessions:
     """A first session; a second with tools, our server, a subagent and a compaction; the first again, forked; one of an
-    editor, with two prompts; one whose prompt is refused."""
+    editor, with two prompts; two that are stopped while a tool runs, by the user and by a kill; one that the API refuses."""
     first = claude.ask(HERON)["session_id"]
     second = claude.ask(ASKED)["session_id"]
     for prompt in (NOTES, ANA, HELPER, "/compact", TUESDAYS):
@@ -83,16 +96,48 @@ def play(claude: ClaudeCode) -> Sessions:
     fork = claude.ask(MOVED, "--resume", first, "--fork-session")["session_id"]
     for prompt in (COMMAND, PATH):
         claude.ask(prompt, "--continue")
-    return Sessions(first, second, fork, _from_an_editor(claude), claude.ask(REFUSED, is_well=False)["session_id"])
-
-
-def _from_an_editor(claude: ClaudeCode) -> str:
-    """Two prompts over one pipe, the first with what an editor puts before the user's words."""
-    prompts = [[{"type": "text", "text": SHOWN_BY_EDITOR}, {"type": "text", "text": EDITED}], HERON]
-    lines = [json.dumps({"type": "user", "message": {"role": "user", "content": content}}) for content in prompts]
-    told = claude.run(
-        "--plugin-dir", str(PLUGIN), "-p", "--verbose", "--input-format", "stream-json", "--output-format",
-        "stream-json", input="\n".join(lines) + "\n",
+    editor = _told_over_a_pipe(claude, [[_text(SHOWN_BY_EDITOR), _text(EDITED)], HERON])
+    os.mkfifo(claude.project / "begun")
+    return Sessions(
+        first=first, second=second, fork=fork, editor=editor, interrupted=_interrupted(claude), killed=_killed(claude),
+        refused=claude.ask(REFUSED, is_well=False)["session_id"],
     )  # fmt: skip
-    session: str = json.loads(told.splitlines()[-1])["session_id"]
+
+
+def _told_over_a_pipe(claude: ClaudeCode, prompts: list[Any]) -> str:
+    with claude.open() as pipe:
+        for prompt in prompts:
+            pipe.tell(_prompt(prompt))
+    return pipe.session
+
+
+def _interrupted(claude: ClaudeCode) -> str:
+    with claude.open() as pipe:
+        pipe.tell(_prompt(LONG))
+        _wait_until_begun(claude)
+        pipe.tell({"type": "control_request", "request_id": "1", "request": {"subtype": "interrupt"}})
+        pipe.hear("result")
+        pipe.tell(_prompt(AGAIN))
+    return pipe.session
+
+
+def _killed(claude: ClaudeCode) -> str:
+    with claude.open() as pipe:
+        pipe.tell(_prompt(LONG))
+        _wait_until_begun(claude)
+        pipe.kill()
+    session: str = claude.ask(AGAIN, "--continue")["session_id"]
     return session
+
+
+def _wait_until_begun(claude: ClaudeCode) -> None:
+    """A named pipe cannot be read before the tool opens it."""
+    assert (claude.project / "begun").read_text() == "begun\n"
+
+
+def _prompt(content: Any) -> dict[str, Any]:
+    return {"type": "user", "message": {"role": "user", "content": content}}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}

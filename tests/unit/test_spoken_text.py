@@ -22,6 +22,7 @@ def spoken(text: str, **more: Any) -> str:
         ("<command-name>/clear</command-name>\n  <command-args></command-args>", ""),
         ("<ide_selection>x = 1</ide_selection> Rename it.", "Rename it."),
         ("<system-reminder>Be quick.</system-reminder><ide_opened_file>a</ide_opened_file>Go on.", "Go on."),
+        ("[Request interrupted by user for tool use]", ""),
         ('<teammate-message from="b">Done.</teammate-message>', ""),
     ],
 )
@@ -54,3 +55,11 @@ def test_a_users_own_marks_and_paths_are_the_users_words(text: str) -> None:
 )
 def test_a_line_that_the_program_wrote_itself_is_said_by_nobody(told: dict[str, Any], left: str) -> None:
     assert spoken("All is done.", **told) == left
+
+
+def test_an_answer_that_no_model_gave_is_said_by_nobody() -> None:
+    message = {"id": "m", "role": "assistant", "content": [{"type": "text", "text": "No response requested."}]}
+    line = {"type": "assistant", "uuid": "a", "parentUuid": None, "sessionId": "s"}
+    for model, left in (("<synthetic>", ""), ("a-model", "No response requested.")):
+        text = json.dumps({**line, "message": {**message, "model": model}})
+        assert spoken_text(read_transcript(text).messages[0]) == left

@@ -23,9 +23,12 @@ from mnemic.errors import InvalidInput
 
 _SPOKEN = ("user", "assistant")
 _TOLD = ("isMeta", "isCompactSummary")
+_NO_MODEL = "<synthetic>"
+"""Answers that the host itself fills in, so that turns go on taking turns."""
 _MARKUP = re.compile(
     r"\s*<(?P<tag>(?:command|local-command|bash|ide|task|teammate|fork|mcp|user-prompt|user-memory)[-_][a-z_-]+"
-    r"|system-reminder|channel)(?:\s[^>]*)?>.*?</(?P=tag)>",
+    r"|system-reminder|channel)(?:\s[^>]*)?>.*?</(?P=tag)>"
+    r"|\s*\[Request interrupted by user[^\]\n]*\]",
     re.DOTALL,
 )
 """What the host writes where a user's words stand: commands and what they printed, what an editor shows, notices."""
@@ -34,7 +37,7 @@ _MARKUP = re.compile(
 def spoken_text(message: Message) -> str:
     """What the user or the model said in a message of a session, without what the host put in or before it.
 
-    Empty where nobody but the host spoke: summaries, commands with their output, notices of tasks that have ended.
+    Empty where nobody but the host spoke: summaries, commands with their output, notices, what fills in for an answer.
     """
     if message.opaque.get("host"):
         return ""
@@ -160,5 +163,7 @@ def _in_order(lines: Sequence[tuple[str, dict[str, Any]]]) -> list[Draft]:
         answer, blocks, at = (where, id), more, len(drafts)
         # An answer that goes on after another one is told apart by its line.
         drafts.append(read_assistant(blocks, where, uuid if id is None or id in used else id))
+        if message.get("model") == _NO_MODEL:
+            drafts[at].host = {"synthetic": True}
         used |= {id} if id is not None else set()
     return drafts + waiting
