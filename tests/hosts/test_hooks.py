@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
+import pytest
+
 from mnemic import open_memory
 from mnemic_mcp.hooks.prepared import folder
 from mnemic_mcp.hooks.taking_in import take_in
@@ -48,6 +51,18 @@ def hook(tmp_path: Path, message: dict[str, Any] | str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _no_host_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLAUDE_PROJECT_DIR", raising=False)
+
+
+async def take(tmp_path: Path, lines: list[str], session: str = "s", **more: Any) -> None:
+    path = tmp_path / f"{session}.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    told = {"session_id": session, "transcript_path": str(path), "cwd": str(tmp_path / "shop"), **more}
+    await anyio.to_thread.run_sync(take_in, told)
+
+
 async def texts(tmp_path: Path) -> list[tuple[str, str]]:
     async with open_memory(tmp_path / "memory", chroma="off") as memory:
         return [(record.role or "", record.text) for record in await memory.list()]
@@ -56,8 +71,6 @@ async def texts(tmp_path: Path) -> list[tuple[str, str]]:
 async def test_what_was_said_is_remembered_once_and_the_next_session_is_shown_it(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
-    import anyio.to_thread
-
     monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
     assert hook(tmp_path, told("SessionStart", tmp_path)).stdout == ""
     for turns in (1, 1, 2):
@@ -81,6 +94,76 @@ async def test_what_was_said_is_remembered_once_and_the_next_session_is_shown_it
     assert "two approvals" in answer["additionalContext"]
     elsewhere = {**told("SessionStart", tmp_path), "cwd": str(tmp_path / "other")}
     assert hook(tmp_path, elsewhere).stdout == ""
+
+
+REFUSES_HERON = """name: quiet
+extends: default
+rules:
+  - {id: heron, phase: write, when: {text: heron}, decision: block, reason: nothing of herons}
+"""
+SAID = [
+    line("user", "u1", None, "Our staging database is called heron."),
+    line("assistant", "a1", "u1", [{"type": "text", "text": "Noted: it is called heron."}]),
+    line("user", "u2", "a1", "The deploy needs two approvals."),
+    line("assistant", "a2", "u2", [{"type": "text", "text": "Noted: two approvals it is."}]),
+]
+
+
+async def remembered(tmp_path: Path) -> list[str]:
+    return [text for _, text in reversed(await texts(tmp_path))]
+
+
+async def test_what_is_said_after_going_back_to_an_earlier_prompt_is_remembered_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    await take(tmp_path, SAID)
+    await take(tmp_path, [*SAID, line("user", "u3", None, "Our staging database is called egret.")])
+    await take(tmp_path, [*SAID, line("user", "u4", "a2", "The deploy needs three approvals now.")])
+    assert (await remembered(tmp_path))[4:] == [
+        "Our staging database is called egret.", "The deploy needs three approvals now.",
+    ]  # fmt: skip
+
+
+async def test_a_forked_session_adds_only_what_was_said_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    await take(tmp_path, SAID[:2])
+    await take(tmp_path, SAID, session="fork")
+    assert [record[1] for record in await texts(tmp_path)].count("Our staging database is called heron.") == 1
+    assert len(await remembered(tmp_path)) == 4
+
+
+async def test_the_answer_of_a_stop_is_kept_though_the_transcript_has_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    for lines in (SAID[:3], SAID):
+        await take(tmp_path, lines, last_assistant_message="Noted: two approvals it is.")
+        assert (await remembered(tmp_path)).count("Noted: two approvals it is.") == 1
+    assert len(await remembered(tmp_path)) == 4
+
+
+async def test_one_message_that_cannot_be_stored_holds_up_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(REFUSES_HERON)
+    monkeypatch.setenv("MNEMIC_POLICY", str(policy))
+    await take(tmp_path, [*SAID, line("user", "u3", "a2", "A column holds \0 as its separator.")])
+    assert await remembered(tmp_path) == [
+        "The deploy needs two approvals.", "Noted: two approvals it is.", "A column holds   as its separator.",
+    ]  # fmt: skip
+
+
+async def test_a_session_that_went_into_another_folder_stays_with_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    monkeypatch.setenv("CLAUDE_PROJECT_DIR", str(tmp_path / "shop"))
+    await take(tmp_path, SAID, cwd=str(tmp_path / "shop" / "sub"))
+    shown = hook(tmp_path, {"hook_event_name": "SessionStart", "cwd": str(tmp_path / "shop"), "source": "fork"})
+    assert "heron" in json.loads(shown.stdout)["hookSpecificOutput"]["additionalContext"]
 
 
 def test_a_stop_returns_at_once_and_a_process_of_its_own_takes_in_what_was_said(tmp_path: Path) -> None:

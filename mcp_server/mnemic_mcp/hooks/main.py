@@ -13,7 +13,7 @@ import subprocess
 import sys
 from typing import Any
 
-from mnemic_mcp.hooks.prepared import home, shown
+from mnemic_mcp.hooks.prepared import home, project_of, shown
 
 _TAKES_IN = ("Stop", "PreCompact", "SessionEnd")
 
@@ -34,7 +34,7 @@ def main() -> None:
 def _hear(told: dict[str, Any]) -> None:
     event = told.get("hook_event_name")
     if event == "SessionStart":
-        text = shown(home(), str(told.get("cwd") or ""))
+        text = shown(home(), project_of(told))
         if text:
             answer = {"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}
             sys.stdout.write(json.dumps(answer))

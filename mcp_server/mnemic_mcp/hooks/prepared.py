@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ def home(environment: dict[str, str] | None = None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("mnemic", appauthor=False)
+
+
+def project_of(told: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> str:
+    """The folder that a session belongs to. Its ``cwd`` will not do: that follows each `cd` of the session."""
+    given = (os.environ if environment is None else environment).get("CLAUDE_PROJECT_DIR")
+    return given or str(told.get("cwd") or "")
 
 
 def folder(of: Path, project: str) -> Path:

@@ -7,11 +7,13 @@ that ran side by side are siblings, so a plain walk from leaf to root would miss
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mnemic.domain.memory import Role
+from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts.anthropic_messages import read_assistant, read_user
 from mnemic.domain.working_memory.transcripts.blocks import optional_string
 from mnemic.domain.working_memory.transcripts.drafts import Draft
@@ -21,6 +23,28 @@ from mnemic.errors import InvalidInput
 
 _SPOKEN = ("user", "assistant")
 _TOLD = ("isMeta", "isCompactSummary")
+_NO_MODEL = "<synthetic>"
+"""Answers that the host itself fills in, so that turns go on taking turns."""
+_MARKUP = re.compile(
+    r"\s*<(?P<tag>(?:command|local-command|bash|ide|task|teammate|fork|mcp|user-prompt|user-memory)[-_][a-z_-]+"
+    r"|system-reminder|channel)(?:\s[^>]*)?>.*?</(?P=tag)>"
+    r"|\s*\[Request interrupted by user[^\]\n]*\]",
+    re.DOTALL,
+)
+"""What the host writes where a user's words stand: commands and what they printed, what an editor shows, notices."""
+
+
+def spoken_text(message: Message) -> str:
+    """What the user or the model said in a message of a session, without what the host put in or before it.
+
+    Empty where nobody but the host spoke: summaries, commands with their output, notices, what fills in for an answer.
+    """
+    if message.opaque.get("host"):
+        return ""
+    at = 0
+    while found := _MARKUP.match(message.text, at):
+        at = found.end()
+    return message.text[at:].strip()
 
 
 def read_claude_code(items: Sequence[Item], skipped: Counter[str]) -> list[Draft]:
@@ -58,6 +82,14 @@ def _queued(line: dict[str, Any]) -> Any:
     if line.get("type") != "attachment" or not isinstance(attached, dict) or attached.get("type") != "queued_command":
         return None
     return attached.get("prompt")
+
+
+def _told(line: dict[str, Any]) -> dict[str, Any]:
+    """What marks a line as the host's own words; nothing for those of a person."""
+    origin = line.get("origin")
+    kind = origin.get("kind") if isinstance(origin, dict) else None
+    told: dict[str, Any] = {name: True for name in _TOLD if line.get(name)}
+    return {**told, "origin": kind} if isinstance(kind, str) and kind != "human" else told
 
 
 def _kind(line: dict[str, Any]) -> str:
@@ -115,7 +147,7 @@ def _in_order(lines: Sequence[tuple[str, dict[str, Any]]]) -> list[Draft]:
         if line.get("type") != "assistant":
             content = line["message"].get("content") if line.get("type") == "user" else _queued(line)
             for draft in read_user(content, where, uuid):
-                draft.host = {name: True for name in _TOLD if line.get(name)}
+                draft.host = _told(line)
                 (drafts if draft.role is Role.TOOL else waiting).append(draft)
             continue
         message = line["message"]
@@ -131,5 +163,7 @@ def _in_order(lines: Sequence[tuple[str, dict[str, Any]]]) -> list[Draft]:
         answer, blocks, at = (where, id), more, len(drafts)
         # An answer that goes on after another one is told apart by its line.
         drafts.append(read_assistant(blocks, where, uuid if id is None or id in used else id))
+        if message.get("model") == _NO_MODEL:
+            drafts[at].host = {"synthetic": True}
         used |= {id} if id is not None else set()
     return drafts + waiting
