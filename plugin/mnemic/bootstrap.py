@@ -108,6 +108,12 @@ class Settings(BaseModel):
         1.0, gt=0, le=60, description="How often a process looks whether it should own or feed Chroma."
     )
 
+    @field_validator("database")
+    @classmethod
+    def _no_address(cls, value: str | None) -> str | None:
+        """An empty address is none: so a throw-away memory stays in its folder whatever the environment names."""
+        return value or None
+
     @field_validator("namespace", mode="before")
     @classmethod
     def _split_namespace(cls, value: Any) -> Namespace:

@@ -47,13 +47,16 @@ def recall(
     abstain: Annotated[
         bool, typer.Option(help="Instead, how often recall is silent when the right and when another case is asked.")
     ] = False,
+    database: Annotated[
+        str | None, typer.Option(help="PostgreSQL database to be measured; a schema is made there and dropped again.")
+    ] = None,
     home: Home = None,
     json_path: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write everything there.")] = None,
 ) -> None:
     """Store a data set, ask its questions, and say how much of what answers them recall finds, beside plain stores.
 
-    Every figure has a 95 % bootstrap interval. The memory is a new one in a temporary folder. ``--home`` says where the
-    files of ``--tier minilm`` are.
+    Every figure has a 95 % bootstrap interval. The memory is a new one in a temporary folder, or in ``--database``.
+    ``--home`` says where the files of ``--tier minilm`` are.
     """
     from mnemic.bootstrap import create_embedder
     from mnemic.testing.recall_bench import (
@@ -70,7 +73,7 @@ def recall(
         cases = load_cases(path, format, assistant=assistant)
         options = RecallBench(
             cuts=tuple(k) if k else DEFAULT_CUTS, together=together, limit=limit, seed=seed, compare=compare,
-            distractors=_distractors(distractors, distractors_from, distractors_format, seed=seed, assistant=assistant),
+            database=database, distractors=_distractors(distractors, distractors_from, distractors_format, seed=seed, assistant=assistant),
         )  # fmt: skip
         asked = sum(len(case.questions) for case in cases)
         runs = 1 if abstain or not compare else 1 + len(RIVALS)

@@ -45,7 +45,7 @@ async def _demo(folder: str, out: Console) -> None:
     server = StdioServerParameters(
         command=sys.executable,
         args=["-m", "mnemic_mcp.main", "serve", "--home", folder],
-        env={"MNEMIC_NAMESPACE": "demo"},
+        env={"MNEMIC_NAMESPACE": "demo", "MNEMIC_DATABASE": ""},
     )
     async with Client(server) as first:
         tools = ", ".join(tool.name for tool in (await first.list_tools()).tools)

@@ -286,7 +286,7 @@ async def attack_adaptively(
 
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="mnemic-adaptive-") as folder:
-        async with open_memory(Path(folder), policy=policy, chroma="off", durable=False) as memory:
+        async with open_memory(Path(folder), policy=policy, chroma="off", durable=False, database="") as memory:
             for name in strategies:
                 progress(name)
                 strategy, counts, strengths = STRATEGIES[name]

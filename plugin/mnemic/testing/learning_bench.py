@@ -65,7 +65,7 @@ async def stream_through_memory(
 ) -> dict[str, Any]:  # fmt: skip
     """The stream of `run_stream` through a real memory: recall by meaning, outcomes, plans applied every ten tasks."""
     rng = random.Random(seed)  # noqa: S311  # a simulation
-    async with open_memory(home, chroma="off", durable=False, origin=_USER) as memory:
+    async with open_memory(home, chroma="off", durable=False, database="", origin=_USER) as memory:
         experiences = [
             NewExperience(when_to_use=f"When asked to {topic}", content=f"To {topic}, do it {way}.")
             for topic in _TOPICS
@@ -110,7 +110,7 @@ async def import_pools(home: Path, lines: Sequence[str]) -> list[dict[str, Any]]
             pools[str(json.loads(line).get("pool", "pool"))].append(line)
     rows = []
     for name, records in pools.items():
-        async with open_memory(home / name, chroma="off", durable=False, origin=_USER) as memory:
+        async with open_memory(home / name, chroma="off", durable=False, database="", origin=_USER) as memory:
             first = await memory.learning.import_pool(records, namespace="pool", origin=_USER)
             again = await memory.learning.import_pool(records, namespace="pool", origin=_USER)
             stranger = await memory.learning.import_pool(

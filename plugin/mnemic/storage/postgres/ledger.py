@@ -125,6 +125,16 @@ class PostgresLedger:
             full_text.cut(key)
 
 
+def drop_ledger(url: str, schema: str) -> None:
+    """Destroy the ledger in ``schema``: everything in it is gone for good. Raises `StoreUnavailable`."""
+    connections = PostgresConnections(url, schema=schema)
+    try:
+        with connections.session() as connection:
+            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+    finally:
+        connections.close()
+
+
 def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str]]:
     return connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"

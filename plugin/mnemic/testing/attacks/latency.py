@@ -33,8 +33,8 @@ async def measure_latency(
     chosen = spread(items, calls, seed=seed)
     news = [_memory(item, seed) for item in chosen]
     with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as folder:
-        on = open_memory(Path(folder) / "on", policy=policy, chroma="off", durable=durable)
-        off = open_memory(Path(folder) / "off", policy=without, chroma="off", durable=durable)
+        on = open_memory(Path(folder) / "on", policy=policy, chroma="off", durable=durable, database="")
+        off = open_memory(Path(folder) / "off", policy=without, chroma="off", durable=durable, database="")
         async with on, off:
             wrote: dict[str, list[float]] = {"on": [], "off": []}
             asked: dict[str, list[float]] = {"on": [], "off": []}

@@ -87,7 +87,7 @@ async def simulate(
     total = len(situations) + sum(len(group.items) for group in groups)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as folder:
-        async with open_memory(Path(folder), policy=policy, chroma="off", durable=False) as memory:
+        async with open_memory(Path(folder), policy=policy, chroma="off", durable=False, database="") as memory:
             await _store(memory, situations, groups)
             run = _Run(memory, chosen, situations)
             done = 0

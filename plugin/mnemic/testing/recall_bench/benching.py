@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio.to_thread
@@ -38,6 +39,7 @@ class RecallBench:
     """What to measure. ``cuts``: the k of R@k, each 1..100. ``limit``: at most so many questions, drawn with ``seed``.
 
     ``together`` puts all cases into one namespace instead of one each. Every namespace gets all ``distractors``.
+    ``database``: the memory is in a schema of its own there, which is dropped afterwards, and not in a folder.
     """
 
     cuts: tuple[int, ...] = DEFAULT_CUTS
@@ -46,6 +48,7 @@ class RecallBench:
     limit: int | None = None
     seed: int = 7
     compare: bool = True
+    database: str | None = field(default=None, repr=False)
 
 
 async def bench_recall(
@@ -81,7 +84,7 @@ async def bench_recall(
         return tick
 
     progress("mnemic", 0, total)
-    async with _scratch_memory(embedder) as memory:
+    async with _scratch_memory(embedder, chosen.database) as memory:
         tick = ticking("mnemic")
         # All of it before the first question: namespaces share a ledger, and none should be asked while it is emptier.
         stored = [await store(memory, case) for case in prepared]
@@ -138,7 +141,7 @@ async def bench_abstention(
     prepared = _prepare(cases, chosen, keep_empty=True)
     total = sum(len(case.questions) for case in prepared)
     rows: list[tuple[float, float]] = []
-    async with _scratch_memory(embedder) as memory:
+    async with _scratch_memory(embedder, chosen.database) as memory:
         for case in prepared:
             await store(memory, case)
         for at, case in enumerate(prepared):
@@ -174,11 +177,20 @@ def _prepare(cases: Sequence[Case], options: RecallBench, *, keep_empty: bool = 
 
 
 @asynccontextmanager
-async def _scratch_memory(embedder: Embedder) -> AsyncIterator[Memory]:
-    """A memory in a folder that is gone afterwards."""
+async def _scratch_memory(embedder: Embedder, database: str | None) -> AsyncIterator[Memory]:
+    """A memory that is gone afterwards, wherever the environment says that memories are."""
+    schema = f"bench_{secrets.token_hex(8)}"
     with tempfile.TemporaryDirectory(prefix="mnemic-bench-", ignore_cleanup_errors=True) as folder:
-        async with open_memory(folder, embedder=embedder, durable=False) as memory:
-            yield memory
+        try:
+            async with open_memory(
+                folder, embedder=embedder, durable=False, database=database or "", database_schema=schema
+            ) as memory:
+                yield memory
+        finally:
+            if database is not None:
+                from mnemic.storage.postgres.ledger import drop_ledger
+
+                drop_ledger(database, schema)
 
 
 def _ask_everything(
