@@ -73,7 +73,8 @@ def recall(
         cases = load_cases(path, format, assistant=assistant)
         options = RecallBench(
             cuts=tuple(k) if k else DEFAULT_CUTS, together=together, limit=limit, seed=seed, compare=compare,
-            database=database, distractors=_distractors(distractors, distractors_from, distractors_format, seed=seed, assistant=assistant),
+            distractors=_distractors(distractors, distractors_from, distractors_format, seed=seed, assistant=assistant),
+            database=database,
         )  # fmt: skip
         asked = sum(len(case.questions) for case in cases)
         runs = 1 if abstain or not compare else 1 + len(RIVALS)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.shelves import Shelves
 from mnemic.protocols import FeedRow, LedgerSnapshot, Vectors
 from mnemic.retrieval import bm25
 from mnemic.retrieval.bags import Gathered
@@ -21,6 +22,8 @@ from mnemic.retrieval.turns import Places
 _FEED_CHUNK = 200
 # As in the indexes of whole texts: the order must not depend on where in the matrix a row happens to lie.
 _DECIMALS = 6
+# What a process holds before namespaces that were not asked for the longest time are let go.
+_MOST_BYTES = 256 * 1024 * 1024
 # Of many passages one comes near by chance: so much for each doubling of their number. Without it R@5 among LongMemEval's
 # replies falls from 63.3 to 56.7 (15 cases), and nothing changes where sessions of LoCoMo are documents.
 _CHANCE = 0.02
@@ -67,14 +70,13 @@ class PassageVectors:
 
     def __init__(self, embedder_id: str, dimensions: int) -> None:
         self._embedder_id = embedder_id
-        self._dimensions = dimensions
-        self._shelves: dict[int, _Shelf] = {}
+        self._shelves = Shelves(lambda _: _Shelf(dimensions), size=lambda shelf: shelf.matrix.nbytes, most=_MOST_BYTES)
         self._lock = threading.Lock()
 
     def compare(self, snapshot: LedgerSnapshot, query: Vectors, namespace_key: int) -> Cosines:
         """Every passage of a namespace with ``query``, a vector of length 1."""
         with self._lock:
-            shelf = self._shelves.setdefault(namespace_key, _Shelf(self._dimensions))
+            shelf = self._shelves.use(namespace_key)
             while shelf.seq < snapshot.last_seq():
                 rows = snapshot.passage_feed(self._embedder_id, namespace_key, after=shelf.seq, limit=_FEED_CHUNK)
                 for row in rows:

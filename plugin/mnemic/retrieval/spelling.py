@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemic.domain.shelves import Shelves
 from mnemic.protocols import LedgerSnapshot
 
 # Of shorter words too many are near by chance.
@@ -19,6 +20,8 @@ _LONGEST = 24
 _MOST = 3
 # At most 40 MB a namespace; the words of the first memories are those that most of the others consist of as well.
 _MAX_WORDS = 400_000
+# Of all namespaces together, 100 bytes each.
+_MOST_WORDS = 3_000_000
 # Of so few texts all words are taken in at once (5 ms); of more, those with the letter that is asked for (0.2 s for 100,000
 # texts), and the others when nobody waits.
 _FEW_TEXTS = 500
@@ -40,7 +43,7 @@ class Spellings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._shelves: dict[int, _Shelf] = {}
+        self._shelves = Shelves(lambda _: _Shelf(), size=lambda shelf: len(shelf.known), most=_MOST_WORDS)
 
     def near(self, snapshot: LedgerSnapshot, namespaces: Iterable[int], word: str) -> list[str]:
         """The words at the least distance from ``word``, nearest first, none when ``word`` is too short or has digits.
@@ -65,7 +68,7 @@ class Spellings:
             return self._shelf(namespace).follow(snapshot, namespace, at_most=at_most)
 
     def _shelf(self, namespace: int) -> _Shelf:
-        return self._shelves.setdefault(namespace, _Shelf())
+        return self._shelves.use(namespace)
 
 
 class _Shelf:
@@ -77,7 +80,7 @@ class _Shelf:
     def __init__(self) -> None:
         self.seq = 0
         self._ahead: dict[str, int] = {}
-        self._known: set[str] = set()
+        self.known: set[str] = set()
         self._by_letter: dict[str, _Drawer] = {}
 
     def follow(self, snapshot: LedgerSnapshot, namespace: int, *, at_most: int) -> int:
@@ -100,11 +103,11 @@ class _Shelf:
         self._ahead[letter] = after
 
     def _texts(self, snapshot: LedgerSnapshot, namespace: int, *, after: int, limit: int) -> list[tuple[int, str]]:
-        return snapshot.texts(namespace, after=after, limit=limit) if len(self._known) < _MAX_WORDS else []
+        return snapshot.texts(namespace, after=after, limit=limit) if len(self.known) < _MAX_WORDS else []
 
     def take(self, words: set[str]) -> None:
-        words = words - self._known
-        self._known |= words
+        words = words - self.known
+        self.known |= words
         by_letter: dict[str, list[str]] = {}
         for word in words:
             by_letter.setdefault(word[0], []).append(word)

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from mnemic.domain.cosine import exact_cosines
 from mnemic.domain.memory import RowKey
+from mnemic.domain.shelves import Shelves
 from mnemic.protocols import FeedRow, HealthCheck, LedgerSnapshot, Vectors
 from mnemic.storage.projection import PROJECTED_FROM, Projected, Projection
 
 # A megabyte of vectors at a time: what is read in larger pieces stays with the process after it was let go.
 _FEED_CHUNK = 1_000
+# What a process holds before namespaces that were not asked for the longest time are let go.
+_MOST_BYTES = 512 * 1024 * 1024
 # Similarities are rounded so that the order does not depend on where in the matrix a row happens to lie. What leaves is
 # computed with double precision: of single ones, one in 50,000 rounds otherwise beside other rows.
 _DECIMALS = 6
@@ -93,25 +96,25 @@ class _Shelf:
 
 
 class ExactIndex:
-    """Implements `mnemic.protocols.VectorIndex` by a scan. Memory: 4 bytes per dimension and memory of namespaces in use.
+    """Implements `mnemic.protocols.VectorIndex` by a scan. Memory: 4 bytes per dimension and memory of namespaces in use, as
+    many as half a gigabyte holds, and one more.
 
     ``starts`` names the change after which it begins to follow a namespace: 0 for all vectors, later for a tail.
     """
 
     def __init__(self, embedder_id: str, dimensions: int, *, starts: Mapping[int, int] | None = None) -> None:
         self._embedder_id = embedder_id
-        self._dimensions = dimensions
-        self._starts = starts or {}
-        self._shelves: dict[int, _Shelf] = {}
+        starts = starts or {}
+        self._shelves = Shelves(
+            lambda namespace: _Shelf(dimensions, seq=starts.get(namespace, 0)),
+            size=lambda shelf: shelf.matrix.nbytes, most=_MOST_BYTES,
+        )  # fmt: skip
         self._lock = threading.Lock()
 
     def refresh(self, snapshot: LedgerSnapshot, namespace_key: int) -> _Shelf:
         """Take in every change of a namespace up to ``snapshot``. Another thread may have taken in later ones already."""
         with self._lock:
-            shelf = self._shelves.get(namespace_key)
-            if shelf is None:
-                start = self._starts.get(namespace_key, 0)
-                shelf = self._shelves[namespace_key] = _Shelf(self._dimensions, seq=start)
+            shelf = self._shelves.use(namespace_key)
             if shelf.seq < snapshot.last_seq():
                 while rows := snapshot.feed(self._embedder_id, namespace_key, after=shelf.seq, limit=_FEED_CHUNK):
                     if len(rows) == _FEED_CHUNK and shelf.room < len(rows):
@@ -174,8 +177,8 @@ class ExactIndex:
 
     def describe(self) -> dict[str, Any]:
         with self._lock:
-            vectors = sum(shelf.count for shelf in self._shelves.values())
-            size = sum(shelf.matrix.nbytes for shelf in self._shelves.values())
+            vectors = sum(shelf.count for shelf in self._shelves)
+            size = sum(shelf.matrix.nbytes for shelf in self._shelves)
         return {"vectors": vectors, "bytes": size}
 
     def diagnose(self, snapshot: LedgerSnapshot) -> list[HealthCheck]:
