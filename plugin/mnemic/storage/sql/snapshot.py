@@ -52,16 +52,24 @@ class SqlSnapshot(
     def __init__(self, connection: Connection, full_text: FullText) -> None:
         self._connection = connection
         self._full_text = full_text
+        # Asked several times in the life of a snapshot, in which they cannot change.
+        self._namespace_keys: dict[Namespace, int | None] = {}
+        self._noted_rows: int | None = None
+        self._noted_seq: int | None = None
 
     def last_seq(self) -> int:
-        return int(self._one("SELECT seq FROM ledger")[0])
+        if self._noted_seq is None:
+            self._noted_seq = int(self._one("SELECT seq FROM ledger")[0])
+        return self._noted_seq
 
     def ledger_id(self) -> str:
         return str(self._one("SELECT id FROM ledger")[0])
 
     def namespace_key(self, namespace: Namespace) -> int | None:
-        row = self._one("SELECT key FROM namespaces WHERE path = ?", path_of(namespace))
-        return None if row is None else int(row[0])
+        if namespace not in self._namespace_keys:
+            row = self._one("SELECT key FROM namespaces WHERE path = ?", path_of(namespace))
+            self._namespace_keys[namespace] = None if row is None else int(row[0])
+        return self._namespace_keys[namespace]
 
     def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
         where, values = in_namespace(prefix, subtree=True)
@@ -265,7 +273,9 @@ class SqlSnapshot(
 
     def _rows(self) -> int:
         """How many memories there are; the ledger keeps count, so it costs nothing."""
-        return int(self._one("SELECT memories FROM ledger")[0])
+        if self._noted_rows is None:
+            self._noted_rows = int(self._one("SELECT memories FROM ledger")[0])
+        return self._noted_rows
 
     def _vector_table(self, embedder_id: str) -> str:
         row = self._one("SELECT key FROM embedders WHERE id = ?", embedder_id)

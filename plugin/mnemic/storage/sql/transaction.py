@@ -255,6 +255,7 @@ class SqlTransaction(
         key = self.namespace_key(namespace)
         if key is None:
             key = int(self._one("INSERT INTO namespaces (path) VALUES (?) RETURNING key", path_of(namespace))[0])
+            self._namespace_keys[namespace] = key
         return key
 
     def _add_event(self, id: MemoryId, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]) -> None:

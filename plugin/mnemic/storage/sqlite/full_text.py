@@ -26,6 +26,7 @@ class SqliteFullText:
         self._connection = connection
         self._terms = terms
         self._counts: dict[str, int] = {}
+        self._rows: int | None = None
 
     def stems(self, words: Sequence[str]) -> list[str]:
         return self._terms.stems(words)
@@ -122,7 +123,9 @@ class SqliteFullText:
 
     def _share_of(self, namespace_key: int) -> float:
         """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""
-        rows = self._connection.execute("SELECT memories FROM ledger").fetchone()[0]
+        if self._rows is None:
+            self._rows = int(self._connection.execute("SELECT memories FROM ledger").fetchone()[0])
+        rows = self._rows
         return self.document_counts([f"ns{namespace_key}"])[0] / rows if rows else 0.0
 
 
