@@ -1,8 +1,9 @@
 """``python -m tests.fuzz``: so many cases, in so much time, over several processes; every finding with its seed.
 
 Of the cases 30 % go to the MCP server on its stdio transport, 10 % to its HTTP application, both within one process, 1 % to
-real processes over pipes and sockets, the rest to the parsers: by libFuzzer with coverage (atheris) where it is installed,
-and by our own mutations, which are repeatable from the seed.
+real processes over pipes and sockets; 3 % each to imports of SQLite files and to the inspector's pages, 2 % to imports of
+archives and folders, 1 % to hooks, 0.5 % to backups that are restored; the rest to the parsers: by libFuzzer with coverage
+(atheris) where it is installed, and by our own mutations, which are repeatable from the seed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-PARTS = {"stdio": 0.30, "http": 0.10, "pipes": 0.005, "sockets": 0.005, "parsers": 0.59}
-_CHUNKS = {"stdio": 2_000, "http": 1_000, "pipes": 1_000, "sockets": 1_000}
+PARTS = {
+    "stdio": 0.30, "http": 0.10, "pipes": 0.005, "sockets": 0.005, "databases": 0.03, "archives": 0.02, "pages": 0.03,
+    "hooks": 0.01, "backups": 0.005, "parsers": 0.495,
+}  # fmt: skip
+"""The mix: the share of each surface in all cases, if nothing is cut short."""
+_CHUNKS = {
+    "stdio": 2_000, "http": 1_000, "pipes": 1_000, "sockets": 1_000, "databases": 500, "archives": 500, "pages": 1_000,
+    "hooks": 500, "backups": 250,
+}  # fmt: skip
 _PARSER_CHUNK = 5_000
 _MOST_SHOWN = 50
 
@@ -44,12 +52,14 @@ def run(job: Job) -> dict[str, Any]:
     """Do a part of the work. What is found is told and not raised."""
     import anyio
 
-    from tests.fuzz import real, surface
+    from tests.fuzz import hooks, importing, pages, real, restoring, surface
     from tests.fuzz.mutating import mutate, mutate_with_coverage
 
     kinds: dict[str, Any] = {
         "stdio": lambda *of: anyio.run(surface.fuzz_stdio, *of), "http": lambda *of: anyio.run(surface.fuzz_http, *of),
         "pipes": real.fuzz_process, "sockets": real.fuzz_sockets,
+        "databases": importing.fuzz_databases, "archives": importing.fuzz_archives, "pages": pages.fuzz_pages,
+        "hooks": hooks.fuzz_hooks, "backups": restoring.fuzz_backups,
         "parser": partial(mutate, job.parser), "coverage": partial(mutate_with_coverage, job.parser),
     }  # fmt: skip
     began = time.perf_counter()
@@ -145,9 +155,17 @@ def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, left: int)
     return {
         "seed": seed, "cases": sum(one["cases"] for one in done), "findings_count": len(findings),
         "findings": [finding[:1_500] for finding in findings[:_MOST_SHOWN]], "minutes": round(seconds / 60, 1),
-        "not_run": left,
+        "not_run": left, "planned_mix": PARTS, "mix": _mix(done),
         "cases_with_coverage": sum(one["cases"] for one in done if one["kind"] == "coverage"),
         "python": platform.python_version(),
         "parts": {name: {key: value for key, value in kept.items() if value or key == "cases"}
                   for name, kept in sorted(parts.items())},
     }  # fmt: skip
+
+
+def _mix(done: list[dict[str, Any]]) -> dict[str, float]:
+    """The share of each surface in the cases that were run."""
+    counts: Counter[str] = Counter()
+    for one in done:
+        counts["parsers" if one["parser"] else one["kind"]] += one["cases"]
+    return {name: round(count / max(1, counts.total()), 4) for name, count in sorted(counts.items())}

@@ -11,7 +11,7 @@ from filelock import FileLock
 from mnemic import Channel, Memory, NewMemory, Origin, Role, load_settings
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts import read_transcript
-from mnemic.errors import InvalidInput
+from mnemic.storage.foreign_files import read_text
 from mnemic_mcp.hooks.prepared import MAX_SHOWN_CHARS, folder, home, read_json, write
 
 BUDGET_TOKENS = 1_500
@@ -34,8 +34,9 @@ def take_in(told: dict[str, Any]) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     with FileLock(kept / "lock", timeout=60):
         state = read_json(kept / "sessions.json")
-        messages = _messages(Path(str(told.get("transcript_path") or "")).expanduser())
-        done = int(state.get(session, 0))
+        messages = _messages(_transcript(str(told.get("transcript_path") or "")))
+        known = state.get(session)
+        done = known if isinstance(known, int) and known >= 0 else 0
         anyio.run(_store, project, session, messages, done, kept)
         state.pop(session, None)
         recent = dict(list(state.items())[-200:])
@@ -69,19 +70,21 @@ def _memory(message: Message, project: str, session: str) -> NewMemory | None:
     )  # fmt: skip
 
 
-def _messages(path: Path) -> list[Message]:
+def _transcript(said: str) -> Path:
     try:
-        if path.stat().st_size > MAX_TRANSCRIPT_BYTES:
-            raise InvalidInput(f"{path.name} has {path.stat().st_size:,} bytes.", hint="Such a session is left alone.")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(
-            f"The transcript {path} cannot be read: {error.strerror}.", hint="Nothing to be done."
-        ) from None
+        return Path(said).expanduser()
+    except RuntimeError:  # the home of somebody who is not here
+        return Path(said)
+
+
+def _messages(path: Path) -> list[Message]:
+    # A pipe or a device would be waited for without end, with the lock held.
+    text = read_text(path, limit=MAX_TRANSCRIPT_BYTES)
     return list(read_transcript(text).messages) if text.strip() else []
 
 
 def _json(value: Any) -> str:
     import json
 
-    return json.dumps(value, ensure_ascii=False)
+    # A session may be named by half of a surrogate pair, which no file in UTF-8 holds.
+    return json.dumps(value)

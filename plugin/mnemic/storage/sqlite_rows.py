@@ -14,6 +14,7 @@ from typing import Any
 from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint, normalise
+from mnemic.errors import StoreCorrupted
 
 RECORD_COLUMNS = (
     "m.key, m.id, n.path, m.kind, m.text, m.tags, m.session, m.speaker, m.role, m.source, m.when_to_use, m.evidence, "
@@ -24,6 +25,7 @@ RECORD_TABLES = "memories m JOIN namespaces n ON n.key = m.namespace"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 _ORIGIN_FIELDS = tuple(field.name for field in fields(Origin))
 
 
@@ -81,7 +83,14 @@ def decode_origin(text: str) -> Origin:
 
 
 def record_from_row(row: Sequence[Any]) -> MemoryRecord:
-    """A memory from a row of `RECORD_COLUMNS`."""
+    """A memory from a row of `RECORD_COLUMNS`. Raises `StoreCorrupted` when it holds what no version has written."""
+    try:
+        return _record(row)
+    except _UNREADABLE as error:
+        raise _unreadable(f"The memory {str(row[1])[:40]!r}", error) from error
+
+
+def _record(row: Sequence[Any]) -> MemoryRecord:
     (
         _, id, path, kind, text, tags, session, speaker, role, source, when_to_use, evidence, supersedes, origin,
         occurred_at, valid_from, recorded_at, held, valid_to, superseded_by, superseded_at, confirmations, confirmed_at,
@@ -116,14 +125,24 @@ def record_from_row(row: Sequence[Any]) -> MemoryRecord:
 
 
 def event_from_row(row: Sequence[Any]) -> Event:
-    """An event from ``memory, action, at, origin, detail``."""
+    """An event from ``memory, action, at, origin, detail``. Raises `StoreCorrupted`, as `record_from_row` does."""
     memory, action, at, origin, detail = row
-    return Event(
-        memory_id=MemoryId(memory),
-        action=Action(action),
-        at=from_microseconds(at),
-        origin=decode_origin(origin),
-        detail=json.loads(detail),
+    try:
+        return Event(
+            memory_id=MemoryId(memory),
+            action=Action(action),
+            at=from_microseconds(at),
+            origin=decode_origin(origin),
+            detail=json.loads(detail),
+        )
+    except _UNREADABLE as error:
+        raise _unreadable(f"An event of the memory {str(memory)[:40]!r}", error) from error
+
+
+def _unreadable(what: str, error: Exception) -> StoreCorrupted:
+    told = str(error) if isinstance(error, ValueError) else "a value of the wrong kind"
+    return StoreCorrupted(
+        f"{what} cannot be read: {told[:200]}.", hint="The ledger was changed from outside: restore a backup."
     )
 
 
