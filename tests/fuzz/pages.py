@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from random import Random
 from typing import Any
@@ -41,7 +42,8 @@ _USUAL = {
     "k": "1 5 50", "below": "1", "links": "1", "held": "1", "back": "review", "lesson": "0 1 50",
     "done": "applied undone odd",    "q": "lantern Said instructions < what",
 }  # fmt: skip
-_PLANTED = [some for some in HOSTILE if some.strip() and "\ud800" not in some and "\udfff" not in some]
+# Of the hostile texts those that a memory may hold.
+_PLANTED = [some for some in HOSTILE if some.strip(" .\t\n") and not re.search("[\x00\ud800-\udfff]", some)]
 
 
 def fuzz_pages(seed: int, count: int) -> Outcome:
