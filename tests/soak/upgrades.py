@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -136,10 +137,14 @@ def cut_power_in_upgrades(*, every: int, jobs: int, seed: int, sample: int | Non
             found = [moment for moment in moments(entries, every=every) if moment.acknowledged]
             if sample is not None:
                 found = random.Random(seed).sample(found, min(sample, len(found)))
-            shard = partial(_cuts, version, shown, base, entries, found, jobs=jobs, seed=seed)
-            results = forks.in_shards(range(jobs), lambda part, shard=shard: {"results": shard(part)}, jobs=jobs)
+            cuts = partial(_cuts, version, shown, base, entries, found, jobs=jobs, seed=seed)
+            results = forks.in_shards(range(jobs), partial(_shard, cuts), jobs=jobs)
             tally.add(one for result in results for one in result["results"])
     return tally
+
+
+def _shard(cuts: Callable[[int], list[dict[str, Any]]], part: int) -> dict[str, Any]:
+    return {"results": cuts(part)}
 
 
 def _cuts(
