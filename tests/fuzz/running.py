@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import sys
 import time
 from collections import Counter
@@ -108,9 +109,14 @@ def main() -> int:
     options.add_argument("--processes", type=int, default=2)
     options.add_argument("--no-atheris", action="store_true", help="our own mutations alone")
     options.add_argument("--json", type=Path)
+    options.add_argument(
+        "--repeat", type=Path, help="run the parts again in which this file of results has findings, and note it there"
+    )
     given = options.parse_args()
     coverage = not given.no_atheris and find_spec("atheris") is not None
     work = jobs(given.cases, given.seed, coverage=coverage)
+    if given.repeat is not None:
+        return repeat(given.repeat, work)
     began, done = time.monotonic(), []
     shown = Console(stderr=True)
     how = "with atheris" if coverage else "without atheris"
@@ -141,6 +147,20 @@ def main() -> int:
         given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({name: report[name] for name in ("cases", "findings_count", "minutes", "not_run")}))
     return 1 if report["findings_count"] else 0
+
+
+def repeat(path: Path, work: list[Job]) -> int:
+    """Run again what had findings, with the code as it is now, and write what came of it under ``repeated``."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    seeds = {int(seed) for finding in report["findings"] for seed in re.findall(r"seed (\d+)", finding)}
+    done = [run(job) for job in work if job.seed in seeds]
+    findings = [finding[:1_500] for one in done for finding in one["findings"]]
+    report["repeated"] = {
+        "parts": len(done), "cases": sum(one["cases"] for one in done), "findings_count": len(findings), "findings": findings,
+    }  # fmt: skip
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report["repeated"]))
+    return 1 if findings or not done else 0
 
 
 def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, left: int) -> dict[str, Any]:

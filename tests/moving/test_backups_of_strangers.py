@@ -10,6 +10,7 @@ import pytest
 
 import mnemic
 from mnemic.backup import back_up_memory, restore_memory
+from mnemic.domain.items import PutItem
 from mnemic.errors import StoreCorrupted
 from tests.soak.upgrades import lay_out, released_versions
 
@@ -91,3 +92,31 @@ async def test_a_row_that_was_changed_from_outside_is_told_and_other_memories_ar
             await memory.get(spoilt.id)
         assert "backup" in caught.value.hint
         assert (await memory.get(whole.id)).text == "The kettle is copper."
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("UPDATE outcomes SET body = '{'", "The outcome of a task"),
+        ("UPDATE events SET detail = '['", "An event of a memory"),
+        ("UPDATE items SET value = '{'", "An item"),
+        ("UPDATE session_messages SET body = '{}'", "A message of a session"),
+        ("UPDATE guard_audit SET detail = 'x'", "An entry of the guard's log"),
+    ],
+)
+async def test_a_part_that_was_changed_from_outside_is_named(tmp_path: Path, change: str, what: str) -> None:
+    home = tmp_path / "home"
+    async with mnemic.open_memory(home, chroma="off") as memory:
+        kept = await memory.remember("The ferry leaves at nine.")
+        await memory.archive([kept.id])
+        await memory.learning.outcome("count the lamps", 1.0, used=[kept.id], key="first")
+        await memory.items.run([PutItem(path=("shelf",), key="k", value={"text": "A copper kettle"})])
+        await memory.session("talk").append("Please count the lamps.")
+        await memory.guard.reject([kept.id])
+    _change(home / "ledger.sqlite3", change)
+    async with mnemic.open_memory(home, chroma="off") as memory:
+        with pytest.raises(StoreCorrupted, match=f"{what} cannot be read"):
+            await memory.history(kept.id)
+            await memory.session("talk").originals()
+            await memory.guard.audit()
+            [line async for line in memory.export()]

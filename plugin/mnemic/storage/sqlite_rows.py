@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, wraps
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint, normalise
 from mnemic.errors import StoreCorrupted
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 RECORD_COLUMNS = (
     "m.key, m.id, n.path, m.kind, m.text, m.tags, m.session, m.speaker, m.role, m.source, m.when_to_use, m.evidence, "
@@ -82,6 +85,22 @@ def decode_origin(text: str) -> Origin:
     return Origin(**{**values, "channel": Channel(values["channel"])})
 
 
+def reads(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A function that makes a value of what a row holds raises `StoreCorrupted` when no version has written that."""
+
+    def marked(read: Callable[P, T]) -> Callable[P, T]:
+        @wraps(read)
+        def guarded(*of: P.args, **named: P.kwargs) -> T:
+            try:
+                return read(*of, **named)
+            except _UNREADABLE as error:
+                raise _unreadable(what, error) from error
+
+        return guarded
+
+    return marked
+
+
 def record_from_row(row: Sequence[Any]) -> MemoryRecord:
     """A memory from a row of `RECORD_COLUMNS`. Raises `StoreCorrupted` when it holds what no version has written."""
     try:
@@ -124,19 +143,17 @@ def _record(row: Sequence[Any]) -> MemoryRecord:
     )
 
 
+@reads("An event of a memory")
 def event_from_row(row: Sequence[Any]) -> Event:
-    """An event from ``memory, action, at, origin, detail``. Raises `StoreCorrupted`, as `record_from_row` does."""
+    """An event from ``memory, action, at, origin, detail``."""
     memory, action, at, origin, detail = row
-    try:
-        return Event(
-            memory_id=MemoryId(memory),
-            action=Action(action),
-            at=from_microseconds(at),
-            origin=decode_origin(origin),
-            detail=json.loads(detail),
-        )
-    except _UNREADABLE as error:
-        raise _unreadable(f"An event of the memory {str(memory)[:40]!r}", error) from error
+    return Event(
+        memory_id=MemoryId(memory),
+        action=Action(action),
+        at=from_microseconds(at),
+        origin=decode_origin(origin),
+        detail=json.loads(detail),
+    )
 
 
 def _unreadable(what: str, error: Exception) -> StoreCorrupted:
