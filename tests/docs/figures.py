@@ -201,7 +201,8 @@ def _fuzzing(fuzz: dict[str, Any]) -> str:
     )
     count, again = fuzz["findings_count"], fuzz.get("repeated")
     told = (
-        f"Fuzzing (`make fuzz`): {fuzz['cases']:,} cases in {fuzz['minutes']} minutes ({mix}), {count} "
+        f"Fuzzing (`make fuzz`): {fuzz['cases']:,} cases in {fuzz['minutes']} minutes ({mix}; "
+        f"{fuzz['cases_with_coverage']:,} of the parsers' by libFuzzer with coverage), {count} "
         f"finding{'' if count == 1 else 's'}"
     )
     if not count:

@@ -109,9 +109,7 @@ def main() -> int:
     options.add_argument("--processes", type=int, default=2)
     options.add_argument("--no-atheris", action="store_true", help="our own mutations alone")
     options.add_argument("--json", type=Path)
-    options.add_argument(
-        "--repeat", type=Path, help="run the parts again in which this file of results has findings, and note it there"
-    )
+    options.add_argument("--repeat", type=Path, help="run again what had findings there, and note it there")
     given = options.parse_args()
     coverage = not given.no_atheris and find_spec("atheris") is not None
     work = jobs(given.cases, given.seed, coverage=coverage)
@@ -156,7 +154,8 @@ def repeat(path: Path, work: list[Job]) -> int:
     done = [run(job) for job in work if job.seed in seeds]
     findings = [finding[:1_500] for one in done for finding in one["findings"]]
     report["repeated"] = {
-        "parts": len(done), "cases": sum(one["cases"] for one in done), "findings_count": len(findings), "findings": findings,
+        "parts": len(done), "cases": sum(one["cases"] for one in done), "findings_count": len(findings),
+        "findings": findings,
     }  # fmt: skip
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report["repeated"]))
