@@ -211,7 +211,7 @@ def _fuzzing(fuzz: dict[str, Any]) -> str:
         return f"{told}."
     return (
         f"{told}; with what was mended since, the {again['cases']:,} cases of the parts that had findings were run again: "
-        f"{again['findings_count']} findings."
+        f"{again['findings_count']} finding{'' if again['findings_count'] == 1 else 's'}."
     )
 
 
