@@ -186,9 +186,32 @@ def _faults(faults: dict[str, Any], fuzz: dict[str, Any]) -> str:
     return (
         f"Faults (`make faults`): {total['injected']:,} injected, {total['recovered']:,} recovered from without a "
         f"human, {total['lost']} of {total['acknowledged']:,} acknowledged changes lost, {total['wrong']} wrong answers.\n\n"
-        "<details><summary>By kind</summary>\n\n" + "\n".join(rows) + "\n\n</details>\n\n"
-        f"Fuzzing of the MCP surface and the parsers (`make fuzz`): {fuzz['cases']:,} cases in {fuzz['minutes']} minutes, "
-        f"{fuzz['findings_count']} findings: no crash, no internal text to a client, nothing stored by what was refused."
+        "<details><summary>By kind</summary>\n\n" + "\n".join(rows) + "\n\n</details>\n\n" + _fuzzing(fuzz)
+    )
+
+
+def _fuzzing(fuzz: dict[str, Any]) -> str:
+    surfaces = {
+        "stdio": "MCP over stdio", "http": "over HTTP", "pipes": "to processes over pipes", "sockets": "over sockets",
+        "databases": "SQLite files of other memories", "archives": "archives and folders", "pages": "pages of the inspector",
+        "hooks": "hooks", "backups": "backups that are restored", "parsers": "parsers",
+    }  # fmt: skip
+    mix = ", ".join(
+        f"{surfaces[name]} {100 * share:.1f} %" for name, share in sorted(fuzz["mix"].items(), key=lambda one: -one[1])
+    )
+    count, again = fuzz["findings_count"], fuzz.get("repeated")
+    told = (
+        f"Fuzzing (`make fuzz`): {fuzz['cases']:,} cases in {fuzz['minutes']} minutes ({mix}; "
+        f"{fuzz['cases_with_coverage']:,} of the parsers' by libFuzzer with coverage), {count} "
+        f"finding{'' if count == 1 else 's'}"
+    )
+    if not count:
+        return f"{told}: no crash, nothing internal told, nothing half-written, memory and time bounded."
+    if again is None:
+        return f"{told}."
+    return (
+        f"{told}; with what was mended since, the {again['cases']:,} cases of the parts that had findings were run again: "
+        f"{again['findings_count']} finding{'' if again['findings_count'] == 1 else 's'}."
     )
 
 

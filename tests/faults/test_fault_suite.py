@@ -53,6 +53,12 @@ def test_every_released_ledger_is_upgraded_even_when_killed_and_a_newer_one_is_l
     assert_nothing_was_lost(sample(tmp_path, "upgrade", "kill in an upgrade", "newer schema refused"))
 
 
+def test_a_power_cut_in_an_upgrade_leaves_every_memory_once_and_upgraded_when_it_is_opened_again(
+    tmp_path: Path,
+) -> None:
+    assert_nothing_was_lost(sample(tmp_path, "power cut in an upgrade"))
+
+
 @pytest.mark.skipif(chroma.available() is not None, reason=str(chroma.available()))
 def test_a_chroma_server_that_closes_stalls_or_talks_nonsense_changes_no_answer(tmp_path: Path) -> None:
     assert_nothing_was_lost(sample(tmp_path, "Chroma server"))

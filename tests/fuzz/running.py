@@ -1,8 +1,9 @@
 """``python -m tests.fuzz``: so many cases, in so much time, over several processes; every finding with its seed.
 
 Of the cases 30 % go to the MCP server on its stdio transport, 10 % to its HTTP application, both within one process, 1 % to
-real processes over pipes and sockets, the rest to the parsers: by libFuzzer with coverage (atheris) where it is installed,
-and by our own mutations, which are repeatable from the seed.
+real processes over pipes and sockets; 3 % each to imports of SQLite files and to the inspector's pages, 2 % to imports of
+archives and folders, 1 % to hooks, 0.5 % to backups that are restored; the rest to the parsers: by libFuzzer with coverage
+(atheris) where it is installed, and by our own mutations, which are repeatable from the seed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import sys
 import time
 from collections import Counter
@@ -24,8 +26,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-PARTS = {"stdio": 0.30, "http": 0.10, "pipes": 0.005, "sockets": 0.005, "parsers": 0.59}
-_CHUNKS = {"stdio": 2_000, "http": 1_000, "pipes": 1_000, "sockets": 1_000}
+PARTS = {
+    "stdio": 0.30, "http": 0.10, "pipes": 0.005, "sockets": 0.005, "databases": 0.03, "archives": 0.02, "pages": 0.03,
+    "hooks": 0.01, "backups": 0.005, "parsers": 0.495,
+}  # fmt: skip
+"""The mix: the share of each surface in all cases, if nothing is cut short."""
+_CHUNKS = {
+    "stdio": 2_000, "http": 1_000, "pipes": 1_000, "sockets": 1_000, "databases": 500, "archives": 500, "pages": 1_000,
+    "hooks": 500, "backups": 250,
+}  # fmt: skip
 _PARSER_CHUNK = 5_000
 _MOST_SHOWN = 50
 
@@ -44,12 +53,14 @@ def run(job: Job) -> dict[str, Any]:
     """Do a part of the work. What is found is told and not raised."""
     import anyio
 
-    from tests.fuzz import real, surface
+    from tests.fuzz import hooks, importing, pages, real, restoring, surface
     from tests.fuzz.mutating import mutate, mutate_with_coverage
 
     kinds: dict[str, Any] = {
         "stdio": lambda *of: anyio.run(surface.fuzz_stdio, *of), "http": lambda *of: anyio.run(surface.fuzz_http, *of),
         "pipes": real.fuzz_process, "sockets": real.fuzz_sockets,
+        "databases": importing.fuzz_databases, "archives": importing.fuzz_archives, "pages": pages.fuzz_pages,
+        "hooks": hooks.fuzz_hooks, "backups": restoring.fuzz_backups,
         "parser": partial(mutate, job.parser), "coverage": partial(mutate_with_coverage, job.parser),
     }  # fmt: skip
     began = time.perf_counter()
@@ -98,9 +109,12 @@ def main() -> int:
     options.add_argument("--processes", type=int, default=2)
     options.add_argument("--no-atheris", action="store_true", help="our own mutations alone")
     options.add_argument("--json", type=Path)
+    options.add_argument("--repeat", type=Path, help="run again what had findings there, and note it there")
     given = options.parse_args()
     coverage = not given.no_atheris and find_spec("atheris") is not None
     work = jobs(given.cases, given.seed, coverage=coverage)
+    if given.repeat is not None:
+        return repeat(given.repeat, work)
     began, done = time.monotonic(), []
     shown = Console(stderr=True)
     how = "with atheris" if coverage else "without atheris"
@@ -133,6 +147,21 @@ def main() -> int:
     return 1 if report["findings_count"] else 0
 
 
+def repeat(path: Path, work: list[Job]) -> int:
+    """Run again what had findings, with the code as it is now, and write what came of it under ``repeated``."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    seeds = {int(seed) for finding in report["findings"] for seed in re.findall(r"seed (\d+)", finding)}
+    done = [run(job) for job in work if job.seed in seeds]
+    findings = [finding[:1_500] for one in done for finding in one["findings"]]
+    report["repeated"] = {
+        "parts": len(done), "cases": sum(one["cases"] for one in done), "findings_count": len(findings),
+        "findings": findings,
+    }  # fmt: skip
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report["repeated"]))
+    return 1 if findings or not done else 0
+
+
 def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, left: int) -> dict[str, Any]:
     """What was run and found, for the file of results."""
     parts: dict[str, Counter[str]] = {}
@@ -145,9 +174,17 @@ def summary(done: list[dict[str, Any]], seed: int, seconds: float, *, left: int)
     return {
         "seed": seed, "cases": sum(one["cases"] for one in done), "findings_count": len(findings),
         "findings": [finding[:1_500] for finding in findings[:_MOST_SHOWN]], "minutes": round(seconds / 60, 1),
-        "not_run": left,
+        "not_run": left, "planned_mix": PARTS, "mix": _mix(done),
         "cases_with_coverage": sum(one["cases"] for one in done if one["kind"] == "coverage"),
         "python": platform.python_version(),
         "parts": {name: {key: value for key, value in kept.items() if value or key == "cases"}
                   for name, kept in sorted(parts.items())},
     }  # fmt: skip
+
+
+def _mix(done: list[dict[str, Any]]) -> dict[str, float]:
+    """The share of each surface in the cases that were run."""
+    counts: Counter[str] = Counter()
+    for one in done:
+        counts["parsers" if one["parser"] else one["kind"]] += one["cases"]
+    return {name: round(count / max(1, counts.total()), 4) for name, count in sorted(counts.items())}

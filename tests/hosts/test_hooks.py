@@ -13,6 +13,7 @@ import anyio.to_thread
 import pytest
 
 from mnemic import open_memory
+from mnemic.errors import InvalidInput
 from mnemic_mcp.hooks.prepared import folder
 from mnemic_mcp.hooks.taking_in import take_in
 
@@ -179,6 +180,51 @@ def test_whatever_is_wrong_a_hook_never_fails_a_session(tmp_path: Path) -> None:
     for message in ("", "[]", "{", "null", '{"hook_event_name": "SessionStart"}', gone):
         done = hook(tmp_path, message)
         assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "message", ["", "[]", "{", "null", "5", "[" * 100_000, '{"a": "' + "x" * 1_100_000 + '"}', b"\xff\xfe{"]
+)
+def test_what_is_no_object_of_a_hook_is_told_in_plain_words(tmp_path: Path, message: str | bytes) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "mnemic_mcp.hooks.main"], input=message if isinstance(message, bytes) else
+        message.encode(), capture_output=True, check=False, env={**os.environ, "MNEMIC_HOME": str(tmp_path)}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr == b"mnemic-hook: Stdin holds no JSON object of a hook. Nothing was done.\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_transcript_that_is_no_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    os.mkfifo(tmp_path / "pipe")
+    for path in (str(tmp_path / "pipe"), "/dev/zero", "a\x00b", "~nobody-of-that-name/x"):
+        with pytest.raises(InvalidInput):
+            take_in({**told("Stop", tmp_path), "transcript_path": path})
+
+
+def test_a_session_of_any_name_and_a_note_of_any_kind_do_not_stop_the_taking_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    path = tmp_path / "empty.jsonl"
+    path.write_text("")
+    message = {**told("Stop", tmp_path), "transcript_path": str(path), "session_id": "\ud800"}
+    kept = folder(tmp_path / "memory", message["cwd"]) / "sessions.json"
+    for note in (None, '{"\\ud800": "many"}', '{"\\ud800": null}', '{"\\ud800": -5}', '{"x": [{}, []]}', "[]"):
+        if note is not None:
+            kept.write_text(note)
+        take_in(message)
+        assert json.loads(kept.read_text())["\ud800"] == []
+
+
+def test_what_a_hook_quotes_does_not_move_the_terminal(tmp_path: Path) -> None:
+    gone = {"hook_event_name": "Stop", "transcript_path": "/nowhere\x1b[2J", "cwd": "", "session_id": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "mnemic_mcp.hooks.main", "take-in"], input=json.dumps(gone), capture_output=True, text=True,
+        check=False, env={**os.environ, "MNEMIC_HOME": str(tmp_path)}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0 and "cannot be read" in done.stderr and "\x1b" not in done.stderr
 
 
 def test_a_session_start_imports_nothing_of_the_engine(tmp_path: Path) -> None:

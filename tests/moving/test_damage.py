@@ -11,13 +11,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mnemic
 from mnemic.errors import InvalidInput
 from mnemic.import_desk import FORMATS
-from mnemic.storage import foreign_files
+from mnemic.storage import foreign_files, foreign_tables
+from mnemic_mcp.cli.common import fail
 from tests.moving.importing import PEERS, peer_file, take_in
 
 
@@ -177,13 +179,117 @@ async def test_lines_and_texts_beyond_the_limits_are_named(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 async def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "pipe.zip"):
+        os.mkfifo(tmp_path / name)
     async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
         for format in FORMATS:
-            with pytest.raises(InvalidInput):
-                await memory.imports.plan(tmp_path / "pipe", format=format.name)
+            for name in ("pipe", "pipe.zip"):
+                with pytest.raises(InvalidInput):
+                    await memory.imports.plan(tmp_path / name, format=format.name)
             with pytest.raises(InvalidInput):
                 await memory.imports.plan(tmp_path / "nowhere", format=format.name)
+
+
+async def _refused(tmp_path: Path, path: Path, format: str, match: str) -> str:
+    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False) as memory:
+        with pytest.raises(InvalidInput, match=match) as caught:
+            await memory.imports.plan(path, format=format)
+    assert caught.value.hint
+    return caught.value.message
+
+
+def _made(path: Path, *statements: str) -> Path:
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+    return path
+
+
+async def test_a_default_that_unfolds_in_every_row_is_refused_before_it_does(tmp_path: Path) -> None:
+    path = _made(
+        tmp_path / "unfolding.db", "CREATE TABLE store (prefix, key, value, created_at)",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) "
+        "INSERT INTO store SELECT 'a', i, '{}', NULL FROM n",
+        f"ALTER TABLE store ADD COLUMN updated_at DEFAULT '{'y' * 1_000_000}'",
+    )  # fmt: skip
+    assert path.stat().st_size < 2_000_000
+    await _refused(tmp_path, path, "langgraph", "far more text than the file has bytes")
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["value TEXT GENERATED ALWAYS AS (hex(zeroblob(400000000))) NOT NULL", "value CHECK (length(hex(zeroblob(4e8))))"],
+)
+async def test_what_a_schema_computes_is_not_computed(tmp_path: Path, column: str) -> None:
+    path = _made(tmp_path / "computing.db", f"CREATE TABLE store (prefix, key, created_at, updated_at, {column})",
+                 "PRAGMA ignore_check_constraints = ON")  # fmt: skip
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("INSERT INTO store (prefix, key) VALUES ('a', 'b')") if "CHECK" in column else None
+    connection.close()
+    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False) as memory:
+        try:
+            plan = await memory.imports.plan(path, format="langgraph")
+        except InvalidInput as error:
+            assert "GENERATED" in column and error.hint
+        else:
+            assert len(plan.damaged) == 1
+
+
+async def test_an_entry_of_a_log_without_a_number_is_damage(tmp_path: Path) -> None:
+    path = _made(
+        tmp_path / "chroma.sqlite3", "CREATE TABLE collections (id, name)",
+        "CREATE TABLE segments (id, scope, type, collection)",
+        "CREATE TABLE embeddings (id, segment_id, embedding_id)", "CREATE TABLE max_seq_id (segment_id, seq_id)",
+        "CREATE TABLE embedding_metadata (id, key, string_value, int_value, float_value, bool_value)",
+        "CREATE TABLE embeddings_queue (seq_id, operation, topic, id, metadata)",
+        "INSERT INTO collections VALUES ('c', 'mem0')",
+        "INSERT INTO embeddings_queue VALUES (NULL, 0, 'x/c', 'a', '{}')",
+    )  # fmt: skip
+    await _refused(tmp_path, path, "mem0", "an entry of its log has no number")
+
+
+async def test_a_log_beside_a_database_counts_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _made(tmp_path / "small.db", "CREATE TABLE store (prefix, key, value, created_at, updated_at)")
+    monkeypatch.setattr(foreign_tables, "MAX_FOLDER_BYTES", path.stat().st_size + 10)
+    with Path(f"{path}-wal").open("wb") as log:
+        log.truncate(1_000)
+    await _refused(tmp_path, path, "langgraph", "is larger than")
+
+
+async def test_names_and_keys_that_no_utf_8_holds_come_in_under_a_name_of_their_own(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / os.fsdecode(b"odd\xff.md")).write_text("The kettle is copper.")
+    (tmp_path / "get_all.json").write_text(json.dumps([{"id": "\ud800", "memory": "The ferry leaves at nine."}]))
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        for path, format in ((notes, "markdown"), (tmp_path / "get_all.json", "mem0")):
+            assert (await take_in(memory, path, format)).stored == 1
+            assert (await take_in(memory, path, format)).present == 1
+
+
+async def test_an_archive_with_a_name_that_is_not_what_it_says_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("conversations\u00e9.json", b"[]")
+    # A name that is said to be UTF-8, and is none.
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xff\xfe"))
+    await _refused(tmp_path, path, "chatgpt", "no zip archive that can be read")
+
+
+async def test_a_link_in_a_folder_that_was_unpacked_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.json").write_text("[]")
+    (tmp_path / "unpacked").mkdir()
+    (tmp_path / "unpacked" / "conversations.json").symlink_to(tmp_path / "secret.json")
+    await _refused(tmp_path, tmp_path / "unpacked", "chatgpt", "is a symbolic link")
+
+
+def test_what_a_file_says_does_not_move_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        fail(InvalidInput("It has the collections \x1b[2J\u202e.", hint="Name\x07 one."))
+    said = capsys.readouterr().err
+    assert "\\u001b[2J\\u202e" in said and "\x1b[2J" not in said and "\x07" not in said
 
 
 async def test_a_view_in_place_of_a_table_is_not_run(tmp_path: Path) -> None:

@@ -18,9 +18,13 @@ from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.hosts import jsonc
 from mnemic_mcp.server import PROMPTS, create_server
 from mnemic_mcp.stdio import complaint_about
+from tests.fuzz.hooks import fuzz_hooks
+from tests.fuzz.importing import fuzz_archives, fuzz_databases
 from tests.fuzz.messages import Message
 from tests.fuzz.mutating import mutate
+from tests.fuzz.pages import fuzz_pages
 from tests.fuzz.parsers import PARSERS
+from tests.fuzz.restoring import fuzz_backups
 from tests.fuzz.surface import connected, fuzz_http, fuzz_stdio
 
 
@@ -35,6 +39,36 @@ def test_the_server_answers_whatever_comes_over_http() -> None:
     outcome = anyio.run(fuzz_http, 7, 200)
     assert outcome.findings == []
     assert outcome.cases == 200
+
+
+def test_a_database_of_another_memory_comes_in_or_is_refused_whatever_is_in_it() -> None:
+    outcome = fuzz_databases(7, 120)
+    assert outcome.findings == []
+    assert outcome.answered == outcome.cases == 120 and 20 < outcome.refused < 110
+
+
+def test_an_archive_or_a_folder_comes_in_or_is_refused_whatever_is_in_it() -> None:
+    outcome = fuzz_archives(7, 150)
+    assert outcome.findings == []
+    assert outcome.answered == outcome.cases == 150 and 20 < outcome.refused < 140
+
+
+def test_the_pages_answer_whatever_they_are_asked_and_sent() -> None:
+    outcome = fuzz_pages(7, 150)
+    assert outcome.findings == []
+    assert outcome.answered == outcome.cases == 150 and 20 < outcome.refused < 130
+
+
+def test_a_hook_ends_well_whatever_it_is_told() -> None:
+    outcome = fuzz_hooks(7, 60)
+    assert outcome.findings == []
+    assert outcome.answered == outcome.cases == 60 and 5 < outcome.refused < 58
+
+
+def test_a_backup_is_restored_and_works_or_is_refused_whatever_was_done_to_it() -> None:
+    outcome = fuzz_backups(7, 50)
+    assert outcome.findings == []
+    assert outcome.answered == outcome.cases == 50 and 5 < outcome.refused < 48
 
 
 @pytest.mark.parametrize("name", PARSERS)

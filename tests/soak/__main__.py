@@ -51,6 +51,7 @@ def kinds(*, jobs: int, seed: int, sample: bool) -> dict[str, Callable[[], Tally
         "kill storm": lambda: storms.storm(rounds=1 if sample else 6, kills=5 if sample else 20, processes=3, seed=seed),
         "upgrade": upgrades.upgrade_all,
         "kill in an upgrade": lambda: upgrades.kill_upgrades(every=8, jobs=jobs, seed=seed, sample=some(10)),
+        "power cut in an upgrade": lambda: upgrades.cut_power_in_upgrades(every=10, jobs=jobs, seed=seed, sample=some(2)),
         "newer schema refused": upgrades.refuse_newer,
     }  # fmt: skip
     if sample:

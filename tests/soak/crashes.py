@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from tests.soak import forks
 from tests.soak.faultfs import Calls, Fault, FaultFs
 from tests.soak.plan import Step, make_plan
-from tests.soak.power import VARIANTS, Disk, Moment, moments, read_trace
+from tests.soak.power import Moment, images, moments, read_trace
 from tests.soak.tally import Tally, scratch
 from tests.soak.verify import verify
 from tests.soak.worker import Worker
@@ -107,33 +106,6 @@ def traced(base: Path, steps: list[Step], *, durable: bool = True) -> list[Any]:
 def _cuts(
     entries: list[Any], found: list[Moment], steps: list[Step], base: Path, part: int, jobs: int, seed: int
 ) -> Any:
-    disk = Disk(base)
-    tried: set[tuple[int, bytes]] = set()
-    wanted = {moment.entry: moment for moment in found}
-    number = 0
-    for at, entry in enumerate(entries):
-        disk.do(entry)
-        moment = wanted.get(at)
-        if moment is None:
-            continue
-        for variant in VARIANTS:
-            number += 1
-            if number % jobs != part:
-                continue
-            with scratch() as target:
-                disk.write(target, variant, random.Random(f"{seed} {at} {variant}"))
-                image = (moment.acknowledged, _digest(target))
-                if image in tried:
-                    continue
-                tried.add(image)
-                result = verify(target / _HOME, steps, min(moment.acknowledged, len(steps)), seed=at)
-                yield {**result, "case": f"power cut after entry {at} of {len(entries)}, {variant}"}
-
-
-def _digest(folder: Path) -> bytes:
-    found = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        found.update(str(path.relative_to(folder)).encode())
-        if path.is_file():
-            found.update(path.read_bytes())
-    return found.digest()
+    for moment, variant, target in images(entries, found, base, part=part, jobs=jobs, seed=seed):
+        result = verify(target / _HOME, steps, min(moment.acknowledged, len(steps)), seed=moment.entry)
+        yield {**result, "case": f"power cut after entry {moment.entry} of {len(entries)}, {variant}"}

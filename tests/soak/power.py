@@ -8,12 +8,15 @@ and of those made, moved or removed since the first few. See Pillai et al., "All
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.soak.tally import scratch
 
 _HEAD = struct.Struct("<cQqII")
 _PAGE = 4096
@@ -187,6 +190,42 @@ def moments(entries: list[Entry], *, every: int) -> Iterator[Moment]:
             writes += 1
             if writes % every == 0:
                 yield Moment(at, acknowledged)
+
+
+def images(
+    entries: list[Entry], found: list[Moment], root: Path, *, part: int, jobs: int, seed: int
+) -> Iterator[tuple[Moment, str, Path]]:
+    """Every ``jobs``-th of what the disk may hold at the moments of ``found``, in every variant: the moment, the variant and
+    a folder that is gone when the next one is asked for. What was there already is passed over.
+    """
+    disk = Disk(root)
+    tried: set[tuple[int, bytes]] = set()
+    wanted = {moment.entry: moment for moment in found}
+    number = 0
+    for at, entry in enumerate(entries):
+        disk.do(entry)
+        moment = wanted.get(at)
+        if moment is None:
+            continue
+        for variant in VARIANTS:
+            number += 1
+            if number % jobs != part:
+                continue
+            with scratch() as target:
+                disk.write(target, variant, random.Random(f"{seed} {at} {variant}"))
+                image = (moment.acknowledged, _digest(target))
+                if image not in tried:
+                    tried.add(image)
+                    yield moment, variant, target
+
+
+def _digest(folder: Path) -> bytes:
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(str(path.relative_to(folder)).encode())
+        if path.is_file():
+            found.update(path.read_bytes())
+    return found.digest()
 
 
 def _apply(content: bytearray, at: int, data: bytes | None) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from mnemic.errors import StoreUnavailable
 from mnemic.storage.sql.migrations import VERSION
 from tests.soak import forks, worker
 from tests.soak.faultfs import Calls, Fault, FaultFs
+from tests.soak.power import Entry, Moment, images, moments, read_trace
 from tests.soak.tally import Tally, scratch
 
 RELEASED = Path(__file__).with_name("released")
@@ -42,6 +46,8 @@ async def differences(home: Path, shown: dict[str, Any]) -> list[str]:
     async with worker.open_memory(home, namespace=("old",)) as memory:
         entries = [json.loads(line) async for line in memory.export()]
         now = {entry["id"]: entry for entry in entries if entry["type"] == "memory"}
+        if len(now) != sum(entry["type"] == "memory" for entry in entries):
+            problems.append("other memories: some are there twice")
         if now.keys() != shown["memories"].keys():
             problems.append(f"other memories: {sorted(now.keys() ^ shown['memories'].keys())}")
         for id, before in shown["memories"].items():
@@ -114,6 +120,66 @@ def kill_upgrades(*, every: int, jobs: int, seed: int, sample: int | None = None
             return {**result, "fired": ended.was_killed or ended.code == forks.HUNG}
 
     return Tally("").add(forks.in_shards(cases, one, jobs=jobs))
+
+
+def cut_power_in_upgrades(*, every: int, jobs: int, seed: int, sample: int | None = None) -> Tally:
+    """The power is cut in the upgrade of every version: before and after each sync and each change of names, and between
+    writes; of what was not synced any part may be gone. Then it is opened again: every memory is there, once, upgraded.
+
+    ``sample``: so many moments of each version. An image of a disk that was tried already is not counted again.
+    """
+    tally = Tally("")
+    for version in released_versions():
+        if version < VERSION:
+            with scratch() as base:
+                shown, entries = _traced(version, base)
+            # What was there before the upgrade was on the disk: the upgrade begins where that was said.
+            found = [moment for moment in moments(entries, every=every) if moment.acknowledged]
+            if sample is not None:
+                found = random.Random(seed).sample(found, min(sample, len(found)))
+            cuts = partial(_cuts, version, shown, base, entries, found, jobs=jobs, seed=seed)
+            results = forks.in_shards(range(jobs), partial(_shard, cuts), jobs=jobs)
+            tally.add(one for result in results for one in result["results"])
+    return tally
+
+
+def _shard(cuts: Callable[[int], list[dict[str, Any]]], part: int) -> dict[str, Any]:
+    return {"results": cuts(part)}
+
+
+def _cuts(
+    version: int, shown: dict[str, Any], base: Path, entries: list[Entry], found: list[Moment], part: int, *, jobs: int,
+    seed: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    results = []
+    for moment, variant, target in images(entries, found, base, part=part, jobs=jobs, seed=seed):
+        case = f"version {version}, power cut after entry {moment.entry} of {len(entries)}, {variant}"
+        results.append(_compared(target / "memory", shown, case=case))
+    return results
+
+
+def _traced(version: int, base: Path) -> tuple[dict[str, Any], list[Entry]]:
+    """What a version showed of its memory, and the trace of laying it out below ``base`` and of upgrading it."""
+    log = base.with_name(f"{base.name}.trace")
+
+    def work(to: int) -> None:
+        faults = FaultFs()
+        faults.trace(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), acknowledged_on=to)
+        faults.arm(base, Fault.NOTHING, calls=Calls.CHANGES)
+        shown = lay_out(version, base / "memory")
+        for path in (base / "memory" / "ledger.sqlite3", base / "memory", base):
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+        forks.say(to, {"step": 0, "done": True, "shown": shown})
+        asyncio.run(_open_and_close(base / "memory"))
+
+    try:
+        ended = forks.run(work)
+        assert ended.code == 0, ended
+        return ended.values[0]["shown"], read_trace(log)
+    finally:
+        log.unlink(missing_ok=True)
 
 
 def refuse_newer() -> Tally:

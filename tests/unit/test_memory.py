@@ -307,7 +307,7 @@ async def test_paging_loses_nothing_when_an_index_proposes_what_may_not_leave(me
     await memory.recall("dog")  # the index has seen them all
     exact = memory._opened().backends.index._exact  # type: ignore[attr-defined]
     await memory.archive(ids[2:5])
-    (shelf,) = exact._shelves.values()
+    (shelf,) = exact._shelves
     await memory.recall("dog")
     shelf.recallable[:] = True  # as an index that has fallen behind
     for k in range(1, 13):

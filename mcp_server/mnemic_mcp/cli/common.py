@@ -19,6 +19,7 @@ import typer
 
 from mnemic import Memory, MnemicError, Origin, Settings, load_settings
 from mnemic.domain.provenance import Channel
+from mnemic.domain.quoting import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,9 +66,10 @@ def with_memory(
 
 def fail(error: MnemicError) -> NoReturn:
     """End the command: what happened, then what to do."""
-    typer.secho(f"{type(error).__name__}: {error.message}", fg=typer.colors.RED, err=True)
+    # What is quoted may be anybody's, and a terminal obeys it.
+    typer.secho(f"{type(error).__name__}: {visible(error.message)}", fg=typer.colors.RED, err=True)
     if error.hint:
-        typer.secho(f"→ {error.hint}", err=True)
+        typer.secho(f"→ {visible(error.hint)}", err=True)
     raise typer.Exit(1)
 
 

@@ -16,6 +16,11 @@ from typing import Any
 from mnemic_mcp.hooks.prepared import home, project_of, shown
 
 _TAKES_IN = ("Stop", "PreCompact", "SessionEnd")
+_MAX_CHARS = 1_000_000
+
+
+class NotToldWell(Exception):
+    """What came on stdin is not what a host tells a hook."""
 
 
 def main() -> None:
@@ -24,15 +29,35 @@ def main() -> None:
         if sys.argv[1:2] == ["take-in"]:
             from mnemic_mcp.hooks.taking_in import take_in
 
-            take_in(json.loads(sys.stdin.read()))
+            take_in(_read())
         else:
-            _hear(json.loads(sys.stdin.read()))
+            _hear(_read())
+    except NotToldWell as error:
+        _complain(str(error))
     except Exception as error:  # a hook that fails would trouble a session that can do without it
-        print(f"mnemic-hook: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201  # stdout is the host's
+        _complain(f"{type(error).__name__}: {error}")
+
+
+def _read() -> dict[str, Any]:
+    """What the host tells: an object. Raises `NotToldWell`."""
+    try:
+        text = sys.stdin.read(_MAX_CHARS + 1)
+        told = json.loads(text) if len(text) <= _MAX_CHARS else None
+    except (ValueError, RecursionError):  # neither UTF-8 nor JSON
+        told = None
+    if not isinstance(told, dict):
+        raise NotToldWell("Stdin holds no JSON object of a hook. Nothing was done.")
+    return told
+
+
+def _complain(text: str) -> None:
+    # What is quoted may be anybody's, and a terminal obeys it.
+    shown = "".join(letter if letter.isprintable() else "·" for letter in text)
+    print(f"mnemic-hook: {shown}", file=sys.stderr)  # noqa: T201  # stdout is the host's
 
 
 def _hear(told: dict[str, Any]) -> None:
-    event = told.get("hook_event_name")
+    event = str(told.get("hook_event_name"))
     if event == "SessionStart":
         text = shown(home(), project_of(told))
         if text:

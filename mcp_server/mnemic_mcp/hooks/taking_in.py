@@ -14,6 +14,7 @@ from mnemic import Channel, Memory, NewMemory, Origin, Role, load_settings
 from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.transcripts import read_transcript, spoken_text
 from mnemic.errors import GuardRefused, InvalidInput
+from mnemic.storage.foreign_files import read_text
 from mnemic_mcp.hooks.prepared import MAX_SHOWN_CHARS, folder, home, project_of, read_json, write
 
 BUDGET_TOKENS = 1_500
@@ -30,24 +31,23 @@ def take_in(told: dict[str, Any]) -> None:
     """Remember what the user and the assistant said since the last time, and prepare the next session's start.
 
     ``told`` is what the host tells a hook: ``session_id``, ``transcript_path``, ``cwd``, and at a stop
-    ``last_assistant_message``. Done twice it stores nothing
-    twice, nor what a session took over from the one that it was forked from; two at once take turns. Raises
-    `InvalidInput` for a transcript that cannot be read.
+    ``last_assistant_message``. Done twice it stores nothing twice, nor what a session took over from the one that it was
+    forked from; two at once take turns. Raises `InvalidInput` for a transcript that cannot be read.
     """
     project, session = project_of(told), str(told.get("session_id") or "")
     kept = folder(home(), project)
     kept.mkdir(parents=True, exist_ok=True)
     with FileLock(kept / "lock", timeout=60):
         state = read_json(kept / "sessions.json")
-        messages = _messages(Path(str(told.get("transcript_path") or "")).expanduser())
-        taken = {key for keys in state.values() if isinstance(keys, list) for key in keys}
+        messages = _messages(_transcript(str(told.get("transcript_path") or "")))
+        taken = {key for keys in state.values() for key in _keys(keys)}
         # The place in a session would not do: going back to an earlier prompt makes it shorter.
         said = {_key(message): new for message in messages if (new := _memory(message, project, session)) is not None}
         fresh = [new for key, new in said.items() if key not in taken]
         fresh += _not_yet_written(told, messages, project, session)
         anyio.run(_store, project, messages, fresh, kept)
         before = state.pop(session, None)
-        known = dict.fromkeys([*(before if isinstance(before, list) else ()), *said])
+        known = dict.fromkeys([*_keys(before), *said])
         recent = dict(list(state.items())[-_SESSIONS:])
         write(kept / "sessions.json", _json({**recent, session: list(known)}))
 
@@ -109,19 +109,26 @@ def _key(message: Message) -> str:
     return hashlib.sha256(f"{message.id}\0{message.text}".encode(errors="surrogatepass")).hexdigest()[:12]
 
 
-def _messages(path: Path) -> list[Message]:
+def _transcript(said: str) -> Path:
     try:
-        if path.stat().st_size > MAX_TRANSCRIPT_BYTES:
-            raise InvalidInput(f"{path.name} has {path.stat().st_size:,} bytes.", hint="Such a session is left alone.")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(
-            f"The transcript {path} cannot be read: {error.strerror}.", hint="Nothing to be done."
-        ) from None
+        return Path(said).expanduser()
+    except RuntimeError:  # the home of somebody who is not here
+        return Path(said)
+
+
+def _messages(path: Path) -> list[Message]:
+    # A pipe or a device would be waited for without end, with the lock held.
+    text = read_text(path, limit=MAX_TRANSCRIPT_BYTES)
     return list(read_transcript(text).messages) if text.strip() else []
+
+
+def _keys(kept: Any) -> list[str]:
+    """What was noted of a session; a note of another form is none."""
+    return [key for key in kept if isinstance(key, str)] if isinstance(kept, list) else []
 
 
 def _json(value: Any) -> str:
     import json
 
-    return json.dumps(value, ensure_ascii=False)
+    # A session may be named by half of a surrogate pair, which no file in UTF-8 holds.
+    return json.dumps(value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +19,11 @@ MAX_FOLDER_BYTES = 1 << 30
 MAX_FILES = 100_000
 # Text shrinks to a tenth or a twentieth; what unfolds a thousandfold is a bomb.
 _MAX_RATIO = 200
+# All that `zipfile` and the decompressors raise for an archive that is none, or only half of one.
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, NotImplementedError,
+    ValueError, OverflowError,
+)  # fmt: skip
 
 
 def read_text(path: Path, *, limit: int = MAX_FILE_BYTES) -> str:
@@ -30,9 +37,13 @@ def read_export(path: Path, member: str) -> str:
     Only that one member of an archive is read, and into memory. Raises `InvalidInput`.
     """
     if path.is_dir():
+        if (path / member).is_symlink():
+            # As everywhere in a folder: an archive may have brought it.
+            raise InvalidInput(f"{path / member} is a symbolic link.", hint="Give the file that it leads to.")
         return read_text(path / member)
     if path.suffix.lower() != ".zip":
         return read_text(path)
+    _check_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             found = [
@@ -51,7 +62,7 @@ def read_export(path: Path, member: str) -> str:
             with archive.open(one) as file:
                 # What the archive says of the size need not be so.
                 raw = file.read(one.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise InvalidInput(
             f"{path} is no zip archive that can be read ({error}).", hint="Download it again."
         ) from error
@@ -116,11 +127,8 @@ def _too_large(root: Path) -> InvalidInput:
 
 
 def _read(path: Path, limit: int) -> bytes:
+    _check_file(path)
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            # A pipe or a device would be waited for without end.
-            raise InvalidInput(f"{path} is no file.", hint="Give the path of what to import.")
         with path.open("rb") as file:
             raw = file.read(limit + 1)
     except OSError as error:
@@ -128,6 +136,17 @@ def _read(path: Path, limit: int) -> bytes:
     if len(raw) > limit:
         raise InvalidInput(f"{path} is larger than {limit >> 20:,} MiB.", hint="Import it in parts.")
     return raw
+
+
+def _check_file(path: Path) -> None:
+    """Raise `InvalidInput` unless it is a file: a pipe or a device would be waited for without end."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        told = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"{str(path)!r} cannot be read ({told}).", hint="Check the path.") from error
+    if not regular:
+        raise InvalidInput(f"{path} is no file.", hint="Give the path of what to import.")
 
 
 def _decoded(raw: bytes, name: str) -> str:

@@ -16,6 +16,15 @@ from mnemic.storage.foreign_files import MAX_FOLDER_BYTES
 
 _SQLITE = b"SQLite format 3\x00"
 _METADATA = "urn:chroma:segment/metadata/sqlite"
+_MAX_ROWS = 2_000_000
+_MAX_CELL_BYTES = 1 << 25
+# A cell that was never written may have a long default, so a small file can say more than it holds: not so much more.
+_MAX_UNFOLDED = 4
+_ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA})
+# What a schema may compute: none of these makes more of a value than it is.
+_CHEAP = frozenset(
+    "abs coalesce ifnull iif json_extract -> ->> length lower nullif round substr trim typeof upper".split()
+)
 # Operations of Chroma's log.
 _ADD, _UPDATE, _, _DELETE = range(4)
 Rows = list[dict[str, Any]]
@@ -103,7 +112,7 @@ def _settled(connection: sqlite3.Connection, path: Path, segments: list[str]) ->
     ):
         if row["id"] in ids:
             values = (row["string_value"], row["int_value"], row["float_value"], row["bool_value"])
-            payloads[ids[row["id"]]][row["key"]] = next((one for one in values if one is not None), None)
+            payloads[ids[row["id"]]][str(row["key"])] = next((one for one in values if one is not None), None)
     return payloads
 
 
@@ -122,6 +131,8 @@ def _replay(
         if row["segment_id"] in segments and isinstance(row["seq_id"], int)
     ]
     for row in _rows(connection, path, "embeddings_queue", "seq_id", "seq_id operation topic id metadata", ""):
+        if not isinstance(row["seq_id"], int):
+            raise _damaged(path, "an entry of its log has no number")
         if row["seq_id"] <= max(done, default=-1) or not str(row["topic"]).endswith(f"/{collection}"):
             continue
         id = str(row["id"])
@@ -143,24 +154,23 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A copy of a database with its log, checked, in a temporary folder."""
     if not is_sqlite(path):
         raise InvalidInput(f"{path} is no SQLite database.", hint="Give the file that the other memory keeps.")
-    if path.stat().st_size > MAX_FOLDER_BYTES:
-        raise InvalidInput(f"{path} is larger than {MAX_FOLDER_BYTES >> 20:,} MiB.", hint="Export it there in parts.")
+    parts = {ending: Path(f"{path}{ending}") for ending in ("", "-wal")}
     with tempfile.TemporaryDirectory(prefix="mnemic-import-") as folder:
         copy = Path(folder) / "copy.sqlite3"
         try:
-            for ending in ("", "-wal"):
-                part = Path(f"{path}{ending}")
-                if part.is_file():
-                    shutil.copyfile(part, f"{copy}{ending}")
+            there = {ending: part for ending, part in parts.items() if part.is_file()}
+            size = sum(part.stat().st_size for part in there.values())
+            if size > MAX_FOLDER_BYTES:
+                raise InvalidInput(
+                    f"{path} is larger than {MAX_FOLDER_BYTES >> 20:,} MiB.", hint="Export it there in parts."
+                )
+            for ending, part in there.items():
+                shutil.copyfile(part, f"{copy}{ending}")
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read ({error}).", hint="Check who may read it.") from error
         try:
             with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
-                connection.row_factory = sqlite3.Row
-                # A foreign file may hold views and triggers of any kind: nothing in it is run.
-                connection.execute("PRAGMA trusted_schema = OFF")
-                connection.execute("PRAGMA query_only = ON")
-                connection.execute("PRAGMA cell_size_check = ON")
+                _confine(connection)
                 problems = [str(row[0]) for row in connection.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
                 if problems:
                     raise _damaged(path, "; ".join(problems))
@@ -169,9 +179,27 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             raise _damaged(path, str(error)) from error
 
 
+def _confine(connection: sqlite3.Connection) -> None:
+    """A foreign file may hold views, triggers, checks and computed columns of any kind: nothing in it is run that costs
+    more than reading the file does.
+    """
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_CELL_BYTES)
+    connection.set_authorizer(_allowed)
+
+
+def _allowed(action: int, _first: str | None, second: str | None, _database: str | None, _by: str | None) -> int:
+    cheap = action == sqlite3.SQLITE_FUNCTION and str(second).lower() in _CHEAP
+    return sqlite3.SQLITE_OK if action in _ALLOWED or cheap else sqlite3.SQLITE_DENY
+
+
 def _tables(connection: sqlite3.Connection) -> frozenset[str]:
-    # Tables alone: a view of the same name could go on for ever.
-    found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'")
+    # Tables alone: a view of the same name could go on for ever. Views and virtual tables have no page of their own.
+    found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0")
     return frozenset(str(row[0]) for row in found)
 
 
@@ -186,11 +214,34 @@ def _rows(connection: sqlite3.Connection, path: Path, table: str, order: str, ne
             f"The table {table} of {path} has no column {', '.join(missing)}.",
             hint="It was made by a version that is not known here; export it there as JSON.",
         )
-    wanted = needed.split() + [name for name in optional.split() if name in there]
+    wanted = [order, *needed.split(), *(name for name in optional.split() if name in there)]
     named = ", ".join(f'"{name}"' if name != "rowid" else "rowid AS rowid" for name in wanted)
-    found = connection.execute(f"SELECT {named} FROM {table} ORDER BY {order}").fetchall()
+    # Sorted here and not by SQLite, which would put aside all that the cells unfold to before the first row is counted.
+    found, unfolded, most = [], 0, _MAX_UNFOLDED * _size(connection)
+    for row in connection.execute(f"SELECT {named} FROM {table}"):
+        found.append(row)
+        unfolded += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if len(found) > _MAX_ROWS or unfolded > most:
+            raise InvalidInput(
+                f"The table {table} of {path} holds more than {_MAX_ROWS:,} rows, or far more text than the file has bytes.",
+                hint="Export it there in parts, as JSON.",
+            )
+    found.sort(key=lambda row: _rank(row[0]))
     absent = dict.fromkeys(optional.split())
     return [{**absent, **dict(row)} for row in found]
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    """Bytes of the database with its log; never less than a MiB, so that small files may have defaults."""
+    pages, page = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return max(1 << 20, int(pages) * int(page))
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """A key that sorts as SQLite does: nothing, numbers, texts, bytes."""
+    if value is None:
+        return (0, 0)
+    return (1, value) if isinstance(value, (int, float)) else (2, value) if isinstance(value, str) else (3, value)
 
 
 def _damaged(path: Path, problems: str) -> InvalidInput:

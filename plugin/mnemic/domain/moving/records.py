@@ -84,7 +84,7 @@ def source_of(format: str, file: str, record: SourceRecord) -> str:
     What stands before ``#`` names the witness (`mnemic.guard.policy.origins.source_key`), and what follows the record.
     """
     said = f" {' '.join(record.said_source.split())}"[:1_000] if record.said_source else ""
-    return f"{format}:{quote(file[-_MAX_NAME_CHARS:], safe='._-')}#{token_of(record)}{said}"
+    return f"{format}:{quote(file[-_MAX_NAME_CHARS:], safe='._-', errors='surrogatepass')}#{token_of(record)}{said}"
 
 
 def token_of(record: SourceRecord) -> str:
@@ -92,7 +92,7 @@ def token_of(record: SourceRecord) -> str:
 
     What was changed at the source since is another record.
     """
-    key = quote(record.key, safe="._-/:")
+    key = quote(record.key, safe="._-/:", errors="surrogatepass")
     if len(key) > _MAX_KEY_CHARS:
         key = f"{key[:_MAX_KEY_CHARS]}~{_digest(record.key)}"
     moments = [moment.isoformat() if moment else "" for moment in (record.occurred_at, record.valid_from)]

@@ -16,6 +16,7 @@ from mnemic.storage.sql.rows import (
     RECORD_TABLES,
     encode_json,
     fetch_in_chunks,
+    reads,
     record_from_row,
     to_microseconds,
 )
@@ -97,6 +98,7 @@ def encode_fact(fact: Fact) -> str:
     return encode_json({name: value for name, value in body.items() if value})
 
 
+@reads("The fact of a memory")
 def decode_fact(body: str) -> Fact:
     """The inverse of `encode_fact`."""
     values = json.loads(body)

@@ -27,6 +27,7 @@ from mnemic.storage.sql.rows import (
     namespace_of,
     optional_microseconds,
     path_of,
+    reads,
     record_from_row,
     to_microseconds,
 )
@@ -237,6 +238,7 @@ def encode_marks(marks: Marks) -> str:
     return encode_json({name: value for name, value in body.items() if value})
 
 
+@reads("What the guard noted of a memory")
 def decode_marks(body: str | None, *, screened: int, origin: str, source: int | None) -> Marks:
     """The inverse of `encode_marks`; the first taint is that of the memory's own ``origin``."""
     values = json.loads(body) if body else {}
@@ -290,6 +292,7 @@ def _lesson_body(lesson: Lesson) -> str:
     )
 
 
+@reads("A lesson")
 def _lesson(row: Sequence[Any]) -> Lesson:
     id, path, fingerprint, source, body, created_at, expires_at, hits, last_hit_at, status = row
     values = json.loads(body)
@@ -311,6 +314,7 @@ def _audit_values(entry: AuditEntry) -> list[Any]:
     ]  # fmt: skip
 
 
+@reads("An entry of the guard's log")
 def _audit_entry(row: Sequence[Any]) -> AuditEntry:
     number, at, namespace, action, memory, origin, policy, detail, hash = row
     return AuditEntry(

@@ -18,6 +18,7 @@ from mnemic.storage.sql.rows import (
     from_microseconds,
     namespace_of,
     optional_microseconds,
+    reads,
     to_microseconds,
 )
 
@@ -168,6 +169,7 @@ def _range(prefix: ItemPath) -> tuple[str, str]:
     return text, text + ("^" if prefix else "\x7f")
 
 
+@reads("An item")
 def _item(row: Sequence[Any]) -> Item:
     _, root, path, name, value, created_at, updated_at, origin, ttl, expires_at, _ = row
     return Item(

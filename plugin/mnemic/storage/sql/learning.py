@@ -29,6 +29,7 @@ from mnemic.storage.sql.rows import (
     from_microseconds,
     namespace_of,
     optional_microseconds,
+    reads,
     record_from_row,
     to_microseconds,
 )
@@ -313,6 +314,7 @@ def task_hash(task: str) -> int:
     return fingerprint(normalise(task).casefold())
 
 
+@reads("The outcome of a task")
 def _outcome(row: Sequence[Any]) -> TaskOutcome:
     _, id, path, reward, at, body = row
     values = json.loads(body)
@@ -324,6 +326,7 @@ def _outcome(row: Sequence[Any]) -> TaskOutcome:
     )  # fmt: skip
 
 
+@reads("The facets of an experience")
 def _facets(body: str) -> Facets:
     values = json.loads(body)
     return Facets(**{**values, "tools": tuple(values.get("tools", ()))})

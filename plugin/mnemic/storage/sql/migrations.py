@@ -309,6 +309,7 @@ CREATE TABLE item_memories (
 CREATE INDEX item_memories_by_memory ON item_memories (memory);
 """
 
+
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 VERSION = len(MIGRATIONS)
 

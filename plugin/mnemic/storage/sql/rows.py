@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, wraps
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint, normalise
+from mnemic.errors import StoreCorrupted
 from mnemic.storage.sql.engine import Connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 RECORD_COLUMNS = (
     "m.key, m.id, n.path, m.kind, m.text, m.tags, m.session, m.speaker, m.role, m.source, m.when_to_use, m.evidence, "
@@ -24,6 +28,7 @@ RECORD_TABLES = "memories m JOIN namespaces n ON n.key = m.namespace"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 _ORIGIN_FIELDS = tuple(field.name for field in fields(Origin))
 
 
@@ -80,8 +85,31 @@ def decode_origin(text: str) -> Origin:
     return Origin(**{**values, "channel": Channel(values["channel"])})
 
 
+def reads(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A function that makes a value of what a row holds raises `StoreCorrupted` when no version has written that."""
+
+    def marked(read: Callable[P, T]) -> Callable[P, T]:
+        @wraps(read)
+        def guarded(*of: P.args, **named: P.kwargs) -> T:
+            try:
+                return read(*of, **named)
+            except _UNREADABLE as error:
+                raise _unreadable(what, error) from error
+
+        return guarded
+
+    return marked
+
+
 def record_from_row(row: Sequence[Any]) -> MemoryRecord:
-    """A memory from a row of `RECORD_COLUMNS`."""
+    """A memory from a row of `RECORD_COLUMNS`. Raises `StoreCorrupted` when it holds what no version has written."""
+    try:
+        return _record(row)
+    except _UNREADABLE as error:
+        raise _unreadable(f"The memory {str(row[1])[:40]!r}", error) from error
+
+
+def _record(row: Sequence[Any]) -> MemoryRecord:
     (
         _, id, path, kind, text, tags, session, speaker, role, source, when_to_use, evidence, supersedes, origin,
         occurred_at, valid_from, recorded_at, held, valid_to, superseded_by, superseded_at, confirmations, confirmed_at,
@@ -115,6 +143,7 @@ def record_from_row(row: Sequence[Any]) -> MemoryRecord:
     )
 
 
+@reads("An event of a memory")
 def event_from_row(row: Sequence[Any]) -> Event:
     """An event from ``memory, action, at, origin, detail``."""
     memory, action, at, origin, detail = row
@@ -124,6 +153,13 @@ def event_from_row(row: Sequence[Any]) -> Event:
         at=from_microseconds(at),
         origin=decode_origin(origin),
         detail=json.loads(detail),
+    )
+
+
+def _unreadable(what: str, error: Exception) -> StoreCorrupted:
+    told = str(error) if isinstance(error, ValueError) else "a value of the wrong kind"
+    return StoreCorrupted(
+        f"{what} cannot be read: {told[:200]}.", hint="The ledger was changed from outside: restore a backup."
     )
 
 

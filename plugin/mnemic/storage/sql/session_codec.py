@@ -14,6 +14,7 @@ from mnemic.domain.working_memory.messages import Message, MessageId, ToolCall
 from mnemic.domain.working_memory.search import SearchHit
 from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.domain.working_memory.task_graph import Task, TaskStatus
+from mnemic.storage.sql.rows import reads
 
 
 def encode_message(message: Message) -> str:
@@ -31,6 +32,7 @@ def encode_message(message: Message) -> str:
     return _dump(body)
 
 
+@reads("A message of a session")
 def decode_message(text: str) -> Message:
     body = json.loads(text)
     calls = body.get("calls", ())
@@ -52,6 +54,7 @@ def encode_edit(edit: Edit) -> str:
     return _dump(body)
 
 
+@reads("An edit of a session")
 def decode_edit(text: str) -> Edit:
     body = json.loads(text)
     body["changes"] = tuple(

@@ -17,15 +17,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mnemic.errors import InvalidInput, StoreCorrupted, StoreUnavailable
+from mnemic.domain.memory import RowKey
+from mnemic.errors import BackendError, InvalidInput, StoreCorrupted, StoreUnavailable
+from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.migrations import VERSION
 from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, translated_errors
 from mnemic.storage.sqlite.ledger import SqliteLedger
+from mnemic.storage.sqlite.schema import strange_parts
 from mnemic.storage.syncing import sync
 
 LEDGER_FILE = "ledger.sqlite3"
 _COUNTED = ("memories", "events", "links", "erasures", "sessions", "items", "outcomes")
 _BLOCK = 1 << 20
+_ROWS = 500
+_FLOAT_BYTES = 4
+_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +108,23 @@ def inspect_backup(path: Path) -> BackupReport:
                     f"{path} has schema version {version}; this mnemic knows versions up to {VERSION}.",
                     hint="Update mnemic.",
                 )
-            problems = [str(row[0]) for row in file.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+            if version < 1:
+                raise _damaged(path, ["no mnemic wrote it"])
+            # First what it is made of: a view or a trigger of somebody else is not to be run.
+            problems = strange_parts(file, version)
+            problems = problems or [str(row[0]) for row in file.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
             problems += [f"{row[0]} row {row[1]}: no {row[2]}" for row in file.execute("PRAGMA foreign_key_check")]
+            problems += _wrong_vectors(file)
+            if problems:
+                raise _damaged(path, problems)
             tables = {row[0] for row in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            if problems or "ledger" not in tables:
-                raise _damaged(path, problems or ["it has no table of a ledger"])
             counts = {name: _count(file, name) for name in _COUNTED if name in tables}
-            id, seq, kept = file.execute("SELECT id, seq, memories FROM ledger").fetchone()
-    except (sqlite3.Error, TypeError) as error:
+            found = file.execute("SELECT id, seq, memories FROM ledger").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _damaged(path, [str(error)]) from error
+    if found is None:
+        raise _damaged(path, ["its ledger has no row"])
+    id, seq, kept = found
     if kept != counts["memories"]:
         raise _damaged(path, [f"{counts['memories']} memories, {kept} noted"])
     return BackupReport(
@@ -160,13 +174,32 @@ def put_back(backup: Path, home: Path, *, force: bool = False, sha256: str | Non
     return RestoreReport(home=home, backup=report, moved_aside=moved)
 
 
+def _wrong_vectors(file: sqlite3.Connection) -> list[str]:
+    """Tables of vectors that hold some of another length than their embedder makes."""
+    problems = []
+    for key, dimensions in file.execute("SELECT key, dimensions FROM embedders").fetchall():
+        table = vector_table(key)
+        if file.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone() is not None:
+            wrong = f"SELECT count(*) FROM {table} WHERE length(vector) <> ?"
+            count = file.execute(wrong, (dimensions * _FLOAT_BYTES,)).fetchone()[0]
+            problems += [f"{count} vectors in {table} have another length"] if count else []
+    return problems
+
+
 def _check_staged(staged: Path, report: BackupReport) -> None:
-    """Opened as every ledger is: brought to this version's schema, full text compared, indexes told to start anew."""
-    ledger = SqliteLedger(staged)
+    """Opened as every ledger is: brought to this version's schema, every memory read, full text compared, indexes told to
+    start anew.
+    """
+    try:
+        ledger = SqliteLedger(staged)
+    except BackendError as error:
+        raise _not_usable(error, report) from error
     try:
         wrong = [check for check in ledger.diagnose("") if not check.ok and check.check in ("full text", "count")]
         with ledger.snapshot() as snapshot:
             memories = snapshot.count()
+            for keys in _keys(staged):
+                snapshot.records(keys)
         if memories != report.counts["memories"]:
             raise _damaged(report.path, [f"{memories} of {report.counts['memories']} memories arrived"])
         if wrong:
@@ -174,8 +207,26 @@ def _check_staged(staged: Path, report: BackupReport) -> None:
         with ledger.transaction() as transaction:
             # What a Chroma outside knows belongs to the life of the ledger that went on.
             transaction.forget_index_states()
+    except BackendError as error:
+        raise _not_usable(error, report) from error
     finally:
         ledger.close()
+
+
+def _keys(ledger: Path) -> Iterator[list[RowKey]]:
+    with contextlib.closing(sqlite3.connect(ledger)) as file:
+        found = file.execute("SELECT key FROM memories ORDER BY key")
+        while rows := found.fetchmany(_ROWS):
+            yield [RowKey(row[0]) for row in rows]
+
+
+def _not_usable(error: BackendError, report: BackupReport) -> BackendError:
+    """What is wrong with a copy is wrong with its backup, unless the disk is in the way."""
+    cause = error.__cause__
+    code = str(getattr(cause, "sqlite_errorname", ""))
+    if str(report.path) in error.message or code.startswith(_DISK):
+        return error
+    return _damaged(report.path, [str(cause) if isinstance(cause, sqlite3.Error) else error.message])
 
 
 def _move_aside(home: Path, occupied: list[Path]) -> Path:
