@@ -351,7 +351,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
             with backends.ledger.snapshot() as snapshot:
                 last_seq = snapshot.last_seq()
             if last_seq != seen:
-                embed_missing(backends, stopped=stopping.is_set)
+                embed_missing(backends, stopped=stopping.is_set, only_new=True)
                 screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)

@@ -40,7 +40,7 @@ class PostgresServer:
     def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
         self.port = free_port()
         self.data = folder / "data"
-        self._log = folder / "log.txt"
+        self.log = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
         self._settings = {
             "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200",
@@ -68,9 +68,9 @@ class PostgresServer:
     def start(self) -> None:
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         command = [binary("postgres") or "postgres", "-D", str(self.data), "-p", str(self.port), *options]
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, user=self._user, cwd="/")
-        _until(self._answers, f"PostgreSQL does not answer: {self._log.read_text()[-2_000:]}")
+        _until(self._answers, f"PostgreSQL does not answer: {self.log.read_text()[-2_000:]}")
 
     def kill(self) -> None:
         """End every process of the server at once, as a power cut would."""
@@ -95,7 +95,7 @@ class PostgresServer:
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            raise RuntimeError(f"PostgreSQL ended: {self._log.read_text()[-2_000:]}")
+            raise RuntimeError(f"PostgreSQL ended: {self.log.read_text()[-2_000:]}")
         try:
             psycopg.connect(self.url, connect_timeout=2).close()
         except psycopg.OperationalError:

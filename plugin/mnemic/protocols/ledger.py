@@ -132,8 +132,10 @@ class LedgerSnapshot(
         """How many memories pass ``filter``; all there are, of any status, without one."""
         ...
 
-    def texts_without_vector(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
-        """Memories that ``embedder_id`` has not embedded yet, oldest first."""
+    def texts_without_vector(
+        self, embedder_id: str, *, limit: int, after: RowKey | None = None
+    ) -> list[tuple[RowKey, MemoryRecord]]:
+        """Memories that ``embedder_id`` has not embedded yet, oldest first, those newer than ``after``."""
         ...
 
     def chain(self, id: MemoryId) -> list[MemoryRecord]:

@@ -30,6 +30,13 @@ from mnemic.services.warming import Warmth
 log = get_logger(__name__)
 
 
+@dataclass(slots=True)
+class Upkeep:
+    """How far a process has looked: up to ``embedded_to`` every memory has a vector. Keys of later ones are higher."""
+
+    embedded_to: RowKey | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
     """The ports of one open memory. ``caller`` tells those apart who share it over a network, else it is empty."""
@@ -48,6 +55,7 @@ class Backends:
     spellings: Spellings = field(default_factory=Spellings)
     word_vectors: WordVectors | None = None
     warmth: Warmth = field(default_factory=Warmth)
+    upkeep: Upkeep = field(default_factory=Upkeep)
     deliveries: Deliveries = field(default_factory=Deliveries)
     shown: Deliveries = field(default_factory=Deliveries)
     process_id: str = field(default_factory=lambda: secrets.token_hex(8))

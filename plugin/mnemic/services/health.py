@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnemic.domain.memory import Namespace
+from mnemic.domain.recall import MemoryFilter
 from mnemic.errors import ModelFailed
 from mnemic.protocols import HealthCheck
 from mnemic.services.backends import Backends, embedding_text
@@ -88,17 +89,29 @@ def doctor(backends: Backends, *, repair: bool = False) -> Diagnosis:
 
 
 def embed_missing(
-    backends: Backends, *, progress: Callable[[int], None] | None = None, stopped: Callable[[], bool] = lambda: False
+    backends: Backends,
+    *,
+    progress: Callable[[int], None] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    only_new: bool = False,
 ) -> int:
     """Embed every memory that this embedder has not seen, in small transactions; how many there were.
 
+    With ``only_new``, those that this process has found complete before are not looked at again.
     Safe to interrupt and to run in several processes at once. Raises `ModelFailed`.
     """
     done = 0
+    if not only_new:
+        backends.upkeep.embedded_to = None
     while not stopped():
         with backends.ledger.snapshot() as snapshot:
-            entries = snapshot.texts_without_vector(backends.embedder.id, limit=_BATCH)
+            entries = snapshot.texts_without_vector(
+                backends.embedder.id, limit=_BATCH, after=backends.upkeep.embedded_to
+            )
+            newest = snapshot.select(MemoryFilter(namespace=(), subtree=True), limit=1)
         if not entries:
+            # Looking through all of them again at every change would take longer and longer.
+            backends.upkeep.embedded_to = newest[0][0] if newest else None
             break
         vectors = backends.embedder.embed([embedding_text(record) for _, record in entries])
         if not len(vectors):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ _TEXTS_AT_ONCE = 500
 # So long a batch waits for the question that is being answered: Python runs one thread at a time. Not longer, for where one
 # question follows the other they are answered the faster the sooner all is read.
 _PATIENCE_SECONDS = 0.02
+# A process of few namespaces reads each ahead after the first question. One that serves many would do nothing else: there a
+# namespace must be asked about so often first, which shows that more will follow.
+_FEW_NAMESPACES = 8
+_ASKED_BEFORE = 3
 
 
 class Warmth:
@@ -34,6 +39,7 @@ class Warmth:
         self._lock = threading.Condition()
         self._answering = 0
         self._known: set[Namespace] = set()
+        self._asked: Counter[Namespace] = Counter()
         self._waiting: list[Namespace] = []
         self._reading = False
 
@@ -53,11 +59,22 @@ class Warmth:
         finally:
             with self._lock:
                 self._answering -= 1
-                if not filter.subtree and filter.namespace not in self._known:
+                if not filter.subtree and self._is_worth_it(filter.namespace):
                     self._known.add(filter.namespace)
                     self._waiting.append(filter.namespace)
                     self.wake.set()
                 self._lock.notify_all()
+
+    def _is_worth_it(self, namespace: Namespace) -> bool:
+        if namespace in self._known:
+            return False
+        if len(self._known) < _FEW_NAMESPACES:
+            return True
+        self._asked[namespace] += 1
+        if self._asked[namespace] < _ASKED_BEFORE:
+            return False
+        del self._asked[namespace]
+        return True
 
     def make_way(self) -> None:
         """Return when nobody waits for an answer, or has waited for long."""

@@ -60,7 +60,9 @@ class WalledLedger:
     """`Ledger` for one caller. The wall holds no state: any number of them may stand around one ledger."""
 
     def __init__(self, ledger: Ledger, access: Access) -> None:
-        self._ledger = ledger
+        # Where the engine can keep rows apart itself, it does so as well.
+        confined: Callable[[Access], Ledger] | None = getattr(ledger, "confined", None)
+        self._ledger = ledger if confined is None else confined(access)
         self._access = access
 
     @contextmanager

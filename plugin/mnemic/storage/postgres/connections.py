@@ -10,14 +10,14 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from mnemic.errors import BackendError, InvalidInput, MnemicError, StoreCorrupted, StoreUnavailable
-from mnemic.storage.postgres.schema import migrate
-from mnemic.storage.postgres.texts import register_texts
+from mnemic.storage.postgres.schema import ACCESS, migrate
+from mnemic.storage.postgres.texts import register_texts, written
 
 TURN_SECONDS = 30.0
 """So long a writer waits for its turn."""
@@ -91,17 +91,21 @@ class PostgresConnections:
         return connection
 
     @contextmanager
-    def reading(self) -> Iterator[PostgresConnection]:
-        """A connection inside a transaction that reads one consistent state."""
+    def reading(self, *, access: Sequence[str] = ()) -> Iterator[PostgresConnection]:
+        """A connection inside a transaction that reads one consistent state: of the namespaces at or below the paths
+        ``access`` only, if there are any.
+        """
         with self.translated_errors():
-            connection = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + _confined(access))
             try:
                 yield PostgresConnection(connection)
             finally:
                 self._end(connection, "COMMIT")
 
     @contextmanager
-    def writing(self, *, patience_seconds: float | None = None) -> Iterator[PostgresConnection]:
+    def writing(
+        self, *, patience_seconds: float | None = None, access: Sequence[str] = ()
+    ) -> Iterator[PostgresConnection]:
         """The connection of the one writer, committed at the end and rolled back on any exception."""
         patience = TURN_SECONDS if patience_seconds is None else patience_seconds
         with self.translated_errors():
@@ -109,7 +113,7 @@ class PostgresConnections:
             # each statement after it sees what the writers before have committed.
             connection = self._begun(
                 f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {max(int(patience * 1000), 1)}; "
-                "SELECT seq FROM ledger FOR UPDATE; SET LOCAL lock_timeout = 0"
+                f"SELECT seq FROM ledger FOR UPDATE; SET LOCAL lock_timeout = 0{_confined(access)}"
             )
             try:
                 yield PostgresConnection(connection)
@@ -198,6 +202,13 @@ class PostgresConnections:
             if isinstance(error, kinds):
                 return make(what, text)
         return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")
+
+
+def _confined(access: Sequence[str]) -> str:
+    if not access:
+        return ""
+    paths = sql.Literal(written("\n".join(access))).as_string(None)
+    return f"; SELECT set_config('{ACCESS}', {paths}, true)"
 
 
 def _busy(what: str, _: str) -> BackendError:

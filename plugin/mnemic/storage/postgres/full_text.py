@@ -74,6 +74,12 @@ class PostgresFullText:
     def occurs(self, word: str, among: Among) -> bool:
         return bool(self._find([word], among, 1))
 
+    def large_namespaces(self, minimum: int) -> list[int]:
+        self._take_in()
+        # "0" is the character after "/": a range, so that the key of the table serves.
+        rows = self._connection.execute("SELECT stem, documents FROM stems WHERE stem >= '/' AND stem < '0'").fetchall()
+        return [int(stem[1:]) for stem, documents in rows if documents + self._more[stem] >= minimum]
+
     def appended(self, key: int) -> None:
         self._came.append(key)
 

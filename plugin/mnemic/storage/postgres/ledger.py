@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
+from mnemic.domain.access import Access
 from mnemic.protocols import HealthCheck
 from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
 from mnemic.storage.postgres.full_text import PostgresFullText
 from mnemic.storage.postgres.sharing import PostgresLease, Watch
 from mnemic.storage.sql.checks import check_tables, mend_tables
 from mnemic.storage.sql.engine import vector_table
+from mnemic.storage.sql.rows import path_of
 from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sql.stemming import Stemmer
 from mnemic.storage.sql.transaction import SqlTransaction
@@ -32,15 +35,26 @@ class PostgresLedger:
     def __init__(self, url: str, *, schema: str = "mnemic", durable: bool = True) -> None:
         self._connections = PostgresConnections(url, schema=schema, durable=durable)
         self._stemmer = Stemmer()
+        self._access: tuple[str, ...] = ()
+
+    def confined(self, access: Access) -> PostgresLedger:
+        """The same ledger for somebody with access to some namespaces only: the server shows no rows of others.
+
+        Which is the second wall; `mnemic.storage.walled_ledger` is the first. Not to be closed.
+        """
+        confined = copy.copy(self)
+        # Whoever has access to the root has it to everything.
+        confined._access = tuple(map(path_of, access.namespaces)) if all(access.namespaces) else ()
+        return confined
 
     @contextmanager
     def snapshot(self) -> Iterator[SqlSnapshot]:
-        with self._connections.reading() as connection:
+        with self._connections.reading(access=self._access) as connection:
             yield SqlSnapshot(connection, PostgresFullText(connection, self._stemmer))
 
     @contextmanager
     def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqlTransaction]:
-        with self._connections.writing(patience_seconds=patience_seconds) as connection:
+        with self._connections.writing(patience_seconds=patience_seconds, access=self._access) as connection:
             transaction = SqlTransaction(connection, PostgresFullText(connection, self._stemmer))
             began = transaction.last_seq()
             yield transaction

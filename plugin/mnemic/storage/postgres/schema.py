@@ -68,6 +68,38 @@ ALTER TABLE ledger ADD COLUMN version bigint NOT NULL DEFAULT 0;
 INSERT INTO ledger VALUES (1, substr(md5(random()::text || clock_timestamp()), 1, 16), 0, 0, 0);
 """
 
+# A second wall behind `mnemic.storage.walled_ledger`: a transaction on behalf of somebody with access to some namespaces
+# only says which (`ACCESS`, one path a line), and the server shows no other rows. Superusers and BYPASSRLS pass it.
+ACCESS = "mnemic.access"
+_WALL = f"""
+CREATE FUNCTION in_sight(path text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+SELECT EXISTS (SELECT 1 FROM string_to_table(current_setting('{ACCESS}', true), chr(10)) AS root
+               WHERE path = root OR starts_with(path, root || '/')) $$;
+"""
+_FREE = f"(SELECT coalesce(current_setting('{ACCESS}', true), '') = '')"
+_BEHIND_THE_WALL = {
+    "namespaces": "in_sight(path)",
+    "guard_audit": "in_sight(namespace)",
+    **dict.fromkeys(
+        (
+            "memories",
+            "experiences",
+            "outcomes",
+            "plans",
+            "sessions",
+            "guard_lessons",
+            "item_spaces",
+            "speakers",
+            "erasures",
+        ),
+        "EXISTS (SELECT 1 FROM namespaces n WHERE n.key = namespace AND in_sight(n.path))",
+    ),
+    **dict.fromkeys(("session_messages", "session_edits"), "EXISTS (SELECT 1 FROM sessions s WHERE s.key = session)"),
+    "items": "EXISTS (SELECT 1 FROM item_spaces s WHERE s.key = space)",
+    "events": "EXISTS (SELECT 1 FROM memories m WHERE m.id = memory)",
+    "facts": "EXISTS (SELECT 1 FROM memories m WHERE m.key = facts.key)",
+}
+
 
 def migrate(connection: psycopg.Connection[Any], schema: str) -> None:
     """Bring the ledger in ``schema`` to this version. Safe when several processes do it at once; all of it or nothing.
@@ -92,6 +124,11 @@ def migrate(connection: psycopg.Connection[Any], schema: str) -> None:
                     connection.execute(statement)
         if not found:
             connection.execute(_FULL_TEXT)
+            connection.execute(_WALL)
+            for table, condition in _BEHIND_THE_WALL.items():
+                connection.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+                connection.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+                connection.execute(f"CREATE POLICY own ON {table} USING ({_FREE} OR {condition})")
         connection.execute("UPDATE ledger SET version = %s", (VERSION,))
 
 

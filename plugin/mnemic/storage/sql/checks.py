@@ -9,17 +9,22 @@ from mnemic.storage.sql.passages import PLACES, UNCUT, UNEMBEDDED
 
 _Errors = type[Exception] | tuple[type[Exception], ...]
 
+# Not NOT IN: PostgreSQL would compare everything with everything once a table is large.
+_NO = "NOT EXISTS (SELECT 1 FROM {} p WHERE p.{} = {})"
 _ORPHANS = {
-    "events": "FROM events WHERE memory NOT IN (SELECT id FROM memories)",
-    "links": "FROM links WHERE source NOT IN (SELECT id FROM memories) OR target NOT IN (SELECT id FROM memories)",
-    "session messages": "FROM session_messages WHERE session NOT IN (SELECT key FROM sessions)",
-    "session edits": "FROM session_edits WHERE session NOT IN (SELECT key FROM sessions)",
-    "marks": "FROM guard_marks WHERE key NOT IN (SELECT key FROM memories)",
-    "near-duplicate keys": "FROM near_keys WHERE key NOT IN (SELECT key FROM memories)",
-    "passages": f"FROM passages WHERE place / {PLACES} NOT IN (SELECT key FROM memories)",
-    "items' memories": "FROM item_memories WHERE memory NOT IN (SELECT key FROM memories) "
-    "OR item NOT IN (SELECT key FROM items)",
-    "vectors of facets": "FROM facet_vectors WHERE key NOT IN (SELECT key FROM memories)",
+    "events": "FROM events WHERE " + _NO.format("memories", "id", "events.memory"),
+    "links": "FROM links WHERE "
+    + " OR ".join(_NO.format("memories", "id", f"links.{end}") for end in ("source", "target")),
+    "session messages": "FROM session_messages WHERE " + _NO.format("sessions", "key", "session_messages.session"),
+    "session edits": "FROM session_edits WHERE " + _NO.format("sessions", "key", "session_edits.session"),
+    "marks": "FROM guard_marks WHERE " + _NO.format("memories", "key", "guard_marks.key"),
+    "near-duplicate keys": "FROM near_keys WHERE " + _NO.format("memories", "key", "near_keys.key"),
+    "passages": "FROM passages WHERE " + _NO.format("memories", "key", f"passages.place / {PLACES}"),
+    "items' memories": "FROM item_memories WHERE "
+    + " OR ".join(
+        _NO.format(table, "key", f"item_memories.{end}") for table, end in (("memories", "memory"), ("items", "item"))
+    ),
+    "vectors of facets": "FROM facet_vectors WHERE " + _NO.format("memories", "key", "facet_vectors.key"),
 }
 
 
@@ -39,7 +44,9 @@ def mend_tables(connection: Connection) -> list[str]:
         if removed:
             done.append(f"removed {removed} orphaned {name}")
     for table, _ in _vector_tables(connection):
-        removed = connection.execute(f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM memories)").rowcount
+        removed = connection.execute(
+            f"DELETE FROM {table} WHERE {_NO.format('memories', 'key', f'{table}.key')}"
+        ).rowcount
         if removed:
             done.append(f"removed {removed} orphaned vectors")
     if not _count(connection).ok:
@@ -77,8 +84,8 @@ def _vectors(connection: Connection, embedder_id: str, unreadable: _Errors) -> l
     findings = []
     for table, id in _vector_tables(connection, unreadable):
         missing, orphaned = connection.execute(
-            f"SELECT (SELECT count(*) FROM memories WHERE key NOT IN (SELECT key FROM {table})), "
-            f"(SELECT count(*) FROM {table} WHERE key NOT IN (SELECT key FROM memories))"
+            f"SELECT (SELECT count(*) FROM memories m WHERE NOT EXISTS (SELECT 1 FROM {table} v WHERE v.key = m.key)), "
+            f"(SELECT count(*) FROM {table} v WHERE NOT EXISTS (SELECT 1 FROM memories m WHERE m.key = v.key))"
         ).fetchone()
         detail = f"{missing} memories without a vector, {orphaned} vectors without a memory"
         # Another embedder's vectors need not be complete: whoever uses it fills in what is missing.

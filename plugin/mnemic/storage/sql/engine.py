@@ -72,6 +72,10 @@ class FullText(Protocol):
         """Whether any memory holds ``word``."""
         ...
 
+    def large_namespaces(self, minimum: int) -> list[int]:
+        """Keys of the namespaces with at least ``minimum`` memories: the words of a memory name its namespace."""
+        ...
+
     def appended(self, key: int) -> None:
         """Told after a memory's row came."""
         ...

@@ -132,8 +132,7 @@ class SqlSnapshot(
         return int(max(row))
 
     def large_namespaces(self, minimum: int) -> list[int]:
-        rows = self._all("SELECT namespace FROM memories GROUP BY namespace HAVING count(*) >= ?", max(minimum, 1))
-        return [row[0] for row in rows]
+        return self._full_text.large_namespaces(max(minimum, 1))
 
     def vectors(self, embedder_id: str, keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
         sql = f"SELECT key, vector FROM {self._vector_table(embedder_id)} WHERE key IN {{in_}}"
@@ -145,13 +144,15 @@ class SqlSnapshot(
         where, values = where_clause(filter)
         return int(self._one(f"SELECT count(*) FROM {RECORD_TABLES} WHERE {where}", *values)[0])
 
-    def texts_without_vector(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+    def texts_without_vector(
+        self, embedder_id: str, *, limit: int, after: RowKey | None = None
+    ) -> list[tuple[RowKey, MemoryRecord]]:
         table = self._vector_table(embedder_id)
         rows = self._all(
-            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key NOT IN (SELECT key FROM {table}) "
-            "ORDER BY m.key LIMIT ?",
-            limit,
-        )
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? "
+            f"AND NOT EXISTS (SELECT 1 FROM {table} v WHERE v.key = m.key) ORDER BY m.key LIMIT ?",
+            after or 0, limit,
+        )  # fmt: skip
         return _keyed(rows)
 
     def chain(self, id: MemoryId) -> list[MemoryRecord]:

@@ -83,6 +83,12 @@ class SqliteFullText:
         ).fetchone()
         return row is not None
 
+    def large_namespaces(self, minimum: int) -> list[int]:
+        rows = self._connection.execute(
+            "SELECT namespace FROM memories GROUP BY namespace HAVING count(*) >= ?", (minimum,)
+        )
+        return [row[0] for row in rows]
+
     # Triggers follow rows that come and go. Where words of a row change, the full text must be told the old words to forget
     # and the new ones to learn.
 
