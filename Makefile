@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -156,6 +156,11 @@ apps-checks: tests/apps/node_modules
 tests/apps/node_modules: tests/apps/package.json tests/apps/package-lock.json tests/apps/bridge.js
 	cd tests/apps && npm ci --no-audit --no-fund && npm run --silent bundle
 	@touch $@
+
+# 1,000,000 memories in a PostgreSQL ledger: three minutes to make, one to ask.
+bench-namespaces: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.many_namespaces --json $(RESULTS)/many_namespaces.json
 
 bench-serving: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

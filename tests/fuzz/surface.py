@@ -15,7 +15,8 @@ from typing import Any
 
 import anyio
 
-from mnemic import load_settings
+from mnemic import Status, load_settings
+from mnemic.domain.recall import MemoryFilter
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.http.app import HttpOptions, HttpServer
 from mnemic_mcp.http.tokens import TokenFile
@@ -144,7 +145,7 @@ async def fuzz_stdio(seed: int, count: int) -> Outcome:
                 messages, oracle = Messages(r, tools, known, modern=modern), Oracle(tools)
                 for _ in range(min(PER_CONNECTION, count - outcome.cases)):
                     message, pings = messages.next(), pings + 1
-                    before = await _seq(holder)
+                    before = await _stored(holder)
                     came, done = await connection.ask(message, pings)
                     outcome.cases += 1
                     judge(outcome, oracle, known, message, came, crashes, f"seed {seed}")
@@ -154,7 +155,7 @@ async def fuzz_stdio(seed: int, count: int) -> Outcome:
                     answer = json.loads(came[-1])
                     # What was sent without waiting for it may still be at work: nothing is said of who stored then.
                     settled = settled + 1 if message.id is not None else 0
-                    if settled > 3 and message.tool and is_refusal(answer) and await _seq(holder) != before:
+                    if settled > 3 and message.tool and is_refusal(answer) and await _stored(holder) != before:
                         outcome.findings.append(f"seed {seed}: refused and yet stored: {message.wire[:300]!r}")
         await anyio.to_thread.run_sync(holder.close_now)
     return outcome
@@ -193,12 +194,18 @@ async def _tools(connection: Connection, *, modern: bool) -> dict[str, dict[str,
     return {tool["name"]: tool for tool in json.loads(came[-1])["result"]["tools"]}
 
 
-async def _seq(holder: MemoryHolder) -> int:
+_ALL = MemoryFilter(namespace=(), subtree=True, statuses=tuple(Status))
+
+
+async def _stored(holder: MemoryHolder) -> tuple[int, ...]:
+    """Grows with whatever a call stores; not with what housekeeping does meanwhile, which is counted as a change as well."""
     memory = await holder.whole()
 
-    def read() -> int:
+    def read() -> tuple[int, ...]:
         with memory._opened().backends.ledger.snapshot() as snapshot:
-            return snapshot.last_seq()
+            newest = snapshot.select(_ALL, limit=1)
+            outcomes = sum(1 for _ in snapshot.iterate_outcomes())
+            return newest[0][0] if newest else 0, snapshot.count(), outcomes, len(snapshot.erasures())
 
     return read()
 
