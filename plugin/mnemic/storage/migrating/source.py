@@ -13,9 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnemic.storage.migrating.tables import LEDGER, MOST_KEYS, OWN, Row, Table, tables_of
+from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, SqliteConnection, translated_errors
+from mnemic.storage.sqlite.fts_terms import FtsTerms
+from mnemic.storage.sqlite.full_text import SqliteFullText
 from mnemic.storage.sqlite.ledger import SqliteLedger
-from mnemic.storage.sqlite.moved import CLOSED, Moving, Phase, read_moving, settings_of
+from mnemic.storage.sqlite.moved import CLOSED, Moving, read_moving, settings_of
 
 _NOTES = ("a", "b", "c")
 _IN_ONE_QUESTION = 300
@@ -30,7 +33,11 @@ class Source:
         self.path = path
         with translated_errors(path):
             self._connection = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, factory=SqliteConnection, cached_statements=256
+                path,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,
+                factory=SqliteConnection,
+                cached_statements=256,
             )
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA secure_delete = ON")
@@ -67,10 +74,12 @@ class Source:
                 _watch(connection, table)
 
     def close_ledger(self) -> None:
-        """Let nobody read or write it any more. Everything acknowledged before is in it and noted, or in a new table."""
+        """Let nobody read or write it any more. Everything acknowledged before is in it."""
         with self._writing() as connection:
             moving = read_moving(connection)
             assert moving is not None
+            for table in _unwatched(connection):
+                _watch(connection, table)
             connection.execute("UPDATE moving SET phase = 'closing'")
             told = f"The memory of this folder went to {settings_of(moving)}".replace("'", "''")
             names = [table.name for table in tables_of(connection)]
@@ -147,15 +156,22 @@ class SourceSnapshot:
         self.connection = connection
 
     def tables(self) -> list[Table]:
+        """The tables that move and whose changes are noted. One that is new is noted from the next `Source.watch_new` on."""
+        watched = _watched(self.connection)
+        return [table for table in self.all_tables() if table.name in watched]
+
+    def all_tables(self) -> list[Table]:
+        """The tables that move."""
         return tables_of(self.connection)
+
+    def reader(self) -> SqlSnapshot:
+        """The same, as the engine reads it."""
+        return SqlSnapshot(self.connection, SqliteFullText(self.connection, FtsTerms()))
 
     def ledger(self) -> dict[str, object]:
         """The ledger's own row."""
         cursor = self.connection.execute("SELECT * FROM ledger")
         return dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
-
-    def embedders(self) -> list[int]:
-        return [row[0] for row in self.connection.execute("SELECT key FROM embedders ORDER BY key")]
 
     def count(self, table: Table) -> int:
         return int(self.connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0])
@@ -194,11 +210,6 @@ class SourceSnapshot:
             last = number
         return found, last
 
-    def pending(self, after: int) -> int:
-        """How many notes there are after ``after``."""
-        row = self.connection.execute("SELECT count(*) FROM moving_changes WHERE number > ?", (after,)).fetchone()
-        return int(row[0])
-
     def highest_keys(self) -> dict[str, int]:
         """The highest key that any row ever had, by table, where the file knows it: none is given twice."""
         return dict(self.connection.execute("SELECT name, seq FROM sqlite_sequence WHERE name != 'moving_changes'"))
@@ -221,8 +232,12 @@ def _watch(connection: sqlite3.Connection, table: Table) -> None:
 
 
 def _unwatched(connection: sqlite3.Connection) -> list[Table]:
-    watched = {row[0] for row in connection.execute(_TRIGGERS.format("tbl_name"), (f"{_PREFIX}notes_*",))}
+    watched = _watched(connection)
     return [table for table in tables_of(connection) if table.name not in watched]
+
+
+def _watched(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute(_TRIGGERS.format("tbl_name"), (f"{_PREFIX}notes_*",))}
 
 
 def _open(connection: sqlite3.Connection) -> None:

@@ -11,6 +11,8 @@ LEDGER = "ledger"
 """One row, which both sides have of their own: it says how far the ledger is."""
 OWN = ("moving", "moving_changes")
 """What the move keeps in the file."""
+VECTORS = "vectors_"
+"""How the names of the tables begin that come with an embedder."""
 MOST_KEYS = 3
 # What an index outside the ledger knows belongs to one life of the ledger: it starts anew at the other side.
 _LEFT_OUT = (LEDGER, "index_states", *OWN)

@@ -199,7 +199,9 @@ def connected(url: str, schema: str) -> Iterator[psycopg.Connection[Any]]:
 
 def address_of(url: str) -> str:
     """The address of a database as it may be told to everybody: without a password."""
-    parts = {name: str(value) for name, value in _parsed(url).items() if name not in ("password", "passfile", "sslpassword")}
+    parts = {
+        name: str(value) for name, value in _parsed(url).items() if name not in ("password", "passfile", "sslpassword")
+    }
     if parts.keys() <= {"user", "host", "port", "dbname"} and "/" not in parts.get("host", ""):
         user = f"{quote(parts['user'], safe='')}@" if "user" in parts else ""
         host, port = parts.get("host", "localhost"), parts.get("port", "5432")

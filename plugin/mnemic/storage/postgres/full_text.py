@@ -221,9 +221,7 @@ def count_words(connection: PostgresConnection) -> None:
     connection.execute("UPDATE ledger SET words = (SELECT coalesce(sum(length), 0) FROM memories_words)")
 
 
-def _add(
-    connection: PostgresConnection, stemmer: Stemmer, of: str, key: str, after: int, limit: int
-) -> int | None:
+def _add(connection: PostgresConnection, stemmer: Stemmer, of: str, key: str, after: int, limit: int) -> int | None:
     rows = connection.execute(
         f"SELECT {key}, namespace, body FROM {of}_searched WHERE {key} > ? ORDER BY {key} LIMIT ?", (after, limit)
     ).fetchall()

@@ -18,9 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mnemic.errors import InvalidInput, StoreCorrupted, StoreUnavailable
+from mnemic.storage.migrating.source import forget_move
 from mnemic.storage.sql.migrations import VERSION
 from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, translated_errors
 from mnemic.storage.sqlite.ledger import SqliteLedger
+from mnemic.storage.sqlite.moved import CLOSED, refuse_moved
 from mnemic.storage.syncing import sync
 
 LEDGER_FILE = "ledger.sqlite3"
@@ -62,6 +64,7 @@ def back_up(ledger: Path, target: Path, *, force: bool = False) -> BackupReport:
         # Made by us first, so that nobody else can read it while it grows. SQLite accepts an empty file.
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with translated_errors(ledger), _opened(ledger) as connection:
+            refuse_moved(connection, ledger)
             connection.execute("VACUUM INTO ?", (str(partial),))
         report = inspect_backup(partial)
         sync(partial)
@@ -96,7 +99,7 @@ def inspect_backup(path: Path) -> BackupReport:
     try:
         # Immutable: nobody changes it, and no file is made beside it.
         with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as file:
-            version = int(file.execute("PRAGMA user_version").fetchone()[0])
+            version = int(file.execute("PRAGMA user_version").fetchone()[0]) % CLOSED
             if version > VERSION:
                 raise StoreUnavailable(
                     f"{path} has schema version {version}; this mnemic knows versions up to {VERSION}.",
@@ -162,6 +165,9 @@ def put_back(backup: Path, home: Path, *, force: bool = False, sha256: str | Non
 
 def _check_staged(staged: Path, report: BackupReport) -> None:
     """Opened as every ledger is: brought to this version's schema, full text compared, indexes told to start anew."""
+    # What it was made of may have been moving elsewhere then. It is not.
+    with contextlib.closing(sqlite3.connect(staged, isolation_level=None)) as connection:
+        forget_move(connection)
     ledger = SqliteLedger(staged)
     try:
         wrong = [check for check in ledger.diagnose("") if not check.ok and check.check in ("full text", "count")]

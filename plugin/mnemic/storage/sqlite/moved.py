@@ -22,7 +22,8 @@ Phase = Literal["copying", "closing", "moved"]
 class Moving(NamedTuple):
     """Where the memory of a file is moving or has moved. ``address`` has no password, ``token`` tells one move from others.
 
-    *copying*: everybody goes on with the file. *closing*: nobody may, and the memory is not open elsewhere yet. *moved*: it is.
+    *copying*: everybody goes on with the file. *closing*: nobody may, and the memory is not open elsewhere yet. *moved*: it
+    is.
     """
 
     token: str

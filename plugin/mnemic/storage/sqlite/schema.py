@@ -7,8 +7,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from mnemic.domain.forms import further_words
-from mnemic.storage.sqlite.moved import refuse_moved
 from mnemic.storage.sql.migrations import MIGRATIONS, VERSION, newer, statements
+from mnemic.storage.sqlite.moved import refuse_moved
 
 
 def refuse_newer(path: Path) -> None:
