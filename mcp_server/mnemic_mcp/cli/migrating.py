@@ -20,7 +20,7 @@ def migrate(
         str | None,
         typer.Argument(
             metavar="DATABASE_URL",
-            help="postgresql://user@host:5432/database (else MNEMIC_DATABASE). PGPASSWORD or ~/.pgpass keep a password out of it.",
+            help="postgresql://user@host:5432/database (else MNEMIC_DATABASE). A password may stand in ~/.pgpass.",
         ),
     ] = None,
     schema: Annotated[str | None, typer.Option(help="Schema in that database (else MNEMIC_DATABASE_SCHEMA).")] = None,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mnemic.storage.migrating.tables import LEDGER, MOST_KEYS, OWN, Row, Table, tables_of
+from mnemic.storage.migrating.tables import LEDGER, MOST_KEYS, OWN, Row, Table, listed, tables_of
 from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, SqliteConnection, translated_errors
 from mnemic.storage.sqlite.fts_terms import FtsTerms
@@ -178,7 +178,7 @@ class SourceSnapshot:
 
     def after(self, table: Table, key: Row | None, limit: int | None = None) -> Iterator[Row]:
         """Rows with a greater key than ``key``, in order."""
-        columns, keys = ", ".join(table.columns), ", ".join(table.key)
+        columns, keys = listed(table.columns), listed(table.key)
         where = f"WHERE ({keys}) > ({', '.join('?' * len(table.key))})" if key is not None else ""
         most = "" if limit is None else f"LIMIT {limit}"
         return iter(
@@ -192,8 +192,8 @@ class SourceSnapshot:
         for start in range(0, len(keys), _IN_ONE_QUESTION):
             some = keys[start : start + _IN_ONE_QUESTION]
             found += self.connection.execute(
-                f"SELECT {', '.join(table.columns)} FROM {table.name} "
-                f"WHERE ({', '.join(table.key)}) IN (VALUES {', '.join([place] * len(some))})",
+                f"SELECT {listed(table.columns)} FROM {table.name} "
+                f"WHERE ({listed(table.key)}) IN (VALUES {', '.join([place] * len(some))})",
                 [value for key in some for value in key],
             )
         return found
@@ -217,10 +217,10 @@ class SourceSnapshot:
 
 def _watch(connection: sqlite3.Connection, table: Table) -> None:
     def noted(which: str) -> str:
-        values = [f"{which}.{name}" for name in table.key] + ["NULL"] * (MOST_KEYS - len(table.key))
+        values = [f'{which}."{name}"' for name in table.key] + ["NULL"] * (MOST_KEYS - len(table.key))
         return f"INSERT INTO moving_changes (place, a, b, c) VALUES ('{table.name}', {', '.join(values)});"
 
-    moves = " OR ".join(f"old.{name} IS NOT new.{name}" for name in table.key)
+    moves = " OR ".join(f'old."{name}" IS NOT new."{name}"' for name in table.key)
     for event, body, when in (
         ("INSERT", noted("new"), ""),
         ("UPDATE", noted("new"), ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 Row = tuple[object, ...]
@@ -32,6 +33,11 @@ class Table:
 
     def key_of(self, row: Row) -> Row:
         return tuple(row[at] for at in self.key_places)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of columns for a statement of either engine; one of them is a word of SQL."""
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def tables_of(connection: sqlite3.Connection) -> list[Table]:

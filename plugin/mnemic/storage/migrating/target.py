@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psycopg
 
 from mnemic.errors import InvalidInput, StoreUnavailable
-from mnemic.storage.migrating.tables import LEDGER, VECTORS, Row, Table
+from mnemic.storage.migrating.tables import LEDGER, VECTORS, Row, Table, listed
 from mnemic.storage.postgres.connections import PostgresConnection, address_of, check_schema, connected
 from mnemic.storage.postgres.full_text import PostgresFullText, add_passage_words, add_words, count_words
 from mnemic.storage.postgres.schema import ARRIVING, LEFT, migrate
@@ -117,7 +117,7 @@ class Target:
         last: Row | None = None
         with (
             self._raw.cursor() as cursor,
-            cursor.copy(f"COPY {table.name} ({', '.join(table.columns)}) FROM STDIN") as copy,
+            cursor.copy(f"COPY {table.name} ({listed(table.columns)}) FROM STDIN") as copy,
         ):
             for row in rows:
                 copy.write_row(row)
@@ -189,14 +189,14 @@ class Target:
         """Every row, in no order."""
         with self._raw.transaction(), self._raw.cursor("moving_rows", binary=True) as cursor:
             cursor.itersize = _FETCHED_AT_ONCE
-            cursor.execute(f"SELECT {', '.join(table.columns)} FROM {table.name}")
+            cursor.execute(f"SELECT {listed(table.columns)} FROM {table.name}")
             yield from cursor
 
     def rows(self, table: Table, keys: Sequence[Row]) -> list[Row]:
         """The rows that there are of ``keys``."""
         where, values = self._among(table, keys)
         return self._raw.execute(
-            f"SELECT {', '.join(table.columns)} FROM {table.name} WHERE {where}", values, binary=True
+            f"SELECT {listed(table.columns)} FROM {table.name} WHERE {where}", values, binary=True
         ).fetchall()
 
     def number(self, table: Table, highest: int) -> None:
@@ -289,18 +289,18 @@ class Target:
 
     def _put(self, table: Table, rows: Sequence[Row]) -> None:
         places = ", ".join(["%s"] * len(table.columns))
-        changes = ", ".join(f"{name} = excluded.{name}" for name in table.columns if name not in table.key)
+        changes = ", ".join(f'"{name}" = excluded."{name}"' for name in table.columns if name not in table.key)
         with self._raw.cursor() as cursor:
             cursor.executemany(
-                f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({places}) "
-                f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {changes}",
+                f"INSERT INTO {table.name} ({listed(table.columns)}) VALUES ({places}) "
+                f"ON CONFLICT ({listed(table.key)}) DO UPDATE SET {changes}",
                 rows,
             )
 
     def _remove(self, table: Table, keys: Iterable[Row]) -> None:
-        listed = list(keys)
-        if listed:
-            where, values = self._among(table, listed)
+        gone = list(keys)
+        if gone:
+            where, values = self._among(table, gone)
             self._raw.execute(f"DELETE FROM {table.name} WHERE {where}", values)
 
     def _among(self, table: Table, keys: Sequence[Row]) -> tuple[str, list[Any]]:
@@ -312,7 +312,7 @@ class Target:
         )
         lists = ", ".join(f"%s::{types[name]}[]" for name in table.key)
         values = [list(column) for column in zip(*keys, strict=True)] or [[] for _ in table.key]
-        return f"({', '.join(table.key)}) IN (SELECT * FROM unnest({lists}))", values
+        return f"({listed(table.key)}) IN (SELECT * FROM unnest({lists}))", values
 
 
 @contextmanager
