@@ -97,7 +97,7 @@ def _put_the_rest(backends: Backends, first: Any, second: Any) -> None:
                 origin=Origin(),
                 policy="p",
                 detail={"x": 1},
-            )  # fmt: skip
+            )
         )
 
 
@@ -114,11 +114,11 @@ async def change(memory: Memory, name: str, at: int, done: Acknowledged) -> None
         await memory.items.run([PutItem(path=("shelf",), key=key, value={"text": value})])
         done.items[key] = value
     session = memory.session(f"talk of {name}")
-    said = f"{name} says {at}"
+    said = f"begin{at}: {name} says something, end{at}."
     await session.append([Message(id=MessageId(""), role=Role.USER, text=said)])
     done.said.append(said)
     if at % 4 == 0:
-        await session.fragment_context(said[:4], said[-2:], num_fragments=1)
+        await session.fragment_context(f"begin{at}:", f"end{at}.", num_fragments=1)
     task = f"{name} does task {at}"
     await memory.learning.outcome(task, (at % 2) * 1.0, used=[receipt.id], key=task)
     done.tasks.append(task)
