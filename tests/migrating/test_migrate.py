@@ -160,6 +160,7 @@ async def ended(writers: list[Process]) -> list[Acknowledged]:
         assert code == 0
         told = json.loads(line)
         kind, text = told.pop("refused")
+        told.pop("longest")
         assert kind == "LedgerMoved" and "MNEMIC_DATABASE='postgresql://" in text
         written.append(Acknowledged(**told))
     return written

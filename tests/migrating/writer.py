@@ -1,4 +1,5 @@
-"""A process that goes on changing the memory of a folder until that is elsewhere, and says what was acknowledged.
+"""A process that goes on changing the memory of a folder until that is elsewhere, and says what was acknowledged and how long the longest
+round took.
 
 python -m tests.migrating.writer HOME NAME
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +21,9 @@ async def main(home: Path, name: str) -> None:
     done = Acknowledged()
     async with open_home(home) as memory:
         print("ready", flush=True)
+        longest = 0.0
         for at in range(1_000_000):
+            began = time.monotonic()
             try:
                 await change(memory, name, at, done)
             except LedgerMoved as moved:
@@ -27,9 +31,10 @@ async def main(home: Path, name: str) -> None:
                 break
             except StoreUnavailable as closed:
                 assert "on its way" in str(closed) or "locked" in str(closed), closed
+            longest = max(longest, time.monotonic() - began)
             if at % 10 == 0:
                 print(at, flush=True)
-    print(json.dumps({"refused": refused, **asdict(done)}), flush=True)
+    print(json.dumps({"refused": refused, "longest": longest, **asdict(done)}), flush=True)
 
 
 if __name__ == "__main__":
