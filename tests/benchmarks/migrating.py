@@ -48,7 +48,10 @@ async def prepare(home: Path, size: int) -> None:
 
 def move(home: Path, url: str) -> dict[str, Any]:
     writer = subprocess.Popen(
-        [sys.executable, "-m", "tests.migrating.writer", str(home), "writer 0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.migrating.writer", str(home), "writer 0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert writer.stdout is not None
     with writer.stdout as lines:

@@ -1,7 +1,6 @@
-"""A process that goes on changing the memory of a folder until that is elsewhere, and says what was acknowledged and how long the longest
-round took.
+"""A process that goes on changing the memory of a folder until that is elsewhere.
 
-python -m tests.migrating.writer HOME NAME
+It says what was acknowledged, and how many seconds the longest round took.
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ def migrate(
         return
     out = console()
     further = sum(report.rows.values()) - report.memories
-    out.print(f"{report.memories:,} memories and {further:,} further rows are in the database; both sides were compared.")
+    out.print(
+        f"{report.memories:,} memories and {further:,} further rows are in the database; both sides were compared."
+    )
     out.print(f"It took {report.seconds:,.1f} s; nobody could use the memory for {report.closed_seconds:,.2f} s.")
     out.print("\nWhoever used the folder gets an error that says where the memory is. Set this, with the password:")
     out.print(f"  {report.settings}", markup=False, style="bold")
