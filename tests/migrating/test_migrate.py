@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from mnemic.errors import InvalidInput, LedgerMoved, MnemicError, StoreCorrupted
 from mnemic.migration import migrate_memory, undo_migration
 from mnemic.services.transfer import lines_of
 from mnemic.storage.migrating.source import Source
+from mnemic.storage.sqlite.connections import translated_errors
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from tests.conftest import ROOT
 from tests.migrating.filling import NAMESPACE, Acknowledged, change, fill, open_home
@@ -203,12 +205,16 @@ async def test_whoever_has_the_folder_open_or_opens_it_is_told_where_the_memory_
             told = str(caught.value)
             assert f"MNEMIC_DATABASE='{postgres.url}' MNEMIC_DATABASE_SCHEMA={schema}" in told
             assert "heliotrope" not in told
+    with (
+        pytest.raises(LedgerMoved, match="went to MNEMIC_DATABASE"),
+        translated_errors(home),
+        closing(sqlite3.connect(home / "ledger.sqlite3")) as late_statement,
+    ):
+        late_statement.execute("UPDATE ledger SET unscrubbed = 0")
     # Whoever opened it with a mnemic that does not look: not a row can be written, and the database says why.
     with pytest.raises(LedgerMoved):
         ledger.repair()
     ledger.close()
-    import sqlite3
-
     with closing(sqlite3.connect(home / "ledger.sqlite3")) as raw:
         with pytest.raises(sqlite3.IntegrityError, match="went to MNEMIC_DATABASE='postgresql"):
             raw.execute("UPDATE ledger SET seq = seq + 1")
@@ -410,7 +416,5 @@ async def test_the_command_tells_people_and_programs(home: Path, postgres: Postg
 
 
 def _names_in(home: Path) -> list[str]:
-    import sqlite3
-
     with closing(sqlite3.connect(home / "ledger.sqlite3")) as raw:
         return [row[0] for row in raw.execute("SELECT name FROM sqlite_schema")]

@@ -18,7 +18,7 @@ from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, SqliteConnec
 from mnemic.storage.sqlite.fts_terms import FtsTerms
 from mnemic.storage.sqlite.full_text import SqliteFullText
 from mnemic.storage.sqlite.ledger import SqliteLedger
-from mnemic.storage.sqlite.moved import CLOSED, Moving, read_moving, settings_of
+from mnemic.storage.sqlite.moved import CLOSED, WENT_TO, Moving, read_moving, settings_of
 
 _NOTES = ("a", "b", "c")
 _IN_ONE_QUESTION = 300
@@ -81,7 +81,7 @@ class Source:
             for table in _unwatched(connection):
                 _watch(connection, table)
             connection.execute("UPDATE moving SET phase = 'closing'")
-            told = f"The memory of this folder went to {settings_of(moving)}".replace("'", "''")
+            told = f"{WENT_TO}{settings_of(moving)}".replace("'", "''")
             names = [table.name for table in tables_of(connection)]
             for name in (LEDGER, "index_states", *names):
                 for event in ("INSERT", "UPDATE", "DELETE"):

@@ -50,7 +50,8 @@ class Target:
     """A schema that is being filled over one connection, by one process at a time. `open_target` makes it."""
 
     def __init__(self, raw: psycopg.Connection[Any], schema: str) -> None:
-        self._raw = raw
+        # psycopg's types want statements that are written out; these are made of the names of tables.
+        self._raw: Any = raw
         self._schema = schema
         self._stemmer = Stemmer()
         self.connection = PostgresConnection(raw)
@@ -195,9 +196,10 @@ class Target:
     def rows(self, table: Table, keys: Sequence[Row]) -> list[Row]:
         """The rows that there are of ``keys``."""
         where, values = self._among(table, keys)
-        return self._raw.execute(
+        found: list[Row] = self._raw.execute(
             f"SELECT {listed(table.columns)} FROM {table.name} WHERE {where}", values, binary=True
         ).fetchall()
+        return found
 
     def number(self, table: Table, highest: int) -> None:
         """Have new rows of a table take numbers above ``highest`` and those that are there."""

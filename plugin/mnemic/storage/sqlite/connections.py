@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
-from mnemic.storage.sqlite.moved import refuse_moved
+from mnemic.errors import BackendError, LedgerMoved, StoreCorrupted, StoreUnavailable
+from mnemic.storage.sqlite.moved import WENT_TO, refuse_moved
 from mnemic.storage.sqlite.schema import migrate, refuse_newer
 from mnemic.storage.syncing import sync
 
@@ -187,6 +187,9 @@ def _translate(error: Exception, path: Path) -> BackendError:
     text = str(error)
     code = getattr(error, "sqlite_errorname", "") or ""
     what = f"The ledger {path} "
+    if text.startswith(WENT_TO):
+        # Closed between two statements of those that need no transaction.
+        return LedgerMoved(f"{text}.", hint="Start again with that setting.")
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreCorrupted(
             f"{what}is damaged ({text}).",

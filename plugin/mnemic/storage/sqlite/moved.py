@@ -16,6 +16,9 @@ from mnemic.errors import LedgerMoved, StoreUnavailable
 CLOSED = 1_000_000
 """What is added to the schema's version of a ledger that is closed."""
 
+WENT_TO = "The memory of this folder went to "
+"""How the refusal of a write begins that was on its way when the ledger was closed."""
+
 Phase = Literal["copying", "closing", "moved"]
 
 
