@@ -99,7 +99,9 @@ def inspect_backup(path: Path) -> BackupReport:
     try:
         # Immutable: nobody changes it, and no file is made beside it.
         with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as file:
-            version = int(file.execute("PRAGMA user_version").fetchone()[0]) % CLOSED
+            version = int(file.execute("PRAGMA user_version").fetchone()[0])
+            if version >= CLOSED:
+                version -= CLOSED
             if version > VERSION:
                 raise StoreUnavailable(
                     f"{path} has schema version {version}; this mnemic knows versions up to {VERSION}.",
