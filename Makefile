@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -161,6 +161,12 @@ tests/apps/node_modules: tests/apps/package.json tests/apps/package-lock.json te
 bench-namespaces: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.many_namespaces --json $(RESULTS)/many_namespaces.json
+
+# Needs PostgreSQL's programs; filling the store takes minutes.
+bench-migrate: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.migrating --json $(RESULTS)/migrate.json
+	$(BIN)/python -m tests.benchmarks.bulk --json $(RESULTS)/bulk.json
 
 bench-serving: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

@@ -7,6 +7,7 @@
     ├── GuardRefused           the guard's policy refused to store it; carries the verdict
     └── BackendError
         ├── StoreUnavailable   busy, full, read-only, unreachable; safe to retry once the hint is followed
+        │   └── LedgerMoved    the memory of this folder is in a database now; the hint says how to open it there
         ├── StoreCorrupted     the ledger's file is damaged; run ``mnemic doctor``
         └── ModelFailed        an embedder or a model could not be loaded or did not answer
 
@@ -87,6 +88,10 @@ class BackendError(MnemicError):
 
 class StoreUnavailable(BackendError):
     """The store cannot be used right now. Safe to retry once the hint has been followed."""
+
+
+class LedgerMoved(StoreUnavailable):
+    """The memory that was here has moved. Open it where the hint says; nothing was read or stored here."""
 
 
 class StoreCorrupted(BackendError):

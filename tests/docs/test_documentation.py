@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.conftest import ROOT
 from tests.docs.figures import README, SIDE_BY_SIDE, with_generated_details, with_generated_parts
+from tests.postgres.servers import PostgresServer
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
@@ -73,6 +75,21 @@ def test_the_commands_that_move_memories_run(commands: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "teams.md"))
 def test_the_commands_that_make_tokens_run(commands: str, tmp_path: Path) -> None:
     subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=environment(tmp_path), check=True)
+
+
+@pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "migrate.md"))
+def test_the_commands_that_move_a_memory_to_a_database_run(
+    commands: str, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    with psycopg.connect(postgres.url, autocommit=True) as server:
+        server.execute("DROP DATABASE IF EXISTS documented")
+        server.execute("CREATE DATABASE documented")
+    env = {**environment(tmp_path), "DATABASE_URL": postgres.url.replace("/postgres", "/documented")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "peanuts" in done.stdout
 
 
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "recall-bench.md"))

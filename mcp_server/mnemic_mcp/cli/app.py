@@ -16,6 +16,7 @@ from mnemic_mcp.cli import (
     inspector,
     learning,
     memories,
+    migrating,
     models,
     moving,
     policy,
@@ -66,6 +67,7 @@ app.command("export")(moving.export)
 app.command("import")(moving.import_)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
+app.command("migrate")(migrating.migrate)
 app.command("status")(upkeep.status)
 app.command("doctor")(upkeep.doctor)
 app.command("reindex")(upkeep.reindex)

@@ -54,18 +54,23 @@ class ImportReport:
 def export_lines(backends: Backends, *, namespace: Namespace | None = None) -> Generator[str, None, None]:
     """The lines of an export, without line ends, from one consistent snapshot; of one namespace and below, or of all."""
     with backends.ledger.snapshot() as snapshot:
-        yield encode_line({"type": "header", "format": FORMAT, "version": FORMAT_VERSION})
-        ids: list[MemoryId] = []
-        keys: list[RowKey] = []
-        for key, record in snapshot.iterate(namespace=namespace):
-            ids.append(record.id)
-            keys.append(key)
-            yield encode_line({"type": "memory", **plain_values(asdict(record))})
-        yield from _export_marks(snapshot, ids, keys)
-        yield from _export_facts(snapshot, ids, keys)
-        yield from _export_rest(snapshot, ids, namespace)
-        yield from _export_learning(snapshot, ids, keys, namespace)
-        yield from export_items(snapshot, namespace)
+        yield from lines_of(snapshot, namespace=namespace)
+
+
+def lines_of(snapshot: LedgerSnapshot, *, namespace: Namespace | None = None) -> Iterator[str]:
+    """The lines of an export of what a snapshot has, as `export_lines`."""
+    yield encode_line({"type": "header", "format": FORMAT, "version": FORMAT_VERSION})
+    ids: list[MemoryId] = []
+    keys: list[RowKey] = []
+    for key, record in snapshot.iterate(namespace=namespace):
+        ids.append(record.id)
+        keys.append(key)
+        yield encode_line({"type": "memory", **plain_values(asdict(record))})
+    yield from _export_marks(snapshot, ids, keys)
+    yield from _export_facts(snapshot, ids, keys)
+    yield from _export_rest(snapshot, ids, namespace)
+    yield from _export_learning(snapshot, ids, keys, namespace)
+    yield from export_items(snapshot, namespace)
 
 
 def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress | None = None) -> ImportReport:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
@@ -64,10 +65,7 @@ class PostgresConnections:
     """
 
     def __init__(self, url: str, *, schema: str = "mnemic", durable: bool = True) -> None:
-        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,59}", schema):
-            raise InvalidInput(
-                f"{schema[:80]!r} is no name for a schema.", hint="Use lower-case letters, digits and _."
-            )
+        check_schema(schema)
         self.schema = schema
         self.where = _without_secrets(url)
         self._durable = durable
@@ -76,7 +74,7 @@ class PostgresConnections:
             try:
                 connection = self.connect()
             except errors.OperationalError as error:
-                raise self._translate(error) from error
+                raise _translate(error, self.where) from error
             with connection:
                 migrate(connection, schema)
         self._pool = ConnectionPool(
@@ -86,9 +84,7 @@ class PostgresConnections:
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection of its own, outside the pool. The caller closes it."""
-        connection = psycopg.connect(**self._options)
-        _configure(connection)
-        return connection
+        return _connected(self._options)
 
     @contextmanager
     def reading(self, *, access: Sequence[str] = ()) -> Iterator[PostgresConnection]:
@@ -164,10 +160,8 @@ class PostgresConnections:
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
         """Turn what PostgreSQL raises into errors that say what to do."""
-        try:
+        with translated_errors(self.where):
             yield
-        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
-            raise self._translate(error) from error
 
     def _begun(self, begin: str) -> psycopg.Connection[Any]:
         """A connection on which ``begin`` has run. One that was lost while it lay in the pool is replaced."""
@@ -193,15 +187,50 @@ class PostgresConnections:
                 connection.execute(how)
         self._pool.putconn(connection)
 
-    def _translate(self, error: Exception) -> MnemicError:
-        text = " ".join(str(error).split())
-        what = f"The ledger in {self.where} "
-        if isinstance(error, PoolClosed):
-            return StoreUnavailable("This memory has been closed.", hint="Open it again.")
-        for kinds, make in _MEANINGS:
-            if isinstance(error, kinds):
-                return make(what, text)
-        return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")
+
+def check_schema(schema: str) -> None:
+    """Raise `InvalidInput` for what is no name of a schema."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,59}", schema):
+        raise InvalidInput(f"{schema[:80]!r} is no name for a schema.", hint="Use lower-case letters, digits and _.")
+
+
+@contextmanager
+def connected(url: str, schema: str) -> Iterator[psycopg.Connection[Any]]:
+    """One connection to a schema that need not hold a ledger. Errors are those of a ledger."""
+    with translated_errors(_without_secrets(url)), _connected(_options(url, schema, durable=True)) as connection:
+        yield connection
+
+
+def address_of(url: str) -> str:
+    """The address of a database as it may be told to everybody: without a password."""
+    parts = {
+        name: str(value) for name, value in _parsed(url).items() if name not in ("password", "passfile", "sslpassword")
+    }
+    if parts.keys() <= {"user", "host", "port", "dbname"} and "/" not in parts.get("host", ""):
+        user = f"{quote(parts['user'], safe='')}@" if "user" in parts else ""
+        host, port = parts.get("host", "localhost"), parts.get("port", "5432")
+        return f"postgresql://{user}{host}:{port}/{quote(parts.get('dbname', ''), safe='')}"
+    return make_conninfo(**parts)
+
+
+@contextmanager
+def translated_errors(where: str) -> Iterator[None]:
+    """Turn what PostgreSQL raises of a ledger ``where`` into errors that say what to do."""
+    try:
+        yield
+    except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+        raise _translate(error, where) from error
+
+
+def _translate(error: Exception, where: str) -> MnemicError:
+    text = " ".join(str(error).split())
+    what = f"The ledger in {where} "
+    if isinstance(error, PoolClosed):
+        return StoreUnavailable("This memory has been closed.", hint="Open it again.")
+    for kinds, make in _MEANINGS:
+        if isinstance(error, kinds):
+            return make(what, text)
+    return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")
 
 
 def _confined(access: Sequence[str]) -> str:
@@ -254,13 +283,7 @@ _MEANINGS = (
 
 
 def _options(url: str, schema: str, *, durable: bool) -> dict[str, Any]:
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise InvalidInput(
-            "MNEMIC_DATABASE is no address of a PostgreSQL database.",
-            hint="Write it as postgresql://user@host:5432/database.",
-        ) from error
+    given = _parsed(url)
     settings = {**_SETTINGS, "search_path": schema, "synchronous_commit": "on" if durable else "off"}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return {
@@ -268,6 +291,22 @@ def _options(url: str, schema: str, *, durable: bool) -> dict[str, Any]:
         "keepalives_interval": 5, "keepalives_count": 3, **given,
         "options": f"{given.get('options', '')} {options}".strip(), "autocommit": True,
     }  # fmt: skip
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError as error:
+        raise InvalidInput(
+            "MNEMIC_DATABASE is no address of a PostgreSQL database.",
+            hint="Write it as postgresql://user@host:5432/database.",
+        ) from error
+
+
+def _connected(options: dict[str, Any]) -> psycopg.Connection[Any]:
+    connection: psycopg.Connection[Any] = psycopg.connect(**options)
+    _configure(connection)
+    return connection
 
 
 def _configure(connection: psycopg.Connection[Any]) -> None:

@@ -205,6 +205,39 @@ class PostgresFullText:
         return [(int(key), float(score)) for key, score in rows]
 
 
+def add_words(connection: PostgresConnection, stemmer: Stemmer, *, after: int, limit: int) -> int | None:
+    """Store the words of the next ``limit`` memories with a key above ``after``, which have none yet.
+
+    Gives the last key, None when there was no memory left. `count_words` has to follow.
+    """
+    return _add(connection, stemmer, "memories", "key", after, limit)
+
+
+def add_passage_words(connection: PostgresConnection, stemmer: Stemmer, *, after: int, limit: int) -> int | None:
+    """As `add_words`, of passages by their places."""
+    return _add(connection, stemmer, "passages", "place", after, limit)
+
+
+def count_words(connection: PostgresConnection) -> None:
+    """Count anew in how many memories each word occurs, and how many words all have."""
+    connection.execute("TRUNCATE stems")
+    connection.execute(
+        "INSERT INTO stems SELECT u.lexeme, count(*) FROM memories_words, unnest(words) AS u GROUP BY u.lexeme"
+    )
+    connection.execute("UPDATE ledger SET words = (SELECT coalesce(sum(length), 0) FROM memories_words)")
+
+
+def _add(connection: PostgresConnection, stemmer: Stemmer, of: str, key: str, after: int, limit: int) -> int | None:
+    rows = connection.execute(
+        f"SELECT {key}, namespace, body FROM {of}_searched WHERE {key} > ? ORDER BY {key} LIMIT ?", (after, limit)
+    ).fetchall()
+    texts = stemmer.tokens([body for _, _, body in rows])
+    with connection.raw.cursor() as cursor, cursor.copy(f"COPY {of}_words FROM STDIN") as copy:
+        for (at, namespace, _), tokens in zip(rows, texts, strict=True):
+            copy.write_row((at, len(tokens), _vector([_scope(namespace)], tokens)))
+    return rows[-1][0] if rows else None
+
+
 def _idf(memories: int, count: int) -> float:
     return max(math.log((memories - count + 0.5) / (count + 0.5)), _LEAST_IDF) if count <= memories else _LEAST_IDF
 

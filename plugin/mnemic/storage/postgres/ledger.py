@@ -12,7 +12,7 @@ import psycopg
 from mnemic.domain.access import Access
 from mnemic.protocols import HealthCheck
 from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
-from mnemic.storage.postgres.full_text import PostgresFullText
+from mnemic.storage.postgres.full_text import PostgresFullText, add_passage_words, add_words, count_words
 from mnemic.storage.postgres.sharing import PostgresLease, Watch
 from mnemic.storage.sql.checks import check_tables, mend_tables
 from mnemic.storage.sql.engine import vector_table
@@ -20,6 +20,9 @@ from mnemic.storage.sql.rows import path_of
 from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sql.stemming import Stemmer
 from mnemic.storage.sql.transaction import SqlTransaction
+
+# Of memories whose words are stored at once when the full text is built anew.
+_AT_ONCE = 2_000
 
 
 class PostgresLedger:
@@ -130,13 +133,11 @@ class PostgresLedger:
     def _rebuild_full_text(self, connection: PostgresConnection) -> None:
         for table in ("memories_words", "passages_words", "stems"):
             connection.execute(f"TRUNCATE {table}")
-        connection.execute("UPDATE ledger SET words = 0")
-        full_text = PostgresFullText(connection, self._stemmer)
-        for (key,) in connection.execute("SELECT key FROM memories ORDER BY key").fetchall():
-            full_text.appended(key)
-        full_text.finish()
-        for (key,) in connection.execute("SELECT key FROM memories WHERE passages > 0").fetchall():
-            full_text.cut(key)
+        for add in (add_words, add_passage_words):
+            last: int | None = -1
+            while last is not None:
+                last = add(connection, self._stemmer, after=last, limit=_AT_ONCE)
+        count_words(connection)
 
 
 def drop_ledger(url: str, schema: str) -> None:

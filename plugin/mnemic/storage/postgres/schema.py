@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mnemic.errors import StoreUnavailable
 from mnemic.storage.sql.migrations import MIGRATIONS, VERSION, newer, statements
 
 if TYPE_CHECKING:
@@ -101,10 +102,20 @@ _BEHIND_THE_WALL = {
 }
 
 
+ARRIVING = -1
+"""Stands for the version of a ledger that a memory is being moved into."""
+LEFT = -2
+"""Stands for the version of a ledger whose memory was taken back to the folder that it came from."""
+_NOT_OPEN = {
+    ARRIVING: "is being filled with a memory that moves there from a folder, and is not complete",
+    LEFT: "holds a memory that was taken back to the folder that it came from",
+}
+
+
 def migrate(connection: psycopg.Connection[Any], schema: str) -> None:
     """Bring the ledger in ``schema`` to this version. Safe when several processes do it at once; all of it or nothing.
 
-    Raises `StoreUnavailable` when a newer mnemic wrote it; nothing is changed then.
+    Raises `StoreUnavailable` when a newer mnemic wrote it or a memory is moving into it; nothing is changed then.
     """
     if _version_of(connection, schema) == VERSION:
         return
@@ -112,6 +123,11 @@ def migrate(connection: psycopg.Connection[Any], schema: str) -> None:
         # A number of our own, the same for every process that migrates this schema.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('mnemic migrates'), hashtext(%s))", (schema,))
         found = _version_of(connection, schema)
+        if found in _NOT_OPEN:
+            raise StoreUnavailable(
+                f"The schema {schema} {_NOT_OPEN[found]}.",
+                hint="Set MNEMIC_DATABASE and MNEMIC_DATABASE_SCHEMA once `mnemic migrate` says that it is done.",
+            )
         if found > VERSION:
             raise newer(found, where="set MNEMIC_DATABASE to another database")
         if not found:

@@ -175,6 +175,8 @@ def in_clause(values: Sequence[Any]) -> str:
 
 def fetch_in_chunks(connection: Connection, sql: str, values: Sequence[Any], *further: Any) -> list[tuple[Any, ...]]:
     """All rows of ``sql``: one ``IN {in_}`` for any number of values, and after it a place for each of ``further``."""
+    if len(values) == 0:
+        return []  # most memories have no evidence to look up, and a database is a journey away
     if connection.takes_lists:
         return connection.execute(sql.replace("IN {in_}", "= ANY (?)"), (list(values), *further)).fetchall()
     rows: list[tuple[Any, ...]] = []

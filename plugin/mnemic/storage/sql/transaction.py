@@ -55,9 +55,16 @@ class SqlTransaction(
         super().__init__(connection, full_text)
         self._seq = self._seq_at_start = super().last_seq()
         self._added = 0
+        # Never deleted, so what was looked up for one memory of a batch holds for the others.
+        self._vector_tables: dict[str, str] = {}
 
     def last_seq(self) -> int:
         return self._seq
+
+    def _vector_table(self, embedder_id: str) -> str:
+        if embedder_id not in self._vector_tables:
+            self._vector_tables[embedder_id] = super()._vector_table(embedder_id)
+        return self._vector_tables[embedder_id]
 
     def _rows(self) -> int:
         return super()._rows() + self._added
@@ -90,9 +97,13 @@ class SqlTransaction(
             )
         if vector is not None:
             self._connection.execute(f"INSERT INTO {self._vector_table(embedder_id)} VALUES (?, ?)", (key, vector))
-        self._connection.executemany(
-            "INSERT INTO near_keys VALUES (?, ?) ON CONFLICT DO NOTHING", [(near, key) for near in near_keys_of(record)]
-        )
+        near = near_keys_of(record)
+        if near:
+            places = ", ".join(["(?, ?)"] * len(near))
+            self._connection.execute(
+                f"INSERT INTO near_keys VALUES {places} ON CONFLICT DO NOTHING",
+                [part for one in near for part in (one, key)],
+            )
         self._full_text.appended(key)
         return key
 

@@ -19,10 +19,12 @@ from pathlib import Path
 
 from mnemic.domain.memory import RowKey
 from mnemic.errors import BackendError, InvalidInput, StoreCorrupted, StoreUnavailable
+from mnemic.storage.migrating.source import forget_move
 from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.migrations import VERSION
 from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, translated_errors
 from mnemic.storage.sqlite.ledger import SqliteLedger
+from mnemic.storage.sqlite.moved import refuse_moved
 from mnemic.storage.sqlite.schema import strange_parts
 from mnemic.storage.syncing import sync
 
@@ -68,7 +70,11 @@ def back_up(ledger: Path, target: Path, *, force: bool = False) -> BackupReport:
         # Made by us first, so that nobody else can read it while it grows. SQLite accepts an empty file.
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with translated_errors(ledger), _opened(ledger) as connection:
+            refuse_moved(connection, ledger)
             connection.execute("VACUUM INTO ?", (str(partial),))
+        # The ledger may be moving elsewhere. What was made of it is not.
+        with translated_errors(partial), contextlib.closing(sqlite3.connect(partial, isolation_level=None)) as copy:
+            forget_move(copy)
         report = inspect_backup(partial)
         sync(partial)
         if force:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mnemic.errors import BackendError, StoreCorrupted, StoreUnavailable
+from mnemic.errors import BackendError, LedgerMoved, StoreCorrupted, StoreUnavailable
+from mnemic.storage.sqlite.moved import WENT_TO, refuse_moved
 from mnemic.storage.sqlite.schema import migrate, refuse_newer
 from mnemic.storage.syncing import sync
 
@@ -50,7 +51,7 @@ class SqliteConnections:
                 raise _translate(error, path) from error
             refuse_newer(path)
             self._writer = self._connect()
-            migrate(self._writer)
+            migrate(self._writer, path)
 
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
@@ -64,6 +65,7 @@ class SqliteConnections:
                 connection = self._connect(_FURTHER_CACHE_KIB if number else _CACHE_KIB)
             try:
                 connection.execute("BEGIN")
+                refuse_moved(connection, self.path)
                 yield connection
             finally:
                 if connection.in_transaction:
@@ -85,6 +87,7 @@ class SqliteConnections:
             finally:
                 _wait_at_most(connection, None)
             try:
+                refuse_moved(connection, self.path)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -107,6 +110,7 @@ class SqliteConnections:
         """The writing connection outside any transaction, for statements such as VACUUM."""
         with translated_errors(self.path), self._writer_lock:
             self._check_open()
+            refuse_moved(self._writer, self.path)
             yield self._writer
 
     def close(self) -> None:
@@ -183,6 +187,9 @@ def _translate(error: Exception, path: Path) -> BackendError:
     text = str(error)
     code = getattr(error, "sqlite_errorname", "") or ""
     what = f"The ledger {path} "
+    if text.startswith(WENT_TO):
+        # Closed between two statements of those that need no transaction.
+        return LedgerMoved(f"{text}.", hint="Start again with that setting.")
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreCorrupted(
             f"{what}is damaged ({text}).",

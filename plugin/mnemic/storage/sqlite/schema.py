@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mnemic.domain.forms import further_words
 from mnemic.storage.sql.migrations import MIGRATIONS, VERSION, newer, statements
+from mnemic.storage.sqlite.moved import refuse_moved
 
 _VECTORS = re.compile(r"vectors_\d+")
 
@@ -25,21 +26,24 @@ def refuse_newer(path: Path) -> None:
         suppress(sqlite3.Error),
         closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
     ):
+        refuse_moved(connection, path)
         found = _version_of(connection)
         if found > VERSION:
             raise newer(found, where="set MNEMIC_HOME to another folder")
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring an open ledger to this version's schema. Safe when several processes do it at once.
 
-    Raises `StoreUnavailable` when the file was written by a newer mnemic; nothing is changed then.
+    Raises `StoreUnavailable` when the file was written by a newer mnemic, `LedgerMoved` when its memory is elsewhere;
+    nothing is changed then.
     """
     if _version_of(connection) == VERSION:
         return
     connection.create_function("further_words", 2, further_words, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     try:
+        refuse_moved(connection, path)
         found = _version_of(connection)
         if found > VERSION:
             raise newer(found, where="set MNEMIC_HOME to another folder")

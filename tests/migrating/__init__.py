@@ -1,0 +1,1 @@
+"""Moving a memory from its folder to a database."""
