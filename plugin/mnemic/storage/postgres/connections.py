@@ -148,6 +148,17 @@ class PostgresConnections:
             pause = min(2 * pause, 1.0)
 
     @contextmanager
+    def aside(self) -> Iterator[psycopg.Connection[Any]]:
+        """A transaction beside the ledger, which takes no turn and does not wait for the server's disk."""
+        with self.translated_errors():
+            connection = self._begun("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                self._end(connection, "ROLLBACK")
+
+    @contextmanager
     def session(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection outside any transaction, for statements such as VACUUM."""
         with self.translated_errors(), self.connect() as connection:

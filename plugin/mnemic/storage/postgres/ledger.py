@@ -10,8 +10,9 @@ import psycopg
 
 from mnemic.protocols import HealthCheck
 from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
+from mnemic.storage.postgres.deliveries import PostgresDeliveries
 from mnemic.storage.postgres.full_text import PostgresFullText
-from mnemic.storage.postgres.sharing import PostgresLease, Watch
+from mnemic.storage.postgres.sharing import PostgresLease, Watch, shared_secret
 from mnemic.storage.sql.checks import check_tables, mend_tables
 from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.snapshot import SqlSnapshot
@@ -108,6 +109,14 @@ class PostgresLedger:
     def watch(self, changed: Callable[[], None]) -> Watch:
         """Call ``changed`` from a thread of its own soon after every change by any process, until it is closed."""
         return Watch(self._connections, self._channel, changed)
+
+    def deliveries(self, purpose: str) -> PostgresDeliveries:
+        """What was lately delivered into which context, by any process."""
+        return PostgresDeliveries(self._connections, purpose)
+
+    def shared_secret(self) -> bytes:
+        """64 random digits and more that whoever may use the ledger knows, and nobody else. Never changes."""
+        return shared_secret(self._connections)
 
     @property
     def _channel(self) -> str:

@@ -65,6 +65,14 @@ CREATE TABLE stems (stem text COLLATE "C" PRIMARY KEY, documents bigint NOT NULL
 -- How many words all memories have.
 ALTER TABLE ledger ADD COLUMN words bigint NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN version bigint NOT NULL DEFAULT 0;
+-- What the processes of all machines share beside the ledger: keys, and what was lately delivered into which context.
+CREATE TABLE secrets (name text PRIMARY KEY, secret text NOT NULL);
+INSERT INTO secrets VALUES ('replicas', gen_random_uuid()::text || gen_random_uuid()::text);
+CREATE TABLE deliveries (
+    purpose text NOT NULL, context text NOT NULL, key bigint NOT NULL, at bigint NOT NULL,
+    PRIMARY KEY (purpose, context, key)
+);
+CREATE INDEX deliveries_by_at ON deliveries (at);
 INSERT INTO ledger VALUES (1, substr(md5(random()::text || clock_timestamp()), 1, 16), 0, 0, 0);
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from mnemic.errors import StoreUnavailable
+from mnemic.errors import StoreCorrupted, StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic.storage.postgres.connections import PostgresConnections
 
@@ -55,6 +55,18 @@ class PostgresLease:
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.close()
+
+
+def shared_secret(connections: PostgresConnections) -> bytes:
+    """What every process that may use the ledger can read, made when the ledger was."""
+    with connections.reading() as connection:
+        row = connection.execute("SELECT secret FROM secrets WHERE name = 'replicas'").fetchone()
+    if row is None:
+        raise StoreCorrupted(
+            f"The ledger in {connections.where} has lost the key that its servers share.",
+            hint="Restore the table `secrets` from the backup of the database.",
+        )
+    return str(row[0]).encode()
 
 
 class Watch:
