@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving soak replicas conformance inspector-checks apps-checks check-manifests check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -152,6 +152,11 @@ bench-serving: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.serving --soak 600 --clients 200 --workers 2 --json $(RESULTS)/soak.json
+
+# Replicas, a database and a Chroma server, killed 100 times at random under load; needs PostgreSQL, a quarter of an hour.
+replicas: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.replicas --json $(RESULTS)/replicas.json
 
 bench-inspector: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
