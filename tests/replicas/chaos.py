@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import mnemic
-from mnemic.domain.memory import MemoryId
 from tests.replicas.topology import NAMESPACE, Part, Program, Site, site
 from tests.serving.clients import CallFailed, FastClient
 
@@ -252,12 +251,9 @@ async def final(place: Site, seen: Seen) -> dict[str, Any]:
         held = {record.id: record for record in await memory.records()}
         diagnosis = await memory.doctor()
     texts = Counter(record.text for record in held.values())
-    lost = [
-        kept.word
-        for kept in seen.kept.values()
-        if kept.state != "erased"
-        and ((record := held.get(MemoryId(kept.id))) is None or record.text != text_of(kept.word) or record.status != kept.state)
-    ]  # fmt: skip
+    found = {str(id): (record.text, record.status.value) for id, record in held.items()}
+    owed = [kept for kept in seen.kept.values() if kept.state != "erased"]
+    lost = [kept.word for kept in owed if found.get(kept.id) != (text_of(kept.word), kept.state)]
     erased = {kept.word for kept in seen.kept.values() if kept.state == "erased"}
     ours = {text_of(word) for word in seen.attempted - erased}
     ghosts = [text for text in texts if text not in ours and not text.startswith("parcel ")]

@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mnemic_mcp.http.tokens import TokenFile
 from tests.e2e.servers import SERVE
@@ -48,7 +48,9 @@ class Part(Protocol):
 class Program:
     """A command that listens on a port."""
 
-    def __init__(self, name: str, command: Sequence[str], port: int, *, probe: str, env: Mapping[str, str] | None = None):
+    def __init__(
+        self, name: str, command: Sequence[str], port: int, *, probe: str, env: Mapping[str, str] | None = None
+    ):
         self.name = name
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
@@ -160,7 +162,7 @@ class Site:
         rights = ["read", "write", "admin"]
         self.token = TokenFile(tokens).create("chaos", namespaces=[NAMESPACE], rights=rights)[1]
         port = free_port()
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "database": self.database.server.url, "chroma": "server" if chroma else "off", "chroma_port": str(port),
             "chroma_from_memories": str(chroma_from), "chroma_poll_seconds": "0.2",
         }  # fmt: skip
