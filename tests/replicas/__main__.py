@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,14 @@ def main() -> int:
             print(f"{count} replicas: {told}", flush=True)
     with scratch() as folder:
         result["chaos"] = asyncio.run(
-            chaos(folder, replicas=_REPLICAS, kills=options.kills, clients=options.clients, seed=options.seed)
+            chaos(
+                folder,
+                replicas=_REPLICAS,
+                kills=options.kills,
+                clients=options.clients,
+                seed=options.seed,
+                told=partial(print, flush=True),
+            )
         )
     print(json.dumps(result["chaos"], indent=1))
     if options.json:

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,15 +158,10 @@ class Blow:
     back: float
 
 
-async def strike(site: Site, seen: Seen, victims: list[Part]) -> Blow:
-    began = time.monotonic()
-    await asyncio.gather(*(asyncio.to_thread(site.supervisor.kill, victim) for victim in victims))
-    killed = time.monotonic()
+async def recover(site: Site, seen: Seen, victims: list[Part], killed: float) -> Blow:
     answered = asyncio.create_task(_answered_after(seen, killed))
     await asyncio.gather(*(asyncio.to_thread(site.until_ready, victim) for victim in victims))
-    # A database that is back is of use when servers have found it again.
-    await asyncio.to_thread(site.until_ready)
-    back = time.monotonic() - began
+    back = time.monotonic() - killed
     return Blow([victim.name for victim in victims], await answered - killed, back)
 
 
@@ -191,8 +187,10 @@ def order_of_kills(site: Site, kills: int, chance: random.Random) -> list[list[P
     return blows
 
 
-async def chaos(folder: Path, *, replicas: int, kills: int, clients: int, seed: int) -> dict[str, Any]:
-    """Kill, check, and tell what was found."""
+async def chaos(
+    folder: Path, *, replicas: int, kills: int, clients: int, seed: int, told: Callable[[str], object] = str
+) -> dict[str, Any]:
+    """Kill, check, and tell what was found; ``told`` hears of each blow."""
     chance = random.Random(seed)
     with site(folder, replicas=replicas) as place:
         seen = Seen()
@@ -201,13 +199,25 @@ async def chaos(folder: Path, *, replicas: int, kills: int, clients: int, seed: 
         await workers[0].insist("remember", text="parcel 0 lies beside crate 0", more=filling)
         until = asyncio.Event()
         tasks = [asyncio.create_task(worker.work(until)) for worker in workers]
-        began, blows = time.monotonic(), []
+        began, blows, healing = time.monotonic(), [], dict[asyncio.Task[Blow], list[Part]]()
+
+        async def healed(most: int, needed: list[Part]) -> None:
+            """Wait until few are still on their way back, and whoever is to be killed is not."""
+            while len(healing) > most or any(part in down for down in healing.values() for part in needed):
+                done, _ = await asyncio.wait([*healing, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    blow = one.result()
+                    if blow is not None:
+                        blows.append(blow)
+                        told(f"{blow}, {len(seen.kept)} acknowledged, {len(seen.wrong)} wrong")
+                    healing.pop(one, None)  # type: ignore[arg-type]
+
         for victims in order_of_kills(place, kills, chance):
             await asyncio.sleep(chance.uniform(0.0, 0.8))
-            blows.append(await strike(place, seen, victims))
-            for task in tasks:
-                if task.done():
-                    task.result()
+            await healed(1, victims)
+            await asyncio.gather(*(asyncio.to_thread(place.supervisor.kill, victim) for victim in victims))
+            healing[asyncio.create_task(recover(place, seen, victims, time.monotonic()))] = victims
+        await healed(0, [])
         until.set()
         await asyncio.gather(*tasks)
         seconds = time.monotonic() - began

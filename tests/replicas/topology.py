@@ -98,8 +98,8 @@ class Database:
 
     def start(self) -> None:
         if self._killed:
-            self._killed = False
             self.server.start()
+            self._killed = False
 
     def kill(self) -> None:
         self.server.kill()
@@ -147,7 +147,8 @@ class Supervisor:
     def _keep(self, part: Part) -> None:
         while not self._stopping.wait(0.02):
             if part.ended() and not self._stopping.wait(_RESTART_SECONDS):
-                with self._locks[part.name]:
+                # What does not start is tried again: PostgreSQL refuses to while anything of its last life is still there.
+                with self._locks[part.name], contextlib.suppress(RuntimeError, TimeoutError):
                     part.start()
 
 
