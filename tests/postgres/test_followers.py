@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,20 +29,11 @@ from tests.conftest import ROOT
 from tests.faults.test_chroma_server import chroma_server
 from tests.postgres.servers import PostgresServer, free_port
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.usefixtures("chroma_connections"),
+]
 BOXES = 80
-
-
-@pytest.fixture(autouse=True)
-def _collect_connections() -> Iterator[None]:
-    """Chroma's HTTP client offers no way to close its connections: they are closed when it is collected."""
-    yield
-    from chromadb.api.shared_system_client import SharedSystemClient
-
-    SharedSystemClient.clear_system_cache()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 class Process:
