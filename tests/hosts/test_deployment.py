@@ -1,4 +1,4 @@
-"""The files of deploy/ name what there is: settings, options, addresses, each other. `make check-manifests` has the schemas."""
+"""The files of deploy/ name what there is: settings, options, addresses, each other."""
 
 from __future__ import annotations
 
