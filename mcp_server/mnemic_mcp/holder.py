@@ -12,6 +12,7 @@ from mnemic.logs import get_logger
 if TYPE_CHECKING:
     from mnemic.protocols import Observer
     from mnemic_mcp.http.callers import Caller
+    from mnemic_mcp.http.replicas import SharedKey
 
 log = get_logger(__name__)
 
@@ -20,35 +21,46 @@ class MemoryHolder:
     """Opens the memory once, on demand; every tool asks here.
 
     ``caller`` says who asks, where there may be several: each gets the memory with their own rights and namespaces.
+    ``shared`` is what this process has in common with others that serve the same callers.
     """
 
     def __init__(
         self, settings: Settings, *, transport: str, caller: Callable[[], Caller] | None = None,
-        observer: Observer | None = None,
+        observer: Observer | None = None, shared: SharedKey | None = None,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.transport = transport
         self._process = uuid.uuid4().hex[:12]
         self._caller = caller
+        self._shared = shared
         self._memory = Memory(settings, observer=observer)
 
     @property
     def connection(self) -> str:
-        """Names in origins where the present request comes from: this process and, where there are several, the caller."""
+        """Names in origins where the present request comes from: this process, or all that share a key with it, and, where
+        there are several, the caller.
+        """
+        served_by = self._process if self._shared is None else self._shared.name
         if self._caller is None:
-            return self._process
+            return served_by
         caller = self._caller()
-        return self._process if caller.access is None else f"{self._process}/{caller.issuer}/{caller.name}"
+        return served_by if caller.access is None else f"{served_by}/{caller.issuer}/{caller.name}"
 
     async def get(self) -> Memory:
         """The open memory as the caller has it. Raises `MnemicError` when it cannot be opened; the next call tries again."""
         caller = None if self._caller is None else self._caller()
-        await self._memory.open()
+        await self.whole()
         return self._memory if caller is None or caller.access is None else self._memory.within(caller.access)
 
     async def whole(self) -> Memory:
         """The open memory itself, for the server's own affairs."""
         await self._memory.open()
+        if self._shared is not None and not self._shared.known:
+            from mnemic.services.health import shared_secret
+
+            secret = await self._memory.run(shared_secret)
+            assert secret is not None
+            self._shared.learn(secret)
         return self._memory
 
     async def warm_up(self) -> None:

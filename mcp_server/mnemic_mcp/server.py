@@ -7,6 +7,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.request_state import RequestStateSecurity
 from pydantic import Field
 
 from mnemic import MnemicError, __version__
@@ -36,13 +37,16 @@ success that was hard to get, call it with mode=prepare and commit what you lear
 - Archive what turns out wrong. Erase only when the user asks for it."""
 
 
-def create_server(holder: MemoryHolder) -> MCPServer[Any]:
-    """A server over ``holder``'s memory. Nothing is opened until a tool or resource is used."""
+def create_server(holder: MemoryHolder, *, request_state: RequestStateSecurity | None = None) -> MCPServer[Any]:
+    """A server over ``holder``'s memory. Nothing is opened until a tool or resource is used.
+
+    ``request_state`` seals what a client carries between the rounds of a call; by default with a key of this process alone.
+    """
     server: MCPServer[Any] = MCPServer(
         "mnemic", title="mnemic memory", version=__version__, instructions=INSTRUCTIONS,
         tools=[*create_tools(holder), create_review_tool(holder)],
         description="A long-term memory that checks itself.", log_level="WARNING",
-        extensions=[MemoryApps()], middleware=[plain_prompts(PROMPTS), hide_apps],
+        extensions=[MemoryApps()], middleware=[plain_prompts(PROMPTS), hide_apps], request_state_security=request_state,
     )  # fmt: skip
     _add_resources(server, holder)
     _add_session_resources(server, holder)

@@ -20,7 +20,7 @@ from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
-    from mnemic.protocols import ChatModel, Embedder, Ledger, Reranker
+    from mnemic.protocols import ChatModel, Deliveries, Embedder, Ledger, Reranker
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
     from mnemic.storage.leases import Lease
@@ -257,6 +257,7 @@ def open_backends(
         token_counter=create_token_counter(settings.token_counter), clock=clock, new_id=new_memory_id,
         guard=guard, summarise=summarise, facts=settings.facts, model=model, reranker=reranker,
         word_vectors=None if fast is None else WordVectors(fast, embedder.dimensions),
+        deliveries=_deliveries(ledger, "deliveries"), shown=_deliveries(ledger, "shown"),
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(
@@ -295,6 +296,14 @@ def _lease(ledger: Ledger, settings: Settings, name: str) -> Lease:
 
     assert isinstance(ledger, PostgresLedger)
     return ledger.lease(name)
+
+
+def _deliveries(ledger: Ledger, purpose: str) -> Deliveries:
+    """Where it is noted what was delivered to whom: with a ledger that servers share who stand for each other."""
+    from mnemic.services.deliveries import ProcessDeliveries
+
+    shared: Callable[[str], Deliveries] | None = getattr(ledger, "deliveries", None)
+    return ProcessDeliveries() if shared is None else shared(purpose)
 
 
 def _watch(ledger: Ledger, changed: Callable[[], None]) -> Watch | None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.docs.figures import README, SIDE_BY_SIDE, with_generated_details, with_generated_parts
-from tests.postgres.servers import PostgresServer
+from tests.postgres.servers import PostgresServer, free_port
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
@@ -90,6 +90,25 @@ def test_the_commands_that_move_a_memory_to_a_database_run(
     )
     assert done.returncode == 0, done.stderr
     assert "peanuts" in done.stdout
+
+
+@pytest.mark.skipif(
+    shutil.which("curl") is None, reason="the page asks its servers with curl, which is not installed here"
+)
+@pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "replicas.md"))
+def test_the_commands_that_start_replicas_run(
+    commands: str, tmp_path: Path, postgres: PostgresServer, schema: str
+) -> None:
+    where = {
+        "MNEMIC_DATABASE": postgres.url, "MNEMIC_DATABASE_SCHEMA": schema, "PORT_ONE": str(free_port()),
+        "PORT_TWO": str(free_port()),
+    }  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env={**environment(tmp_path), **where},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "peanuts" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "recall-bench.md"))

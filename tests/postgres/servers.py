@@ -65,6 +65,11 @@ class PostgresServer:
     def url(self) -> str:
         return f"postgresql://mnemic@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process that all others of the server descend from."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         command = [binary("postgres") or "postgres", "-D", str(self.data), "-p", str(self.port), *options]

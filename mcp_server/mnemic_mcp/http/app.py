@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from mnemic_mcp.http.gate import Gate
 from mnemic_mcp.http.observing import CONTENT_TYPE, Observing
 from mnemic_mcp.http.oidc import OidcDoor, Provider
 from mnemic_mcp.http.plain_answers import PlainAnswers
+from mnemic_mcp.http.replicas import Prepared, SharedKey
 from mnemic_mcp.http.tokens import TOKENS_FILE, TokenFile
 from mnemic_mcp.server import create_server
 
@@ -42,7 +44,8 @@ class HttpOptions:
 
     ``token`` opens the whole memory; ``tokens`` is the file of those that open parts of it; ``rate`` is what one caller may
     ask, such as ``6000/minute``. ``max_body_bytes`` and ``max_sessions`` bound what a client can make the server hold.
-    ``stateless`` keeps nothing between requests, as several processes behind one port must.
+    ``stateless`` keeps nothing between requests, as several processes behind one port must; it is so by itself over a memory
+    in a database, which any server may serve. ``state_key`` is what processes over a folder share.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +59,7 @@ class HttpOptions:
     max_body_bytes: int = 4_000_000
     max_sessions: int = 1_000
     stateless: bool = False
+    state_key: bytes | None = field(default=None, repr=False)
 
 
 class SharedToken:
@@ -73,10 +77,14 @@ class HttpServer:
     """One process of a server: the application, the memory behind it, and whether it is ready."""
 
     def __init__(self, settings: Settings, options: HttpOptions) -> None:
-        self.options = options
+        replicated = settings.database is not None
+        self.options = replace(options, stateless=options.stateless or replicated)
         self.draining = False
         self.observing = Observing()
-        self.holder = MemoryHolder(settings, transport="http", caller=present_caller, observer=self.observing)
+        self.key = SharedKey(None if replicated else options.state_key or secrets.token_bytes(32))
+        self.holder = MemoryHolder(
+            settings, transport="http", caller=present_caller, observer=self.observing, shared=self.key
+        )
         self.tokens = TokenFile(options.tokens or settings.home / TOKENS_FILE)
         self._check_open_to()
         self.app = self._application()
@@ -97,7 +105,7 @@ class HttpServer:
 
     def _application(self) -> ASGIApp:
         options = self.options
-        server = create_server(self.holder)
+        server = create_server(self.holder, request_state=self.key.security())
         app = server.streamable_http_app(
             streamable_http_path=MCP_PATH, host=options.host, transport_security=_security(options),
             max_request_body_size=options.max_body_bytes, max_sessions=options.max_sessions,
@@ -118,8 +126,9 @@ class HttpServer:
                 resource_url=resource, authorization_servers=[_exact(options.provider.issuer)],
                 scopes_supported=[f"mnemic:{right}" for right in Right],
             )  # fmt: skip
+        prepared = Prepared(PlainAnswers(app), self.key, prepare=self.holder.whole, path=MCP_PATH)
         return Gate(
-            PlainAnswers(app), doors, closed=lambda: self.closed, rate=None if options.rate is None else _rate(options.rate),
+            prepared, doors, closed=lambda: self.closed, rate=None if options.rate is None else _rate(options.rate),
             metadata_url=metadata_url, refused=self.observing.refused,
         )  # fmt: skip
 

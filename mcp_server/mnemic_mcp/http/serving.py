@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -47,7 +48,8 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
     was told to end says so at ``/readyz`` before it takes no more requests. Raises `InvalidInput`, `StoreUnavailable`.
     """
     several = workers > 1
-    options = replace(options, stateless=options.stateless or several)
+    if several:
+        options = replace(options, stateless=True, state_key=options.state_key or secrets.token_bytes(32))
     server = HttpServer(settings, options)
     shared = several and _SHARES_PORTS
     listening = bound_socket(options.host, options.port, shared=shared)

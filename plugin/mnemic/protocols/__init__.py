@@ -4,6 +4,7 @@ Every port is synchronous. The public API runs a whole use case in one worker th
 snapshot and pays for one change of thread. `mnemic.testing` ships a contract suite for each port that others implement.
 """
 
+from mnemic.protocols.deliveries import DELIVERY_WINDOW, MOST_DELIVERED, Deliveries
 from mnemic.protocols.facts import FactReader, FactWriter, HeldFact
 from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.items import ItemReader, ItemWriter
@@ -28,10 +29,13 @@ from mnemic.protocols.sessions import SessionInfo, SessionReader, SessionWriter,
 from mnemic.protocols.vector_index import VectorIndex
 
 __all__ = [
+    "DELIVERY_WINDOW",
     "FORGOTTEN",
+    "MOST_DELIVERED",
     "WHOLE_INDEX",
     "ChatModel",
     "Clock",
+    "Deliveries",
     "Embedder",
     "FactReader",
     "FactWriter",

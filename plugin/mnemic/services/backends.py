@@ -16,14 +16,24 @@ from mnemic.domain.working_memory.sculptor import Summarise
 from mnemic.errors import ModelFailed, UnknownMemory
 from mnemic.guard.guard import Guard
 from mnemic.logs import get_logger
-from mnemic.protocols import ChatModel, Clock, Embedder, Ledger, LedgerSnapshot, Reranker, TokenCounter, VectorIndex
+from mnemic.protocols import (
+    ChatModel,
+    Clock,
+    Deliveries,
+    Embedder,
+    Ledger,
+    LedgerSnapshot,
+    Reranker,
+    TokenCounter,
+    VectorIndex,
+)
 from mnemic.retrieval.bags import Bags
 from mnemic.retrieval.datebook import Datebook
 from mnemic.retrieval.maxsim import WordVectors
 from mnemic.retrieval.passages import PassageVectors
 from mnemic.retrieval.spelling import Spellings
 from mnemic.retrieval.turns import TurnIndex
-from mnemic.services.deliveries import Deliveries
+from mnemic.services.deliveries import ProcessDeliveries
 from mnemic.services.live_sessions import LiveSessions
 from mnemic.services.warming import Warmth
 
@@ -56,8 +66,8 @@ class Backends:
     word_vectors: WordVectors | None = None
     warmth: Warmth = field(default_factory=Warmth)
     upkeep: Upkeep = field(default_factory=Upkeep)
-    deliveries: Deliveries = field(default_factory=Deliveries)
-    shown: Deliveries = field(default_factory=Deliveries)
+    deliveries: Deliveries = field(default_factory=ProcessDeliveries)
+    shown: Deliveries = field(default_factory=ProcessDeliveries)
     process_id: str = field(default_factory=lambda: secrets.token_hex(8))
     sessions: LiveSessions = field(default_factory=LiveSessions)
     summarise: Summarise | None = None

@@ -5,20 +5,17 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mnemic.domain.memory import RowKey
+from mnemic.protocols import DELIVERY_WINDOW, MOST_DELIVERED
 
-_WINDOW = timedelta(hours=1)
 _MOST_CONTEXTS = 256
-_MOST_MEMORIES = 50
 
 
-class Deliveries:
-    """Kept in this process alone: a connection lives no longer than its process, and a recall need not wait for a disk.
-
-    The guard follows untrusted memories with one, outcomes give weak credit with another. What is doubtful beyond being
-    untrusted is kept in the ledger (`GuardWriter.expose`). Safe to use from several threads.
+class ProcessDeliveries:
+    """Implements `mnemic.protocols.Deliveries` for this process alone: a connection lives no longer than its process, and a
+    recall need not wait for a disk. What is doubtful beyond being untrusted is kept in the ledger (`GuardWriter.expose`).
     """
 
     def __init__(self) -> None:
@@ -36,7 +33,7 @@ class Deliveries:
                 for key in keys:
                     delivered[key] = now
                     delivered.move_to_end(key)
-                while len(delivered) > _MOST_MEMORIES:
+                while len(delivered) > MOST_DELIVERED:
                     delivered.popitem(last=False)
             while len(self._contexts) > _MOST_CONTEXTS:
                 self._contexts.popitem(last=False)
@@ -51,7 +48,7 @@ class Deliveries:
                     key
                     for name in contexts
                     for key, at in self._contexts.get(name, OrderedDict()).items()
-                    if now - at <= _WINDOW
+                    if now - at <= DELIVERY_WINDOW
                 )
             )
 

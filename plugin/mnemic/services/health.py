@@ -71,6 +71,12 @@ def probe(backends: Backends) -> int:
         return snapshot.last_seq()
 
 
+def shared_secret(backends: Backends) -> bytes | None:
+    """What the processes that share a ledger in a database know and nobody else; None for one in a folder."""
+    secret: Callable[[], bytes] | None = getattr(backends.ledger, "shared_secret", None)
+    return None if secret is None else secret()
+
+
 def doctor(backends: Backends, *, repair: bool = False) -> Diagnosis:
     """Check the ledger, its full text, its vectors and the index; with ``repair``, mend what can be and check again."""
     findings = _diagnose(backends)

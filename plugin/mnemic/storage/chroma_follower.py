@@ -111,20 +111,24 @@ class ChromaFollower:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                try:
-                    self._step()
-                    self._failures = 0
-                    self.succeeded_at = time.monotonic()
-                except Exception as error:  # whatever Chroma raises: recall goes on without it
-                    self._failures += 1
-                    log.warning("chroma.failed", error=f"{type(error).__name__}: {error}", failures=self._failures)
-                    self._abandon(lost=is_lost(error, self._address.mode))
+                self.follow()
                 with self._caught_up:
                     self._caught_up.notify_all()
                 self._wake.wait(min(self._poll_seconds * 2 ** min(self._failures, 6), _MAX_PAUSE_SECONDS))
                 self._wake.clear()
         finally:
             self._release()
+
+    def follow(self) -> None:
+        """Take one step after the ledger, as the thread does again and again."""
+        try:
+            self._step()
+            self._failures = 0
+            self.succeeded_at = time.monotonic()
+        except Exception as error:  # whatever Chroma raises: recall goes on without it
+            self._failures += 1
+            log.warning("chroma.failed", error=f"{type(error).__name__}: {error}", failures=self._failures)
+            self._abandon(lost=is_lost(error, self._address.mode))
 
     def _step(self) -> None:
         with self._ledger.snapshot() as snapshot:
@@ -193,7 +197,12 @@ class ChromaFollower:
         self._store = store
 
     def _follow(self, store: ChromaStore, namespace: int) -> None:
-        """Bring one namespace up to the present."""
+        """Bring one namespace up to the present.
+
+        A process that was frozen, or cut off, may wake as a second feeder in the middle of this and write what is out of
+        date by then. Whoever finds that somebody else has fed meanwhile goes back to the earlier of both places: what
+        follows it is fed once more, by whoever has the lease then.
+        """
         assert self._generation is not None
         while not self._stop.is_set():
             with self._ledger.snapshot() as snapshot:
@@ -202,6 +211,8 @@ class ChromaFollower:
                 if snapshot.namespace_seq(namespace) <= after:
                     return
                 rows = snapshot.feed(self._embedder_id, namespace, after=after, limit=_FEED_CHUNK)
+            if not self._lease.acquire():
+                return
             put = [row for row in rows if row.recallable and row.vector is not None]
             gone = [row.key for row in rows if not row.recallable]
             if put:
@@ -209,14 +220,20 @@ class ChromaFollower:
                 store.put(namespace, [row.key for row in put], vectors.reshape(len(put), -1))
             if gone:
                 store.remove(namespace, gone)
-            followed = IndexState(generation=self._generation, seq=rows[-1].seq)
             with self._ledger.transaction() as transaction:
+                now = transaction.index_state(self.index_name, namespace)
+                now_after = 0 if now is None else now.seq
+                seq = rows[-1].seq if now_after == after else min(now_after, after)
+                followed = IndexState(generation=self._generation, seq=seq)
                 # Whoever erased something meanwhile has had the index start anew; this generation must not come back.
-                if not transaction.set_index_state(self.index_name, namespace, followed, instead_of=self._generation):
-                    return
+                current = transaction.set_index_state(self.index_name, namespace, followed, instead_of=self._generation)
+            if not current:
+                store.forget(namespace)
+                return
 
     def _abandon(self, *, lost: bool) -> None:
         """Close the present generation; a lost one is never opened again."""
+        generation = self._generation
         store, self._store, self._generation = self._store, None, None
         if store is not None:
             try:
@@ -226,8 +243,10 @@ class ChromaFollower:
         if lost and self._lease.held:
             try:
                 with self._ledger.transaction() as transaction:
-                    # Not dropped but forgotten: what is in it may have been erased and must go.
-                    if transaction.index_state(self.index_name, WHOLE_INDEX) is not None:
+                    # Not dropped but forgotten: what is in it may have been erased and must go. Somebody else may have put
+                    # another in its place.
+                    whole = transaction.index_state(self.index_name, WHOLE_INDEX)
+                    if whole is not None and generation in (None, whole.generation):
                         transaction.drop_index_states(self.index_name)
                         transaction.set_index_state(
                             self.index_name, WHOLE_INDEX, IndexState(generation=FORGOTTEN, seq=0)

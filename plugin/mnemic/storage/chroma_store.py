@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,6 +91,14 @@ class ChromaStore:
             query_embeddings=[query], n_results=limit, include=["distances"]
         )
         return [RowKey(int(id)) for id in found["ids"][0]]
+
+    def forget(self, namespace_key: int) -> None:
+        """Delete a namespace's collection. One that is not there is passed over."""
+        from chromadb.errors import NotFoundError
+
+        self._collections.pop(namespace_key, None)
+        with suppress(NotFoundError):
+            self._client.delete_collection(f"{self._prefix}-{namespace_key}")
 
     def count(self, namespace_key: int) -> int:
         return int(self._collection(namespace_key, create=False).count())

@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from mnemic.errors import BackendError, InvalidInput, MnemicError, StoreCorrupted, StoreUnavailable
 from mnemic.storage.postgres.schema import ACCESS, migrate
+from mnemic.storage.postgres.statements import ours
 from mnemic.storage.postgres.texts import register_texts, written
 
 TURN_SECONDS = 30.0
@@ -47,14 +48,14 @@ class PostgresConnection:
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         query, numbered = _translated(sql)
-        return self.raw.execute(query, _arguments(values, numbered) or None, binary=True)
+        return self.raw.execute(ours(query), _arguments(values, numbered) or None, binary=True)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> None:
         query, numbered = _translated(sql)
         arguments = [_arguments(row, numbered) for row in rows]
         if arguments:
             with self.raw.cursor() as cursor:
-                cursor.executemany(query, arguments)
+                cursor.executemany(ours(query), arguments)
 
 
 class PostgresConnections:
@@ -77,7 +78,7 @@ class PostgresConnections:
                 raise _translate(error, self.where) from error
             with connection:
                 migrate(connection, schema)
-        self._pool = ConnectionPool(
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             kwargs=self._options, min_size=1, max_size=_MOST_CONNECTIONS, timeout=_REACH_SECONDS, open=True,
             configure=_configure, max_idle=120.0, reconnect_timeout=_REACH_SECONDS,
         )  # fmt: skip
@@ -148,6 +149,17 @@ class PostgresConnections:
             pause = min(2 * pause, 1.0)
 
     @contextmanager
+    def aside(self) -> Iterator[psycopg.Connection[Any]]:
+        """A transaction beside the ledger, which takes no turn and does not wait for the server's disk."""
+        with self.translated_errors():
+            connection = self._begun("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                self._end(connection, "ROLLBACK")
+
+    @contextmanager
     def session(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection outside any transaction, for statements such as VACUUM."""
         with self.translated_errors(), self.connect() as connection:
@@ -169,7 +181,7 @@ class PostgresConnections:
         while True:
             connection = self._pool.getconn()
             try:
-                connection.execute(begin)
+                connection.execute(ours(begin))
             except psycopg.Error as error:
                 self._end(connection, "ROLLBACK")
                 lost = isinstance(error, psycopg.OperationalError) and connection.closed
@@ -184,7 +196,7 @@ class PostgresConnections:
     def _end(self, connection: psycopg.Connection[Any], how: str) -> None:
         with suppress(psycopg.Error):
             if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                connection.execute(how)
+                connection.execute(ours(how))
         self._pool.putconn(connection)
 
 

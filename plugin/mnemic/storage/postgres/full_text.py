@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mnemic.storage.postgres.connections import PostgresConnection
+from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.engine import Among
 from mnemic.storage.sql.passages import PLACES
 from mnemic.storage.sql.rows import RECORD_TABLES
@@ -232,7 +233,7 @@ def _add(connection: PostgresConnection, stemmer: Stemmer, of: str, key: str, af
         f"SELECT {key}, namespace, body FROM {of}_searched WHERE {key} > ? ORDER BY {key} LIMIT ?", (after, limit)
     ).fetchall()
     texts = stemmer.tokens([body for _, _, body in rows])
-    with connection.raw.cursor() as cursor, cursor.copy(f"COPY {of}_words FROM STDIN") as copy:
+    with connection.raw.cursor() as cursor, cursor.copy(ours(f"COPY {of}_words FROM STDIN")) as copy:
         for (at, namespace, _), tokens in zip(rows, texts, strict=True):
             copy.write_row((at, len(tokens), _vector([_scope(namespace)], tokens)))
     return rows[-1][0] if rows else None

@@ -12,8 +12,10 @@ import psycopg
 from mnemic.domain.access import Access
 from mnemic.protocols import HealthCheck
 from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
+from mnemic.storage.postgres.deliveries import PostgresDeliveries
 from mnemic.storage.postgres.full_text import PostgresFullText, add_passage_words, add_words, count_words
-from mnemic.storage.postgres.sharing import PostgresLease, Watch
+from mnemic.storage.postgres.sharing import PostgresLease, Watch, shared_secret
+from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.checks import check_tables, mend_tables
 from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.rows import path_of
@@ -102,7 +104,7 @@ class PostgresLedger:
             if row is None or row[0]:
                 return False
             for (table,) in _tables(connection):
-                connection.execute(f'VACUUM "{table}"')
+                connection.execute(ours(f'VACUUM "{table}"'))
             connection.execute("UPDATE ledger SET unscrubbed = 0")
         return True
 
@@ -126,6 +128,14 @@ class PostgresLedger:
         """Call ``changed`` from a thread of its own soon after every change by any process, until it is closed."""
         return Watch(self._connections, self._channel, changed)
 
+    def deliveries(self, purpose: str) -> PostgresDeliveries:
+        """What was lately delivered into which context, by any process."""
+        return PostgresDeliveries(self._connections, purpose)
+
+    def shared_secret(self) -> bytes:
+        """64 random digits and more that whoever may use the ledger knows, and nobody else. Never changes."""
+        return shared_secret(self._connections)
+
     @property
     def _channel(self) -> str:
         return f"mnemic_{self._connections.schema}"
@@ -145,7 +155,7 @@ def drop_ledger(url: str, schema: str) -> None:
     connections = PostgresConnections(url, schema=schema)
     try:
         with connections.session() as connection:
-            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+            connection.execute(ours(f'DROP SCHEMA "{schema}" CASCADE'))
     finally:
         connections.close()
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mnemic.errors import StoreUnavailable
+from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.migrations import MIGRATIONS, VERSION, newer, statements
 
 if TYPE_CHECKING:
@@ -66,6 +67,14 @@ CREATE TABLE stems (stem text COLLATE "C" PRIMARY KEY, documents bigint NOT NULL
 -- How many words all memories have.
 ALTER TABLE ledger ADD COLUMN words bigint NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN version bigint NOT NULL DEFAULT 0;
+-- What the processes of all machines share beside the ledger: keys, and what was lately delivered into which context.
+CREATE TABLE secrets (name text PRIMARY KEY, secret text NOT NULL);
+INSERT INTO secrets VALUES ('replicas', gen_random_uuid()::text || gen_random_uuid()::text);
+CREATE TABLE deliveries (
+    purpose text NOT NULL, context text NOT NULL, key bigint NOT NULL, at bigint NOT NULL,
+    PRIMARY KEY (purpose, context, key)
+);
+CREATE INDEX deliveries_by_at ON deliveries (at);
 INSERT INTO ledger VALUES (1, substr(md5(random()::text || clock_timestamp()), 1, 16), 0, 0, 0);
 """
 
@@ -131,20 +140,20 @@ def migrate(connection: psycopg.Connection[Any], schema: str) -> None:
         if found > VERSION:
             raise newer(found, where="set MNEMIC_DATABASE to another database")
         if not found:
-            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+            connection.execute(ours(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
             connection.execute(_FUNCTIONS)
         for script in MIGRATIONS[found:]:
             for statement in statements(script):
                 statement = in_other_words(statement)
                 if not _SQLITE_ONLY.search(statement):
-                    connection.execute(statement)
+                    connection.execute(ours(statement))
         if not found:
             connection.execute(_FULL_TEXT)
             connection.execute(_WALL)
             for table, condition in _BEHIND_THE_WALL.items():
-                connection.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-                connection.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-                connection.execute(f"CREATE POLICY own ON {table} USING ({_FREE} OR {condition})")
+                connection.execute(ours(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"))
+                connection.execute(ours(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
+                connection.execute(ours(f"CREATE POLICY own ON {table} USING ({_FREE} OR {condition})"))
         connection.execute("UPDATE ledger SET version = %s", (VERSION,))
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 
-from mnemic.errors import StoreUnavailable
+from mnemic.errors import StoreCorrupted, StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic.storage.postgres.connections import PostgresConnections
+from mnemic.storage.postgres.statements import ours
 
 _LOOK_SECONDS = 1.0
 _PAUSE_SECONDS = 2.0
@@ -57,6 +58,18 @@ class PostgresLease:
                 connection.close()
 
 
+def shared_secret(connections: PostgresConnections) -> bytes:
+    """What every process that may use the ledger can read, made when the ledger was."""
+    with connections.reading() as connection:
+        row = connection.execute("SELECT secret FROM secrets WHERE name = 'replicas'").fetchone()
+    if row is None:
+        raise StoreCorrupted(
+            f"The ledger in {connections.where} has lost the key that its servers share.",
+            hint="Restore the table `secrets` from the backup of the database.",
+        )
+    return str(row[0]).encode()
+
+
 class Watch:
     """A thread that calls ``changed`` whenever any process has changed the ledger. ``close`` ends it."""
 
@@ -82,7 +95,7 @@ class Watch:
 
     def _listen(self) -> None:
         with self._connections.connect() as connection:
-            connection.execute(f'LISTEN "{self._channel}"')
+            connection.execute(ours(f'LISTEN "{self._channel}"'))
             self._changed()  # what came before anybody listened
             while not self._stop.is_set():
                 for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
