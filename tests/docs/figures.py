@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemic import Settings
+from tests.docs.database_figures import database_figures
 from tests.side_by_side.table import details_part, readme_part
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +75,7 @@ def figures() -> str:
         [
             _recall(), _cost(cost["results"]), _start(start), _serving(_read("serving"), _read("soak")),
             _faults(_read("faults"), _read("fuzz")),
+            database_figures(_read("many_namespaces"), _read("replicas"), _read("migrate"), _read("bulk")),
             _folding(folding), _working_memory(working),
             _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")),
             _learning(_read("experience"), _read("learning_cost")),

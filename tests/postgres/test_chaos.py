@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.replicas.chaos import chaos
 from tests.replicas.topology import CHROMA
 
 
+@pytest.mark.skipif("CHAOS" not in os.environ, reason="run by `make replicas`: it needs both processors for itself")
 @pytest.mark.skipif(not CHROMA.exists(), reason="the `chroma` command is not installed beside this Python")
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of Chroma's client, which cannot be closed
 @pytest.mark.usefixtures("chroma_connections")

@@ -28,6 +28,6 @@ def test_a_ledger_in_a_database_does_what_the_model_does(postgres: PostgresServe
     run_state_machine_as_test(
         PostgresMachine,
         settings=settings(
-            max_examples=10, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=5, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )

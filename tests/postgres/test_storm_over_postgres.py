@@ -11,7 +11,7 @@ from tests.postgres.servers import PostgresServer
 async def test_nothing_acknowledged_is_lost_and_everything_is_found_when_writers_are_killed(
     tmp_path: Path, postgres: PostgresServer, schema: str
 ) -> None:
-    storm = storm_over(tmp_path, {"database": postgres.url, "database_schema": schema}, notes=150)
+    storm = storm_over(tmp_path, {"database": postgres.url, "database_schema": schema}, notes=80)
     async with storm.open() as memory:
         texts = {record.id: record.text async for record in all_of(memory)}
         assert {id: texts.get(id) for id in storm.acknowledged} == storm.acknowledged
