@@ -27,7 +27,8 @@ from mnemic.storage.sql.stemming import Stemmer
 Stage = Literal["copy", "settle", "words", "indexes", "follow", "open"]
 _WORDS_AT_ONCE = 4_000
 _FETCHED_AT_ONCE = 5_000
-_EMPTY_OF_ITSELF = (LEDGER, "embedders")
+# What a ledger has before anything was stored in it, or that is of no ledger.
+_EMPTY_OF_ITSELF = (LEDGER, "embedders", "secrets", "deliveries")
 
 
 @dataclass(slots=True)
