@@ -7,8 +7,9 @@ DATA ?= ../shared/data
 LOCOMO ?= $(DATA)/locomo_dev.json.gz
 LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
+DATABASES := tests/postgres tests/migrating
 
-.PHONY: demo test lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate replicas
+.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate replicas
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -18,7 +19,11 @@ test: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(addprefix --ignore ,$(DATABASES))
+
+# What needs a PostgreSQL server, which it starts itself: two to three minutes more.
+test-databases: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(DATABASES)
 
 # pyright is a Node program; it is fetched on its first run.
 lint: $(VENV)/installed-dev
