@@ -116,8 +116,9 @@ async def exported(memory: Memory) -> list[str]:
 async def check_moved(memory: Memory, home: Path, written: list[Acknowledged]) -> None:
     """All of it is there, and what was acknowledged as it was acknowledged."""
     assert await exported(memory) == folder_export(home)
-    diagnosis = await memory.doctor()
-    assert diagnosis.healthy, diagnosis.findings
+    findings = (await memory.doctor()).findings
+    # What was erased before the move is vacuumed when no reader is old enough to see it: by housekeeping, a little later.
+    assert all(finding.ok for finding in findings if finding.check != "erasures"), findings
     records = {str(record.id): record.text for record in await memory.records()}
     for done in written:
         assert {id: records.get(id) for id in done.texts} == done.texts
