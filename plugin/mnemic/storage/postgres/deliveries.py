@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mnemic.domain.memory import RowKey
 from mnemic.errors import MnemicError
 from mnemic.logs import get_logger
 from mnemic.protocols import DELIVERY_WINDOW, MOST_DELIVERED
 from mnemic.storage.postgres.connections import PostgresConnections
+from mnemic.storage.sql.rows import to_microseconds
 
 # Old entries are harmless, and one call in so many clears them.
 _CLEARS_ONCE_IN = 200
@@ -39,10 +40,12 @@ class PostgresDeliveries:
                     "INSERT INTO deliveries (purpose, context, key, at) "
                     "SELECT %s, context, key, %s FROM unnest(%s::text[]) AS context, unnest(%s::bigint[]) AS key "
                     "ORDER BY context, key ON CONFLICT (purpose, context, key) DO UPDATE SET at = excluded.at",
-                    (self._purpose, _micros(now), sorted(set(contexts)), sorted(set(keys))),
+                    (self._purpose, to_microseconds(now), sorted(set(contexts)), sorted(set(keys))),
                 )
                 if random.randrange(_CLEARS_ONCE_IN) == 0:  # noqa: S311  # no secret
-                    connection.execute("DELETE FROM deliveries WHERE at < %s", (_micros(now - DELIVERY_WINDOW),))
+                    connection.execute(
+                        "DELETE FROM deliveries WHERE at < %s", (to_microseconds(now - DELIVERY_WINDOW),)
+                    )
         except MnemicError as error:
             log.warning("deliveries.not_noted", error=str(error))
 
@@ -53,7 +56,7 @@ class PostgresDeliveries:
                 "SELECT key FROM unnest(%s::text[]) WITH ORDINALITY AS c (context, place) CROSS JOIN LATERAL ("
                 "SELECT key, at FROM deliveries d WHERE d.purpose = %s AND d.context = c.context AND d.at >= %s "
                 "ORDER BY at DESC, key DESC LIMIT %s) AS latest ORDER BY c.place, latest.at, latest.key",
-                (list(contexts), self._purpose, _micros(now - DELIVERY_WINDOW), MOST_DELIVERED),
+                (list(contexts), self._purpose, to_microseconds(now - DELIVERY_WINDOW), MOST_DELIVERED),
             ).fetchall()
         return list(dict.fromkeys(RowKey(key) for (key,) in rows))
 
@@ -63,7 +66,3 @@ class PostgresDeliveries:
             connection.execute(
                 "DELETE FROM deliveries WHERE purpose = %s AND context = ANY (%s)", (self._purpose, list(contexts))
             )
-
-
-def _micros(moment: datetime) -> int:
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mnemic.storage.postgres.connections import PostgresConnection
 from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.engine import Among
-from mnemic.storage.sql.passages import PLACES
+from mnemic.storage.sql.passages import PLACES, places_of
 from mnemic.storage.sql.rows import RECORD_TABLES
 from mnemic.storage.sql.stemming import Stemmer
 
@@ -101,12 +101,12 @@ class PostgresFullText:
 
     def cut(self, key: int) -> None:
         rows = self._connection.execute(
-            "SELECT place, namespace, body FROM passages_searched WHERE place BETWEEN ? AND ?", _places_of(key)
+            "SELECT place, namespace, body FROM passages_searched WHERE place BETWEEN ? AND ?", places_of(key)
         ).fetchall()
         self._store("passages_words", rows)
 
     def uncutting(self, key: int) -> None:
-        self._connection.execute("DELETE FROM passages_words WHERE place BETWEEN ? AND ?", _places_of(key))
+        self._connection.execute("DELETE FROM passages_words WHERE place BETWEEN ? AND ?", places_of(key))
 
     def finish(self) -> None:
         self._take_in()
@@ -139,7 +139,7 @@ class PostgresFullText:
     def _store(self, table: str, rows: Sequence[tuple[int, int, str]]) -> list[tuple[int, set[str]]]:
         texts = self._stemmer.tokens([body for _, _, body in rows])
         stored = [
-            (key, len(tokens), _vector([_scope(namespace)], tokens))
+            (key, len(tokens), _vector(namespace, tokens))
             for (key, namespace, _), tokens in zip(rows, texts, strict=True)
         ]
         self._connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?::tsvector)", stored)
@@ -235,7 +235,7 @@ def _add(connection: PostgresConnection, stemmer: Stemmer, of: str, key: str, af
     texts = stemmer.tokens([body for _, _, body in rows])
     with connection.raw.cursor() as cursor, cursor.copy(ours(f"COPY {of}_words FROM STDIN")) as copy:
         for (at, namespace, _), tokens in zip(rows, texts, strict=True):
-            copy.write_row((at, len(tokens), _vector([_scope(namespace)], tokens)))
+            copy.write_row((at, len(tokens), _vector(namespace, tokens)))
     return rows[-1][0] if rows else None
 
 
@@ -248,10 +248,6 @@ def _scope(namespace: int) -> str:
     return f"/{namespace}"
 
 
-def _places_of(key: int) -> tuple[int, int]:
-    return key * PLACES, key * PLACES + PLACES - 1
-
-
 def _fits(stem: str) -> bool:
     return len(stem.encode()) <= _LONGEST_STEM_BYTES
 
@@ -260,9 +256,9 @@ def _quoted(stem: str) -> str:
     return "'" + stem.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _vector(scopes: Iterable[str], tokens: Sequence[str]) -> str:
+def _vector(namespace: int, tokens: Sequence[str]) -> str:
     """A tsvector as text. How often a word occurs is how many places it has."""
-    places: dict[str, list[int]] = {stem: [1] for stem in scopes}
+    places: dict[str, list[int]] = {_scope(namespace): [1]}
     for at, stem in enumerate(tokens, 1):
         found = places.setdefault(stem, [])
         if len(found) < _MOST_POSITIONS and (at <= _LAST_POSITION or not found):

@@ -26,6 +26,11 @@ UNEMBEDDED = (
 """Memories ``m`` whose passages lack a vector of the embedder that is the one parameter."""
 
 
+def places_of(key: int) -> tuple[int, int]:
+    """The first and the last place that a passage of a memory can have."""
+    return key * PLACES, key * PLACES + PLACES - 1
+
+
 class SqlPassageReader(SqlRetrievalReader):
     """Implements `mnemic.protocols.PassageReader`."""
 
@@ -104,6 +109,4 @@ class SqlPassageWriter(SqlPassageReader):
     def _erase_passages(self, key: RowKey) -> None:
         """Destroy the passages of a memory, and their words, while its text is still there."""
         self._full_text.uncutting(key)
-        self._connection.execute(
-            "DELETE FROM passages WHERE place BETWEEN ? AND ?", (key * PLACES, key * PLACES + PLACES - 1)
-        )
+        self._connection.execute("DELETE FROM passages WHERE place BETWEEN ? AND ?", places_of(key))
