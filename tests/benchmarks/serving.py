@@ -45,6 +45,7 @@ from rich.table import Table
 import mnemic
 from mnemic.testing.corpus import Corpus
 from mnemic_mcp.http.tokens import TokenFile
+from tests.ports import free_port
 from tests.serving.clients import CallFailed, FastClient
 
 NAMESPACE = "bench"
@@ -83,12 +84,6 @@ def running(command: list[str], port: int) -> Iterator[psutil.Process]:
     finally:
         process.terminate()
         process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def serve_command(home: Path, port: int, workers: int) -> list[str]:

@@ -15,7 +15,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.docs.figures import README, SIDE_BY_SIDE, with_generated_details, with_generated_parts
-from tests.postgres.servers import PostgresServer, free_port
+from tests.ports import free_port
+from tests.postgres.servers import PostgresServer
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 

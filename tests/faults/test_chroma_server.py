@@ -19,6 +19,7 @@ import pytest
 import mnemic
 from mnemic import Memory, NewMemory
 from mnemic.storage.chroma_follower import ChromaFollower
+from tests.ports import free_port
 
 # Chroma's HTTP client offers no way to close its connections; the collector may come upon them while a test runs.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -34,12 +35,6 @@ def _collect_connections() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -100,7 +95,7 @@ async def _until_served_by(memory: Memory, wanted: str) -> None:
 
 
 async def test_two_memories_share_a_server_and_one_of_them_feeds_it(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     with chroma_server(tmp_path / "chroma", port):
         async with (
             mnemic.open_memory(tmp_path / "home", **_options(port)) as one,
@@ -116,7 +111,7 @@ async def test_two_memories_share_a_server_and_one_of_them_feeds_it(tmp_path: Pa
 
 
 async def test_recall_goes_on_without_the_server_and_with_one_that_lost_everything(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     async with mnemic.open_memory(tmp_path / "home", **_options(port)) as memory:
         await _fill(memory)
         await _until_served_by(memory, "exact")

@@ -27,7 +27,8 @@ from mnemic.storage.postgres.ledger import PostgresLedger
 from mnemic.storage.static_embedder import StaticEmbedder
 from tests.conftest import ROOT
 from tests.faults.test_chroma_server import chroma_server
-from tests.postgres.servers import PostgresServer, free_port
+from tests.ports import free_port
+from tests.postgres.servers import PostgresServer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),

@@ -26,7 +26,8 @@ from mnemic.services.backends import Backends
 from mnemic_mcp.http.app import HttpOptions, HttpServer
 from mnemic_mcp.http.tokens import TokenFile
 from tests.e2e.servers import SERVE, served
-from tests.postgres.servers import PostgresServer, free_port, postgres_server
+from tests.ports import free_port
+from tests.postgres.servers import PostgresServer, postgres_server
 from tests.replicas.topology import Program
 from tests.serving.test_callers import ERAS, call, client_of, make_tokens, post
 

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from mnemic_mcp.http.tokens import TokenFile
 from tests.e2e.servers import SERVE
-from tests.postgres.servers import PostgresServer, free_port
+from tests.ports import free_port
+from tests.postgres.servers import PostgresServer
 from tests.replicas.balancer import Balancer
 
 NAMESPACE = "chaos"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemic import Memory
+from tests.ports import free_port
 from tests.soak import forks, worker
 from tests.soak.tally import Tally, scratch
 
@@ -118,14 +119,8 @@ def _server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def _all(base: Path, rounds: int, seed: int, faults: tuple[str, ...]) -> dict[str, Any]:
-    port = _free_port()
+    port = free_port()
     proxy = _Proxy(port)
     order = list(faults) * rounds
     random.Random(seed).shuffle(order)
