@@ -86,6 +86,8 @@ def test_random_damage_never_imports_a_half(changes: list[tuple[int, int]], cut:
                 ("mem0/get_all.json", "mem0"),
                 ("langgraph/items.jsonl", "langgraph"),
                 ("basic-memory/notes/drinks/Coffee Brewing.md", "basic-memory"),
+                ("chatgpt/2025-12/conversations.json", "chatgpt"),
+                ("claude/2026-08/conversations.json", "claude"),
             ]
         )
     )
@@ -141,6 +143,14 @@ async def test_archives_that_unfold_without_end_are_refused(tmp_path: Path, monk
             with pytest.raises(InvalidInput, match=why):
                 await memory.imports.plan(path, format="chatgpt")
         monkeypatch.setattr(foreign_files, "MAX_FOLDER_BYTES", 10)
+        (tmp_path / "unpacked").mkdir()
+        with zipfile.ZipFile(tmp_path / "numbers.zip", "w") as archive:
+            for number in range(3):
+                archive.writestr(f"conversations-{number:03}.json", b"[   ]")
+                (tmp_path / "unpacked" / f"conversations-{number:03}.json").write_bytes(b"[   ]")
+        for name in ("numbers.zip", "unpacked"):
+            with pytest.raises(InvalidInput, match="holds more than"):
+                await memory.imports.plan(tmp_path / name, format="chatgpt")
         (tmp_path / "notes").mkdir()
         (tmp_path / "notes" / "a.md").write_text("More than ten letters.")
         with pytest.raises(InvalidInput, match="holds more than"):
@@ -235,6 +245,21 @@ async def test_what_a_schema_computes_is_not_computed(tmp_path: Path, column: st
             assert "GENERATED" in column and error.hint
         else:
             assert len(plan.damaged) == 1
+
+
+async def test_a_computed_column_that_nobody_wants_is_not_computed_to_check_the_file(tmp_path: Path) -> None:
+    path = _made(
+        tmp_path / "computing.db",
+        "CREATE TABLE store (prefix, key, value, created_at, updated_at, other AS (1) NOT NULL)",
+        "INSERT INTO store VALUES ('a', 'b', '{\"text\": \"Ana keeps bees.\"}', 1, 1)",
+        "PRAGMA writable_schema = ON", "UPDATE sqlite_schema SET sql = replace(sql, '(1)', '(NULL)')",
+    )  # fmt: skip
+    with sqlite3.connect(path) as connection:  # whoever computes it finds what must not be
+        assert "NULL value" in connection.execute("PRAGMA quick_check").fetchone()[0]
+    connection.close()
+    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False) as memory:
+        plan = await memory.imports.plan(path, format="langgraph")
+    assert len(plan.records) == 1 and not plan.damaged
 
 
 async def test_an_entry_of_a_log_without_a_number_is_damage(tmp_path: Path) -> None:

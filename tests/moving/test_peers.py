@@ -181,6 +181,7 @@ def every_file(folder: Path) -> list[tuple[Path, str]]:
         (PEERS / "basic-memory" / "notes", "basic-memory"),
         (peer_file("langgraph/store.db", folder / "packed"), "langgraph"),
         (PEERS / "langgraph" / "items.jsonl", "langgraph"),
+        *((path, path.parent.name) for name in ("chatgpt", "claude") for path in sorted((PEERS / name).iterdir())),
     ]
 
 

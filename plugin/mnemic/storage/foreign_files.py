@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -31,42 +32,84 @@ def read_text(path: Path, *, limit: int = MAX_FILE_BYTES) -> str:
     return _decoded(_read(path, limit), str(path))
 
 
-def read_export(path: Path, member: str) -> str:
-    """``member`` of an export: the file itself, a folder that has it, or a zip archive that has it anywhere.
+def read_export(path: Path, wanted: re.Pattern[str], what: str) -> Iterator[tuple[str, str]]:
+    """Names and texts of the files of an export whose name is ``wanted``, by name: the file itself whatever it is called,
+    those in a folder, or those in a zip archive, in whichever folder of it.
 
-    Only that one member of an archive is read, and into memory. Raises `InvalidInput`.
+    Of an archive only they are read, one after the other and into memory. ``what`` names them for people. Raises
+    `InvalidInput`.
     """
     if path.is_dir():
-        if (path / member).is_symlink():
-            # As everywhere in a folder: an archive may have brought it.
-            raise InvalidInput(f"{path / member} is a symbolic link.", hint="Give the file that it leads to.")
-        return read_text(path / member)
-    if path.suffix.lower() != ".zip":
-        return read_text(path)
-    _check_file(path)
+        yield from _export_in_folder(path, wanted, what)
+    elif path.suffix.lower() != ".zip":
+        yield path.name, read_text(path)
+    else:
+        _check_file(path)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name, one in _wanted_members(archive, path, wanted, what):
+                    with archive.open(one) as file:
+                        # What the archive says of the size need not be so.
+                        raw = file.read(one.file_size + 1)
+                    yield name, _decoded(raw, f"{name} in {path}")
+        except _UNREADABLE as error:
+            raise InvalidInput(
+                f"{path} is no zip archive that can be read ({error}).", hint="Download it again."
+            ) from error
+
+
+def _export_in_folder(folder: Path, wanted: re.Pattern[str], what: str) -> Iterator[tuple[str, str]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            found = [
-                one for one in archive.infolist() if one.filename.rpartition("/")[2] == member and not one.is_dir()
-            ]
-            if len(found) != 1:
-                raise InvalidInput(
-                    f"{path} holds {len(found)} files {member}.", hint="Give the archive as it was sent, or that file."
-                )
-            (one,) = found
-            if one.file_size > MAX_FILE_BYTES or one.file_size > _MAX_RATIO * max(one.compress_size, 1_000):
-                raise InvalidInput(
-                    f"{member} in {path} would unfold from {one.compress_size:,} to {one.file_size:,} bytes.",
-                    hint="This is no export of conversations, or a very large one: unpack it and give the file.",
-                )
-            with archive.open(one) as file:
-                # What the archive says of the size need not be so.
-                raw = file.read(one.file_size + 1)
-    except _UNREADABLE as error:
+        found = sorted(
+            (one for one in folder.iterdir() if wanted.fullmatch(one.name)), key=lambda one: _place(one.name)
+        )
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be read ({error.strerror or error}).", hint="Check the path.") from error
+    if not found:
+        raise InvalidInput(f"{folder} holds no {what}.", hint="Give the archive as it was sent, or that file.")
+    read = 0
+    for one in found:
+        if one.is_symlink():
+            # As everywhere in a folder: an archive may have brought it.
+            raise InvalidInput(f"{one} is a symbolic link.", hint="Give the file that it leads to.")
+        raw = _read(one, MAX_FILE_BYTES)
+        read += len(raw)
+        if read > MAX_FOLDER_BYTES:
+            raise _too_large(folder)
+        yield one.name, _decoded(raw, str(one))
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Where a file stands among numbered ones, whose numbers may get longer."""
+    return len(name), name
+
+
+def _wanted_members(
+    archive: zipfile.ZipFile, path: Path, wanted: re.Pattern[str], what: str
+) -> list[tuple[str, zipfile.ZipInfo]]:
+    members = [(one.filename.rpartition("/")[2], one) for one in archive.infolist() if not one.is_dir()]
+    found = sorted(((name, one) for name, one in members if wanted.fullmatch(name)), key=lambda one: _place(one[0]))
+    if not found:
+        inner = next((one.filename for _, one in members if one.filename.lower().endswith("conversations.zip")), None)
         raise InvalidInput(
-            f"{path} is no zip archive that can be read ({error}).", hint="Download it again."
-        ) from error
-    return _decoded(raw, f"{member} in {path}")
+            f"{path} holds 0 files {what}.",
+            hint=f"Unpack {inner} and give that." if inner else "Give the archive as it was sent, or that file.",
+        )
+    names = [name for name, _ in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInput(
+                f"{path} holds {names.count(name)} files {name}.", hint="Give the archive as it was sent, or that file."
+            )
+    for name, one in found:
+        if one.file_size > MAX_FILE_BYTES or one.file_size > _MAX_RATIO * max(one.compress_size, 1_000):
+            raise InvalidInput(
+                f"{name} in {path} would unfold from {one.compress_size:,} to {one.file_size:,} bytes.",
+                hint="This is no export of conversations, or a very large one: unpack it and give the file.",
+            )
+    if sum(one.file_size for _, one in found) > MAX_FOLDER_BYTES:
+        raise _too_large(path)
+    return found
 
 
 def read_folder(root: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str] | Damage | LeftOut]:

@@ -17,6 +17,9 @@ from mnemic.storage.foreign_files import MAX_FOLDER_BYTES
 _SQLITE = b"SQLite format 3\x00"
 _METADATA = "urn:chroma:segment/metadata/sqlite"
 _MAX_ROWS = 2_000_000
+_MOST_PROBLEMS = 20
+# What `PRAGMA table_xinfo` says of columns that are computed when they are read, and when they are written.
+_COMPUTED = (2, 3)
 _MAX_CELL_BYTES = 1 << 25
 # A cell that was never written may have a long default, so a small file can say more than it holds: not so much more.
 _MAX_UNFOLDED = 4
@@ -171,9 +174,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
                 _confine(connection)
-                problems = [str(row[0]) for row in connection.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
-                if problems:
-                    raise _damaged(path, "; ".join(problems))
+                _check(connection, path)
                 yield connection
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _damaged(path, str(error)) from error
@@ -190,6 +191,19 @@ def _confine(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cell_size_check = ON")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_CELL_BYTES)
     connection.set_authorizer(_allowed)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `InvalidInput` for damaged tables. One with computed columns is not checked: that would compute them, whatever
+    functions are allowed.
+    """
+    for table in sorted(_tables(connection)):
+        quoted = table.replace('"', '""')
+        if any(column["hidden"] in _COMPUTED for column in connection.execute(f'PRAGMA table_xinfo("{quoted}")')):
+            continue
+        problems = [str(row[0]) for row in connection.execute(f'PRAGMA quick_check("{quoted}")') if row[0] != "ok"]
+        if problems:
+            raise _damaged(path, "; ".join(problems[:_MOST_PROBLEMS]))
 
 
 def _allowed(action: int, _first: str | None, second: str | None, _database: str | None, _by: str | None) -> int:
