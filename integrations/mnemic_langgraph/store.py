@@ -131,7 +131,9 @@ class MnemicStore(BaseStore):
     def _is_sweep_due(self) -> bool:
         if self._sweep_every is None:
             return False
-        now = self.memory.run_now(lambda backends: backends.clock.now())
+        from mnemic.services.items import present_moment
+
+        now = self.memory.run_now(present_moment)
         due = self._next_sweep is not None and now >= self._next_sweep
         if due or self._next_sweep is None:
             self._next_sweep = now + self._sweep_every

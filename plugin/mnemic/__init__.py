@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mnemic.backup import back_up_memory as back_up_memory
     from mnemic.backup import restore_memory as restore_memory
-    from mnemic.bootstrap import Settings as Settings
     from mnemic.bootstrap import load_settings as load_settings
     from mnemic.domain.memory import Kind as Kind
     from mnemic.domain.memory import MemoryRecord as MemoryRecord
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from mnemic.memory import Memory as Memory
     from mnemic.opening import open_memory as open_memory
     from mnemic.session import Session as Session
+    from mnemic.settings import Settings as Settings
 
 __version__ = "0.1.0"
 
@@ -54,7 +54,7 @@ _EXPORTS = {
     "Remembered": "mnemic.domain.memory",
     "Role": "mnemic.domain.memory",
     "Session": "mnemic.session",
-    "Settings": "mnemic.bootstrap",
+    "Settings": "mnemic.settings",
     "Status": "mnemic.domain.memory",
     "ToolCall": "mnemic.domain.working_memory.messages",
     "back_up_memory": "mnemic.backup",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnemic.bootstrap import Settings, load_settings
+from mnemic.bootstrap import load_settings
 from mnemic.errors import InvalidInput
+from mnemic.settings import Settings
 
 if TYPE_CHECKING:
     from mnemic.storage.sqlite.backup import BackupReport, RestoreReport

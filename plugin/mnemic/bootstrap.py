@@ -3,134 +3,42 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
-from mnemic.domain.memory import DEFAULT_NAMESPACE, Namespace
-from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput, MnemicError, StoreUnavailable
 from mnemic.logs import get_logger
+from mnemic.settings import Settings
 
 if TYPE_CHECKING:
-    from mnemic.protocols import ChatModel, Deliveries, Embedder, Ledger, Reranker
+    from mnemic.domain.access import Access
+    from mnemic.guard.guard import Guard
+    from mnemic.protocols import ChatModel, Clock, Deliveries, Embedder, Ledger, Reranker, TokenCounter
+    from mnemic.retrieval.maxsim import WordVectors
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
     from mnemic.storage.leases import Lease
+    from mnemic.storage.postgres.partitions import PartitionedDatabase
     from mnemic.storage.postgres.sharing import Watch
 
 log = get_logger(__name__)
+_T = TypeVar("_T")
 
-APP_NAME = "mnemic"
 CHROMA_LOCK = "chroma-owner.lock"
 _CLOSE_SECONDS = 30.0
 _HOUSEKEEPING_SECONDS = 2.0
-
-
-class Settings(BaseModel):
-    """How a memory is opened. Every field can be set by an environment variable ``MNEMIC_<FIELD>``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    home: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)),
-        description="The folder that holds everything: `ledger.sqlite3`, `chroma/` and `models/`.",
-    )
-    database: str | None = Field(
-        None,
-        repr=False,
-        description="A PostgreSQL database that holds the ledger instead of the folder: `postgresql://user@host/db`. "
-        "Needs `mnemic[postgres]`.",
-    )
-    database_schema: str = Field("mnemic", description="The schema in that database. Each is a memory of its own.")
-    namespace: Namespace = Field(
-        DEFAULT_NAMESPACE,
-        description="Where memories go that name no namespace. In the environment: labels joined by `/`.",
-    )
-    embedder: Literal["static", "minilm"] = Field(
-        "static", description="`static` needs no download; `minilm` needs `mnemic models fetch minilm` once."
-    )
-    recall_mode: Literal["default", "deep"] = Field(
-        "default",
-        description="`deep`: recall looks at the best candidates once more with a model, which needs `mnemic models fetch "
-        "minilm` once.",
-    )
-    durable: bool = Field(
-        True,
-        description="An acknowledged memory survives a power cut. False: it survives `kill -9` only, and writing is faster.",
-    )
-    token_counter: Literal["auto", "tiktoken", "heuristic"] = Field(
-        "auto", description="`auto` and `heuristic` never use the network; `tiktoken` may download its encoding once."
-    )
-    policy: str = Field(
-        "default",
-        min_length=1,
-        description="What the guard does: the name of a policy that comes with mnemic, or the path of a YAML file.",
-    )
-    refinement: Literal["default", "decayed", "reme-paper", "reme-code"] = Field(
-        "default",
-        description="By which rule experiences that do not help are proposed for archiving.",
-    )
-    model: str | None = Field(
-        None,
-        description="A chat model, as LangChain's `init_chat_model` names it, for what rules do without one.",
-    )
-    facts: Literal["auto", "off"] = Field(
-        "auto",
-        description="`auto`: a short statement of a fact takes the place of what it changes. `off`: only what names its "
-        "subject and attribute does.",
-    )
-    chroma: Literal["off", "embedded", "server", "cloud"] = Field(
-        "embedded",
-        description="Which Chroma serves as the vector index: `off`, `embedded` in the folder, a `server`, or the `cloud`.",
-    )
-    chroma_from_memories: int = Field(
-        20_000,
-        ge=0,
-        description="Namespaces of so many memories are in Chroma; for smaller ones an exact scan is faster.",
-    )
-    chroma_host: str = Field("127.0.0.1", description="Address of the Chroma server.")
-    chroma_port: int = Field(8000, ge=1, le=65_535, description="Port of the Chroma server.")
-    chroma_ssl: bool = Field(False, description="Whether the Chroma server speaks TLS.")
-    chroma_tenant: str | None = Field(None, description="Tenant in Chroma Cloud.")
-    chroma_database: str | None = Field(None, description="Database in Chroma Cloud.")
-    chroma_api_key: str | None = Field(
-        None, repr=False, description="Key for Chroma Cloud, or bearer token for a Chroma server."
-    )
-    chroma_poll_seconds: float = Field(
-        1.0, gt=0, le=60, description="How often a process looks whether it should own or feed Chroma."
-    )
-
-    @field_validator("database")
-    @classmethod
-    def _no_address(cls, value: str | None) -> str | None:
-        """An empty address is none: so a throw-away memory stays in its folder whatever the environment names."""
-        return value or None
-
-    @field_validator("namespace", mode="before")
-    @classmethod
-    def _split_namespace(cls, value: Any) -> Namespace:
-        return check_namespace(value)
-
-    @property
-    def index(self) -> Literal["off", "embedded", "server", "cloud"]:
-        """Which Chroma is used. A ledger in a database is used from several machines, whose folders cannot share one."""
-        return "off" if self.database is not None and self.chroma == "embedded" else self.chroma
-
-    @property
-    def ledger_path(self) -> Path:
-        return self.home / "ledger.sqlite3"
-
-    @property
-    def models_path(self) -> Path:
-        return self.home / "models"
+# How often a process looks for what has become cold, and how long after it has opened its memory for the first time: whoever
+# opens one for a moment changes nothing behind anybody's back.
+_COOLING_SECONDS = 600.0
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -194,6 +102,31 @@ class OpenMemory:
     _housekeeper: threading.Thread
     calls: Calls = field(default_factory=Calls)
 
+    def run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        """Run a use case on this ledger."""
+        with self.calls.one():
+            return use_case(self.backends, *args, **named)
+
+    @contextmanager
+    def ready(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> Iterator[Callable[[], _T]]:
+        """A call that is made later."""
+        yield partial(use_case, self.backends, *args, **named)
+
+    def walled(self, access: Access) -> OpenMemory:
+        """The same for somebody with access to some namespaces only."""
+        from mnemic.storage.walled_ledger import WalledLedger
+
+        behind = self.backends.behind(WalledLedger(self.backends.ledger, access), caller=access.name)
+        return replace(self, backends=behind)
+
+    def caught_up(self, *, timeout_seconds: float) -> bool:
+        """Wait until Chroma has all that is in the ledger, if it is in use. False when it has not in time."""
+        with self.backends.ledger.snapshot() as snapshot:
+            memories, last_seq = snapshot.count(), snapshot.last_seq()
+        if self.follower is None or memories < self.settings.chroma_from_memories:
+            return True
+        return self.follower.wait_until(last_seq, timeout_seconds=timeout_seconds)
+
     def close(self) -> None:
         """Wait for running calls, then release files, threads and locks. Everything acknowledged is durable already."""
         self.calls.finish(_CLOSE_SECONDS)
@@ -209,20 +142,34 @@ class OpenMemory:
         self.backends.ledger.close()
 
 
-def open_backends(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What a memory needs besides its ledger. Ledgers that a process holds together share it: models and their caches are
+    held once, limits are those of the process, and in what was delivered to whom it goes by one name.
+    """
+
+    embedder: Embedder
+    reranker: Reranker | None
+    model: ChatModel | None
+    guard: Guard
+    clock: Clock
+    token_counter: TokenCounter
+    word_vectors: WordVectors | None
+    summarise: Callable[[str, str], str] | None
+    process_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    one_recall: threading.Lock = field(default_factory=threading.Lock)
+
+
+def equip(
     settings: Settings, *, embedder: Embedder | None = None, summarise: Callable[[str, str], str] | None = None,
     model: ChatModel | None = None, reranker: Reranker | None = None,
-) -> OpenMemory:  # fmt: skip
-    """Open the ledger and wire everything to it. Takes about 0.2 s, most of it for imports; never goes to the network."""
+) -> Equipment:  # fmt: skip
+    """What the settings name, but for what is given. Raises `ModelFailed`, `PolicyError`, `InvalidInput`."""
     # Heavy imports happen here and not at the top, so that a server can answer before it opens its memory.
     from mnemic.guard.creation import create_guard
     from mnemic.retrieval.maxsim import WordVectors
-    from mnemic.services.backends import Backends
-    from mnemic.storage.chroma_follower import ChromaFollower
-    from mnemic.storage.chroma_store import ChromaAddress
-    from mnemic.storage.layered_index import LayeredIndex
     from mnemic.storage.static_embedder import StaticEmbedder
-    from mnemic.storage.system import SystemClock, new_memory_id
+    from mnemic.storage.system import SystemClock
     from mnemic.storage.token_counters import create_token_counter
 
     if model is None and settings.model is not None:
@@ -231,11 +178,25 @@ def open_backends(
         model = model_named(settings.model)
     clock = SystemClock()
     embedder = embedder or create_embedder(settings)
-    reranker = reranker or create_reranker(settings)
     # Only vectors from a table are fast enough to look at every sentence.
     fast = embedder.embed if embedder.id == StaticEmbedder.id else None
-    guard = create_guard(settings.policy, embed=fast, model=model, clock=clock)
-    ledger = open_ledger(settings)
+    return Equipment(
+        embedder=embedder, reranker=reranker or create_reranker(settings), model=model, clock=clock,
+        guard=create_guard(settings.policy, embed=fast, model=model, clock=clock), summarise=summarise,
+        token_counter=create_token_counter(settings.token_counter),
+        word_vectors=None if fast is None else WordVectors(fast, embedder.dimensions),
+    )  # fmt: skip
+
+
+def open_backends(settings: Settings, equipment: Equipment, ledger: Ledger) -> OpenMemory:
+    """Wire everything to an open ledger, which is closed with it. Never goes to the network but for the ledger's."""
+    from mnemic.services.backends import Backends
+    from mnemic.storage.chroma_follower import ChromaFollower
+    from mnemic.storage.chroma_store import ChromaAddress
+    from mnemic.storage.layered_index import LayeredIndex
+    from mnemic.storage.system import new_memory_id
+
+    embedder = equipment.embedder
     try:
         ledger.register_embedder(embedder.id, embedder.dimensions)
     except BaseException:
@@ -254,10 +215,11 @@ def open_backends(
         )  # fmt: skip
     backends = Backends(
         ledger=ledger, index=LayeredIndex(embedder.id, embedder.dimensions, follower), embedder=embedder,
-        token_counter=create_token_counter(settings.token_counter), clock=clock, new_id=new_memory_id,
-        guard=guard, summarise=summarise, facts=settings.facts, model=model, reranker=reranker,
-        word_vectors=None if fast is None else WordVectors(fast, embedder.dimensions),
+        token_counter=equipment.token_counter, clock=equipment.clock, new_id=new_memory_id,
+        guard=equipment.guard, summarise=equipment.summarise, facts=settings.facts, model=equipment.model,
+        reranker=equipment.reranker, word_vectors=equipment.word_vectors, process_id=equipment.process_id,
         deliveries=_deliveries(ledger, "deliveries"), shown=_deliveries(ledger, "shown"),
+        one_recall=equipment.one_recall,
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(
@@ -276,14 +238,30 @@ def open_ledger(settings: Settings) -> Ledger:
         from mnemic.storage.sqlite.ledger import SqliteLedger
 
         return SqliteLedger(settings.ledger_path, durable=settings.durable)
-    try:
+    with _database_packages():
         from mnemic.storage.postgres.ledger import PostgresLedger
+    return PostgresLedger(settings.database, schema=settings.database_schema, durable=settings.durable)
+
+
+def open_partitions(settings: Settings) -> PartitionedDatabase:
+    """The ledgers that the settings name where there are several. Raises as `open_ledger`, and `WrongPartitions`."""
+    assert settings.database is not None
+    with _database_packages():
+        from mnemic.storage.postgres.partitions import PartitionedDatabase
+    return PartitionedDatabase(
+        settings.database, schema=settings.database_schema, count=settings.partitions, durable=settings.durable
+    )
+
+
+@contextmanager
+def _database_packages() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise InvalidInput(
             f"A ledger in PostgreSQL needs packages that are not installed ({error}).",
             hint='Install them: pip install "mnemic[postgres]".',
         ) from error
-    return PostgresLedger(settings.database, schema=settings.database_schema, durable=settings.durable)
 
 
 def _lease(ledger: Ledger, settings: Settings, name: str) -> Lease:
@@ -348,13 +326,14 @@ def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
 
 def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
     """What may be done later: embed what another embedder's processes wrote or what could not be embedded when it was
-    written, finish erasures that other processes held up, clear an embedded Chroma that this process does not use, and read
-    ahead.
+    written, finish erasures that other processes held up, make cold what has long been archived, clear an embedded Chroma
+    that this process does not use, and read ahead.
     """
     from mnemic.services.health import embed_missing, scrub_if_needed
     from mnemic.services.review import screen_missing
 
     seen = -1
+    cooled_at = time.monotonic()
     while True:
         try:
             with backends.ledger.snapshot() as snapshot:
@@ -364,6 +343,11 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)
+            if settings.cold_after_days and time.monotonic() - cooled_at >= _COOLING_SECONDS:
+                from mnemic.services.cold import cool
+
+                cooled_at = time.monotonic()
+                cool(backends, days=settings.cold_after_days, stopped=stopping.is_set)
             if backends.sessions.known():
                 # Importing it takes 50 ms, which are the first question's where there is one.
                 from mnemic.services.sessions import drop_erased

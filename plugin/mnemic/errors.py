@@ -3,11 +3,13 @@
     MnemicError                has .hint: what to do next
     ├── InvalidInput           the caller can fix it; never retry unchanged
     │   ├── UnknownMemory      no memory has that id (it may have been erased)
+    │   ├── SeveralPartitions  the call concerns several parts of a divided memory; the hint says how to ask
     │   └── PolicyError        a guard policy that cannot be used; carries every problem with its place
     ├── GuardRefused           the guard's policy refused to store it; carries the verdict
     └── BackendError
         ├── StoreUnavailable   busy, full, read-only, unreachable; safe to retry once the hint is followed
-        │   └── LedgerMoved    the memory of this folder is in a database now; the hint says how to open it there
+        │   ├── LedgerMoved    the memory of this folder is in a database now; the hint says how to open it there
+        │   └── WrongPartitions  the memory in the database is divided otherwise than the settings say
         ├── StoreCorrupted     the ledger's file is damaged; run ``mnemic doctor``
         └── ModelFailed        an embedder or a model could not be loaded or did not answer
 
@@ -43,6 +45,10 @@ class InvalidInput(MnemicError):
 
 class UnknownMemory(InvalidInput):
     """No memory has this id in this namespace."""
+
+
+class SeveralPartitions(InvalidInput):
+    """The memory is divided by namespace, and no single part of it could answer. Nothing was read or stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,10 @@ class StoreUnavailable(BackendError):
 
 class LedgerMoved(StoreUnavailable):
     """The memory that was here has moved. Open it where the hint says; nothing was read or stored here."""
+
+
+class WrongPartitions(StoreUnavailable):
+    """The memory in the database is divided into another number of parts than the settings say. Nothing was read."""
 
 
 class StoreCorrupted(BackendError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from mnemic.domain.memory import Namespace
 from mnemic.domain.moving import (
     basic_memory,
-    conversations,
+    chatgpt,
+    claude,
     langgraph_store,
     mem0,
     memory_service,
@@ -70,11 +72,11 @@ class ImportDesk:
         reader = reader_of(format)
         target = self._memory.settings.namespace if namespace is None else check_namespace(namespace)
 
-        def read_and_plan(backends: Backends) -> ImportPlan:
+        def read_and_plan(backends: Backends, *, namespace: Namespace) -> ImportPlan:
             found = reader.read(where.expanduser(), collection)
-            return plan_import(backends, found, format=format, file=where.name, namespace=target)
+            return plan_import(backends, found, format=format, file=where.name, namespace=namespace)
 
-        return await self._memory.run(read_and_plan)
+        return await self._memory.run(read_and_plan, namespace=target)
 
     async def run(
         self, plan: ImportPlan, *, on_error: str = "stop", advance: Callable[[int], None] | None = None
@@ -120,8 +122,12 @@ def _text_file(read: Callable[[str, str], Reading]) -> Reader:
     return _whole(lambda path: read(files.read_text(path), path.name))
 
 
-def _export(read: Callable[[str, str], Reading]) -> Reader:
-    return _whole(lambda path: read(files.read_export(path, _EXPORT), _EXPORT))
+def _export(read: Callable[[str, str], Reading], wanted: re.Pattern[str]) -> Reader:
+    def read_all(path: Path) -> Reading:
+        for name, text in files.read_export(path, wanted, _EXPORT):
+            yield from read(text, name)
+
+    return _whole(read_all)
 
 
 def _read_mem0(path: Path, collection: str | None) -> Reading:
@@ -186,12 +192,12 @@ FORMATS = (
         name=langgraph_store.FORMAT, takes="the file of a SqliteStore, or items as JSON lines", read=_whole(_read_langgraph)
     ),
     ForeignFormat(
-        name=conversations.CHATGPT, takes="the archive of a data export, or its conversations.json",
-        read=_export(conversations.read_chatgpt),
+        name=chatgpt.FORMAT, takes="the archive of a data export, its folder, or a conversations.json of it",
+        read=_export(chatgpt.read_chatgpt, chatgpt.FILES_OF_EXPORT),
     ),
     ForeignFormat(
-        name=conversations.CLAUDE, takes="the archive of a data export, or its conversations.json",
-        read=_export(conversations.read_claude),
+        name=claude.FORMAT, takes="the archive of a data export, its folder, or its conversations.json or memories.json",
+        read=_export(claude.read_claude, claude.FILES_OF_EXPORT),
     ),
     ForeignFormat(
         name=plain.MARKDOWN, takes="a file or folder, also of `mnemic export --format markdown`", read=_whole(_read_markdown)

@@ -234,13 +234,16 @@ class Memory(RunningMemory):
         """The lines of an export (JSON Lines, without line ends) from one consistent snapshot."""
         from mnemic.services.transfer import export_lines
 
-        lines = export_lines(self._opened().backends, namespace=_optional_namespace(namespace))
+        export = self._opened().ready(export_lines, namespace=_optional_namespace(namespace))
+        begin = await anyio.to_thread.run_sync(export.__enter__, limiter=self._limiter)
+        lines = begin()
         try:
             while chunk := await anyio.to_thread.run_sync(_take, lines, limiter=self._limiter):
                 for line in chunk:
                     yield line
         finally:
             lines.close()
+            export.__exit__(None, None, None)
 
     async def records(self, *, namespace: Namespace | str | None = None) -> tuple[MemoryRecord, ...]:
         """All memories of any status, of one namespace and below or of all, in the order of writing, from one snapshot."""
@@ -326,18 +329,31 @@ class Memory(RunningMemory):
         """
         from mnemic.services.health import embed_missing, reset_index
 
-        opened = self._opened()
         embedded = await self.run(embed_missing, progress=progress)
         await self.run(reset_index)
-        status = await self.status()
-        if opened.follower is not None and status.memories >= self.settings.chroma_from_memories:
-            wait = partial(opened.follower.wait_until, status.last_seq, timeout_seconds=timeout_seconds)
-            if not await anyio.to_thread.run_sync(wait, limiter=self._limiter):
-                raise StoreUnavailable(
-                    f"Chroma has not caught up within {timeout_seconds:.0f} s.",
-                    hint="It goes on in the background; `mnemic status` shows how far it is.",
-                )
+        wait = partial(self._opened().caught_up, timeout_seconds=timeout_seconds)
+        if not await anyio.to_thread.run_sync(wait, limiter=self._limiter):
+            raise StoreUnavailable(
+                f"Chroma has not caught up within {timeout_seconds:.0f} s.",
+                hint="It goes on in the background; `mnemic status` shows how far it is.",
+            )
         return embedded
+
+    async def cool(self, *, days: int | None = None, progress: Callable[[int], None] | None = None) -> int:
+        """Make cold what is archived and was not touched for ``days`` (None: as the settings say; 0: all of it), as the
+        housekeeper does now and then. How many memories.
+
+        They keep text, origin and history, and are listed, exported and erased as ever. They are not searched, whatever
+        ``statuses`` a recall names, until `restore` brings them back as they were. Raises `InvalidInput` when the settings
+        say never.
+        """
+        from mnemic.services.cold import cool
+
+        if days is None:
+            days = self.settings.cold_after_days
+            if not days:
+                raise InvalidInput("The settings make nothing cold.", hint="Say after how many days it may become so.")
+        return await self.run(cool, days=days, progress=progress)
 
     def make_filter(self, **filters: Unpack[Filters]) -> MemoryFilter:
         """A checked `MemoryFilter`. Raises `InvalidInput`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnemic.bootstrap import Settings, load_settings
+from mnemic.bootstrap import load_settings
 from mnemic.errors import InvalidInput
+from mnemic.settings import Settings
 
 if TYPE_CHECKING:
     from mnemic.services.migrating import MigrationReport, Progress
@@ -27,6 +28,12 @@ def migrate_memory(
     settings = _settings(home, database, schema)
     if settings.database is None:
         raise InvalidInput("No database is named.", hint="Write it as postgresql://user@host:5432/database.")
+    if settings.partitions > 1:
+        raise InvalidInput(
+            f"A move copies rows into one ledger, and MNEMIC_DATABASE_PARTITIONS is {settings.partitions}.",
+            hint="Take over one first label after the other: `mnemic export FILE --namespace LABEL` with MNEMIC_DATABASE "
+            'empty, then `mnemic import FILE` with both set (docs/replicas.md, "Partitions").',
+        )
     from mnemic.services.migrating import migrate
 
     return migrate(settings.ledger_path, settings.database, settings.database_schema, progress=progress)

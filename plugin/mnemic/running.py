@@ -11,9 +11,10 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from mnemic.bootstrap import OpenMemory, Settings, open_backends
 from mnemic.domain.provenance import Origin
 from mnemic.errors import StoreUnavailable
+from mnemic.partitioning import Opened, open_all
+from mnemic.settings import Settings
 
 if TYPE_CHECKING:
     from mnemic.protocols import ChatModel, Embedder, Observer, Reranker
@@ -37,7 +38,7 @@ class RunningMemory:
         self._model = model
         self._reranker = reranker
         self._origin = origin or Origin()
-        self._open: OpenMemory | None = None
+        self._open: Opened | None = None
         # One for each event loop: a limiter that two loops share loses wake-ups.
         self._limiters: RunVar[anyio.CapacityLimiter] = RunVar("mnemic-limiter")
         self._opening = threading.Lock()
@@ -54,7 +55,7 @@ class RunningMemory:
     async def open(self) -> None:
         """Open the folder, and make it if it is not there. Idempotent.
 
-        Raises `StoreUnavailable`, `StoreCorrupted`, `ModelFailed`.
+        Raises `StoreUnavailable`, `WrongPartitions`, `StoreCorrupted`, `ModelFailed`.
         """
 
         if self._open is not None:
@@ -63,7 +64,7 @@ class RunningMemory:
         def open_once() -> None:
             with self._opening:
                 if self._open is None:
-                    self._open = open_backends(
+                    self._open = open_all(
                         self.settings, embedder=self._embedder, summarise=self._summarise, model=self._model,
                         reranker=self._reranker,
                     )  # fmt: skip
@@ -88,8 +89,7 @@ class RunningMemory:
         opened = self._opened()
 
         def call() -> _T:
-            with opened.calls.one():
-                return use_case(opened.backends, *args, **named)
+            return opened.run(use_case, *args, **named)
 
         if self._observer is None:
             return await anyio.to_thread.run_sync(call, limiter=self._limiter)
@@ -98,9 +98,7 @@ class RunningMemory:
 
     def run_now(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
         """`run` in the calling thread, which waits: for adapters whose callers have no event loop. Threads may share it."""
-        opened = self._opened()
-        with opened.calls.one():
-            return use_case(opened.backends, *args, **named)
+        return self._opened().run(use_case, *args, **named)
 
     @property
     def _limiter(self) -> anyio.CapacityLimiter:
@@ -111,7 +109,7 @@ class RunningMemory:
             self._limiters.set(limiter)
             return limiter
 
-    def _opened(self) -> OpenMemory:
+    def _opened(self) -> Opened:
         if self._open is None:
             raise StoreUnavailable("This memory is not open.", hint='Use it inside "async with", or call open() first.')
         return self._open

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,9 +10,9 @@ from mnemic.memory import Memory
 if TYPE_CHECKING:
     import anyio
 
-    from mnemic.bootstrap import OpenMemory
     from mnemic.domain.access import Access, Right
     from mnemic.domain.memory import Namespace
+    from mnemic.partitioning import Opened
 
 _T = TypeVar("_T")
 
@@ -30,7 +29,7 @@ class WalledMemory(Memory):
         super().__init__(settings, origin=whole._origin, observer=whole._observer)
         self.access = access
         self._whole = whole
-        self._walled: tuple[OpenMemory, OpenMemory] | None = None
+        self._walled: tuple[Opened, Opened] | None = None
 
     async def open(self) -> None:
         await self._whole.open()
@@ -60,14 +59,10 @@ class WalledMemory(Memory):
     def _limiter(self) -> anyio.CapacityLimiter:
         return self._whole._limiter
 
-    def _opened(self) -> OpenMemory:
-        from mnemic.storage.walled_ledger import WalledLedger
-
+    def _opened(self) -> Opened:
         opened = self._whole._opened()
         if self._walled is None or self._walled[0] is not opened:
-            whole = opened.backends
-            backends = whole.behind(WalledLedger(whole.ledger, self.access), caller=self.access.name)
-            self._walled = (opened, dataclasses.replace(opened, backends=backends))
+            self._walled = (opened, opened.walled(self.access))
         return self._walled[1]
 
 

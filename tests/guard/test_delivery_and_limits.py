@@ -16,9 +16,10 @@ from mcp import Client
 
 import mnemic
 from mnemic import Channel, NewMemory, Origin
-from mnemic.bootstrap import Settings, load_settings
+from mnemic.bootstrap import load_settings
 from mnemic.guard.guard import OutsideRules
 from mnemic.services import vetting
+from mnemic.settings import Settings
 from mnemic_mcp import views
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.server import create_server

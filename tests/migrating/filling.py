@@ -57,6 +57,9 @@ async def fill(home: Path) -> None:
         await memory.archive([gone.id])
         await memory.erase([doomed.id])
         await memory.remember(LONG)
+        cold = await memory.remember(f"What was found later. {LONG}")
+        await memory.archive([cold.id])
+        await memory.cool(days=0)
         await memory.remember_many(
             [
                 NewMemory(
@@ -125,6 +128,11 @@ async def change(memory: Memory, name: str, at: int, done: Acknowledged) -> None
     if at % 3 == 2:
         newer = f"{text}, and changed its mind"
         done.texts[(await memory.supersede(receipt.id, newer)).id] = newer
+    if at % 4 == 1:
+        await memory.archive(list(done.texts)[-2:-1] or [receipt.id])
+        await memory.cool(days=0)
+    if at % 4 == 3:
+        await memory.restore(list(done.texts)[-4:])
     if at % 6 == 5:
         doomed = list(done.texts)[-3]
         await memory.erase([doomed])

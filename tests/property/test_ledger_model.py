@@ -22,6 +22,7 @@ from mnemic.guard.creation import create_guard
 from mnemic.protocols import Ledger
 from mnemic.services.backends import Backends
 from mnemic.services.browse import get, history, list_memories
+from mnemic.services.cold import cool
 from mnemic.services.curate import archive, erase, restore
 from mnemic.services.health import doctor
 from mnemic.services.recall import RecallQuery, recall
@@ -172,6 +173,17 @@ class MemoryMachine(RuleBasedStateMachine):
             known.status = Status.ARCHIVED
         elif known.status is Status.ARCHIVED:
             known.status = Status.ACTIVE if known.superseded_by is None else Status.SUPERSEDED
+
+    @rule(side=st.integers(0, 1))
+    def cool(self, side: int) -> None:
+        backends = self.side(side)
+        lines = list(export_lines(backends))
+        archived = sum(known.status is Status.ARCHIVED for known in self.model.memories.values())
+        assert cool(backends, days=0) <= archived
+        assert cool(backends, days=0) == 0
+        with backends.ledger.snapshot() as snapshot:
+            assert snapshot.count_cold() == archived
+        assert list(export_lines(backends)) == lines
 
     @rule(id=consumes(ids), side=st.integers(0, 1))
     def erase(self, id: MemoryId, side: int) -> None:

@@ -47,6 +47,7 @@ async def test_a_process_that_followed_and_one_that_comes_later_answer_alike(tmp
             # What was among the oldest is gone: whoever had seen it must not show that it had.
             await memory.erase([receipt.id for receipt in receipts[:40:2]])
             await memory.archive([receipt.id for receipt in receipts[100:120]])
+            await memory.cool(days=0)
             await memory.restore([receipt.id for receipt in receipts[110:115]])
             for receipt in receipts[200:205]:
                 await memory.supersede(receipt.id, f"no longer so: {receipt.id}")

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from mcp.shared.exceptions import MCPError
 from mnemic_mcp.http.tokens import TokenFile
 from tests.e2e.servers import INITIALIZE, SERVE, served
 from tests.serving.providers import AUDIENCE, provider
+from tests.waiting import until
 
 ACCEPT = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
@@ -69,13 +70,6 @@ async def client_of(url: str, token: str, era: str = "auto") -> AsyncIterator[Cl
         Client(streamable_http_client(url, http_client=web), mode=era) as client,  # type: ignore[arg-type]
     ):
         yield client
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for what the system sends no event for."""
-    with anyio.fail_after(60):
-        while not true():  # noqa: ASYNC110
-            await anyio.sleep(0.1)
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> tuple[bool, str, Any]:

@@ -88,7 +88,7 @@ def test_whatever_the_public_classes_run_takes_a_right_that_is_named_for_it() ->
     admins = {name for name, right in needs.items() if right is Right.ADMIN}
     assert admins == {
         "erase", "erase_item", "import_lines", "import_pool", "plan_import", "take_over", "doctor", "embed_missing",
-        "reset_index",
+        "reset_index", "cool",
     }  # fmt: skip
     assert {name for name, right in needs.items() if right is Right.REVIEW} == {
         "pending", "explain", "release", "reject", "lessons", "set_lesson", "audit",
@@ -171,6 +171,7 @@ CALLS: dict[str, Call] = {
     "doctor": lambda m, f: m.doctor(),
     "repair": lambda m, f: m.doctor(repair=True),
     "reindex": lambda m, f: m.reindex(timeout_seconds=1),
+    "cool": lambda m, f: m.cool(days=0),
     "compose": lambda m, f: m.compose("open the vault with heliotrope"),
     "compose there": lambda m, f: m.compose("open the vault", namespace=BOB),
     "sessions": lambda m, f: m.sessions(),

@@ -41,6 +41,10 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
     out.print(f"ledger      {found.ledger_bytes / 1e6:,.1f} MB, {found.last_seq:,} changes", markup=False)
     out.print(f"embedder    {found.embedder}, {found.dimensions} dimensions", markup=False)
     out.print(f"tokens      {found.token_counter}", markup=False)
+    parts = found.index.get("partitions")
+    if parts:
+        told = f"{len(parts)} of {settings.partitions} hold something: {', '.join(parts)}"
+        out.print(f"partitions  {told}", markup=False)
     chroma = found.index.get("chroma")
     if chroma:
         use = "this process feeds it" if chroma["owner"] else "not in use by this process"
@@ -113,6 +117,30 @@ def reindex(home: Home = None) -> None:
 
     embedded = with_memory(home, run, needs_chroma=True)
     typer.echo(f"embedded {embedded} memories; the index agrees with the ledger")
+
+
+def cool(
+    days: Annotated[
+        int | None,
+        typer.Option(
+            help="What was not touched for so many days; 0: all that is archived. Default: as the settings say."
+        ),
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep only text and history of what is archived and was left alone for long; it is searched again once restored."""
+
+    async def run(memory: Memory) -> tuple[int, int]:
+        return await memory.cool(days=days), (await memory.status()).ledger_bytes
+
+    cooled, size = with_memory(home, run)
+    if as_json:
+        print_json({"cooled": cooled, "ledger_bytes": size})
+        return
+    typer.echo(f"{cooled:,} memories are cold; the ledger has {size / 1e6:,.1f} MB")
+    if cooled:
+        typer.echo("the room of what they had is used by what comes next; `mnemic forget ID --restore` brings one back")
 
 
 def _status_values(found: Any) -> dict[str, Any]:

@@ -37,6 +37,8 @@ _ANY = re.compile(
     r"|\b[^\W\d_](?:\.[^\W\d_]\b|[^\W\d_]?(?:-[^\W\d_]|['\u2019](?=[^\W\d_])[^\Wa-z]))"
     "|[^\x00-\u024f\u2010-\u2027]"
 )
+# Words of small letters, with a capital first: of nine texts in ten a faster look says that none of these is in it.
+_NONE = re.compile(r"[A-Z]?[a-z]*+(?:(?:[ ,;:!?\n]|\.(?![A-Za-z]))++[A-Z]?[a-z]*+)*+\Z")
 # A word of more parts is a hash, a key or the like.
 _MOST_SEGMENTS = 4
 _MOST_PARTS = 8
@@ -72,7 +74,7 @@ class Forms(NamedTuple):
 
 def forms_of(text: str) -> Forms:
     """The further words of ``text``. About 10 µs for a sentence that has none, 50 µs for one that has."""
-    if not _ANY.search(text):
+    if _NONE.match(text) or not _ANY.search(text):
         return Forms(text)
     plain = _without_marks(text)
     indexed = None if text.isascii() else set(words_of(text))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import struct
 import unicodedata
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import datetime
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
-_SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+")
 _SHORTEST_PLURAL = 3
@@ -29,13 +28,11 @@ STOP_WORDS = frozenset(
 _BANDS = 6
 _ROWS = 2
 NEAR_DUPLICATE_JACCARD = 0.5
-# One digest of a word serves as all hash functions of it, four bytes each.
-_HASHES = struct.Struct(f">{_BANDS * _ROWS}I")
 
 
 def normalise(text: str) -> str:
     """The form in which two texts count as the same: composed Unicode, white space folded. Case is kept."""
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def words_of(text: str) -> list[str]:
@@ -82,17 +79,40 @@ def _singular(word: str) -> str:
 
 def near_keys(scope: str, words: frozenset[str]) -> tuple[int, ...]:
     """Keys under which near duplicates meet (MinHash, Broder 1997): texts that share a key may be near duplicates."""
-    if not words:
-        return ()
-    minima = _minima(words)
-    return tuple(fingerprint(scope, str(at), *map(str, minima[at : at + _ROWS])) for at in range(0, len(minima), _ROWS))
+    return bands(scope, _minima(words))
+
+
+def bands(scope: str, minima: Sequence[int]) -> tuple[int, ...]:
+    """`near_keys` of words with these minima."""
+    return tuple(
+        fingerprint(f"{scope}\x1f{at}\x1f{minima[at]}\x1f{minima[at + 1]}") for at in range(0, len(minima), _ROWS)
+    )
 
 
 # The same text is looked for under several kinds.
 @lru_cache(maxsize=64)
 def _minima(words: frozenset[str]) -> tuple[int, ...]:
-    hashes = [_HASHES.unpack(hashlib.blake2b(word.encode(), digest_size=_HASHES.size).digest()) for word in words]
-    return tuple(min(column) for column in zip(*hashes, strict=True))
+    return minima_of([words])[0]
+
+
+def minima_of(many: Sequence[frozenset[str]]) -> list[tuple[int, ...]]:
+    """Of each set of words the smallest hash of any, for every hash function; nothing for an empty one."""
+    import numpy as np  # takes as long as the rest of this package, and only writing needs it
+
+    full = [words for words in many if words]
+    if not full:
+        return [()] * len(many)
+    hashes = b"".join(_hashes(word) for words in full for word in words)
+    rows = np.frombuffer(hashes, np.dtype(">u4")).astype(np.uint32).reshape(-1, _BANDS * _ROWS)
+    least = iter(np.minimum.reduceat(rows, [0, *accumulate(map(len, full[:-1]))], axis=0).tolist())
+    return [tuple(next(least)) if words else () for words in many]
+
+
+# The same words come again and again.
+@lru_cache(maxsize=16_384)
+def _hashes(word: str) -> bytes:
+    """One digest of a word serves as all hash functions of it, four bytes each."""
+    return hashlib.blake2b(word.encode(), digest_size=4 * _BANDS * _ROWS).digest()
 
 
 def jaccard(left: Set[Any], right: Set[Any]) -> float:

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import TypeVar
 
 from mnemic.domain.memory import MemoryId, Namespace
-from mnemic.domain.text import normalise
 from mnemic.errors import InvalidInput
 
 MAX_TEXT_CHARS = 100_000
@@ -36,7 +35,7 @@ def check_text(text: object, *, name: str = "text", limit: int = MAX_TEXT_CHARS)
             hint="Split it into passages, or remember where it can be found and what matters in it.",
         )
     _check_encodable(text, name)
-    if not normalise(text):
+    if not text or text.isspace():
         raise InvalidInput(f"{name} is empty.", hint="Give at least one visible character.")
     return text
 

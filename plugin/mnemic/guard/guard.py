@@ -86,24 +86,24 @@ class Guard:
         path = extract_path(record.text)
         told = untrusted or fully or bool(policy.rules)
         effects = path.effects if path is not None else find_effects(record.text) if told else frozenset()
-        marks = Marks(
-            taints=taints, source=source, path=None if path is None else path.to_dict(),
+        marks = partial(
+            Marks, taints=taints, source=source, path=None if path is None else path.to_dict(),
             effects=tuple(sorted(effects)),
         )  # fmt: skip
         if not policy.write.enabled:
-            return replace(marks, screened=Screened.BRIEFLY)
+            return marks(screened=Screened.BRIEFLY)
+        too_long: tuple[Finding, ...] = ()
         if len(record.text) > policy.write.max_chars:
             reason = f"it has {len(record.text):,} characters; {policy.write.max_chars:,} are allowed"
-            marks = replace(marks, findings=(Finding(rule=TOO_LONG, reason=reason),))
+            too_long = (Finding(rule=TOO_LONG, reason=reason),)
         text = screened_text(record)
         rules = None if fully else self._rules_for(policy, origin_class)
         screening = screen(text, rules=rules, embed=self._embed)
         own = tuple(self._own_findings(policy, record, effects))
         limit = len(record.text)
-        return replace(
-            marks,
+        return marks(
             screened=Screened.FULLY if fully else Screened.BRIEFLY,
-            findings=(*marks.findings, *(_inside(finding, limit) for finding in screening.findings), *own),
+            findings=(*too_long, *(_inside(finding, limit) for finding in screening.findings), *own),
             directives=screening.directives,
             english=screening.english,
         )
@@ -118,8 +118,10 @@ class Guard:
 
     def judge(self, policy: Policy, marks: Marks, further: Iterable[Finding] = ()) -> Verdict:
         """The verdict on a text with these marks: the strictest of what its findings call for."""
-        origin_class = class_in(policy, marks)
         findings = (*marks.findings, *further)
+        if not findings:
+            return Verdict(decision=strictest(()), judged=(), policy=policy.name, enforced=policy.enforced)
+        origin_class = class_in(policy, marks)
         judged = tuple(Judged(finding=found, decision=decide(policy, found, origin_class)) for found in findings)
         return Verdict(
             decision=strictest(one.decision for one in judged),
@@ -213,6 +215,8 @@ def class_in(policy: Policy, marks: Marks) -> OriginClass:
     """The class of a text's least trusted origin, those of everything it was drawn from included."""
     if marks.review is Review.VOUCHED:
         return OriginClass.USER
+    if len(marks.taints) == 1:
+        return class_of(policy, _origin_of(marks.taints[0]))
     classes = {class_of(policy, _origin_of(taint)) for taint in marks.taints}
     if OriginClass.UNTRUSTED in classes:
         return OriginClass.UNTRUSTED
@@ -228,7 +232,8 @@ def trust_in(policy: Policy, marks: Marks) -> float:
 
 def inherit(marks: Marks, *parents: Iterable[Taint]) -> Marks:
     """The same marks with the taints of what a text was drawn from."""
-    return replace(marks, taints=merge_taints(marks.taints, *parents))
+    taints = merge_taints(marks.taints, *parents)
+    return marks if taints == marks.taints else replace(marks, taints=taints)
 
 
 def path_in(marks: Marks) -> Path | None:

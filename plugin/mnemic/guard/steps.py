@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mnemic.guard.effects import READ_CHARS
+from mnemic.guard.screening.plain import holds_any
 
 Span = tuple[int, int]
 
@@ -100,6 +101,8 @@ _NO_CALLS = frozenset("if for while and or not in return print elif with lambda 
 
 def _calls(text: str) -> Iterator[Step]:
     """Calls as programs write them, with the types of their arguments. One pass with a stack of open brackets."""
+    if "(" not in text:
+        return
     stack: list[tuple[str, int, list[Argument]] | None] = []
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
@@ -138,7 +141,7 @@ _REQUEST = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)[ ]{1,4}(https?://[^\s
 
 
 def _named_actions(text: str) -> Iterator[Step]:
-    for match in _ACTION.finditer(text):
+    for match in _ACTION.finditer(text) if ":" in text else ():
         name, inner = match[1], match[2]
         arguments = () if inner is None else (Argument("takes", inner, value_type(inner, quoted=True, call=name)),)
         if text[match.end() : match.end() + 1] != "(":  # otherwise it is a call, which is found as one
@@ -146,7 +149,7 @@ def _named_actions(text: str) -> Iterator[Step]:
 
 
 def _tool_calls(text: str) -> Iterator[Step]:
-    for match in _TOOL.finditer(text):
+    for match in _TOOL.finditer(text) if '"' in text else ():
         members = [(member[1], member[2].strip('\\"'), member[2]) for member in _MEMBER.finditer(match[2])][:12]
         arguments = tuple(
             Argument("takes", value, value_type(value, quoted='"' in raw, call=match[1])) for _, value, raw in members
@@ -155,7 +158,7 @@ def _tool_calls(text: str) -> Iterator[Step]:
 
 
 def _http(text: str) -> Iterator[Step]:
-    for match in _REQUEST.finditer(text):
+    for match in _REQUEST.finditer(text) if "/" in text else ():
         yield Step(match.span(), match[1], match[1], (Argument("on", match[2], value_type(match[2])),))
 
 
@@ -175,7 +178,9 @@ _LINE = re.compile(
 
 
 def _commands(text: str) -> Iterator[Step]:
-    for match in _LINE.finditer(text):
+    # Without any of these only the beginning of the text can be one.
+    several = holds_any(text, ("\n", "&&", ";", "|", "`"))
+    for match in _LINE.finditer(text) if several else filter(None, [_LINE.match(text)]):
         program = match[1]
         if program not in _PROGRAMS:
             continue
@@ -204,6 +209,7 @@ _STATEMENT = re.compile(  # "select a colour from the list" is a sentence
     r"|update\s{1,4}[\w.\"`]{1,60}\s{1,4}set\s{1,4}[\w.\"`]{1,60}\s{0,4}=|(?:drop|create|alter)\s{1,4}(?:table|database|view|index|schema)\s"
     r"|truncate\s{1,4}(?:table\s)?\w)", re.I
 )  # fmt: skip
+_SQL_WORDS = ("select", "insert", "update", "delete", "drop", "create", "alter", "truncate")
 _SQL_START = re.compile(r"\b(?=(?:select|insert|update|delete|drop|create|alter|truncate)\s)", re.I)
 _SQL_END = re.compile(r";|\"\"\"|\"\)|\n[ \t]*\n|\n(?=[A-Z][a-z]{1,20}:)|```|\Z")
 _OPERATOR = re.compile(
@@ -219,6 +225,9 @@ _ON_A_TABLE = frozenset(
 def _statements(text: str) -> Iterator[Span]:
     """Where SQL statements stand, at most 16, ascending and without overlap."""
     done = found = 0
+    # Outside ASCII there are other letters that count as one of these in small.
+    if text.isascii() and not holds_any(text.lower(), _SQL_WORDS):
+        return
     for match in _SQL_START.finditer(text):
         if match.start() < done or not _STATEMENT.match(text, match.start()):
             continue
@@ -268,7 +277,7 @@ _SKIPPED = frozenset(
 def _imperatives(text: str, *, alone: bool) -> Iterator[Step]:
     """Verb and object of the items of a list that begin with a verb; ``alone``: two of them at least, or none."""
     found = []
-    for match in _ITEM.finditer(text):
+    for match in _ITEM.finditer(text) if "\n" in text else filter(None, [_ITEM.match(text)]):
         verb = match[1].lower()
         if verb not in _ACTION_VERBS or "(" in match[2][:1]:
             continue

@@ -4,6 +4,7 @@ Every port is synchronous. The public API runs a whole use case in one worker th
 snapshot and pays for one change of thread. `mnemic.testing` ships a contract suite for each port that others implement.
 """
 
+from mnemic.protocols.cold import ColdReader, ColdWriter
 from mnemic.protocols.deliveries import DELIVERY_WINDOW, MOST_DELIVERED, Deliveries
 from mnemic.protocols.facts import FactReader, FactWriter, HeldFact
 from mnemic.protocols.guard import GuardReader, GuardWriter
@@ -35,6 +36,8 @@ __all__ = [
     "WHOLE_INDEX",
     "ChatModel",
     "Clock",
+    "ColdReader",
+    "ColdWriter",
     "Deliveries",
     "Embedder",
     "FactReader",

@@ -15,6 +15,7 @@ from mnemic.domain.marks import Screened
 from mnemic.domain.memory import Action, Erasure, Event, Kind, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
+from mnemic.protocols.cold import ColdReader, ColdWriter
 from mnemic.protocols.facts import FactReader, FactWriter
 from mnemic.protocols.guard import GuardReader, GuardWriter
 from mnemic.protocols.items import ItemReader, ItemWriter
@@ -25,7 +26,7 @@ from mnemic.protocols.sessions import SessionReader, SessionWriter
 
 
 class FeedRow(NamedTuple):
-    """One entry of the ledger's feed. ``vector`` is None when this embedder has not seen the text yet.
+    """One entry of the ledger's feed. ``vector`` is None when this embedder has not seen the text yet, or it is cold.
 
     ``recallable``: active, not superseded, and of a kind that recall returns by default. ``erased``: nothing is left.
     """
@@ -74,7 +75,15 @@ class HealthCheck:
 
 
 class LedgerSnapshot(
-    SessionReader, GuardReader, FactReader, LearningReader, RetrievalReader, PassageReader, ItemReader, Protocol
+    SessionReader,
+    GuardReader,
+    FactReader,
+    LearningReader,
+    RetrievalReader,
+    PassageReader,
+    ItemReader,
+    ColdReader,
+    Protocol,
 ):
     """A consistent view of the ledger. Everything read through one snapshot belongs together."""
 
@@ -135,7 +144,9 @@ class LedgerSnapshot(
     def texts_without_vector(
         self, embedder_id: str, *, limit: int, after: RowKey | None = None
     ) -> list[tuple[RowKey, MemoryRecord]]:
-        """Memories that ``embedder_id`` has not embedded yet, oldest first, those newer than ``after``."""
+        """Memories that ``embedder_id`` has not embedded yet: what came back from the cold and lacks a vector, then those
+        newer than ``after``, each oldest first. What is cold needs none.
+        """
         ...
 
     def chain(self, id: MemoryId) -> list[MemoryRecord]:
@@ -202,9 +213,27 @@ class LedgerSnapshot(
 
 
 class LedgerTransaction(
-    LedgerSnapshot, SessionWriter, GuardWriter, FactWriter, LearningWriter, PassageWriter, ItemWriter, Protocol
+    LedgerSnapshot,
+    SessionWriter,
+    GuardWriter,
+    FactWriter,
+    LearningWriter,
+    PassageWriter,
+    ItemWriter,
+    ColdWriter,
+    Protocol,
 ):
     """A snapshot that may write. All of it becomes durable when the transaction's block ends, or none of it."""
+
+    def foresee(
+        self, records: Sequence[MemoryRecord], *, places: Iterable[int] = (), limit: int, any_kind: bool
+    ) -> None:
+        """Told which memories will be asked about and stored next, so that what is asked can be read at once.
+
+        It changes no answer, whatever is written meanwhile. ``places`` are those of the facts that they state; ``limit`` and
+        ``any_kind`` those with which `neighbours` will be asked. What was foreseen before is so no longer.
+        """
+        ...
 
     def append(
         self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT,
@@ -244,7 +273,9 @@ class LedgerTransaction(
     def set_status(
         self, key: RowKey, status: Status, *, action: Action, at: datetime, origin: Origin, detail: dict[str, Any]
     ) -> None:
-        """Hold a memory as active, archived or quarantined, and note ``action`` in its history."""
+        """Hold a memory as active, archived or quarantined, and note ``action`` in its history. A cold one that is not
+        archived any more is found by its words again, and is embedded by whoever looks for what lacks a vector.
+        """
         ...
 
     def link(self, link: Link) -> None: ...

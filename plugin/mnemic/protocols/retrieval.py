@@ -54,7 +54,7 @@ class RetrievalReader(Protocol):
         ...
 
     def lexical(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[LexicalHit]:
-        """The best memories of ``filter`` by stemmed BM25 over ``words``, best first."""
+        """The best memories of ``filter`` by stemmed BM25 over ``words``, best first. What is cold is not searched."""
         ...
 
     def holding(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[RowKey] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -68,9 +68,22 @@ def resembling(record: MemoryRecord, neighbours: Sequence[Neighbour]) -> list[Re
 
 def read_resembling(snapshot: LedgerSnapshot, policy: Policy, record: MemoryRecord) -> list[Resembling]:
     """The memories with nearly the same words that admission and its caller compare ``record`` with."""
+    limit, any_kind = _reach(snapshot, policy)
+    return resembling(record, snapshot.neighbours(record, limit=limit, any_kind=any_kind))
+
+
+def foresee(
+    transaction: LedgerTransaction, policy: Policy, records: Sequence[MemoryRecord], *, places: Iterable[int]
+) -> None:
+    """Have read at once what `read_resembling`, `admit` and their callers will ask about ``records``."""
+    limit, any_kind = _reach(transaction, policy)
+    transaction.foresee(records, places=places, limit=limit, any_kind=any_kind)
+
+
+def _reach(snapshot: LedgerSnapshot, policy: Policy) -> tuple[int, bool]:
+    """How many neighbours are looked at, and whether those of any kind."""
     untrusted_about = policy.write.enabled and snapshot.has_untrusted()
-    limit = _NEIGHBOURS_READ_AMONG_STRANGERS if untrusted_about else _NEIGHBOURS_READ
-    return resembling(record, snapshot.neighbours(record, limit=limit, any_kind=untrusted_about))
+    return _NEIGHBOURS_READ_AMONG_STRANGERS if untrusted_about else _NEIGHBOURS_READ, untrusted_about
 
 
 def examine(

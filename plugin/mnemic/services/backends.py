@@ -33,7 +33,8 @@ from mnemic.retrieval.maxsim import WordVectors
 from mnemic.retrieval.passages import PassageVectors
 from mnemic.retrieval.spelling import Spellings
 from mnemic.retrieval.turns import TurnIndex
-from mnemic.services.deliveries import ProcessDeliveries
+from mnemic.services.asking import Speakers
+from mnemic.services.deliveries import AskedOnce, ProcessDeliveries
 from mnemic.services.live_sessions import LiveSessions
 from mnemic.services.warming import Warmth
 
@@ -65,6 +66,7 @@ class Backends:
     spellings: Spellings = field(default_factory=Spellings)
     word_vectors: WordVectors | None = None
     warmth: Warmth = field(default_factory=Warmth)
+    speakers: Speakers = field(default_factory=Speakers)
     upkeep: Upkeep = field(default_factory=Upkeep)
     deliveries: Deliveries = field(default_factory=ProcessDeliveries)
     shown: Deliveries = field(default_factory=ProcessDeliveries)
@@ -93,6 +95,12 @@ class Backends:
         object.__setattr__(walled, "ledger", ledger)
         object.__setattr__(walled, "caller", caller)
         return walled
+
+    def for_batch(self) -> Backends:
+        """The same, for one call that stores many memories."""
+        batch = copy.copy(self)
+        object.__setattr__(batch, "deliveries", AskedOnce(self.deliveries))
+        return batch
 
 
 def embedding_text(record: MemoryRecord, passage: Span | None = None) -> str:
@@ -127,6 +135,8 @@ def require(
     With ``namespace``, a memory of another namespace is as unknown as one that never existed.
     """
     wanted = list(ids)
+    if not wanted:
+        return {}
     found = snapshot.find(wanted)
     if namespace is not None:
         found = {id: entry for id, entry in found.items() if entry[1].namespace == namespace}

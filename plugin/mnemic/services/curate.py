@@ -10,6 +10,7 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.services.backends import Backends, log, require
+from mnemic.services.cold import Thaw, put_back, thaw
 from mnemic.services.facts import mark_return
 from mnemic.services.item_memories import companions
 
@@ -29,7 +30,11 @@ def restore(
     backends: Backends, ids: Iterable[object], *, origin: Origin, reason: str | None = None,
     namespace: Namespace | None = None,
 ) -> tuple[MemoryId, ...]:  # fmt: skip
-    """Bring archived memories back into recall, all or none. The counterpart of `archive`."""
+    """Bring archived memories back into recall, all or none. The counterpart of `archive`.
+
+    Those that were cold are what they were before: found by words, meaning and passages once this returns, or, where the
+    embedder fails, by words alone until somebody has embedded them.
+    """
     return _set_archived(backends, ids, archived=False, origin=origin, reason=reason, namespace=namespace)
 
 
@@ -71,6 +76,7 @@ def _set_archived(
     why = check_label(reason, name="reason")
     origin = check_origin(origin)
     changed: list[MemoryId] = []
+    thawed = Thaw() if archived else thaw(backends, wanted)
     with backends.ledger.transaction() as transaction:
         for key, record in require(transaction, wanted, namespace=namespace).values():
             if record.status is Status.QUARANTINED:
@@ -84,8 +90,10 @@ def _set_archived(
                     origin=origin,
                     detail={"reason": why} if why else {},
                 )
-                if not archived and record.superseded_by is None:
-                    mark_return(transaction, backends.guard.policy, key, record)
+                if not archived:
+                    put_back(transaction, backends, thawed, [key])
+                    if record.superseded_by is None:
+                        mark_return(transaction, backends.guard.policy, key, record)
                 changed.append(record.id)
     return tuple(changed)
 

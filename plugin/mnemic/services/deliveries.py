@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mnemic.domain.memory import RowKey
-from mnemic.protocols import DELIVERY_WINDOW, MOST_DELIVERED
+from mnemic.protocols import DELIVERY_WINDOW, MOST_DELIVERED, Deliveries
 
 _MOST_CONTEXTS = 256
 
@@ -57,3 +57,26 @@ class ProcessDeliveries:
         with self._lock:
             for name in contexts:
                 self._contexts.pop(name, None)
+
+
+class AskedOnce:
+    """`Deliveries` for one call that stores many memories: what its writer was given is asked once, as of that call."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+        self._recent: dict[tuple[tuple[str, ...], datetime], list[RowKey]] = {}
+
+    def note(self, contexts: Iterable[str], keys: Sequence[RowKey], *, now: datetime) -> None:
+        """Passed on."""
+        self._deliveries.note(contexts, keys, now=now)
+
+    def recent(self, contexts: Iterable[str], *, now: datetime) -> list[RowKey]:
+        """As it was when it was asked first."""
+        asked = tuple(contexts), now
+        if asked not in self._recent:
+            self._recent[asked] = self._deliveries.recent(asked[0], now=now)
+        return self._recent[asked]
+
+    def forget(self, contexts: Iterable[str]) -> None:
+        """Passed on."""
+        self._deliveries.forget(contexts)

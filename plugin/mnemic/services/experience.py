@@ -162,9 +162,7 @@ def embed_missing_facets(backends: Backends, *, stopped: Callable[[], bool] = la
             entries = snapshot.facets_without_vector(backends.embedder.id, limit=_BATCH)
         if not entries:
             break
-        vectors = _embed_facets(
-            backends, [facet_texts(record.when_to_use, record.text, facets) for _, record, facets in entries]
-        )
+        vectors = embed_facets_of(backends, [(record, facets) for _, record, facets in entries])
         if not any(vectors):
             break
         with backends.ledger.transaction() as transaction:
@@ -172,6 +170,11 @@ def embed_missing_facets(backends: Backends, *, stopped: Callable[[], bool] = la
                 transaction.put_facet_vectors(backends.embedder.id, key, found)
         done += len(entries)
     return done
+
+
+def embed_facets_of(backends: Backends, entries: Sequence[tuple[MemoryRecord, Facets]]) -> list[dict[str, bytes]]:
+    """The vectors of the facets of each experience, by the facet's name; none when the model fails."""
+    return _embed_facets(backends, [facet_texts(record.when_to_use, record.text, facets) for record, facets in entries])
 
 
 def _embed_facets(backends: Backends, wanted: Sequence[dict[str, str]]) -> list[dict[str, bytes]]:

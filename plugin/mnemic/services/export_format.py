@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -26,6 +28,7 @@ from mnemic.domain.memory import (
     Link,
     MemoryId,
     MemoryRecord,
+    Namespace,
     NewMemory,
     Relation,
     Role,
@@ -347,16 +350,18 @@ def _check_header(line: str) -> None:
 
 
 def _record(line: _MemoryLine) -> MemoryRecord:
-    origin = Origin(**line.origin.model_dump())
     drafted = draft_memory(
         NewMemory(
-            text=line.text, kind=line.kind, namespace=tuple(line.namespace), tags=line.tags, session=line.session,
+            text=line.text, kind=line.kind, tags=line.tags, session=line.session,
             speaker=line.speaker, role=line.role, source=line.source, when_to_use=line.when_to_use,
             occurred_at=line.occurred_at, valid_from=line.valid_from, evidence=line.evidence,
-            supersedes=line.supersedes, origin=origin,
+            supersedes=line.supersedes,
         ),
-        id=check_id(line.id), namespace=(), origin=origin, recorded_at=line.recorded_at.astimezone(UTC),
+        id=check_id(line.id), namespace=_namespace(tuple(line.namespace)), origin=_origin(*_origin_values(line.origin)),
+        recorded_at=line.recorded_at.astimezone(UTC),
     )  # fmt: skip
+    if _state(line) == _NO_STATE:
+        return drafted
     return replace(
         drafted,
         status=line.status,
@@ -366,6 +371,24 @@ def _record(line: _MemoryLine) -> MemoryRecord:
         confirmations=line.confirmations,
         confirmed_at=_optional_utc(line.confirmed_at),
     )
+
+
+_state = attrgetter("status", "valid_to", "superseded_by", "superseded_at", "confirmations", "confirmed_at")
+_NO_STATE = (Status.ACTIVE, None, None, None, 0, None)
+"""That of a memory to which nothing has happened."""
+_ORIGIN_FIELDS = tuple(item.name for item in fields(Origin))
+_origin_values = attrgetter(*_ORIGIN_FIELDS)
+
+
+# The memories of a file have few namespaces and origins.
+@lru_cache(maxsize=256)
+def _namespace(labels: tuple[str, ...]) -> Namespace:
+    return check_namespace(labels)
+
+
+@lru_cache(maxsize=256)
+def _origin(*values: Any) -> Origin:
+    return check_origin(Origin(**dict(zip(_ORIGIN_FIELDS, values, strict=True))))
 
 
 def encode_line(value: dict[str, Any]) -> str:

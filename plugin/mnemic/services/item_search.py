@@ -18,9 +18,9 @@ from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot
 from mnemic.retrieval.fusion import give_room
 from mnemic.services.aftermath import note_vetting
+from mnemic.services.asking import Asked, as_it_is, understand
 from mnemic.services.backends import Backends, log
 from mnemic.services.candidates import find_candidates
-from mnemic.services.recall import Asked, RecallQuery, understand
 from mnemic.services.standing import Vetted, standing
 from mnemic.services.vetting import Vetting, vet
 
@@ -95,7 +95,7 @@ def find_items(
         return []
     filter = _filter_for(list(dict.fromkeys(memory_namespace(root, path) for path in paths)), now)
     notes: list[str] = []
-    understood = understand(backends, RecallQuery(text=question, filter=filter), notes) if question else None
+    understood = understand(backends, question, filter, notes) if question else None
     for note in notes:
         log.warning("items.searched", note=note)
 
@@ -109,6 +109,7 @@ def find_items(
         )
         scores: dict[ItemKey, float] = {}
         if understood is not None:
+            understood = as_it_is(backends, snapshot, question, filter, understood, notes)
             scores = _scores(backends, snapshot, filter, understood)
         ranked = _in_order(snapshot, root, asked, scores)
         candidates = ((key, item) for key, item in ranked if item.root == root and wanted(item))
@@ -128,7 +129,7 @@ def _filter_for(namespaces: Sequence[Namespace], now: datetime) -> MemoryFilter:
 
 def _scores(backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, asked: Asked) -> dict[ItemKey, float]:
     """The best score of each item that any channel of recall proposes, best first."""
-    candidates = find_candidates(backends, snapshot, filter, *asked).candidates
+    candidates = find_candidates(backends, snapshot, filter, asked.question, asked.vector).candidates
     if snapshot.has_untrusted():
         candidates = give_room(candidates, snapshot.tainted([entry.key for entry in candidates]))
     owners = snapshot.items_of([entry.key for entry in candidates])

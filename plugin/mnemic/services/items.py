@@ -126,6 +126,11 @@ def _write(
         raise
 
 
+def present_moment(backends: Backends) -> datetime:
+    """The time by which the items of this memory expire."""
+    return backends.clock.now()
+
+
 def sweep_items(backends: Backends, *, root: Namespace, origin: Origin) -> int:
     """Take away what has expired; how many items that were."""
     origin, root = check_origin(origin), check_root(root)

@@ -16,14 +16,13 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import DEEP_PART, MAX_K, RECALLED_KINDS, Hit, MemoryFilter, Mode, Passage, RecallResult
 from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, check_text
-from mnemic.errors import ModelFailed
 from mnemic.guard.policy import Policy
-from mnemic.protocols import LedgerSnapshot, Vectors
+from mnemic.protocols import LedgerSnapshot
 from mnemic.retrieval.fusion import Candidate, give_room
 from mnemic.retrieval.packing import Bookmark, Render, decode_cursor, encode_cursor, pack
-from mnemic.retrieval.question import Question, parse_question
 from mnemic.services.aftermath import note_vetting
 from mnemic.services.arranging import Arrangement, Found, Judged, Shown
+from mnemic.services.asking import Asked, as_it_is, understand
 from mnemic.services.backends import Backends
 from mnemic.services.candidates import find_candidates
 from mnemic.services.deepening import check_mode, look_deeper, require_reranker
@@ -76,13 +75,6 @@ class RecallQuery:
         return fingerprint(self.text, repr(replace(self.filter, now=None)), repr(asked), self.rank, self.mode)
 
 
-class Asked(NamedTuple):
-    """A question understood; ``vector`` is None when it has no content or its embedder failed."""
-
-    question: Question
-    vector: Vectors | None
-
-
 class _Ranking(NamedTuple):
     """What was found, best first, read as far as it is asked for. ``reason`` says why it may be empty."""
 
@@ -130,7 +122,7 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
     mark = Bookmark() if query.cursor is None else decode_cursor(query.cursor, query.identity())
     arrangement = Arrangement(query.per_session, mark)
     notes: list[str] = []
-    asked = understand(backends, query, notes) if query.text else None
+    asked = understand(backends, query.text, query.filter, notes, asked_at=query.asked_at) if query.text else None
     policy = backends.guard.policy
     now = query.filter.now or backends.clock.now()
     # A model that looks deeper leaves Python to others while it does.
@@ -218,20 +210,13 @@ def _checked(query: RecallQuery, backends: Backends) -> RecallQuery:
     return replace(query, filter=filter)
 
 
-def understand(backends: Backends, query: RecallQuery, notes: list[str]) -> Asked:
-    """Take the question apart and embed it, before the snapshot is taken: a model may take its time."""
-    with backends.ledger.snapshot() as snapshot:
-        speakers = snapshot.speakers(query.filter.namespace, subtree=query.filter.subtree)
-    question = parse_question(query.text, speakers, asked_at=query.asked_at or backends.clock.now())
-    return Asked(question, _embed(backends, question.text, notes))
-
-
 def _ranked(
     backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: Asked, skip: int, notes: list[str]
 ) -> _Ranking:
+    asked = as_it_is(backends, snapshot, query.text, query.filter, asked, notes, asked_at=query.asked_at)
     found = find_candidates(backends, snapshot, query.filter, asked.question, asked.vector)
     if query.expand_links:
-        found = with_linked(backends, snapshot, query.filter, *asked, found)
+        found = with_linked(backends, snapshot, query.filter, asked.question, asked.vector, found)
     if query.mode == "deep":
         deeper = look_deeper(backends, snapshot, query.filter, query.text, found.candidates, notes)
         found = found._replace(candidates=deeper, parts=(*found.parts, DEEP_PART))
@@ -309,15 +294,6 @@ def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
         and record.kind in filter.kinds
         and (record.status is Status.ACTIVE or (record.status is Status.SUPERSEDED and still_true))
     )
-
-
-def _embed(backends: Backends, text: str, notes: list[str]) -> Vectors | None:
-    try:
-        vector: Vectors = backends.embedder.embed([text])[0]
-    except ModelFailed as error:
-        notes.append(f"Searched by words only: {error.message}")
-        return None
-    return vector if vector.any() else None
 
 
 def _why_nothing(candidates: list[Candidate], min_score: float, skip: int, snapshot: LedgerSnapshot) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,19 +35,28 @@ from mnemic.services.admission import (
     admit,
     audit_entry,
     examine,
+    foresee,
     read_resembling,
     record_admission,
     status_of,
 )
-from mnemic.services.backends import Backends, embed_records, require
+from mnemic.services.backends import Backends, require
+from mnemic.services.embedding import EMBEDDED_AT_ONCE, Embedding
 from mnemic.services.facts import Settlement, apply_settlement, fact_in, settle
 from mnemic.services.passages import Cut, cut_records, keep_cut
 
 _MAX_NEAR_DUPLICATES = 3
 _MAX_CONTEXT = 100
+# Of a batch, so much is read ahead at once.
+_MOST_FORESEEN = 500
+_MOST_FORESEEN_LETTERS = 500_000
 _UNVERIFIED = "[a stranger's text; recall shows it with what to know about it]"
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
 _MIN_SHAPE_WORDS = 3
+
+
+_Entry = tuple[Candidate, bytes | None, Cut, Fact | None]
+"""What is known of a memory before anything is locked: with its vector, its passages and its fact."""
 
 
 def remember(
@@ -88,16 +97,26 @@ def remember(
     ]
     policy = backends.guard.policy
     try:
-        candidates = examine(backends, policy, drafts, contexts)
+        candidates: list[Candidate] = []
+        facts: list[Fact | None] = []
+        with Embedding(backends.embedder) as embedding:
+            for start in range(0, len(drafts), EMBEDDED_AT_ONCE):
+                part = slice(start, start + EMBEDDED_AT_ONCE)
+                found = examine(backends, policy, drafts[part], contexts[part])
+                # What was taken out of a text is not shown to the embedder.
+                embedding.add([candidate.record for candidate in found])
+                facts += [_fact_of(backends, *entry) for entry in zip(found, given[part], strict=True)]
+                candidates += found
+            vectors = embedding.vectors()
         for candidate in candidates:
             candidate.handed_in = handed_in
-        facts = [_fact_of(backends, *entry) for entry in zip(candidates, given, strict=True)]
-        records = [candidate.record for candidate in candidates]
-        vectors, cuts = embed_records(backends.embedder, records), cut_records(backends.embedder, records)
+        cuts = cut_records(backends.embedder, [candidate.record for candidate in candidates])
+        batch_backends = backends.for_batch()
         with backends.ledger.transaction() as transaction:
             receipts = tuple(
-                _store(transaction, backends, policy, candidate, vector, cut, fact)
-                for candidate, vector, cut, fact in zip(candidates, vectors, cuts, facts, strict=True)
+                _store(transaction, batch_backends, policy, *entry)
+                for batch in _batches(list(zip(candidates, vectors, cuts, facts, strict=True)))
+                for entry in _foreseen(transaction, policy, batch)
             )
             if finish is not None:
                 finish(transaction, receipts)
@@ -105,6 +124,30 @@ def remember(
     except GuardRefused as refused:
         note_refusal(backends, refused)
         raise
+
+
+def _batches(entries: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
+    """Parts of a batch about which everything may be read at once: what resembles long texts is long."""
+    start = letters = 0
+    for at, (candidate, *_) in enumerate(entries):
+        letters += len(candidate.record.text)
+        if at - start == _MOST_FORESEEN or letters > _MOST_FORESEEN_LETTERS:
+            if at > start:
+                yield entries[start:at]
+            start, letters = at, len(candidate.record.text)
+    yield entries[start:]
+
+
+def _foreseen(transaction: LedgerTransaction, policy: Policy, entries: Sequence[_Entry]) -> Sequence[_Entry]:
+    """The same entries, once what they need has been read; one alone asks for itself."""
+    if len(entries) > 1:
+        records = [candidate.record for candidate, *_ in entries]
+        places = [
+            fact.place(record.namespace)
+            for record, (*_, fact) in zip(records, entries, strict=True) if fact is not None
+        ]  # fmt: skip
+        foresee(transaction, policy, records, places=places)
+    return entries
 
 
 def _fact_of(backends: Backends, candidate: Candidate, given: Fact | None) -> Fact | None:
@@ -138,7 +181,9 @@ def _store(
     superseded = draft.supersedes
     if settlement is not None and settlement.replaced and superseded is None:
         superseded = settlement.replaced[-1].record.id
-    held = replace(draft, status=status, supersedes=superseded)
+    held = draft
+    if status is not draft.status or superseded is not draft.supersedes:
+        held = replace(draft, status=status, supersedes=superseded)
     settled = () if settlement is None else tuple(one.record.id for one in (*settlement.replaced, *settlement.disputed))
     near = _near_duplicates(transaction, policy, held, neighbours, but=settled)
     key = transaction.append(

@@ -12,6 +12,7 @@ _OF_MODULES = {
     "authorisation": Right.READ,
     "browse": Right.READ,
     "checking": Right.READ,
+    "cold": Right.ADMIN,
     "committing": Right.WRITE,
     "compose": Right.READ,
     "curate": Right.WRITE,
@@ -51,10 +52,13 @@ _PREFIX = "mnemic.services."
 
 def right_for(use_case: Callable[..., Any]) -> Right:
     """The right that whoever runs ``use_case`` must have."""
+    name = name_of(use_case)
+    return _OF_USE_CASES.get(name, _OF_MODULES.get(name.rpartition(".")[0], Right.ADMIN))
+
+
+def name_of(use_case: Callable[..., Any]) -> str:
+    """Its module within the services and its name, as in ``curate.erase``; empty for what is no use case of theirs."""
     while isinstance(use_case, partial):
         use_case = use_case.func
     module = getattr(use_case, "__module__", "")
-    if not module.startswith(_PREFIX):
-        return Right.ADMIN
-    module = module.removeprefix(_PREFIX)
-    return _OF_USE_CASES.get(f"{module}.{use_case.__name__}", _OF_MODULES.get(module, Right.ADMIN))
+    return f"{module.removeprefix(_PREFIX)}.{use_case.__name__}" if module.startswith(_PREFIX) else ""

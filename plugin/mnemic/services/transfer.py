@@ -20,7 +20,8 @@ from mnemic.guard.guard import SECRETS, class_in, inherit
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot
 from mnemic.services.admission import without_secrets
-from mnemic.services.backends import Backends, embed_records
+from mnemic.services.backends import Backends
+from mnemic.services.embedding import Embedding
 from mnemic.services.experience import clean_facets
 from mnemic.services.export_format import (
     FORMAT,
@@ -36,7 +37,7 @@ from mnemic.services.export_format import (
 from mnemic.services.facts import fact_in, keep_facts
 from mnemic.services.item_memories import clean_item
 from mnemic.services.item_transfer import export_items, import_items, item_problems
-from mnemic.services.passages import WHOLE, Cut, cut_records, keep_cut
+from mnemic.services.passages import WHOLE, cut_records, keep_cut
 from mnemic.services.review import keep_marks
 
 _BATCH = 500
@@ -90,22 +91,23 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
     parsed.items = [(clean_item(backends, policy, item), links) for item, links in parsed.items]
     with backends.ledger.snapshot() as snapshot:
         missing = _missing(snapshot, parsed)
-    vectors: dict[MemoryId, tuple[bytes | None, Cut]] = {}
     marks: dict[MemoryId, Marks] = {}
-    for start in range(0, len(missing), _BATCH):
-        chunk = missing[start : start + _BATCH]
-        embedded = zip(embed_records(backends.embedder, chunk), cut_records(backends.embedder, chunk), strict=True)
-        vectors |= {record.id: both for record, both in zip(chunk, embedded, strict=True)}
-        marks |= {record.id: _marks_of(backends, policy, record, parsed.marks.get(record.id)) for record in chunk}
-        if progress is not None:
-            progress(start)
+    with Embedding(backends.embedder) as embedding:
+        for start in range(0, len(missing), _BATCH):
+            chunk = missing[start : start + _BATCH]
+            embedding.add(chunk)
+            marks |= {record.id: _marks_of(backends, policy, record, parsed.marks.get(record.id)) for record in chunk}
+            if progress is not None:
+                progress(start)
+        embedded = zip(embedding.vectors(), cut_records(backends.embedder, missing), strict=True)
+        vectors = {record.id: both for record, both in zip(missing, embedded, strict=True)}
     with backends.ledger.transaction() as transaction:
         missing = _missing(transaction, parsed)
         of_items = {link.memory for _, links in parsed.items for link in links}
         for record in missing:
             found = marks.get(record.id) or _marks_of(backends, policy, record, parsed.marks.get(record.id))
             vector, cut = vectors.get(record.id, (None, WHOLE))
-            key = transaction.append(record, embedder_id=backends.embedder.id, vector=vector)
+            key = transaction.append(record, embedder_id=backends.embedder.id, vector=vector, screened=found.screened)
             keep_cut(transaction, backends.embedder, key, cut)
             keep_marks(transaction, backends, policy, key, record, found)
             if record.id in parsed.facets:

@@ -27,20 +27,27 @@ _DECIMALS = 6
 
 @dataclass(slots=True)
 class _Shelf:
-    """The vectors of one namespace, in the order in which this process saw them. ``seq`` is the last change taken in."""
+    """The vectors of one namespace, in the order in which this process saw them. ``seq`` is the last change taken in.
+
+    ``absent`` are those that were erased or became cold: nothing is found by them until they come again. ``unseen``: of a
+    tail, those that became cold before it had seen them.
+    """
 
     dimensions: int
     seq: int
     count: int = 0
     keys: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     recallable: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    erased: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    absent: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     matrix: Vectors = field(init=False)
     rows: dict[int, int] = field(default_factory=dict)
     projection: Projection = field(default_factory=Projection)
+    unseen: set[int] = field(default_factory=set)
+    is_tail: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.matrix = np.zeros((0, self.dimensions), np.float32)
+        self.is_tail = self.seq > 0
 
     def take(self, rows: Sequence[FeedRow]) -> None:
         """Take in changes; of one memory there is one among them."""
@@ -48,6 +55,9 @@ class _Shelf:
         for row in rows:
             if (at := self.rows.get(row.key)) is not None:
                 self._change(at, row)
+        if self.is_tail:
+            for row in news:
+                (self.unseen.add if row.vector is None and not row.recallable else self.unseen.discard)(row.key)
         vectors = [row.vector for row in news if row.vector is not None]
         if vectors:
             self._append([row for row in news if row.vector is not None], b"".join(vectors))
@@ -62,27 +72,25 @@ class _Shelf:
         capacity = self.count + more
         self.keys = _grown(self.keys, (capacity,))
         self.recallable = _grown(self.recallable, (capacity,))
-        self.erased = _grown(self.erased, (capacity,))
+        self.absent = _grown(self.absent, (capacity,))
         self.matrix = _grown(self.matrix, (capacity, self.dimensions))
 
     def _change(self, at: int, row: FeedRow) -> None:
-        self.recallable[at] = row.recallable
-        if row.erased:
-            self.matrix[at] = 0.0
-            self.erased[at] = True
+        # Without a vector it is gone, or cold; a memory that is not embedded yet has no place here.
+        absent = row.vector is None
+        self.recallable[at] = row.recallable and not absent
+        if absent != self.absent[at]:
             # Its directions must owe nothing to what is gone, and be those of a process that never saw it.
             self.projection = Projection()
-        elif row.vector is not None:
-            self.matrix[at] = np.frombuffer(row.vector, np.float32)
+        self.absent[at] = absent
+        self.matrix[at] = 0.0 if row.vector is None else np.frombuffer(row.vector, np.float32)
 
     def projected(self) -> Projected | None:
-        """The narrow copy of what is not erased, None for few."""
-        present = self.count - int(self.erased[: self.count].sum())
-        if present < PROJECTED_FROM:
+        """The narrow copy of what is there, None for few."""
+        present = ~self.absent[: self.count]
+        if int(present.sum()) < PROJECTED_FROM:
             return None
-        return self.projection.follow(
-            self.keys[: self.count], self.matrix[: self.count], present=~self.erased[: self.count]
-        )
+        return self.projection.follow(self.keys[: self.count], self.matrix[: self.count], present=present)
 
     def _append(self, rows: Sequence[FeedRow], vectors: bytes) -> None:
         start, end = self.count, self.count + len(rows)
@@ -140,9 +148,10 @@ class ExactIndex:
             keys = shelf.keys[: shelf.count]
             matrix = shelf.matrix[: shelf.count]
             mask = shelf.recallable[: shelf.count].copy()
+            present = ~shelf.absent[: shelf.count]
             projected = shelf.projected()
         if among is not None:
-            mask = np.isin(keys, among, assume_unique=True)
+            mask = present & np.isin(keys, among, assume_unique=True)
         rows = np.flatnonzero(mask) if projected is None else projected.promising(query, mask, limit)
         rows = rows[_promising(matrix[rows] @ query, limit)]
         return best(keys[rows], exact_cosines(matrix[rows], query), limit)
@@ -152,7 +161,7 @@ class ExactIndex:
     ) -> tuple[list[RowKey], Vectors]:
         shelf = self.refresh(snapshot, namespace_key)
         with self._lock:
-            rows = {key: at for key in keys if (at := shelf.rows.get(key)) is not None}
+            rows = {key: at for key in keys if (at := shelf.rows.get(key)) is not None and not shelf.absent[at]}
             return list(rows), shelf.matrix[list(rows.values())]
 
     def states(self, keys: list[RowKey], namespace_key: int) -> dict[RowKey, bool]:
@@ -167,7 +176,7 @@ class ExactIndex:
         """How many memories that this index has seen recall must not return."""
         with self._lock:
             shelf = self._shelves.get(namespace_key)
-            return 0 if shelf is None else shelf.count - int(shelf.recallable[: shelf.count].sum())
+            return 0 if shelf is None else len(shelf.unseen) + shelf.count - int(shelf.recallable[: shelf.count].sum())
 
     def recallable(self, snapshot: LedgerSnapshot, namespace_key: int) -> int:
         """How many vectors recall may return."""

@@ -38,7 +38,7 @@ BY_RECORD = frozenset("append append_audit append_outcome neighbours put_lesson 
 """The first argument has a namespace of its own."""
 
 BY_KEY = frozenset(
-    """about announced append_edit append_messages average_length confirm current_facts delete_item disputes
+    """about announced append_edit append_messages average_length cold confirm current_facts delete_item disputes
     document_counts erase_item erase_session erased expose exposures facet_vectors facets fact_after fact_before
     facts feed feed_size forget_index_states has_untrusted hit_lessons index_state item_links items items_of
     known_outcomes last_seq ledger_id link marks moments namespace_seq passage_feed passages put_facet_vectors
@@ -50,8 +50,8 @@ BY_KEY = frozenset(
 """What they take was given out by the ledger through this wall, or tells nothing of a memory."""
 
 REFUSED = frozenset(
-    """drop_index_states facets_without_vector index_names is_unscrubbed large_namespaces restore_erasure
-    restore_event set_index_state texts_without_vector unscreened without_passages""".split()
+    """cool coolable count_cold drop_index_states facets_without_vector index_names is_unscrubbed large_namespaces
+    restore_erasure restore_event set_index_state texts_without_vector unscreened without_passages""".split()
 )
 """Housekeeping of the ledger as a whole."""
 
@@ -199,6 +199,11 @@ class _WalledView:
         self._access.require_namespace(() if namespace is None else namespace)
         found: list[AuditEntry] = self._view.audit(namespace=namespace, **named)
         return found
+
+    def foresee(self, records: Sequence[MemoryRecord], **named: Any) -> None:
+        for namespace in {record.namespace for record in records}:
+            self._access.require_namespace(namespace)
+        self._view.foresee(records, **named)
 
     def put_item(self, item: Any) -> Any:
         self._access.require_namespace(item.root)

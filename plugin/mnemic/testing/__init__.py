@@ -6,6 +6,7 @@ A contract is a class of tests. Subclass it in your test suite, say how to make 
         def make_ledger(self, folder): return MyLedger(folder)
 """
 
+from mnemic.testing.cold_contract import ColdContract
 from mnemic.testing.contracts import EmbedderContract, LedgerContract, VectorIndexContract
 from mnemic.testing.fact_contract import FactContract
 from mnemic.testing.fakes import FailingEmbedder, ScriptedModel, SetClock, WordEmbedder, WordReranker, make_record
@@ -19,6 +20,7 @@ from mnemic.testing.reranker_contract import RerankerContract
 from mnemic.testing.retrieval_contract import RetrievalContract
 
 __all__ = [
+    "ColdContract",
     "Deeds",
     "EmbedderContract",
     "FactContract",

@@ -100,6 +100,24 @@ class LedgerContract:
             assert snapshot.lexical(["never"], _HERE, limit=5) == []
         ledger.close()
 
+    def test_what_was_foreseen_is_answered_as_it_is_now(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        old, new, other = (make_record(f"the red cat sat on floor {floor}") for floor in (1, 1, 2))
+        (key,) = self.add(ledger, old)
+        with ledger.transaction() as transaction:
+            transaction.foresee([new, other], limit=6, any_kind=False)
+            assert [found for found, _ in transaction.twins(new)] == [key]
+            transaction.confirm(key, at=_LATER, origin=Origin(), detail={})
+            ((_, twin),) = transaction.twins(new)
+            assert twin.confirmations == 1
+            added = transaction.append(new, embedder_id=self.embedder.id, vector=None)
+            assert [found.key for found in transaction.neighbours(other, limit=6)] == [added, key]
+            transaction.supersede(added, by=old.id, at=_LATER, valid_to=_LATER, origin=Origin())
+            assert [found for found, _ in transaction.twins(new)] == [key]
+            statuses = [found.status for found in transaction.neighbours(other, limit=6)]
+            assert statuses == [Status.SUPERSEDED, Status.ACTIVE]
+        ledger.close()
+
     def test_every_change_enters_the_feed_once_with_a_higher_number(self, tmp_path: Path) -> None:
         ledger = self.open(tmp_path)
         first, second = make_record("one"), make_record("two")
@@ -374,6 +392,30 @@ class VectorIndexContract:
         assert {key for key, _ in self._search(ledger, index, "red green apple")} <= {keys[2]}
         self.settle(index, ledger)
         assert {key for key, _ in self._search(ledger, index, "red green apple")} <= {keys[2]}
+        index.close()
+        ledger.close()
+
+    def test_what_becomes_cold_is_not_found_before_it_comes_back(self, tmp_path: Path) -> None:
+        ledger, index, keys = self._prepare(tmp_path, ["red apple", "green apple", "blue whale"])
+        assert {key for key, _ in self._search(ledger, index, "red apple")} == set(keys)
+        for status in (Status.ARCHIVED, Status.ACTIVE):
+            with ledger.transaction() as transaction:
+                transaction.set_status(keys[0], status, action=Action.ARCHIVED, at=_LATER, origin=Origin(), detail={})
+                transaction.cool(keys, untouched_since=_LATER + timedelta(days=1))
+            everything = np.array(sorted(keys))
+            assert {key for key, _ in self._search(ledger, index, "red apple", among=everything)} == set(keys[1:])
+            assert {key for key, _ in self._search(ledger, index, "red apple")} == set(keys[1:])
+            with ledger.snapshot() as snapshot:
+                namespace = snapshot.namespace_key(("test",))
+                assert namespace is not None
+                assert set(index.vectors(snapshot, namespace, keys)[0]) == set(keys[1:])
+            self.settle(index, ledger)
+            assert {key for key, _ in self._search(ledger, index, "red apple")} == set(keys[1:])
+        with ledger.transaction() as transaction:
+            transaction.put_vectors(self.embedder.id, [(keys[0], self.embedder.embed(["red apple"])[0].tobytes())])
+        assert self._search(ledger, index, "red apple")[0] == (keys[0], 1.0)
+        self.settle(index, ledger)
+        assert self._search(ledger, index, "red apple")[0] == (keys[0], 1.0)
         index.close()
         ledger.close()
 

@@ -44,6 +44,8 @@ async def main(home: str) -> None:
 
             await memory.items.run([PutItem(path=("shelf",), key="k", value={"text": "A copper kettle"})])
             done["items"] = {"k": "A copper kettle"}
+        if hasattr(memory, "cool"):
+            assert await memory.cool(days=0)
         memories = [json.loads(line) async for line in memory.export()]
         done["memories"] = {one["id"]: one for one in memories if one["type"] == "memory"}
     print(json.dumps(done, indent=1, sort_keys=True, ensure_ascii=False))

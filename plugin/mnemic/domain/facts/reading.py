@@ -20,7 +20,7 @@ from mnemic.domain.facts.attributes import (
     shape_of,
 )
 from mnemic.domain.facts.fact import Fact
-from mnemic.domain.facts.relations import RELATIONS, TELLING
+from mnemic.domain.facts.relations import RELATIONS, may_tell
 from mnemic.domain.facts.values import slot_words
 from mnemic.domain.text import normalise
 
@@ -47,11 +47,14 @@ _UNSURE = re.compile(
     r"|until|till|during|before|after|ago|last|next|yesterday|today|tonight|tomorrow|soon|later|week(?:s|end)? (?:ago|off)"
     r"|this|these|those|it|he|she|they|we|you|his|her|their|its|your|me|him|them|us|hers|i)\b|n't\b|'(?:ll|d|ve|re)\b",
 )  # fmt: skip
+# A line of these alone has nothing of `_SEVERAL`: a faster look.
+_PLAIN_LINE = re.compile(r"[\w ,:='/]*+\Z")
 # In capitals and quotes the same words are names.
 _ENDING = re.compile(
     r",?\s+(?:now|currently|at the moment|at present|these days|nowadays|as of (?:now|today)|instead|from now on)\Z",
     re.IGNORECASE,
 )
+_LAST_WORDS = frozenset("now currently moment present days nowadays today instead on".split())
 _ASSIGNMENT = re.compile(r"(?P<key>[A-Za-z_][\w.\-/\[\] ]{0,79}?)\s*(?<![=!<>:+*])=(?!=)\s*(?P<value>\S.*)\Z")
 _LABELLED = re.compile(r"(?P<key>[A-Za-z_][\w.\-/' ]{0,79}?)\s*:\s+(?P<value>\S.*)\Z")
 _NOT_KEYS = frozenset(
@@ -106,7 +109,7 @@ def read_fact(text: str, *, speaker: str | None = None) -> Fact | None:
         dictated = dictated or lead["dictated"] is not None
         line = line[lead.end() :]
     line = line.rstrip(" .!")
-    if not line or _SEVERAL.search(line):
+    if not line or (not _PLAIN_LINE.match(line) and _SEVERAL.search(line)):
         return None
     line = normalise(line)
     if "=" in line and (match := _ASSIGNMENT.match(line)) is not None:
@@ -115,7 +118,9 @@ def read_fact(text: str, *, speaker: str | None = None) -> Fact | None:
         return _labelled(match["key"], match["value"])
     if " " not in line:
         return None
-    return _stated(_ENDING.sub("", line), speaker, dictated=dictated)
+    if line.rpartition(" ")[2].casefold() in _LAST_WORDS:
+        line = _ENDING.sub("", line)
+    return _stated(line, speaker, dictated=dictated)
 
 
 def _assigned(key: str, value: str) -> Fact | None:
@@ -165,7 +170,7 @@ def _stated(line: str, speaker: str | None, *, dictated: bool) -> Fact | None:
         fact = _event(match["np"], match["value"]) or _asserted(match["np"], match["value"], speaker)
         if fact is not None:
             return replace(fact, previous=previous)
-    denied = _DENIED.search(line) is not None
+    denied = "no longer" in line and _DENIED.search(line) is not None
     if denied:
         line = _DENIED.sub("", line, count=1)
     fact = _related(line, speaker)
@@ -237,7 +242,7 @@ def _event(np: str, value: str) -> Fact | None:
 
 def _related(line: str, speaker: str | None) -> Fact | None:
     """Ana lives in Lisbon."""
-    if TELLING.search(line) is None:
+    if not may_tell(line):
         return None
     for relation in RELATIONS:
         match = relation.pattern.match(line)

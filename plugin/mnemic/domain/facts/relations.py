@@ -62,4 +62,16 @@ TELLING = re.compile(
     r"\b(?:living|based|moved|relocated|(?:live|reside|work|report|cost|weigh|expire|open|close|run|listen)s?|working|employed"
     r"|years|born|married|called|named|owned|located|situated|hosted|running|listening|due)\b"
 )
-"""No relation matches a text without one of these words: the quick look before eighteen slow ones."""
+"""No relation matches a text without one of these words."""
+_TOLD_BY = tuple(
+    """living based moved relocated live reside work report cost weigh expire open close run listen employed years born
+    married called named owned located situated hosted due""".split()
+)
+
+
+def may_tell(text: str) -> bool:
+    """Whether a relation may match: the quick look before eighteen slow ones."""
+    for word in _TOLD_BY:  # `any` takes three times as long
+        if word in text:
+            return TELLING.search(text) is not None
+    return False

@@ -7,7 +7,7 @@ from bisect import bisect_left
 
 from mnemic.domain.verdict import Finding
 from mnemic.guard.screening.hidden import ordered
-from mnemic.guard.screening.plain import Plain
+from mnemic.guard.screening.plain import Plain, holds_any
 
 _ANSWER = re.compile(
     r"\banswer(?: is|:| =| should be| must be| was)?\s{0,3}[:=]?\s{0,3}[\"'(*]{0,2}(yes|no|true|false)\b"
@@ -158,9 +158,9 @@ def conditional_reversal(plain: Plain) -> Finding | None:
     """One sentence: when the input holds something, the reader must do the opposite, or destroy."""
     low = plain.low
     marks: list[int] = []
-    if any(word in low for word in _REVERSALS):
+    if holds_any(low, _REVERSALS):
         marks += [match.start() for match in _REVERSAL.finditer(low)]
-    if any(word in low for word in _DESTRUCTIONS):
+    if holds_any(low, _DESTRUCTIONS):
         marks += [match.start() for match in _DESTRUCTION.finditer(low)]
     if not marks or not _CONNECTIVE.search(low):
         return None
@@ -189,7 +189,7 @@ def conditional_reversal(plain: Plain) -> Finding | None:
 
 def destructive_mismatch(plain: Plain, question: str | None) -> Finding | None:
     """The question only reads, and what is shown as its solution destroys something."""
-    if not any(word in plain.low for word in _DESTRUCTIONS) or not _DESTRUCTIVE_CALL.search(plain.low):
+    if not holds_any(plain.low, _DESTRUCTIONS) or not _DESTRUCTIVE_CALL.search(plain.low):
         return None
     asked = _asked(plain.low) or (question or "").lower()
     if not _READS.match(asked) or _CHANGES.search(asked):

@@ -26,6 +26,7 @@ _HEX = re.compile(r"\b(?:0x)?((?:[0-9a-fA-F]{2}){16,})\b")
 _HEX_PAIRS = re.compile(r"(?:(?:\\x|%|\\u00|0x)[0-9a-fA-F]{2}[ ,]?){12,}")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 _MOST_DECODED = 4_000
+_SHORTEST_ENCODED = 24
 
 
 def hidden_text(text: str) -> Finding | None:
@@ -116,7 +117,9 @@ def encoded_payload(text: str) -> Finding | None:
 
 
 def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
-    for match in _BASE64.finditer(text):
+    # Neither of the first two has a space in it.
+    long = len(max(text.split(), key=len, default="")) >= _SHORTEST_ENCODED
+    for match in _BASE64.finditer(text) if long else ():
         if text[max(0, match.start() - 30) : match.start()].rpartition("data:image/")[1]:
             continue
         run = match[0].rstrip("=")[:_MOST_DECODED].replace("-", "+").replace("_", "/")
@@ -125,7 +128,7 @@ def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
             yield match.span(), base64.b64decode(run)
         except (binascii.Error, ValueError):
             continue
-    for match in _HEX.finditer(text):
+    for match in _HEX.finditer(text) if long else ():
         yield match.span(), bytes.fromhex(match[1][:_MOST_DECODED])
     if not any(mark in text for mark in ("\\x", "%", "\\u00", "0x")):
         return

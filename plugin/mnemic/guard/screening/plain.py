@@ -84,6 +84,14 @@ def _lower(text: str) -> str:
     )
 
 
+def holds_any(text: str, parts: Sequence[str]) -> bool:
+    """Whether any of a few strings is in a text: the quick look before a slow one, so written for speed."""
+    for part in parts:  # noqa: SIM110  # `any` takes three times as long
+        if part in text:
+            return True
+    return False
+
+
 def mixed_words(text: str) -> list[Span]:
     """Words that mix Latin letters with Cyrillic or Greek ones that look like Latin: ``pаypal`` with a Cyrillic a."""
     if not _OTHER.search(text):

@@ -12,6 +12,7 @@ from typing import Any
 
 from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening.hidden import ordered
+from mnemic.guard.screening.plain import holds_any
 
 # A name for a secret, and its value.
 _NAMED = re.compile(
@@ -83,7 +84,7 @@ def secrets(text: str) -> list[Finding]:
 
 def _found(text: str) -> Iterator[tuple[str, Span]]:
     low = text.lower()
-    if any(hint in low for hint in _NAME_HINTS):
+    if holds_any(low, _NAME_HINTS):
         for match in _NAMED.finditer(text):
             value = match["value"].rstrip(".!?:")
             password = "pass" in match["name"].lower() or "pwd" in match["name"].lower()
@@ -102,7 +103,7 @@ def _known(piece: str, offset: int) -> Iterator[tuple[str, Span]]:
     for match in _NEWER.finditer(piece):
         yield "api key", (offset + match.start(), offset + match.end())
     for at, (_, _, marks) in enumerate(_PLUGINS):
-        if any(mark in piece for mark in marks):
+        if holds_any(piece, marks):
             kind, detector = _detector(at)
             for value in set(detector.analyze_string(piece)):
                 start = piece.find(value) if value else -1

@@ -25,6 +25,7 @@ from mnemic.errors import InvalidInput
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends
+from mnemic.services.cold import put_back, thaw
 from mnemic.services.facts import mark_return
 from mnemic.services.remember import remember
 from mnemic.services.upkeep.gate import check_plan, probe_plan
@@ -150,6 +151,7 @@ def _said_already(known: Mapping[int, Remembered]) -> dict[int, str]:
 
 def _take_back(backends: Backends, plan: Plan, *, told: Sequence[str] = ()) -> Plan:
     """Undo an applied plan; ``told`` is said beside what could not be taken back."""
+    thawed = thaw(backends, [MemoryId(id) for place in plan.done for id in plan.steps[place].ids])
     with backends.ledger.transaction() as transaction:
         current = transaction.plan(plan.id)
         if current is None or current.status is not PlanStatus.APPLIED or current.applied_at != plan.applied_at:
@@ -159,6 +161,7 @@ def _take_back(backends: Backends, plan: Plan, *, told: Sequence[str] = ()) -> P
         did = [plan.steps[place] for place in plan.done]
         archived = [MemoryId(step.ids[0]) for step in did if step.action is StepAction.ARCHIVE]
         back = set(transaction.unarchive(plan.id, archived))
+        put_back(transaction, backends, thawed, [key for key, _ in transaction.find(back).values()])
         _mark_returned(transaction, backends.guard.policy, plan, back)
         skipped = [*told, *(f"{one} was changed since" for one in archived if one not in back)]
         for step in did:

@@ -14,11 +14,18 @@ from typing import Any, Literal
 
 import psycopg
 
+from mnemic.domain.memory import RowKey
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.storage.migrating.tables import LEDGER, VECTORS, Row, Table, listed
 from mnemic.storage.postgres.connections import PostgresConnection, address_of, check_schema, connected
-from mnemic.storage.postgres.full_text import PostgresFullText, add_passage_words, add_words, count_words
-from mnemic.storage.postgres.schema import ARRIVING, LEFT, migrate
+from mnemic.storage.postgres.full_text import (
+    PostgresFullText,
+    add_passage_words,
+    add_words,
+    count_words,
+    remove_words_of_cold,
+)
+from mnemic.storage.postgres.schema import ARRIVING, LEFT, check_undivided, migrate
 from mnemic.storage.sql.migrations import VERSION
 from mnemic.storage.sql.passages import PLACES
 from mnemic.storage.sql.snapshot import SqlSnapshot
@@ -135,6 +142,9 @@ class Target:
         full_text = PostgresFullText(self.connection, self._stemmer)
         memories = sorted({int(str(key[0])) for key in changed.get("memories", ())})
         cut = sorted({int(str(key[0])) // PLACES for key in changed.get("passages", ())})
+        touched = [RowKey(key) for key in {*memories, *cut}]
+        snapshot = SqlSnapshot(self.connection, full_text)
+        were_cold = snapshot.cold(touched)
         if with_words:
             for key in memories:
                 full_text.erasing(key)
@@ -159,6 +169,10 @@ class Target:
             full_text.finish()
             for key in cut:
                 full_text.cut(key)
+            cold = snapshot.cold(touched)
+            for key in were_cold - cold - set(cut):
+                full_text.cut(key)
+            full_text.cooling(sorted(cold))
         self.progress.erased |= "erasures" in changed
 
     def add_words(self) -> bool:
@@ -169,6 +183,7 @@ class Target:
                 setattr(self.progress, name, last)
                 return True
         count_words(self.connection)
+        remove_words_of_cold(self.connection)
         return False
 
     def put_back(self) -> bool:
@@ -239,6 +254,7 @@ class Target:
             )
 
     def _make_room(self) -> None:
+        check_undivided(self._raw, self._schema)
         if self._raw.execute("SELECT to_regnamespace(%s)", (f'"{self._schema}"',)).fetchone() == (None,):
             return
         in_use = [

@@ -1,10 +1,11 @@
-"""PostgreSQL connections that threads share, and what PostgreSQL's errors mean to a caller."""
+"""PostgreSQL connections that threads share."""
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -14,12 +15,14 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import ConnectionPool
 
-from mnemic.errors import BackendError, InvalidInput, MnemicError, StoreCorrupted, StoreUnavailable
-from mnemic.storage.postgres.schema import ACCESS, migrate
+from mnemic.errors import InvalidInput, StoreUnavailable
+from mnemic.storage.postgres.meanings import translate, translated_errors
+from mnemic.storage.postgres.schema import ACCESS, check_undivided, migrate
 from mnemic.storage.postgres.statements import ours
 from mnemic.storage.postgres.texts import register_texts, written
+from mnemic.storage.sql.engine import Insert
 
 TURN_SECONDS = 30.0
 """So long a writer waits for its turn."""
@@ -27,10 +30,16 @@ _REACH_SECONDS = 10.0
 # A writer holds everybody up. One whose process hangs, or whose machine is gone, is cut off.
 _HUNG_MS = 60_000
 _MOST_CONNECTIONS = 12
+# Of all parts of a divided memory together: eight of them, which are open at once, have a housekeeper each.
+_MOST_SHARED = 20
+# psycopg keeps a hundred statements of a connection prepared, which is enough for two schemas.
+_MOST_PREPARED_SHARED = 400
 _CLOSE_SECONDS = 5.0
 # How long to ask whether a commit whose answer was lost took place.
 _VERDICT_SECONDS = 20.0
 _NUMBERED = re.compile(r"\?(\d+)")
+# From so many rows on, making one value of them costs less than the journeys of each.
+_MANY = 4
 
 _SETTINGS = {
     "client_min_messages": "warning", "idle_in_transaction_session_timeout": _HUNG_MS, "tcp_keepalives_idle": 10,
@@ -43,19 +52,44 @@ class PostgresConnection:
 
     takes_lists = True
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, raw: psycopg.Connection[Any], mark: str = "") -> None:
+        """``mark`` tells the statements of one schema from the same of another, where a connection serves several: the
+        server would plan a prepared one anew each time that the schema changes.
+        """
         self.raw = raw
+        self._mark = mark
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         query, numbered = _translated(sql)
-        return self.raw.execute(ours(query), _arguments(values, numbered) or None, binary=True)
+        return self.raw.execute(ours(self._mark + query), _arguments(values, numbered) or None, binary=True)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> None:
         query, numbered = _translated(sql)
         arguments = [_arguments(row, numbered) for row in rows]
         if arguments:
             with self.raw.cursor() as cursor:
-                cursor.executemany(ours(query), arguments)
+                cursor.executemany(ours(self._mark + query), arguments)
+
+    def insert(self, insert: Insert, rows: Sequence[Sequence[Any]], /) -> None:
+        if len(rows) < _MANY:
+            self.executemany(insert.statement(), rows)
+            return
+        # One parameter and one plan for all rows. COPY would be as fast, and is refused where row security holds.
+        columns = ", ".join(insert.columns)
+        body = _as_json(insert.columns, rows)
+        self.raw.execute(
+            ours(
+                f"{self._mark}INSERT INTO {insert.table} ({columns}) SELECT {columns} "
+                f"FROM json_populate_recordset(NULL::{insert.table}, %s) {insert.clash}"
+            ),
+            (body,),
+        )
+
+    def next_keys(self, table: str, count: int, /, *, after: int) -> list[int]:  # noqa: ARG002  # the sequence knows
+        rows = self.raw.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'key')) FROM generate_series(1, %s)", (table, count)
+        )
+        return [int(row[0]) for row in rows]
 
 
 class PostgresConnections:
@@ -65,23 +99,36 @@ class PostgresConnections:
     Reading and waiting for a turn are tried again when the server went away before anything was done.
     """
 
-    def __init__(self, url: str, *, schema: str = "mnemic", durable: bool = True) -> None:
+    def __init__(
+        self, url: str, *, schema: str = "mnemic", durable: bool = True, beside: PostgresConnections | None = None,
+        prepare: Callable[[psycopg.Connection[Any], str], None] | None = None,
+    ) -> None:  # fmt: skip
+        """``prepare`` makes the schema what it has to be, by default a ledger of this version. ``beside`` are those of
+        another schema in the same database: then their pool serves this one too.
+        """
         check_schema(schema)
         self.schema = schema
         self.where = _without_secrets(url)
         self._durable = durable
         self._options = _options(url, schema, durable=durable)
+        self._beside = beside
+        # On a connection of several schemas each transaction says whose tables it means.
+        self._here = "" if beside is None else f'; SET LOCAL search_path TO "{schema}"'
+        self._mark = "" if beside is None else f"/* {schema} */ "
         with self.translated_errors():
             try:
                 connection = self.connect()
             except errors.OperationalError as error:
-                raise _translate(error, self.where) from error
+                raise translate(error, self.where) from error
             with connection:
-                migrate(connection, schema)
-        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            kwargs=self._options, min_size=1, max_size=_MOST_CONNECTIONS, timeout=_REACH_SECONDS, open=True,
-            configure=_configure, max_idle=120.0, reconnect_timeout=_REACH_SECONDS,
-        )  # fmt: skip
+                (prepare or _prepare)(connection, schema)
+        self._pool: ConnectionPool[psycopg.Connection[Any]]
+        if beside is not None:
+            self._pool = beside._pool
+        elif prepare is None:
+            self._pool = _pool_of(self._options, most=_MOST_CONNECTIONS, configure=_configure)
+        else:
+            self._pool = _pool_of(self._options, most=_MOST_SHARED, configure=_configure_shared)
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection of its own, outside the pool. The caller closes it."""
@@ -93,9 +140,9 @@ class PostgresConnections:
         ``access`` only, if there are any.
         """
         with self.translated_errors():
-            connection = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + _confined(access))
+            connection = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _confined(access))
             try:
-                yield PostgresConnection(connection)
+                yield PostgresConnection(connection, self._mark)
             finally:
                 self._end(connection, "COMMIT")
 
@@ -109,11 +156,12 @@ class PostgresConnections:
             # The row of the ledger is every writer's turn. It is waited for in a transaction that has seen nothing yet, and
             # each statement after it sees what the writers before have committed.
             connection = self._begun(
-                f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {max(int(patience * 1000), 1)}; "
-                f"SELECT seq FROM ledger FOR UPDATE; SET LOCAL lock_timeout = 0{_confined(access)}"
+                "BEGIN ISOLATION LEVEL READ COMMITTED",
+                f"; SET LOCAL lock_timeout = {max(int(patience * 1000), 1)}; SELECT seq FROM ledger FOR UPDATE; "
+                f"SET LOCAL lock_timeout = 0{_confined(access)}",
             )
             try:
-                yield PostgresConnection(connection)
+                yield PostgresConnection(connection, self._mark)
                 row = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
             except BaseException:
                 self._end(connection, "ROLLBACK")
@@ -152,12 +200,22 @@ class PostgresConnections:
     def aside(self) -> Iterator[psycopg.Connection[Any]]:
         """A transaction beside the ledger, which takes no turn and does not wait for the server's disk."""
         with self.translated_errors():
-            connection = self._begun("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off")
+            connection = self._begun("BEGIN ISOLATION LEVEL READ COMMITTED", "; SET LOCAL synchronous_commit = off")
             try:
                 yield connection
                 connection.execute("COMMIT")
             finally:
                 self._end(connection, "ROLLBACK")
+
+    def note(self, statement: str, values: Sequence[Any]) -> None:
+        """One statement of `aside`, in one message to the server and one back. It must be one that may run twice, and name
+        the schema of its tables.
+        """
+        with self.translated_errors():
+            connection = self._reached(
+                f"WITH hurried AS (SELECT set_config('synchronous_commit', 'off', true)) {statement}", values
+            )
+            self._end(connection, "ROLLBACK")
 
     @contextmanager
     def session(self) -> Iterator[psycopg.Connection[Any]]:
@@ -167,7 +225,8 @@ class PostgresConnections:
 
     def close(self) -> None:
         """Close everything that is not in use now, and what is as soon as it is given back. Idempotent."""
-        self._pool.close(timeout=_CLOSE_SECONDS)
+        if self._beside is None:
+            self._pool.close(timeout=_CLOSE_SECONDS)
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
@@ -175,13 +234,17 @@ class PostgresConnections:
         with translated_errors(self.where):
             yield
 
-    def _begun(self, begin: str) -> psycopg.Connection[Any]:
-        """A connection on which ``begin`` has run. One that was lost while it lay in the pool is replaced."""
+    def _begun(self, begin: str, rest: str) -> psycopg.Connection[Any]:
+        """A connection on which a transaction began."""
+        return self._reached(begin + self._here + rest)
+
+    def _reached(self, statement: str, values: Sequence[Any] | None = None) -> psycopg.Connection[Any]:
+        """A connection on which ``statement`` has run. One that was lost while it lay in the pool is replaced."""
         end = time.monotonic() + _REACH_SECONDS
         while True:
             connection = self._pool.getconn()
             try:
-                connection.execute(ours(begin))
+                connection.execute(ours(statement), values)
             except psycopg.Error as error:
                 self._end(connection, "ROLLBACK")
                 lost = isinstance(error, psycopg.OperationalError) and connection.closed
@@ -198,6 +261,11 @@ class PostgresConnections:
             if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 connection.execute(ours(how))
         self._pool.putconn(connection)
+
+
+def _prepare(connection: psycopg.Connection[Any], schema: str) -> None:
+    check_undivided(connection, schema)
+    migrate(connection, schema)
 
 
 def check_schema(schema: str) -> None:
@@ -225,73 +293,11 @@ def address_of(url: str) -> str:
     return make_conninfo(**parts)
 
 
-@contextmanager
-def translated_errors(where: str) -> Iterator[None]:
-    """Turn what PostgreSQL raises of a ledger ``where`` into errors that say what to do."""
-    try:
-        yield
-    except (psycopg.Error, PoolTimeout, PoolClosed) as error:
-        raise _translate(error, where) from error
-
-
-def _translate(error: Exception, where: str) -> MnemicError:
-    text = " ".join(str(error).split())
-    what = f"The ledger in {where} "
-    if isinstance(error, PoolClosed):
-        return StoreUnavailable("This memory has been closed.", hint="Open it again.")
-    for kinds, make in _MEANINGS:
-        if isinstance(error, kinds):
-            return make(what, text)
-    return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")
-
-
 def _confined(access: Sequence[str]) -> str:
     if not access:
         return ""
     paths = sql.Literal(written("\n".join(access))).as_string(None)
     return f"; SELECT set_config('{ACCESS}', {paths}, true)"
-
-
-def _busy(what: str, _: str) -> BackendError:
-    return StoreUnavailable(f"{what}was being written by others all the time.", hint="Try again; nothing was stored.")
-
-
-def _full(what: str, _: str) -> BackendError:
-    return StoreUnavailable(f"{what}could not grow: the server's disk is full.", hint="Free some space and try again.")
-
-
-def _denied(what: str, text: str) -> BackendError:
-    return StoreUnavailable(
-        f"{what}may not be used by this role ({text}).",
-        hint="Grant the role all on the schema, or name another role in MNEMIC_DATABASE.",
-    )
-
-
-def _too_long(_: str, text: str) -> MnemicError:
-    return InvalidInput(
-        f"A label is too long for PostgreSQL ({text}).", hint="Use shorter labels in namespaces and paths."
-    )
-
-
-def _damaged(what: str, text: str) -> BackendError:
-    return StoreCorrupted(f"{what}is damaged ({text}).", hint="Restore the database from its backup.")
-
-
-def _away(what: str, text: str) -> BackendError:
-    return StoreUnavailable(
-        f"{what}is out of reach ({text}).",
-        hint="Try again; nothing was stored. See that the server of MNEMIC_DATABASE runs.",
-    )
-
-
-_MEANINGS = (
-    ((errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure, errors.QueryCanceled), _busy),
-    ((errors.DiskFull, errors.OutOfMemory), _full),
-    ((errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction), _denied),
-    ((errors.ProgramLimitExceeded,), _too_long),
-    ((errors.DataCorrupted, errors.IndexCorrupted), _damaged),
-    ((psycopg.OperationalError, PoolTimeout), _away),
-)
 
 
 def _options(url: str, schema: str, *, durable: bool) -> dict[str, Any]:
@@ -321,6 +327,20 @@ def _connected(options: dict[str, Any]) -> psycopg.Connection[Any]:
     return connection
 
 
+def _pool_of(
+    options: dict[str, Any], *, most: int, configure: Callable[[psycopg.Connection[Any]], None]
+) -> ConnectionPool[psycopg.Connection[Any]]:
+    return ConnectionPool(
+        kwargs=options, min_size=1, max_size=most, timeout=_REACH_SECONDS, open=True, configure=configure,
+        max_idle=120.0, reconnect_timeout=_REACH_SECONDS,
+    )  # fmt: skip
+
+
+def _configure_shared(connection: psycopg.Connection[Any]) -> None:
+    _configure(connection)
+    connection.prepared_max = _MOST_PREPARED_SHARED
+
+
 def _configure(connection: psycopg.Connection[Any]) -> None:
     # All whole numbers of one size, so that a statement is prepared once and not for each size.
     connection.adapters.register_dumper(int, Int8Dumper)
@@ -342,6 +362,19 @@ def _translated(sql: str) -> tuple[str, bool]:
     if _NUMBERED.search(sql):
         return _NUMBERED.sub(r"%(p\1)s", sql), True
     return sql.replace("?", "%s"), False
+
+
+def _as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as a list of JSON objects, as ``json_populate_recordset`` reads them."""
+    body = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_hexadecimal)
+    if "\\u0000" in body or "\\u001a" in body:
+        safe = [[written(value) if isinstance(value, str) else value for value in row] for row in rows]
+        body = json.dumps([dict(zip(columns, row, strict=True)) for row in safe], default=_hexadecimal)
+    return body
+
+
+def _hexadecimal(value: bytes) -> str:
+    return "\\x" + value.hex()
 
 
 def _arguments(values: Sequence[Any], numbered: bool) -> Sequence[Any] | dict[str, Any]:

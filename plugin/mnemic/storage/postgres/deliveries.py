@@ -29,23 +29,23 @@ class PostgresDeliveries:
     def __init__(self, connections: PostgresConnections, purpose: str) -> None:
         self._connections = connections
         self._purpose = purpose
+        self._table = f'"{connections.schema}".deliveries'
 
     def note(self, contexts: Iterable[str], keys: Sequence[RowKey], *, now: datetime) -> None:
         """Note that these memories were delivered. What cannot be noted is logged: an answer does not fail for it."""
         if not keys:
             return
         try:
-            with self._connections.aside() as connection:
-                connection.execute(
-                    "INSERT INTO deliveries (purpose, context, key, at) "
-                    "SELECT %s, context, key, %s FROM unnest(%s::text[]) AS context, unnest(%s::bigint[]) AS key "
-                    "ORDER BY context, key ON CONFLICT (purpose, context, key) DO UPDATE SET at = excluded.at",
-                    (self._purpose, to_microseconds(now), sorted(set(contexts)), sorted(set(keys))),
+            self._connections.note(
+                f"INSERT INTO {self._table} (purpose, context, key, at) "
+                "SELECT %s, context, key, %s FROM hurried, unnest(%s::text[]) AS context, unnest(%s::bigint[]) AS key "
+                "ORDER BY context, key ON CONFLICT (purpose, context, key) DO UPDATE SET at = excluded.at",
+                (self._purpose, to_microseconds(now), sorted(set(contexts)), sorted(set(keys))),
+            )
+            if random.randrange(_CLEARS_ONCE_IN) == 0:  # noqa: S311  # no secret
+                self._connections.note(
+                    f"DELETE FROM {self._table} USING hurried WHERE at < %s", (to_microseconds(now - DELIVERY_WINDOW),)
                 )
-                if random.randrange(_CLEARS_ONCE_IN) == 0:  # noqa: S311  # no secret
-                    connection.execute(
-                        "DELETE FROM deliveries WHERE at < %s", (to_microseconds(now - DELIVERY_WINDOW),)
-                    )
         except MnemicError as error:
             log.warning("deliveries.not_noted", error=str(error))
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from mnemic.storage.postgres.connections import PostgresConnection
 from mnemic.storage.postgres.statements import ours
-from mnemic.storage.sql.engine import Among
+from mnemic.storage.sql.cold import COLD
+from mnemic.storage.sql.engine import Among, Connection, Insert
 from mnemic.storage.sql.passages import PLACES, places_of
 from mnemic.storage.sql.rows import RECORD_TABLES
 from mnemic.storage.sql.stemming import Stemmer
@@ -26,6 +27,10 @@ _SCOPED_SHARE = 0.5
 _LONGEST_STEM_BYTES = 2_000
 _LAST_POSITION = 16_383
 _MOST_POSITIONS = 255
+_READ_AT_ONCE = 2_000
+# So many texts are held until their words are stored.
+_MOST_COMING = 2_000
+_KEYS = {"memories_words": "key", "passages_words": "place"}
 
 
 class PostgresFullText:
@@ -34,11 +39,12 @@ class PostgresFullText:
     Words that came are taken in before something is read, or at the end.
     """
 
-    def __init__(self, connection: PostgresConnection, stemmer: Stemmer) -> None:
+    def __init__(self, connection: Connection, stemmer: Stemmer) -> None:
         self._connection = connection
         self._stemmer = stemmer
         self._counts: dict[str, int] = {}
         self._totals: tuple[int, int] | None = None
+        self._coming: list[tuple[int, int, str]] = []
         self._came: list[int] = []
         self._more: Counter[str] = Counter()
         self._more_words = 0
@@ -81,6 +87,11 @@ class PostgresFullText:
         rows = self._connection.execute("SELECT stem, documents FROM stems WHERE stem >= '/' AND stem < '0'").fetchall()
         return [int(stem[1:]) for stem, documents in rows if documents + self._more[stem] >= minimum]
 
+    def coming(self, key: int, namespace: int, body: str) -> None:
+        self._coming.append((key, namespace, body))
+        if len(self._coming) == _MOST_COMING:
+            self._take_in()
+
     def appended(self, key: int) -> None:
         self._came.append(key)
 
@@ -95,7 +106,8 @@ class PostgresFullText:
         rows = self._connection.execute(
             "DELETE FROM memories_words WHERE key = ? RETURNING length, tsvector_to_array(words)", (key,)
         ).fetchall()
-        for length, stems in rows:
+        # Those of a cold memory are counted and not kept.
+        for length, stems in rows or counted_of(self._stemmer, self._searched([key])):
             self._more.subtract(stems)
             self._more_words -= length
 
@@ -107,6 +119,19 @@ class PostgresFullText:
 
     def uncutting(self, key: int) -> None:
         self._connection.execute("DELETE FROM passages_words WHERE place BETWEEN ? AND ?", places_of(key))
+
+    def cooling(self, keys: Sequence[int]) -> None:
+        self._take_in()
+        self._connection.execute("DELETE FROM memories_words WHERE key = ANY (?)", (list(keys),))
+        self._connection.execute(
+            "DELETE FROM passages_words w USING memories m WHERE m.key = ANY (?) AND m.passages > 0 "
+            f"AND w.place BETWEEN m.key * {PLACES} AND m.key * {PLACES} + {PLACES - 1}",
+            (list(keys),),
+        )
+
+    def warming(self, key: int) -> None:
+        self._store("memories_words", self._searched([key]))
+        self.cut(key)
 
     def finish(self) -> None:
         self._take_in()
@@ -124,17 +149,23 @@ class PostgresFullText:
 
     def _take_in(self) -> None:
         """Store the words of the memories that came."""
+        rows, self._coming = self._coming, []
         came, self._came = self._came, []
-        if not came:
+        if came:
+            rows += self._searched(came)
+        if not rows:
             return
-        rows = self._connection.execute(
-            "SELECT key, namespace, body FROM memories_searched WHERE key = ANY (?)", (came,)
-        ).fetchall()
         for length, stems in self._store("memories_words", rows):
             self._more.update(stems)
             self._more_words += length
         self._counts.clear()
         self._totals = None
+
+    def _searched(self, keys: Sequence[int]) -> list[tuple[int, int, str]]:
+        """Key, namespace and text of memories."""
+        return self._connection.execute(
+            "SELECT key, namespace, body FROM memories_searched WHERE key = ANY (?)", (list(keys),)
+        ).fetchall()
 
     def _store(self, table: str, rows: Sequence[tuple[int, int, str]]) -> list[tuple[int, set[str]]]:
         texts = self._stemmer.tokens([body for _, _, body in rows])
@@ -142,11 +173,8 @@ class PostgresFullText:
             (key, len(tokens), _vector(namespace, tokens))
             for (key, namespace, _), tokens in zip(rows, texts, strict=True)
         ]
-        self._connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?::tsvector)", stored)
-        return [
-            (len(tokens), {_scope(namespace), *filter(_fits, tokens)})
-            for (_, namespace, _), tokens in zip(rows, texts, strict=True)
-        ]
+        self._connection.insert(Insert(table, (_KEYS[table], "length", "words")), stored)
+        return _counted_in(rows, texts)
 
     def _counted(self, stems: Sequence[str]) -> list[int]:
         self._take_in()
@@ -226,6 +254,56 @@ def count_words(connection: PostgresConnection) -> None:
         "INSERT INTO stems SELECT u.lexeme, count(*) FROM memories_words, unnest(words) AS u GROUP BY u.lexeme"
     )
     connection.execute("UPDATE ledger SET words = (SELECT coalesce(sum(length), 0) FROM memories_words)")
+
+
+def remove_words_of_cold(connection: PostgresConnection) -> None:
+    """Remove the words of cold memories, which are only counted. Follows `count_words`."""
+    cold = f"SELECT 1 FROM memories m WHERE m.cold = {COLD} AND m.key ="
+    connection.execute(f"DELETE FROM memories_words w WHERE EXISTS ({cold} w.key)")
+    connection.execute(f"DELETE FROM passages_words w WHERE EXISTS ({cold} w.place / {PLACES})")
+
+
+def differences(connection: PostgresConnection, stemmer: Stemmer) -> tuple[int, int, int]:
+    """How many memories and passages lack their words, or have some although they are cold, and how many words are counted
+    otherwise than they occur.
+    """
+    memories, passages = connection.execute(
+        "SELECT (SELECT count(*) FROM memories m FULL JOIN memories_words w ON w.key = m.key "
+        f"WHERE m.key IS NULL OR (w.key IS NULL) != (m.cold = {COLD})), "
+        "(SELECT count(*) FROM (SELECT p.place, m.cold FROM passages p "
+        f"LEFT JOIN memories m ON m.key = p.place / {PLACES}) AS p FULL JOIN passages_words w ON w.place = p.place "
+        f"WHERE p.place IS NULL OR (w.place IS NULL) != coalesce(p.cold = {COLD}, false))"
+    ).fetchone()  # type: ignore[misc]
+    rows = connection.execute(
+        "SELECT coalesce(stem, lexeme), coalesce(noted.documents, 0) - coalesce(is_so.documents, 0) FROM "
+        "(SELECT lexeme, count(*) AS documents FROM memories_words, unnest(words) GROUP BY 1) AS is_so "
+        "FULL JOIN (SELECT * FROM stems WHERE documents != 0) AS noted ON noted.stem = is_so.lexeme "
+        "WHERE noted.documents IS DISTINCT FROM is_so.documents"
+    )
+    more = Counter(dict(rows))
+    after: int | None = -1
+    while after is not None:
+        texts = connection.execute(
+            "SELECT s.key, s.namespace, s.body FROM memories_searched s JOIN memories m ON m.key = s.key "
+            f"WHERE m.cold = {COLD} AND m.key > ? ORDER BY m.key LIMIT ?",
+            (after, _READ_AT_ONCE),
+        ).fetchall()
+        for _, stems in counted_of(stemmer, texts):
+            more.subtract(stems)
+        after = texts[-1][0] if texts else None
+    return memories, passages, sum(map(bool, more.values()))
+
+
+def counted_of(stemmer: Stemmer, rows: Sequence[tuple[int, int, str]]) -> list[tuple[int, set[str]]]:
+    """What counts of memories, given as key, namespace and text: their lengths, and the words that occur in each."""
+    return _counted_in(rows, stemmer.tokens([body for _, _, body in rows]))
+
+
+def _counted_in(rows: Sequence[tuple[int, int, str]], texts: Sequence[Sequence[str]]) -> list[tuple[int, set[str]]]:
+    return [
+        (len(tokens), {_scope(namespace), *filter(_fits, tokens)})
+        for (_, namespace, _), tokens in zip(rows, texts, strict=True)
+    ]
 
 
 def _add(connection: PostgresConnection, stemmer: Stemmer, of: str, key: str, after: int, limit: int) -> int | None:

@@ -13,10 +13,18 @@ from mnemic.domain.access import Access
 from mnemic.protocols import HealthCheck
 from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
 from mnemic.storage.postgres.deliveries import PostgresDeliveries
-from mnemic.storage.postgres.full_text import PostgresFullText, add_passage_words, add_words, count_words
+from mnemic.storage.postgres.full_text import (
+    PostgresFullText,
+    add_passage_words,
+    add_words,
+    count_words,
+    differences,
+    remove_words_of_cold,
+)
 from mnemic.storage.postgres.sharing import PostgresLease, Watch, shared_secret
 from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.checks import check_tables, mend_tables
+from mnemic.storage.sql.deferring import Deferring
 from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.rows import path_of
 from mnemic.storage.sql.snapshot import SqlSnapshot
@@ -35,10 +43,13 @@ class PostgresLedger:
 
     ``durable``: the server has written a commit to its disk before it is acknowledged (``synchronous_commit``). Raises
     `StoreUnavailable` when the database cannot be reached or used, `InvalidInput` for an address that is none.
+    ``connections`` are given where the schema is one of several that share them (`PartitionedDatabase`).
     """
 
-    def __init__(self, url: str, *, schema: str = "mnemic", durable: bool = True) -> None:
-        self._connections = PostgresConnections(url, schema=schema, durable=durable)
+    def __init__(
+        self, url: str, *, schema: str = "mnemic", durable: bool = True, connections: PostgresConnections | None = None
+    ) -> None:
+        self._connections = connections or PostgresConnections(url, schema=schema, durable=durable)
         self._stemmer = Stemmer()
         self._access: tuple[str, ...] = ()
 
@@ -60,7 +71,8 @@ class PostgresLedger:
     @contextmanager
     def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqlTransaction]:
         with self._connections.writing(patience_seconds=patience_seconds, access=self._access) as connection:
-            transaction = SqlTransaction(connection, PostgresFullText(connection, self._stemmer))
+            deferring = Deferring(connection)
+            transaction = SqlTransaction(deferring, PostgresFullText(deferring, self._stemmer))
             began = transaction.last_seq()
             yield transaction
             transaction.finish()
@@ -82,12 +94,12 @@ class PostgresLedger:
 
     def diagnose(self, embedder_id: str) -> list[HealthCheck]:
         with self._connections.reading() as connection:
-            return [_server(connection), _full_text(connection), *check_tables(connection, embedder_id)]
+            return [_server(connection), _full_text(connection, self._stemmer), *check_tables(connection, embedder_id)]
 
     def repair(self) -> list[str]:
         done: list[str] = []
         with self._connections.writing() as connection:
-            if not _full_text(connection).ok:
+            if not _full_text(connection, self._stemmer).ok:
                 self._rebuild_full_text(connection)
                 done.append("rebuilt the full text")
             done += mend_tables(connection)
@@ -148,10 +160,11 @@ class PostgresLedger:
             while last is not None:
                 last = add(connection, self._stemmer, after=last, limit=_AT_ONCE)
         count_words(connection)
+        remove_words_of_cold(connection)
 
 
 def drop_ledger(url: str, schema: str) -> None:
-    """Destroy the ledger in ``schema``: everything in it is gone for good. Raises `StoreUnavailable`."""
+    """Destroy the ledger in ``schema``: everything in it is gone for good. Raises `StoreUnavailable`, `WrongPartitions`."""
     connections = PostgresConnections(url, schema=schema)
     try:
         with connections.session() as connection:
@@ -176,18 +189,9 @@ def _server(connection: PostgresConnection) -> HealthCheck:
     return HealthCheck(check="ledger database", ok=not off, detail=detail)
 
 
-def _full_text(connection: PostgresConnection) -> HealthCheck:
+def _full_text(connection: PostgresConnection, stemmer: Stemmer) -> HealthCheck:
     """Whether every memory and passage has its words, and the counts of words are those of the memories."""
-    missing, passages, counts = connection.execute(
-        "SELECT (SELECT count(*) FROM memories m FULL JOIN memories_words w ON w.key = m.key "
-        "WHERE m.key IS NULL OR w.key IS NULL), "
-        "(SELECT count(*) FROM passages p FULL JOIN passages_words w ON w.place = p.place "
-        "WHERE p.place IS NULL OR w.place IS NULL), "
-        "(SELECT count(*) FROM "
-        "(SELECT lexeme, count(*) AS documents FROM memories_words, unnest(words) GROUP BY 1) AS is_so "
-        "FULL JOIN (SELECT * FROM stems WHERE documents != 0) AS noted ON noted.stem = is_so.lexeme "
-        "WHERE noted.documents IS DISTINCT FROM is_so.documents)"
-    ).fetchone()  # type: ignore[misc]
-    ok = not (missing or passages or counts)
-    detail = f"differs: {missing} memories, {passages} passages, {counts} counts of words"
+    memories, passages, counts = differences(connection, stemmer)
+    ok = not (memories or passages or counts)
+    detail = f"differs: {memories} memories, {passages} passages, {counts} counts of words"
     return HealthCheck(check="full text", ok=ok, detail="agrees with the memories" if ok else detail, repairable=not ok)

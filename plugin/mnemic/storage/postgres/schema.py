@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mnemic.errors import StoreUnavailable
+from mnemic.errors import StoreUnavailable, WrongPartitions
 from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.migrations import MIGRATIONS, VERSION, newer, statements
 
@@ -50,7 +50,8 @@ $$ SELECT extract(epoch FROM statement_timestamp())::double precision / 86400 + 
 """
 
 # Words are cut and stemmed by mnemic, so that both engines agree; '/' and a namespace's key is a word of each memory in it.
-_FULL_TEXT = """
+MAKE_KEY = "INSERT INTO secrets VALUES ('replicas', gen_random_uuid()::text || gen_random_uuid()::text)"
+_FULL_TEXT = f"""
 CREATE VIEW memories_searched AS
 SELECT key, namespace, dated || ' ' || text || ' ' || coalesce(when_to_use, '') || ' ' || tags || ' ' || hints AS body
 FROM memories;
@@ -69,7 +70,7 @@ ALTER TABLE ledger ADD COLUMN words bigint NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN version bigint NOT NULL DEFAULT 0;
 -- What the processes of all machines share beside the ledger: keys, and what was lately delivered into which context.
 CREATE TABLE secrets (name text PRIMARY KEY, secret text NOT NULL);
-INSERT INTO secrets VALUES ('replicas', gen_random_uuid()::text || gen_random_uuid()::text);
+{MAKE_KEY};
 CREATE TABLE deliveries (
     purpose text NOT NULL, context text NOT NULL, key bigint NOT NULL, at bigint NOT NULL,
     PRIMARY KEY (purpose, context, key)
@@ -120,18 +121,31 @@ _NOT_OPEN = {
     LEFT: "holds a memory that was taken back to the folder that it came from",
 }
 
+DIVIDED = 1_000_000
+"""Stands for the version of a schema that holds no ledger itself but says into how many schemas a memory is divided. It is
+above every version, so that a mnemic which knows of no such thing refuses it."""
+_PART = re.compile(r"(.+)_p(\d+)")
+
+
+def part_of(schema: str, number: int) -> str:
+    """The name of the schema that holds the part ``number`` 0.. of a memory that is divided."""
+    return f"{schema}_p{number}"
+
 
 def migrate(connection: psycopg.Connection[Any], schema: str) -> None:
     """Bring the ledger in ``schema`` to this version. Safe when several processes do it at once; all of it or nothing.
 
-    Raises `StoreUnavailable` when a newer mnemic wrote it or a memory is moving into it; nothing is changed then.
+    Raises `StoreUnavailable` when a newer mnemic wrote it or a memory is moving into it, `WrongPartitions` when it is
+    divided into several; nothing is changed then.
     """
-    if _version_of(connection, schema) == VERSION:
+    if version_of(connection, schema) == VERSION:
         return
     with connection.transaction():
         # A number of our own, the same for every process that migrates this schema.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('mnemic migrates'), hashtext(%s))", (schema,))
-        found = _version_of(connection, schema)
+        found = version_of(connection, schema)
+        if found == DIVIDED:
+            raise _divided(connection, schema, f"The schema {schema} is")
         if found in _NOT_OPEN:
             raise StoreUnavailable(
                 f"The schema {schema} {_NOT_OPEN[found]}.",
@@ -164,8 +178,68 @@ def in_other_words(statement: str) -> str:
     return statement
 
 
-def _version_of(connection: psycopg.Connection[Any], schema: str) -> int:
-    if connection.execute("SELECT to_regclass(%s)", (f'"{schema}".ledger',)).fetchone() == (None,):
+def check_undivided(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Raise `WrongPartitions` for a schema that says how a memory is divided, and for one that holds a part of it: whoever
+    opened that by itself would store what nobody looks for there.
+    """
+    part = _PART.fullmatch(schema)
+    if part is not None and version_of(connection, part[1]) == DIVIDED:
+        if int(part[2]) < partitions_of(connection, part[1]):
+            raise _divided(connection, part[1], f"The schema {schema} holds one part of a memory that is")
+    elif version_of(connection, schema) == DIVIDED:
+        raise _divided(connection, schema, f"The schema {schema} is")
+
+
+def note_partitions(connection: psycopg.Connection[Any], schema: str, count: int) -> None:
+    """Note in ``schema``, and make it if need be, that a memory is divided into ``count`` parts. Safe when several processes
+    do it at once. Raises `WrongPartitions` when it is divided otherwise or not at all.
+    """
+    if version_of(connection, schema) != DIVIDED:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext('mnemic migrates'), hashtext(%s))", (schema,))
+            found = version_of(connection, schema)
+            if found not in (0, DIVIDED):
+                raise WrongPartitions(
+                    f"The schema {schema} holds a memory that is not divided, and MNEMIC_DATABASE_PARTITIONS is {count}.",
+                    hint="Leave MNEMIC_DATABASE_PARTITIONS out to use it as it is. To divide it, name another schema in "
+                    "MNEMIC_DATABASE_SCHEMA and take over one first label after the other by `mnemic export --namespace` "
+                    "and `mnemic import`.",
+                )
+            if not found:
+                connection.execute(ours(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+                connection.execute("CREATE TABLE ledger (version bigint NOT NULL, partitions bigint NOT NULL)")
+                connection.execute("CREATE TABLE secrets (name text PRIMARY KEY, secret text NOT NULL)")
+                connection.execute(MAKE_KEY)
+                connection.execute("INSERT INTO ledger VALUES (%s, %s)", (DIVIDED, count))
+    if partitions_of(connection, schema) != count:
+        raise _divided(connection, schema, f"MNEMIC_DATABASE_PARTITIONS is {count}; the schema {schema} is")
+
+
+def partitions_of(connection: psycopg.Connection[Any], schema: str) -> int:
+    """Into how many parts the memory is divided that ``schema`` says it of."""
+    row = connection.execute(ours(f'SELECT partitions FROM "{schema}".ledger')).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _divided(connection: psycopg.Connection[Any], whole: str, what: str) -> WrongPartitions:
+    count = partitions_of(connection, whole)
+    return WrongPartitions(
+        f"{what} divided into {count} partitions.",
+        hint=f"Set MNEMIC_DATABASE_SCHEMA={whole} and MNEMIC_DATABASE_PARTITIONS={count}. The number cannot be changed: to "
+        "have another, export one first label after the other and import it into a schema that is divided so.",
+    )
+
+
+def version_of(connection: psycopg.Connection[Any], schema: str) -> int:
+    """The version of the ledger in a schema; 0 where there is none."""
+    # Not by to_regclass: what a connection looked for in vain it goes on not finding until it takes the lock of a table, and
+    # whoever has waited for another process's migration has not.
+    there = connection.execute(
+        "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = %s AND c.relname = 'ledger'",
+        (schema,),
+    ).fetchone()
+    if there is None:
         return 0
-    row = connection.execute("SELECT version FROM ledger").fetchone()
+    row = connection.execute(ours(f'SELECT version FROM "{schema}".ledger')).fetchone()
     return int(row[0]) if row else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mnemic.protocols import HealthCheck
+from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Connection, vector_table
 from mnemic.storage.sql.guard import broken_audit
 from mnemic.storage.sql.passages import PLACES, UNCUT, UNEMBEDDED
@@ -28,11 +29,15 @@ _ORPHANS = {
 }
 
 
+# Vectors of what is cold.
+_LEFT = f"FROM {{0}} WHERE key IN (SELECT key FROM memories WHERE cold = {COLD})"
+
+
 def check_tables(connection: Connection, embedder_id: str, *, unreadable: _Errors = ()) -> list[HealthCheck]:
     """Whether the tables agree with each other. ``unreadable`` is what the engine raises for a damaged table."""
     return [
         _orphans(connection), _count(connection), _audit(connection, unreadable),
-        *_vectors(connection, embedder_id, unreadable), _passages(connection, embedder_id),
+        *_vectors(connection, embedder_id, unreadable), _passages(connection, embedder_id), _cold(connection, unreadable),
     ]  # fmt: skip
 
 
@@ -49,6 +54,10 @@ def mend_tables(connection: Connection) -> list[str]:
         ).rowcount
         if removed:
             done.append(f"removed {removed} orphaned vectors")
+    for table in (*(table for table, _ in _vector_tables(connection)), "facet_vectors"):
+        removed = connection.execute(f"DELETE {_LEFT.format(table)}").rowcount
+        if removed:
+            done.append(f"removed {removed} vectors of cold memories")
     if not _count(connection).ok:
         connection.execute("UPDATE ledger SET memories = (SELECT count(*) FROM memories)")
         done.append("counted the memories again")
@@ -84,7 +93,8 @@ def _vectors(connection: Connection, embedder_id: str, unreadable: _Errors) -> l
     findings = []
     for table, id in _vector_tables(connection, unreadable):
         missing, orphaned = connection.execute(
-            f"SELECT (SELECT count(*) FROM memories m WHERE NOT EXISTS (SELECT 1 FROM {table} v WHERE v.key = m.key)), "
+            f"SELECT (SELECT count(*) FROM memories m WHERE m.cold != {COLD} "
+            f"AND NOT EXISTS (SELECT 1 FROM {table} v WHERE v.key = m.key)), "
             f"(SELECT count(*) FROM {table} v WHERE NOT EXISTS (SELECT 1 FROM memories m WHERE m.key = v.key))"
         ).fetchone()
         detail = f"{missing} memories without a vector, {orphaned} vectors without a memory"
@@ -110,6 +120,20 @@ def _passages(connection: Connection, embedder_id: str) -> HealthCheck:
     ok = not uncut and not incomplete
     detail = f"{uncut} long texts that are not cut yet, {incomplete} whose passages have no vectors"
     return HealthCheck(check="passages", ok=ok, detail="complete" if ok else detail, repairable=not ok)
+
+
+def _cold(connection: Connection, unreadable: _Errors) -> HealthCheck:
+    """Whether what is cold is archived, and holds nothing that it could do without."""
+    count, odd = connection.execute(
+        "SELECT count(*), coalesce(sum(CASE WHEN held != 'archived' THEN 1 ELSE 0 END), 0) FROM memories "
+        f"WHERE cold = {COLD}"
+    ).fetchone()
+    tables = [*(table for table, _ in _vector_tables(connection, unreadable)), "facet_vectors"]
+    left = sum(connection.execute(f"SELECT count(*) {_LEFT.format(table)}").fetchone()[0] for table in tables)
+    detail = f"{count:,} archived memories" if count else "nothing"
+    if odd or left:
+        detail = f"{odd} cold memories that are not archived, {left} vectors of cold memories"
+    return HealthCheck(check="cold", ok=not odd and not left, detail=detail, repairable=bool(left) and not odd)
 
 
 def _vector_tables(connection: Connection, unreadable: _Errors = ()) -> list[tuple[str, str]]:

@@ -24,6 +24,19 @@ class Cursor(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
 
+class Insert(NamedTuple):
+    """Rows for some columns of a table. ``clash``: what follows where a row is there already."""
+
+    table: str
+    columns: tuple[str, ...]
+    clash: str = ""
+
+    def statement(self) -> str:
+        """For one row."""
+        places = ", ".join("?" * len(self.columns))
+        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES ({places}) {self.clash}"
+
+
 class Connection(Protocol):
     """A connection inside a transaction. ``takes_lists``: a list can be one parameter, to be searched by ``= ANY (?)``."""
 
@@ -32,6 +45,14 @@ class Connection(Protocol):
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor: ...
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> object: ...
+
+    def insert(self, insert: Insert, rows: Sequence[Sequence[Any]], /) -> None:
+        """Store rows in their order, as fast as many can be."""
+        ...
+
+    def next_keys(self, table: str, count: int, /, *, after: int) -> list[int]:
+        """Keys above ``after`` that no row of a numbered table ever had, ascending, for rows that are to come."""
+        ...
 
 
 class Among(NamedTuple):
@@ -76,8 +97,12 @@ class FullText(Protocol):
         """Keys of the namespaces with at least ``minimum`` memories: the words of a memory name its namespace."""
         ...
 
+    def coming(self, key: int, namespace: int, body: str) -> None:
+        """Told of a memory whose row comes before anything is read, with the words of it."""
+        ...
+
     def appended(self, key: int) -> None:
-        """Told after a memory's row came."""
+        """Told after a memory's row came of which nothing else was told."""
         ...
 
     def rewording(self, key: int) -> None:
@@ -98,6 +123,16 @@ class FullText(Protocol):
 
     def uncutting(self, key: int) -> None:
         """Told before the rows of a memory's passages go, while its text is still there."""
+        ...
+
+    def cooling(self, keys: Sequence[int]) -> None:
+        """Told when memories become cold: their words are not sought any more, and go on counting in `document_counts` and
+        `average_length`, so that nothing else scores otherwise.
+        """
+        ...
+
+    def warming(self, key: int) -> None:
+        """Told when one comes back."""
         ...
 
     def finish(self) -> None:

@@ -71,8 +71,8 @@ class SqlFactReader:
             found |= {(MemoryId(one), MemoryId(another)) for one, another in rows}
         return sorted(found)
 
-    def _held(self, condition: str, *values: Any) -> list[HeldFact]:
-        rows = self._connection.execute(f"{_FACTS} AND {condition}", values)
+    def _held(self, condition: str, place: int, *values: Any) -> list[HeldFact]:
+        rows = self._connection.execute(f"{_FACTS} AND {condition}", (place, *values))
         return [HeldFact(key=RowKey(row[1]), record=record_from_row(row[1:]), fact=decode_fact(row[0])) for row in rows]
 
 

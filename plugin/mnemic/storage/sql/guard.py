@@ -56,7 +56,9 @@ class SqlGuardReader:
         )
         return {
             RowKey(key): decode_marks(body, screened=screened, origin=origin, source=source)
-            for key, screened, origin, source, body in fetch_in_chunks(self._connection, sql, list(keys))
+            for key, screened, origin, source, body in sorted(
+                fetch_in_chunks(self._connection, sql, list(keys)), key=lambda row: int(row[0])
+            )
         }
 
     def unscreened(self, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:

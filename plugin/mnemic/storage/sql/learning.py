@@ -17,6 +17,7 @@ from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowK
 from mnemic.domain.passages import FACET
 from mnemic.domain.text import fingerprint, normalise
 from mnemic.errors import InvalidInput
+from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.filters import in_namespace
 from mnemic.storage.sql.rows import (
@@ -41,10 +42,16 @@ _OUTCOME_COLUMNS = "o.number, o.id, n.path, o.reward, o.at, o.body"
 _PLAN_COLUMNS = "p.id, n.path, p.status, p.created_at, p.body"
 
 
+HAS_EXPERIENCES = "EXISTS (SELECT 1 FROM experiences e WHERE e.namespace = n.key)"
+"""Namespaces ``n`` with an experience."""
+
+
 class SqlLearningReader:
     """Implements `mnemic.protocols.LearningReader`."""
 
     _connection: Connection
+    # Of namespaces that were looked up in a snapshot, in which it cannot change.
+    _has_experiences: dict[int, bool]
 
     def namespace_key(self, namespace: Namespace) -> int | None:
         raise NotImplementedError
@@ -116,7 +123,7 @@ class SqlLearningReader:
     def facets_without_vector(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord, Facets]]:
         rows = self._connection.execute(
             f"SELECT {RECORD_COLUMNS}, x.body FROM {RECORD_TABLES} JOIN experiences x ON x.key = m.key "
-            "WHERE NOT EXISTS (SELECT 1 FROM facet_vectors v JOIN embedders e ON e.key = v.embedder "
+            f"WHERE m.cold != {COLD} AND NOT EXISTS (SELECT 1 FROM facet_vectors v JOIN embedders e ON e.key = v.embedder "
             "WHERE v.key = x.key AND e.id = ? AND v.facet != ?) ORDER BY x.key LIMIT ?",
             (embedder_id, FACET, limit),
         )
@@ -150,8 +157,13 @@ class SqlLearningReader:
         return {MemoryId(row[0]) for row in rows}
 
     def has_experiences(self, namespace: Namespace) -> bool:
-        sql = "SELECT EXISTS (SELECT 1 FROM experiences WHERE namespace = ?)"
-        return bool(self._connection.execute(sql, (self.namespace_key(namespace),)).fetchone()[0])
+        key = self.namespace_key(namespace)
+        if key is None:
+            return False
+        if key not in self._has_experiences:
+            sql = f"SELECT {HAS_EXPERIENCES} FROM namespaces n WHERE n.key = ?"
+            return bool(self._connection.execute(sql, (key,)).fetchone()[0])
+        return self._has_experiences[key]
 
     def plan(self, id: PlanId) -> Plan | None:
         row = self._connection.execute(
@@ -183,6 +195,9 @@ class SqlLearningWriter(SqlLearningReader):
         raise NotImplementedError
 
     def _reword(self, key: RowKey, column: str, value: str) -> None:
+        raise NotImplementedError
+
+    def _warm(self, key: RowKey) -> None:
         raise NotImplementedError
 
     def put_utilities(self, utilities: Mapping[RowKey, Utility]) -> None:
@@ -229,7 +244,7 @@ class SqlLearningWriter(SqlLearningReader):
     def put_facet_vectors(self, embedder_id: str, key: RowKey, vectors: Mapping[str, bytes]) -> None:
         self._connection.executemany(
             "INSERT INTO facet_vectors SELECT ?1, ?2, e.key, ?3 FROM embedders e WHERE e.id = ?4 "
-            "AND EXISTS (SELECT 1 FROM memories WHERE key = ?1) "
+            f"AND EXISTS (SELECT 1 FROM memories WHERE key = ?1 AND cold != {COLD}) "
             "ON CONFLICT (key, facet, embedder) DO UPDATE SET vector = excluded.vector",
             [(key, facet, vector, embedder_id) for facet, vector in vectors.items()],
         )
@@ -260,9 +275,11 @@ class SqlLearningWriter(SqlLearningReader):
             if last is None or last[1] != Action.ARCHIVED or json.loads(last[2]).get("plan") != plan:
                 continue
             self._connection.execute("DELETE FROM events WHERE key = ?", (last[0],))
-            self._connection.execute(
-                "UPDATE memories SET held = 'active', seq = ? WHERE id = ?", (self._next_seq(), id)
-            )
+            key, cold = self._connection.execute(
+                "UPDATE memories SET held = 'active', seq = ? WHERE id = ? RETURNING key, cold", (self._next_seq(), id)
+            ).fetchone()
+            if cold == COLD:
+                self._warm(key)
             changed.append(id)
         return changed
 

@@ -309,8 +309,15 @@ CREATE TABLE item_memories (
 CREATE INDEX item_memories_by_memory ON item_memories (memory);
 """
 
+_VERSION_8 = """
+-- 1: cold, so nothing is kept of it that its text can give again; 2: it was cold and came back, whatever its embedders know.
+ALTER TABLE memories ADD COLUMN cold INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX memories_coolable ON memories (key) WHERE held = 'archived' AND cold != 1;
+CREATE INDEX memories_returned ON memories (key) WHERE cold = 2;
+"""
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8)
 VERSION = len(MIGRATIONS)
 
 

@@ -9,6 +9,7 @@ from mnemic.domain.memory import MemoryRecord, RowKey
 from mnemic.domain.passages import FACET, Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import FeedRow
+from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.filters import RECALLABLE_NUMBER
 from mnemic.storage.sql.retrieval import SqlRetrievalReader
 from mnemic.storage.sql.rows import RECORD_COLUMNS, RECORD_TABLES, fetch_in_chunks, record_from_row
@@ -18,12 +19,17 @@ PLACES = 4096
 # A long text may have many passages that hold the words: so many are looked at for each memory that is wanted.
 _PASSAGES_PER_MEMORY = 3
 
-UNCUT = "m.passages < 0"
+UNCUT = f"m.passages < 0 AND m.cold != {COLD}"
 UNEMBEDDED = (
-    "m.passages > 0 AND NOT EXISTS (SELECT 1 FROM facet_vectors v JOIN embedders e ON e.key = v.embedder "
+    f"m.passages > 0 AND m.cold != {COLD} "
+    "AND NOT EXISTS (SELECT 1 FROM facet_vectors v JOIN embedders e ON e.key = v.embedder "
     f"WHERE v.key = m.key AND v.facet = '{FACET}' AND e.id = ? AND length(v.vector) = 4 * e.dimensions * m.passages)"
 )
 """Memories ``m`` whose passages lack a vector of the embedder that is the one parameter."""
+
+
+HAS_PASSAGES = "EXISTS (SELECT 1 FROM memories m WHERE m.namespace = n.key AND m.passages > 0)"
+"""Namespaces ``n`` with a memory that is cut."""
 
 
 def places_of(key: int) -> tuple[int, int]:
@@ -34,12 +40,15 @@ def places_of(key: int) -> tuple[int, int]:
 class SqlPassageReader(SqlRetrievalReader):
     """Implements `mnemic.protocols.PassageReader`."""
 
+    # Of namespaces that were looked up in a snapshot, in which it cannot change.
+    _has_passages: dict[int, bool]
+
     def with_passages(self, namespaces: Sequence[int]) -> list[int]:
-        sql = (
-            "SELECT n.key FROM namespaces n WHERE n.key IN {in_} "
-            "AND EXISTS (SELECT 1 FROM memories m WHERE m.namespace = n.key AND m.passages > 0)"
-        )
-        return sorted(row[0] for row in fetch_in_chunks(self._connection, sql, namespaces))
+        known = [key for key in namespaces if key in self._has_passages]
+        others = [key for key in namespaces if key not in self._has_passages]
+        sql = f"SELECT n.key FROM namespaces n WHERE n.key IN {{in_}} AND {HAS_PASSAGES}"
+        found = [row[0] for row in fetch_in_chunks(self._connection, sql, others)] if others else []
+        return sorted([*found, *(key for key in known if self._has_passages[key])])
 
     def passages(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[Span, ...]]:
         sql = (
@@ -91,6 +100,8 @@ class SqlPassageWriter(SqlPassageReader):
         raise NotImplementedError
 
     def put_passages(self, key: RowKey, spans: Sequence[Span], *, embedder_id: str, vectors: bytes | None) -> None:
+        if self._connection.execute(f"SELECT 1 FROM memories WHERE key = ? AND cold = {COLD}", (key,)).fetchone():
+            return  # it has become so since its text was read, and keeps the passages that it has
         if self.passages([key]).get(key, ()) != tuple(spans):
             self._erase_passages(key)
             # What another embedder made of other passages says nothing about these.

@@ -8,6 +8,7 @@ from mnemic.domain.memory import Namespace, RowKey
 from mnemic.domain.passages import Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow
+from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Among, Connection, FullText
 from mnemic.storage.sql.filters import RECALLABLE_NUMBER, in_namespace, where_clause
 from mnemic.storage.sql.rows import fetch_in_chunks
@@ -131,4 +132,5 @@ class SqlRetrievalReader:
         scope = None if filter.subtree else self.namespace_key(filter.namespace)
         if not words or (scope is None and not filter.subtree):
             return None
-        return Among(*where_clause(filter), scope)
+        where, values = where_clause(filter)
+        return Among(f"{where} AND m.cold != {COLD}", values, scope)

@@ -72,6 +72,7 @@ def encode_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
+@lru_cache(maxsize=1024)
 def encode_origin(origin: Origin) -> str:
     """Only what is set, so that the common origin costs a few bytes."""
     values = {name: getattr(origin, name) for name in _ORIGIN_FIELDS}

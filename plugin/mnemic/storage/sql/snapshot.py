@@ -14,13 +14,14 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.text import near_keys, shape_words
 from mnemic.errors import InvalidInput
 from mnemic.protocols import FeedRow, IndexState, Neighbour
+from mnemic.storage.sql.cold import RETURNED, SqlColdReader
 from mnemic.storage.sql.engine import Connection, FullText, vector_table
 from mnemic.storage.sql.facts import SqlFactReader
 from mnemic.storage.sql.filters import ANNOUNCED, RECALLABLE_NUMBER, in_namespace, where_clause
 from mnemic.storage.sql.guard import SqlGuardReader
 from mnemic.storage.sql.items import SqlItemReader
-from mnemic.storage.sql.learning import SqlLearningReader
-from mnemic.storage.sql.passages import SqlPassageReader
+from mnemic.storage.sql.learning import HAS_EXPERIENCES, SqlLearningReader
+from mnemic.storage.sql.passages import HAS_PASSAGES, SqlPassageReader
 from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -37,6 +38,10 @@ from mnemic.storage.sql.rows import (
 from mnemic.storage.sql.sessions import SqlSessionReader
 
 _ITERATE_CHUNK = 1_000
+NEIGHBOUR_COLUMNS = (
+    "m.key, m.id, m.kind, m.text, "
+    "CASE WHEN m.superseded_by IS NULL OR m.held != 'active' THEN m.held ELSE 'superseded' END"
+)
 
 
 class SqlSnapshot(
@@ -46,6 +51,7 @@ class SqlSnapshot(
     SqlLearningReader,
     SqlPassageReader,
     SqlItemReader,
+    SqlColdReader,
 ):
     """Implements `mnemic.protocols.LedgerSnapshot` over one connection inside a transaction."""
 
@@ -54,22 +60,31 @@ class SqlSnapshot(
         self._full_text = full_text
         # Asked several times in the life of a snapshot, in which they cannot change.
         self._namespace_keys: dict[Namespace, int | None] = {}
-        self._noted_rows: int | None = None
-        self._noted_seq: int | None = None
+        self._has_passages: dict[int, bool] = {}
+        self._has_experiences: dict[int, bool] = {}
+        self._totals: tuple[int, int] | None = None
 
     def last_seq(self) -> int:
-        if self._noted_seq is None:
-            self._noted_seq = int(self._one("SELECT seq FROM ledger")[0])
-        return self._noted_seq
+        return self._noted()[0]
 
     def ledger_id(self) -> str:
         return str(self._one("SELECT id FROM ledger")[0])
 
     def namespace_key(self, namespace: Namespace) -> int | None:
         if namespace not in self._namespace_keys:
-            row = self._one("SELECT key FROM namespaces WHERE path = ?", path_of(namespace))
-            self._namespace_keys[namespace] = None if row is None else int(row[0])
+            self._namespace_keys[namespace] = self._look_up(namespace)
         return self._namespace_keys[namespace]
+
+    def _look_up(self, namespace: Namespace) -> int | None:
+        # What every recall asks of a namespace comes with its key: each question to a database goes to and fro.
+        row = self._one(
+            f"SELECT n.key, {HAS_PASSAGES}, {HAS_EXPERIENCES} FROM namespaces n WHERE n.path = ?", path_of(namespace)
+        )
+        if row is None:
+            return None
+        key = int(row[0])
+        self._has_passages[key], self._has_experiences[key] = bool(row[1]), bool(row[2])
+        return key
 
     def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
         where, values = in_namespace(prefix, subtree=True)
@@ -147,12 +162,13 @@ class SqlSnapshot(
     def texts_without_vector(
         self, embedder_id: str, *, limit: int, after: RowKey | None = None
     ) -> list[tuple[RowKey, MemoryRecord]]:
-        table = self._vector_table(embedder_id)
-        rows = self._all(
-            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? "
-            f"AND NOT EXISTS (SELECT 1 FROM {table} v WHERE v.key = m.key) ORDER BY m.key LIMIT ?",
-            after or 0, limit,
-        )  # fmt: skip
+        sql = (
+            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE {{}} AND NOT EXISTS "
+            f"(SELECT 1 FROM {self._vector_table(embedder_id)} v WHERE v.key = m.key) ORDER BY m.key LIMIT ?"
+        )
+        # What came back from the cold has an old key and may be new to an embedder all the same.
+        rows = self._all(sql.format(RETURNED), limit)
+        rows += self._all(sql.format("m.key > ? AND m.cold = 0"), after or 0, limit - len(rows))
         return _keyed(rows)
 
     def chain(self, id: MemoryId) -> list[MemoryRecord]:
@@ -206,16 +222,12 @@ class SqlSnapshot(
     def neighbours(self, record: MemoryRecord, *, limit: int, any_kind: bool = False) -> list[Neighbour]:
         keys = [near for kind in (Kind if any_kind else [record.kind]) for near in near_keys_of(record, kind)]
         rows = self._all(
-            "SELECT key, id, kind, text, "
-            "CASE WHEN superseded_by IS NULL OR held != 'active' THEN held ELSE 'superseded' END FROM memories "
-            f"WHERE key IN (SELECT DISTINCT key FROM near_keys WHERE near_key IN {in_clause(keys)} "
-            "ORDER BY key DESC LIMIT ?) ORDER BY key DESC",
+            f"SELECT {NEIGHBOUR_COLUMNS} FROM memories m "
+            f"WHERE m.key IN (SELECT DISTINCT key FROM near_keys WHERE near_key IN {in_clause(keys)} "
+            "ORDER BY key DESC LIMIT ?) ORDER BY m.key DESC",
             *keys, limit,
         )  # fmt: skip
-        return [
-            Neighbour(key=RowKey(key), id=MemoryId(id), kind=Kind(kind), text=text, status=Status(held))
-            for key, id, kind, text, held in rows
-        ]
+        return [neighbour_from_row(row) for row in rows]
 
     def imported(self, namespace: Namespace, prefix: str) -> list[tuple[str, MemoryId]]:
         key = self.namespace_key(namespace)
@@ -274,9 +286,14 @@ class SqlSnapshot(
 
     def _rows(self) -> int:
         """How many memories there are; the ledger keeps count, so it costs nothing."""
-        if self._noted_rows is None:
-            self._noted_rows = int(self._one("SELECT memories FROM ledger")[0])
-        return self._noted_rows
+        return self._noted()[1]
+
+    def _noted(self) -> tuple[int, int]:
+        """The last sequence number and the number of memories."""
+        if self._totals is None:
+            seq, memories = self._one("SELECT seq, memories FROM ledger")
+            self._totals = int(seq), int(memories)
+        return self._totals
 
     def _vector_table(self, embedder_id: str) -> str:
         row = self._one("SELECT key FROM embedders WHERE id = ?", embedder_id)
@@ -291,9 +308,20 @@ class SqlSnapshot(
         return self._connection.execute(sql, values).fetchall()
 
 
+def neighbour_from_row(row: Sequence[Any]) -> Neighbour:
+    """A neighbour from a row that begins with `NEIGHBOUR_COLUMNS`."""
+    key, id, kind, text, held, *_ = row
+    return Neighbour(key=RowKey(key), id=MemoryId(id), kind=Kind(kind), text=text, status=Status(held))
+
+
 def near_keys_of(record: MemoryRecord, kind: Kind | None = None) -> tuple[int, ...]:
     """Where near duplicates of ``record`` meet: the same namespace and kind (its own), almost the same words."""
-    return _near_keys(f"{path_of(record.namespace)}\x1f{kind or record.kind}", record.text)
+    return _near_keys(near_scope(record, kind or record.kind), record.text)
+
+
+def near_scope(record: MemoryRecord, kind: Kind) -> str:
+    """Within what near duplicates of ``record`` of a kind are sought."""
+    return f"{path_of(record.namespace)}\x1f{kind}"
 
 
 # A memory's keys are needed twice, to look for its neighbours and to store it.

@@ -7,11 +7,13 @@ import itertools
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from mnemic.errors import BackendError, LedgerMoved, StoreCorrupted, StoreUnavailable
+from mnemic.storage.sql.engine import Insert
 from mnemic.storage.sqlite.moved import WENT_TO, refuse_moved
 from mnemic.storage.sqlite.schema import migrate, refuse_newer
 from mnemic.storage.syncing import sync
@@ -27,6 +29,14 @@ class SqliteConnection(sqlite3.Connection):
     """Implements `mnemic.storage.sql.engine.Connection`."""
 
     takes_lists = False
+
+    def insert(self, insert: Insert, rows: Sequence[Sequence[Any]], /) -> None:
+        self.executemany(insert.statement(), rows)
+
+    def next_keys(self, table: str, count: int, /, *, after: int) -> list[int]:
+        row = self.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        first = max(after, int(row[0]) if row else 0) + 1
+        return list(range(first, first + count))
 
 
 class SqliteConnections:

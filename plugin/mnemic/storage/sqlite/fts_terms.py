@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.rows import in_clause
 from mnemic.storage.sql.stemming import Stemmer
 
@@ -30,7 +30,7 @@ class FtsTerms(Stemmer):
         super().__init__()
         self._counts: dict[str, _Count] = {}
 
-    def document_counts(self, connection: sqlite3.Connection, words: Sequence[str]) -> list[int]:
+    def document_counts(self, connection: Connection, words: Sequence[str]) -> list[int]:
         """In how many memories each word occurs."""
         stems = self.stems(words)
         seq, last, erased = connection.execute(

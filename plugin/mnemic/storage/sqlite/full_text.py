@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
-from mnemic.storage.sql.engine import Among
+from mnemic.storage.sql.engine import Among, Connection
 from mnemic.storage.sql.passages import PLACES
 from mnemic.storage.sql.rows import RECORD_TABLES
 from mnemic.storage.sqlite.fts_terms import FtsTerms
@@ -22,7 +21,7 @@ _SCOPED_SHARE = 0.5
 class SqliteFullText:
     """Implements `mnemic.storage.sql.engine.FullText`."""
 
-    def __init__(self, connection: sqlite3.Connection, terms: FtsTerms) -> None:
+    def __init__(self, connection: Connection, terms: FtsTerms) -> None:
         self._connection = connection
         self._terms = terms
         self._counts: dict[str, int] = {}
@@ -105,6 +104,9 @@ class SqliteFullText:
             (key,),
         )
 
+    def coming(self, key: int, namespace: int, body: str) -> None:
+        """Done by a trigger."""
+
     def appended(self, key: int) -> None:
         """Done by a trigger."""
 
@@ -116,6 +118,12 @@ class SqliteFullText:
 
     def uncutting(self, key: int) -> None:
         """Done by a trigger."""
+
+    def cooling(self, keys: Sequence[int]) -> None:
+        """Nothing: FTS5 ranks by the rows that it has, so the words of cold memories stay, an eighth of what is kept."""
+
+    def warming(self, key: int) -> None:
+        """Nothing: the words are there."""
 
     def finish(self) -> None:
         """Nothing is put off."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mnemic.protocols import HealthCheck
 from mnemic.storage.sql.checks import check_tables, mend_tables
+from mnemic.storage.sql.deferring import Deferring
 from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sql.transaction import SqlTransaction
@@ -41,7 +42,8 @@ class SqliteLedger:
     @contextmanager
     def transaction(self, *, patience_seconds: float | None = None) -> Iterator[SqlTransaction]:
         with self._connections.writing(patience_seconds=patience_seconds) as connection:
-            transaction = SqlTransaction(connection, SqliteFullText(connection, self._terms))
+            deferring = Deferring(connection)
+            transaction = SqlTransaction(deferring, SqliteFullText(deferring, self._terms))
             yield transaction
             transaction.finish()
 
