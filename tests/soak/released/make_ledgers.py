@@ -16,7 +16,16 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-COMMITS = {1: "9dfc5e1", 2: "ee87dfc", 3: "b8b1600", 4: "16cda82", 5: "89bf2e2", 6: "5fb77d9", 7: "36308df"}
+COMMITS = {
+    1: "9dfc5e1",
+    2: "ee87dfc",
+    3: "b8b1600",
+    4: "16cda82",
+    5: "89bf2e2",
+    6: "5fb77d9",
+    7: "36308df",
+    8: "77b9b8d",
+}
 _PACKAGES = ("plugin", "mcp_server", "integrations", "policies")
 
 
