@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.bulk [--memories N] [--json FILE]
 
-Every commit waits for the disk (synchronous=FULL, synchronous_commit=on) in both. PostgreSQL runs on the same machine.
+Every commit waits for the disk (synchronous=FULL, synchronous_commit=on) in both. PostgreSQL runs on the same machine. What
+else runs there (``load``, before and after) slows down both sides, and what waits for the disk more than what computes.
 """
 
 from __future__ import annotations
@@ -73,13 +74,14 @@ def main() -> None:
     arguments = parser.parse_args()
     result: dict[str, Any] = {
         "memories": arguments.memories, "batch": BATCH, "alone": 2 * ALONE, "cores": os.cpu_count(),
-        "python": platform.python_version(),
+        "python": platform.python_version(), "load": [round(os.getloadavg()[0], 1)],
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         result["sqlite"] = asyncio.run(measure(Path(folder) / "sqlite", arguments.memories, {}))
         with postgres_server(fsync="on") as server:
             where = {"database": server.url, "database_schema": "bench"}
             result["postgres"] = asyncio.run(measure(Path(folder) / "postgres", arguments.memories, where))
+    result["load"].append(round(os.getloadavg()[0], 1))
     text = json.dumps(result, indent=2)
     print(text)
     if arguments.json:

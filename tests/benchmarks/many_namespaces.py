@@ -52,7 +52,10 @@ def copy_templates(connection: psycopg.Connection[Any], templates: int, each: in
         "sameness": "m.sameness # {round}",
     }  # fmt: skip
     names = ", ".join(columns)
-    keys = templates * each
+    # Keys are taken in blocks and may have gaps.
+    last = connection.execute("SELECT max(key) FROM memories").fetchone()
+    assert last is not None
+    keys = int(last[0])
     connection.execute("DROP INDEX memories_words_searched")
     for number in range(1, namespaces // templates):
         values = {"keys": str(number * keys), "names": str(number * templates), "round": str(number)}
@@ -75,7 +78,7 @@ def copy_templates(connection: psycopg.Connection[Any], templates: int, each: in
         "INSERT INTO stems SELECT '/' || namespace, count(*) FROM memories GROUP BY namespace ON CONFLICT DO NOTHING"
     )
     connection.execute(
-        f"UPDATE ledger SET seq = seq + {rounds * keys}, memories = {rounds * keys}, words = words * {rounds}"
+        f"UPDATE ledger SET seq = seq + {rounds * keys}, memories = {namespaces * each}, words = words * {rounds}"
     )
     connection.execute(
         "CREATE INDEX memories_words_searched ON memories_words USING gin (words) WITH (fastupdate = off)"

@@ -75,7 +75,7 @@ def figures() -> str:
         [
             _recall(), _cost(cost["results"]), _start(start), _serving(_read("serving"), _read("soak")),
             _faults(_read("faults"), _read("fuzz")),
-            database_figures(_read("many_namespaces"), _read("replicas"), _read("migrate"), _read("bulk")),
+            database_figures(_read("many_namespaces"), _read("replicas"), _read("migrate"), _read("bulk"), _read("cold")),
             _folding(folding), _working_memory(working),
             _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")),
             _learning(_read("experience"), _read("learning_cost")),

@@ -157,6 +157,15 @@ def test_the_generated_parts_are_up_to_date() -> None:
     assert with_generated_details(text) == text, "run: python -m tests.docs.figures"
 
 
+def test_what_is_cold_takes_as_much_as_was_measured() -> None:
+    found = json.loads((ROOT / "tests" / "benchmarks" / "results" / "cold.json").read_text(encoding="utf-8"))
+    told = " | ".join(
+        "{before_packed:,} → {after_packed:,}".format(**found[engine]["bytes_a_memory"])
+        for engine in ("sqlite", "postgres")
+    )
+    assert f"| bytes a memory, without gaps | {told} |" in (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):

@@ -21,7 +21,7 @@ _WANTED = "conversations.json"
 _NAMES = (
     _WANTED, f"export/{_WANTED}", f"../../{_WANTED}", f"/{_WANTED}", f"..\\{_WANTED}", f"a/../../outside/{_WANTED}",
     f"{_WANTED}/", f"C:/{_WANTED}", f"{_WANTED}\x00.txt", f"a\x1b[31m/{_WANTED}", "\u202e" + _WANTED, "user.json",
-    "a" * 5_000, f"ä/{_WANTED}", f"./{_WANTED}",
+    "a" * 5_000, f"ä/{_WANTED}", f"./{_WANTED}", "conversations-000.json", "b/conversations-001.json", "memories.json",
 )  # fmt: skip
 _NOTES = (
     b"a.md", b"\xff\xfe.md", b"b c.MD", b".hidden.md", b"\x1b[31m.md", b"long" * 60 + b".md", b"x.txt", b"n\nl.md",

@@ -14,7 +14,8 @@ from mnemic.domain.experience.reading import read_trajectory
 from mnemic.domain.facts.reading import read_fact
 from mnemic.domain.moving import (
     basic_memory,
-    conversations,
+    chatgpt,
+    claude,
     langgraph_store,
     mem0,
     plain,
@@ -202,8 +203,10 @@ def _repeat(piece: bytes, head: bytes = b"", tail: bytes = b"") -> Callable[[int
 PARSERS: dict[str, Parser] = {
     "transcript": Parser(run=_expects(read_transcript), seeds=_TRANSCRIPTS, grows=_repeat(_CLAUDE_CODE + b"\n")),
     "trajectory": Parser(run=_expects(read_trajectory), seeds=_TRANSCRIPTS),
-    "chatgpt": Parser(run=_expects(_reading(conversations.read_chatgpt)), seeds=(_CHATGPT,)),
-    "claude": Parser(run=_expects(_reading(conversations.read_claude)), seeds=(_CLAUDE,)),
+    "chatgpt": Parser(run=_expects(_reading(chatgpt.read_chatgpt)), seeds=(_CHATGPT,)),
+    "claude": Parser(
+        run=_expects(_reading(claude.read_claude)), seeds=(_CLAUDE, *_peer("claude/2024-09/conversations.json"))
+    ),
     "server-memory": Parser(
         run=_expects(_reading(server_memory.read_server_memory)), seeds=_peer("server-memory/memory.jsonl"),
         grows=_repeat(b'{"type":"entity","name":"A","entityType":"p","observations":["x"]}\n'),
