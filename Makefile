@@ -9,7 +9,7 @@ LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 DATABASES := tests/postgres tests/migrating
 
-.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate replicas
+.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces bench-partitions soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate bench-cold replicas
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -176,6 +176,16 @@ bench-migrate: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.migrating --json $(RESULTS)/migrate.json
 	$(BIN)/python -m tests.benchmarks.bulk --json $(RESULTS)/bulk.json
+
+# Needs PostgreSQL's programs.
+bench-cold: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.cold --json $(RESULTS)/cold.json
+
+# Writers over 1, 2 and 4 partitions of a database; needs PostgreSQL's programs.
+bench-partitions: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.benchmarks.partitions --json $(RESULTS)/partitions.json
 
 bench-serving: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
