@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import mnemic
 import mnemic.services
-from mnemic import Channel, Memory, Origin
+from mnemic import Channel, Memory, NewMemory, Origin
 from mnemic.domain.access import Access, Right, make_access
 from mnemic.domain.items import FindItems, GetItem, ListPaths, PutItem
 from mnemic.errors import AccessDenied, InvalidInput, MnemicError, UnknownMemory
@@ -267,6 +267,36 @@ async def test_a_caller_has_everything_in_its_own_namespaces(memory: Memory) -> 
     await ana.session("talk").append("Hello.", role="user")
     assert [info.name for info in await ana.sessions()] == ["talk"]
     assert (await ana.erase([newer.id])).erased
+
+
+async def test_a_caller_is_answered_with_the_scores_of_the_owner_however_much_others_hold(memory: Memory) -> None:
+    own = ["The kettle is in the kitchen.", "The kettle was mended.", "Somebody painted the kitchen."]
+    await memory.remember_many([NewMemory(text=text, namespace=ANA) for text in own])
+    others = [NewMemory(text=f"Kettle number {n} of the kitchen is painted.", namespace=BOB) for n in range(60)]
+    await memory.remember_many(others)
+    question = "Who painted the kitchen and mended the kettle?"
+    whole = await memory.recall(question, namespace=ANA, min_score=0.0)
+    walled = await memory.within(access()).recall(question, min_score=0.0)
+    assert len(whole.hits) == len(own)
+    assert [(hit.memory.id, hit.score) for hit in walled.hits] == [(hit.memory.id, hit.score) for hit in whole.hits]
+
+
+async def test_what_a_caller_is_told_of_namespaces_is_their_own(memory: Memory) -> None:
+    for namespace in (ANA, (*ANA, "notes"), BOB, ("team", "anabel"), ("other",)):
+        await memory.remember(f"Something about {namespace[-1]}.", namespace=namespace)
+    for roots, expected in (
+        ([ANA], {ANA: 1, (*ANA, "notes"): 1}),
+        ([(*ANA, "notes"), BOB], {(*ANA, "notes"): 1, BOB: 1}),
+        ([ANA, (*ANA, "notes")], {ANA: 1, (*ANA, "notes"): 1}),
+    ):
+        walled = memory.within(make_access("ana", namespaces=roots, rights=ALL))
+        assert (await walled.status()).memories == sum(expected.values())
+        ledger = WalledLedger((await memory.run(lambda backends: backends)).ledger, walled.access)
+        with ledger.snapshot() as snapshot:
+            assert dict(snapshot.namespaces()) == expected
+            assert dict(snapshot.namespaces((*ANA, "notes"))) == {(*ANA, "notes"): 1}
+            assert dict(snapshot.namespaces(("other",))) == {}
+            assert snapshot.count() == sum(expected.values())
 
 
 async def test_an_unknown_id_and_one_of_another_caller_are_answered_alike(memory: Memory) -> None:

@@ -81,7 +81,11 @@ class RetrievalReader(Protocol):
         ...
 
     def document_counts(self, words: Sequence[str]) -> list[int]:
-        """In how many memories each word occurs in any form."""
+        """In how many memories of the whole ledger each word occurs in any form."""
+        ...
+
+    def document_total(self) -> int:
+        """Among how many memories `document_counts` counts, whoever asks."""
         ...
 
     def average_length(self) -> float:

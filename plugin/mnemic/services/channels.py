@@ -167,7 +167,7 @@ def vectors_of(search: Search, keys: Sequence[RowKey]) -> tuple[list[RowKey], Ve
 
 def _shares(search: Search, keys: Sequence[RowKey], words: Sequence[str]) -> Scores:
     gathered = search.backends.bags.gather(search.snapshot, keys, words)
-    telling = bm25.weights(search.snapshot.document_counts(words), search.snapshot.count())
+    telling = bm25.weights(search.snapshot.document_counts(words), search.snapshot.document_total())
     return bm25.shares(bm25.occurrences(gathered, telling), gathered.lengths, search.snapshot.average_length())
 
 

@@ -86,9 +86,11 @@ class RetrievalContract:
         with ledger.snapshot() as snapshot:
             assert len(set(snapshot.stems(["runs", "running", "late"]))) == 2
             assert snapshot.document_counts(["run", "late", "never"]) == [2, 1, 0]
+            assert snapshot.document_total() == 2
         self._add(ledger, make_record("a late run"))
         with ledger.snapshot() as snapshot:
             assert snapshot.document_counts(["run", "late", "never"]) == [3, 2, 0]
+            assert snapshot.document_total() == 3
         ledger.close()
 
     def test_an_empty_ledger_has_an_average_all_the_same(self, tmp_path: Path) -> None:

@@ -91,6 +91,9 @@ class SqlRetrievalReader:
     def document_counts(self, words: Sequence[str]) -> list[int]:
         return self._full_text.document_counts(words)
 
+    def document_total(self) -> int:
+        return self._rows()
+
     def average_length(self) -> float:
         return self._full_text.average_length()
 
