@@ -38,7 +38,7 @@ def test_cooling_changes_nothing_else_in_a_database(postgres: PostgresServer, sc
     tried()
 
 
-def test_the_words_of_a_cold_memory_are_counted_and_not_kept(postgres: PostgresServer, schema: str) -> None:
+def test_the_words_of_a_cold_memory_go_on_counting_without_their_places(postgres: PostgresServer, schema: str) -> None:
     clock = SetClock()
     backends = backends_over(PostgresLedger(postgres.url, schema=schema), clock)
     receipts = remember(backends, ["a kettle of tin", "a kettle of copper"], namespace=("test",), origin=Origin())
@@ -47,7 +47,7 @@ def test_the_words_of_a_cold_memory_are_counted_and_not_kept(postgres: PostgresS
 
     def words() -> tuple[Any, ...]:
         with psycopg.connect(postgres.url, options=f"-c search_path={schema}") as connection:
-            kept = connection.execute("SELECT count(*) FROM memories_words").fetchone()
+            kept = connection.execute("SELECT count(*) FROM memories_words WHERE words != strip(words)").fetchone()
             told = connection.execute("SELECT documents FROM stems WHERE stem = 'kettl'").fetchone()
             return kept, told, connection.execute("SELECT words FROM ledger").fetchone()
 

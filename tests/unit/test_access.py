@@ -281,6 +281,26 @@ async def test_a_caller_is_answered_with_the_scores_of_the_owner_however_much_ot
     assert [(hit.memory.id, hit.score) for hit in walled.hits] == [(hit.memory.id, hit.score) for hit in whole.hits]
 
 
+async def test_what_others_write_into_the_same_memory_leaves_the_scores_of_a_namespace_as_they_are(
+    memory: Memory,
+) -> None:
+    await memory.remember_many([NewMemory(text=f"Bob counts lamp {n} of the hall.", namespace=BOB) for n in range(6)])
+    own = ["The kettle is in the kitchen.", "The kettle was mended.", "Somebody painted the kitchen."]
+    await memory.remember_many([NewMemory(text=text, namespace=ANA) for text in own])
+
+    async def asked() -> list[dict[str, float]]:
+        answer = await memory.recall("Who mended the kettle?", namespace=ANA, min_score=0.0, explain=True)
+        assert len(answer.hits) > 1
+        return [hit.explanation.parts for hit in answer.hits if hit.explanation is not None]
+
+    before = await asked()
+    # As long as those that are there, so that the average length stays.
+    kettles = [NewMemory(text=f"Bob mended the kettle of room {n}.", namespace=BOB) for n in range(60)]
+    await memory.remember_many(kettles)
+    words = [parts.get("words", 0.0) for parts in before]
+    assert [parts.get("words", 0.0) for parts in await asked()] == pytest.approx(words, abs=0.01)
+
+
 async def test_what_a_caller_is_told_of_namespaces_is_their_own(memory: Memory) -> None:
     for namespace in (ANA, (*ANA, "notes"), BOB, ("team", "anabel"), ("other",)):
         await memory.remember(f"Something about {namespace[-1]}.", namespace=namespace)

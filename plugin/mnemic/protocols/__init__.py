@@ -24,7 +24,7 @@ from mnemic.protocols.ledger import (
 from mnemic.protocols.models import ChatModel, Clock, Embedder, LangChainEmbeddings, Reranker, TokenCounter, Vectors
 from mnemic.protocols.observing import Observer
 from mnemic.protocols.passages import PassageReader, PassageWriter
-from mnemic.protocols.retrieval import LexicalHit, RetrievalReader, SearchedText, TurnRow
+from mnemic.protocols.retrieval import LexicalHit, RetrievalReader, SearchedText, TurnRow, WordStatistics
 from mnemic.protocols.rules import Recalled, RecallFinding, RecallPhaseRule, WritePhaseRule
 from mnemic.protocols.sessions import SessionInfo, SessionReader, SessionWriter, StoredMessage
 from mnemic.protocols.vector_index import VectorIndex
@@ -75,5 +75,6 @@ __all__ = [
     "TurnRow",
     "VectorIndex",
     "Vectors",
+    "WordStatistics",
     "WritePhaseRule",
 ]

@@ -30,6 +30,13 @@ class SearchedText(NamedTuple):
     passages: tuple[Span, ...] = ()
 
 
+class WordStatistics(NamedTuple):
+    """``counts``: of ``memories`` memories, so many hold each of the words that were asked for, in their order."""
+
+    counts: list[int]
+    memories: int
+
+
 class TurnRow(NamedTuple):
     """A change of a memory, as far as it matters to who speaks before and after whom.
 
@@ -84,8 +91,10 @@ class RetrievalReader(Protocol):
         """In how many memories of the whole ledger each word occurs in any form."""
         ...
 
-    def document_total(self) -> int:
-        """Among how many memories `document_counts` counts, whoever asks."""
+    def word_statistics(self, words: Sequence[str], namespace_key: int | None = None) -> WordStatistics:
+        """In how many memories each word occurs in any form, and of how many: of one namespace, so that what others hold
+        changes nothing there; of the whole ledger for None, and for a namespace so large that it makes no difference.
+        """
         ...
 
     def average_length(self) -> float:

@@ -76,7 +76,7 @@ def find_candidates(
     )
     keys = [RowKey(key) for key in turns.keys.tolist()]
     gathered = backends.bags.gather(snapshot, keys, search.words)
-    telling = bm25.weights(snapshot.document_counts(search.words), snapshot.document_total())
+    telling = channels.weights_of(search, search.words)
     found = bm25.occurrences(gathered, telling)
     average = snapshot.average_length()
     share = bm25.shares(found, gathered.lengths, average)

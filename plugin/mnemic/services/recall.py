@@ -302,6 +302,6 @@ def _why_nothing(candidates: list[Candidate], min_score: float, skip: int, snaps
     if candidates:
         best = candidates[0].score
         return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.3f}, below {min_score:.3f}."
-    if not snapshot.document_total():
+    if not snapshot.word_statistics(()).memories:
         return "Nothing relevant: this memory is empty."
     return "Nothing relevant: no memory here passes the filters and shares a word or a meaning with the question."

@@ -39,13 +39,13 @@ BY_RECORD = frozenset("append append_audit append_outcome neighbours put_lesson 
 
 BY_KEY = frozenset(
     """about announced append_edit append_messages average_length cold confirm current_facts delete_item disputes
-    document_counts document_total erase_item erase_session erased expose exposures facet_vectors facets
-    fact_after fact_before facts feed feed_size forget_index_states has_untrusted hit_lessons index_state
-    item_links items items_of known_outcomes last_seq ledger_id link marks moments namespace_seq passage_feed
-    passages put_facet_vectors put_facets put_fact put_marks put_passages put_utilities put_vectors
-    refresh_items reinstate reject rejections searched_texts session_edits session_messages set_item_links
-    set_status set_tags stems strangers_facts supersede tainted telling texts turns unarchive unlink utilities
-    vectors with_passages withdraw written_by""".split()
+    document_counts erase_item erase_session erased expose exposures facet_vectors facets fact_after fact_before
+    facts feed feed_size forget_index_states has_untrusted hit_lessons index_state item_links items items_of
+    known_outcomes last_seq ledger_id link marks moments namespace_seq passage_feed passages put_facet_vectors
+    put_facets put_fact put_marks put_passages put_utilities put_vectors refresh_items reinstate reject
+    rejections searched_texts session_edits session_messages set_item_links set_status set_tags stems
+    strangers_facts supersede tainted telling texts turns unarchive unlink utilities vectors with_passages
+    withdraw word_statistics written_by""".split()
 )
 """What they take was given out by the ledger through this wall, or tells nothing of a memory."""
 

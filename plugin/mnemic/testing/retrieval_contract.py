@@ -86,11 +86,46 @@ class RetrievalContract:
         with ledger.snapshot() as snapshot:
             assert len(set(snapshot.stems(["runs", "running", "late"]))) == 2
             assert snapshot.document_counts(["run", "late", "never"]) == [2, 1, 0]
-            assert snapshot.document_total() == 2
+            assert snapshot.word_statistics(["run"]) == ([2], 2)
         self._add(ledger, make_record("a late run"))
         with ledger.snapshot() as snapshot:
             assert snapshot.document_counts(["run", "late", "never"]) == [3, 2, 0]
-            assert snapshot.document_total() == 3
+            assert snapshot.word_statistics(["run"]) == ([3], 3)
+        ledger.close()
+
+    def test_words_of_a_namespace_are_counted_without_those_of_others(self, tmp_path: Path) -> None:
+        ledger, keys = self._holding(tmp_path, make_record("she runs"), make_record("running late"))
+        elsewhere = [make_record(f"a late run on day {n}", namespace=("elsewhere",)) for n in range(9)]
+        self._add(ledger, *elsewhere)
+        asked = ["run", "late", "never", "fun"]
+
+        def counted() -> list[int]:
+            # Twice: the second time from what is remembered of the first.
+            for _ in range(2):
+                with ledger.snapshot() as snapshot:
+                    own = snapshot.namespace_key(make_record("x").namespace)
+                    found = snapshot.word_statistics(asked, own)
+                    assert snapshot.word_statistics(asked, own) == found
+            assert found.memories == len(keys)
+            return found.counts
+
+        assert counted() == [2, 1, 0, 0]
+        keys.append(self._add(ledger, make_record("a late run"))[0])
+        assert counted() == [3, 2, 0, 0]
+        with ledger.transaction() as transaction:
+            transaction.set_tags(keys[0], ["fun"])
+        assert counted() == [3, 2, 0, 1], "an old memory changed"
+        self._add(ledger, make_record("late again", namespace=("elsewhere",)))
+        assert counted() == [3, 2, 0, 1]
+        with ledger.transaction() as transaction:
+            transaction.erase([next(iter(transaction.records([keys[1]]).values())).id], at=_NOW)
+        keys.pop(1)
+        assert counted() == [2, 1, 0, 1]
+        with ledger.snapshot() as snapshot:
+            other = snapshot.namespace_key(("elsewhere",))
+            whole = snapshot.word_statistics(asked)
+            assert whole == ([11, 11, 0, 1], 12)
+            assert snapshot.word_statistics(asked, other) == whole, "most of the ledger is as good as all of it"
         ledger.close()
 
     def test_an_empty_ledger_has_an_average_all_the_same(self, tmp_path: Path) -> None:

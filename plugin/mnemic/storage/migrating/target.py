@@ -18,18 +18,18 @@ from mnemic.domain.memory import RowKey
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.storage.migrating.tables import LEDGER, VECTORS, Row, Table, listed
 from mnemic.storage.postgres.connections import PostgresConnection, address_of, check_schema, connected
+from mnemic.storage.postgres.counted_stems import CountedStems
 from mnemic.storage.postgres.full_text import (
     PostgresFullText,
     add_passage_words,
     add_words,
     count_words,
-    remove_words_of_cold,
+    strip_cold,
 )
 from mnemic.storage.postgres.schema import ARRIVING, LEFT, check_undivided, migrate
 from mnemic.storage.sql.migrations import VERSION
 from mnemic.storage.sql.passages import PLACES
 from mnemic.storage.sql.snapshot import SqlSnapshot
-from mnemic.storage.sql.stemming import Stemmer
 
 Stage = Literal["copy", "settle", "words", "indexes", "follow", "open"]
 _WORDS_AT_ONCE = 4_000
@@ -61,7 +61,7 @@ class Target:
         # psycopg's types want statements that are written out; these are made of the names of tables.
         self._raw: Any = raw
         self._schema = schema
-        self._stemmer = Stemmer()
+        self._stemmer = CountedStems()
         self.connection = PostgresConnection(raw)
         self.progress = Progress()
 
@@ -183,7 +183,7 @@ class Target:
                 setattr(self.progress, name, last)
                 return True
         count_words(self.connection)
-        remove_words_of_cold(self.connection)
+        strip_cold(self.connection)
         return False
 
     def put_back(self) -> bool:

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from mnemic.protocols.retrieval import WordStatistics
 from mnemic.storage.postgres.connections import PostgresConnection
+from mnemic.storage.postgres.counted_stems import CountedStems
 from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Among, Connection, Insert
@@ -23,6 +25,8 @@ _LEAST_IDF = 1e-6
 _MOST_RANKED = 2_000
 # As on SQLite: when a namespace holds more of the ledger than this, words that are frequent there are frequent in it.
 _SCOPED_SHARE = 0.5
+# As on SQLite: so many memories have statistics of their own.
+_MOST_COUNTED = 20_000
 # What a tsvector can hold.
 _LONGEST_STEM_BYTES = 2_000
 _LAST_POSITION = 16_383
@@ -39,7 +43,7 @@ class PostgresFullText:
     Words that came are taken in before something is read, or at the end.
     """
 
-    def __init__(self, connection: Connection, stemmer: Stemmer) -> None:
+    def __init__(self, connection: Connection, stemmer: CountedStems) -> None:
         self._connection = connection
         self._stemmer = stemmer
         self._counts: dict[str, int] = {}
@@ -54,6 +58,13 @@ class PostgresFullText:
 
     def document_counts(self, words: Sequence[str]) -> list[int]:
         return self._counted(self.stems(words))
+
+    def counts_within(self, words: Sequence[str], namespace_key: int, seq: int) -> WordStatistics | None:
+        memories = self._counted([_scope(namespace_key)])[0]
+        if memories > _MOST_COUNTED or memories >= _SCOPED_SHARE * self._of_all()[0]:
+            return None
+        queries = [(stem, _query([stem], namespace_key)) for stem in self.stems(words)]
+        return WordStatistics(self._stemmer.counts_within(self._connection, queries, namespace_key, seq), memories)
 
     def average_length(self) -> float:
         memories, words = self._of_all()
@@ -106,8 +117,7 @@ class PostgresFullText:
         rows = self._connection.execute(
             "DELETE FROM memories_words WHERE key = ? RETURNING length, tsvector_to_array(words)", (key,)
         ).fetchall()
-        # Those of a cold memory are counted and not kept.
-        for length, stems in rows or counted_of(self._stemmer, self._searched([key])):
+        for length, stems in rows:
             self._more.subtract(stems)
             self._more_words -= length
 
@@ -122,7 +132,8 @@ class PostgresFullText:
 
     def cooling(self, keys: Sequence[int]) -> None:
         self._take_in()
-        self._connection.execute("DELETE FROM memories_words WHERE key = ANY (?)", (list(keys),))
+        # The words go on counting; where they stand, nobody asks any more.
+        self._connection.execute("UPDATE memories_words SET words = strip(words) WHERE key = ANY (?)", (list(keys),))
         self._connection.execute(
             "DELETE FROM passages_words w USING memories m WHERE m.key = ANY (?) AND m.passages > 0 "
             f"AND w.place BETWEEN m.key * {PLACES} AND m.key * {PLACES} + {PLACES - 1}",
@@ -130,6 +141,7 @@ class PostgresFullText:
         )
 
     def warming(self, key: int) -> None:
+        self._connection.execute("DELETE FROM memories_words WHERE key = ?", (key,))
         self._store("memories_words", self._searched([key]))
         self.cut(key)
 
@@ -256,47 +268,29 @@ def count_words(connection: PostgresConnection) -> None:
     connection.execute("UPDATE ledger SET words = (SELECT coalesce(sum(length), 0) FROM memories_words)")
 
 
-def remove_words_of_cold(connection: PostgresConnection) -> None:
-    """Remove the words of cold memories, which are only counted. Follows `count_words`."""
+def strip_cold(connection: PostgresConnection) -> None:
+    """Keep of the words of cold memories what is counted."""
     cold = f"SELECT 1 FROM memories m WHERE m.cold = {COLD} AND m.key ="
-    connection.execute(f"DELETE FROM memories_words w WHERE EXISTS ({cold} w.key)")
+    connection.execute(f"UPDATE memories_words w SET words = strip(words) WHERE EXISTS ({cold} w.key)")
     connection.execute(f"DELETE FROM passages_words w WHERE EXISTS ({cold} w.place / {PLACES})")
 
 
-def differences(connection: PostgresConnection, stemmer: Stemmer) -> tuple[int, int, int]:
-    """How many memories and passages lack their words, or have some although they are cold, and how many words are counted
-    otherwise than they occur.
+def differences(connection: PostgresConnection) -> tuple[int, int, int]:
+    """How many memories and passages lack their words, or have others than they should while they are cold, and how many
+    words are counted otherwise than they occur.
     """
-    memories, passages = connection.execute(
+    memories, passages, counts = connection.execute(
         "SELECT (SELECT count(*) FROM memories m FULL JOIN memories_words w ON w.key = m.key "
-        f"WHERE m.key IS NULL OR (w.key IS NULL) != (m.cold = {COLD})), "
+        f"WHERE m.key IS NULL OR w.key IS NULL OR (w.words = strip(w.words)) != (m.cold = {COLD})), "
         "(SELECT count(*) FROM (SELECT p.place, m.cold FROM passages p "
         f"LEFT JOIN memories m ON m.key = p.place / {PLACES}) AS p FULL JOIN passages_words w ON w.place = p.place "
-        f"WHERE p.place IS NULL OR (w.place IS NULL) != coalesce(p.cold = {COLD}, false))"
-    ).fetchone()  # type: ignore[misc]
-    rows = connection.execute(
-        "SELECT coalesce(stem, lexeme), coalesce(noted.documents, 0) - coalesce(is_so.documents, 0) FROM "
+        f"WHERE p.place IS NULL OR (w.place IS NULL) != coalesce(p.cold = {COLD}, false)), "
+        "(SELECT count(*) FROM "
         "(SELECT lexeme, count(*) AS documents FROM memories_words, unnest(words) GROUP BY 1) AS is_so "
         "FULL JOIN (SELECT * FROM stems WHERE documents != 0) AS noted ON noted.stem = is_so.lexeme "
-        "WHERE noted.documents IS DISTINCT FROM is_so.documents"
-    )
-    more = Counter(dict(rows))
-    after: int | None = -1
-    while after is not None:
-        texts = connection.execute(
-            "SELECT s.key, s.namespace, s.body FROM memories_searched s JOIN memories m ON m.key = s.key "
-            f"WHERE m.cold = {COLD} AND m.key > ? ORDER BY m.key LIMIT ?",
-            (after, _READ_AT_ONCE),
-        ).fetchall()
-        for _, stems in counted_of(stemmer, texts):
-            more.subtract(stems)
-        after = texts[-1][0] if texts else None
-    return memories, passages, sum(map(bool, more.values()))
-
-
-def counted_of(stemmer: Stemmer, rows: Sequence[tuple[int, int, str]]) -> list[tuple[int, set[str]]]:
-    """What counts of memories, given as key, namespace and text: their lengths, and the words that occur in each."""
-    return _counted_in(rows, stemmer.tokens([body for _, _, body in rows]))
+        "WHERE noted.documents IS DISTINCT FROM is_so.documents)"
+    ).fetchone()  # type: ignore[misc]
+    return memories, passages, counts
 
 
 def _counted_in(rows: Sequence[tuple[int, int, str]], texts: Sequence[Sequence[str]]) -> list[tuple[int, set[str]]]:

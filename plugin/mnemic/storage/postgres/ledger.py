@@ -12,6 +12,7 @@ import psycopg
 from mnemic.domain.access import Access
 from mnemic.protocols import HealthCheck
 from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
+from mnemic.storage.postgres.counted_stems import CountedStems
 from mnemic.storage.postgres.deliveries import PostgresDeliveries
 from mnemic.storage.postgres.full_text import (
     PostgresFullText,
@@ -19,7 +20,7 @@ from mnemic.storage.postgres.full_text import (
     add_words,
     count_words,
     differences,
-    remove_words_of_cold,
+    strip_cold,
 )
 from mnemic.storage.postgres.sharing import PostgresLease, Watch, shared_secret
 from mnemic.storage.postgres.statements import ours
@@ -28,7 +29,6 @@ from mnemic.storage.sql.deferring import Deferring
 from mnemic.storage.sql.engine import vector_table
 from mnemic.storage.sql.rows import path_of
 from mnemic.storage.sql.snapshot import SqlSnapshot
-from mnemic.storage.sql.stemming import Stemmer
 from mnemic.storage.sql.transaction import SqlTransaction
 
 # Of memories whose words are stored at once when the full text is built anew.
@@ -50,7 +50,7 @@ class PostgresLedger:
         self, url: str, *, schema: str = "mnemic", durable: bool = True, connections: PostgresConnections | None = None
     ) -> None:
         self._connections = connections or PostgresConnections(url, schema=schema, durable=durable)
-        self._stemmer = Stemmer()
+        self._stemmer = CountedStems()
         self._access: tuple[str, ...] = ()
 
     def confined(self, access: Access) -> PostgresLedger:
@@ -94,12 +94,12 @@ class PostgresLedger:
 
     def diagnose(self, embedder_id: str) -> list[HealthCheck]:
         with self._connections.reading() as connection:
-            return [_server(connection), _full_text(connection, self._stemmer), *check_tables(connection, embedder_id)]
+            return [_server(connection), _full_text(connection), *check_tables(connection, embedder_id)]
 
     def repair(self) -> list[str]:
         done: list[str] = []
         with self._connections.writing() as connection:
-            if not _full_text(connection, self._stemmer).ok:
+            if not _full_text(connection).ok:
                 self._rebuild_full_text(connection)
                 done.append("rebuilt the full text")
             done += mend_tables(connection)
@@ -160,7 +160,7 @@ class PostgresLedger:
             while last is not None:
                 last = add(connection, self._stemmer, after=last, limit=_AT_ONCE)
         count_words(connection)
-        remove_words_of_cold(connection)
+        strip_cold(connection)
 
 
 def drop_ledger(url: str, schema: str) -> None:
@@ -189,9 +189,9 @@ def _server(connection: PostgresConnection) -> HealthCheck:
     return HealthCheck(check="ledger database", ok=not off, detail=detail)
 
 
-def _full_text(connection: PostgresConnection, stemmer: Stemmer) -> HealthCheck:
+def _full_text(connection: PostgresConnection) -> HealthCheck:
     """Whether every memory and passage has its words, and the counts of words are those of the memories."""
-    memories, passages, counts = differences(connection, stemmer)
+    memories, passages, counts = differences(connection)
     ok = not (memories or passages or counts)
     detail = f"differs: {memories} memories, {passages} passages, {counts} counts of words"
     return HealthCheck(check="full text", ok=ok, detail="agrees with the memories" if ok else detail, repairable=not ok)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from mnemic.protocols.retrieval import WordStatistics
+
 
 class Cursor(Protocol):
     """What a statement gave."""
@@ -73,6 +75,12 @@ class FullText(Protocol):
 
     def document_counts(self, words: Sequence[str]) -> list[int]:
         """In how many memories each word occurs."""
+        ...
+
+    def counts_within(self, words: Sequence[str], namespace_key: int, seq: int) -> WordStatistics | None:
+        """The same of the memories of one namespace, whose last change is ``seq``. None when that is most of the ledger, or
+        so large that it would cost more than it tells.
+        """
         ...
 
     def average_length(self) -> float: ...

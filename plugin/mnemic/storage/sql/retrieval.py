@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mnemic.domain.memory import Namespace, RowKey
 from mnemic.domain.passages import Span
 from mnemic.domain.recall import MemoryFilter
-from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow
+from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow, WordStatistics
 from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Among, Connection, FullText
 from mnemic.storage.sql.filters import RECALLABLE_NUMBER, in_namespace, where_clause
@@ -30,6 +30,9 @@ class SqlRetrievalReader:
     _full_text: FullText
 
     def namespace_key(self, namespace: Namespace) -> int | None:
+        raise NotImplementedError
+
+    def namespace_seq(self, namespace_key: int) -> int:
         raise NotImplementedError
 
     def _rows(self) -> int:
@@ -91,8 +94,12 @@ class SqlRetrievalReader:
     def document_counts(self, words: Sequence[str]) -> list[int]:
         return self._full_text.document_counts(words)
 
-    def document_total(self) -> int:
-        return self._rows()
+    def word_statistics(self, words: Sequence[str], namespace_key: int | None = None) -> WordStatistics:
+        if namespace_key is not None:
+            found = self._full_text.counts_within(words, namespace_key, self.namespace_seq(namespace_key))
+            if found is not None:
+                return found
+        return WordStatistics(self.document_counts(words), self._rows())
 
     def average_length(self) -> float:
         return self._full_text.average_length()

@@ -23,12 +23,21 @@ class _Count(NamedTuple):
     last: int
 
 
+class _Where(NamedTuple):
+    """A namespace as of ``seq``, its last change, when ``last`` was the newest memory's key."""
+
+    namespace: int
+    seq: int
+    last: int
+
+
 class FtsTerms(Stemmer):
     """Counts documents for the words that it cuts."""
 
     def __init__(self) -> None:
         super().__init__()
         self._counts: dict[str, _Count] = {}
+        self._within: dict[tuple[int, str], _Count] = {}
 
     def document_counts(self, connection: Connection, words: Sequence[str]) -> list[int]:
         """In how many memories each word occurs."""
@@ -60,3 +69,49 @@ class FtsTerms(Stemmer):
                 self._counts.clear()
             self._counts |= known
         return [known[stem].documents for stem in stems]
+
+    def counts_within(self, connection: Connection, words: Sequence[str], namespace: int, seq: int) -> list[int]:
+        """In how many memories of a namespace, whose last change is ``seq``, each word occurs.
+
+        Counting a word anew takes 0.05 to 0.9 ms among 10,000 memories, so of a namespace that only grew what came is added.
+        """
+        stems = self.stems(words)
+        with self._lock:
+            known = {stem: count for stem in stems if (count := self._within.get((namespace, stem))) is not None}
+        asked = {stem: word for stem, word in zip(stems, words, strict=True) if not _is_of(known.get(stem), seq)}
+        if asked:
+            last = connection.execute("SELECT coalesce(max(key), 0) FROM memories").fetchone()[0]
+            where = _Where(namespace, seq, last)
+            followed = {
+                count: _only_grew(connection, where, since=count)
+                for count in {(known[stem].seq, known[stem].last) for stem in asked if stem in known}
+            }
+            for stem, word in asked.items():
+                count = known.get(stem)
+                if count is None or not followed[count.seq, count.last]:
+                    count = _Count(0, 0, 0)
+                more = connection.execute(
+                    "SELECT count(*) FROM memories_words WHERE memories_words MATCH ? AND rowid > ?",
+                    (f'scope : "ns{namespace}" AND body : "{word}"', count.last),
+                ).fetchone()[0]
+                known[stem] = _Count(count.documents + more, seq, last)
+            with self._lock:
+                if len(self._within) > _MAX_REMEMBERED:
+                    self._within.clear()
+                self._within |= {(namespace, stem): known[stem] for stem in asked}
+        return [known[stem].documents for stem in stems]
+
+
+def _is_of(count: _Count | None, seq: int) -> bool:
+    return count is not None and count.seq == seq
+
+
+def _only_grew(connection: Connection, where: _Where, *, since: tuple[int, int]) -> bool:
+    """Whether since a change and a newest key memories came to a namespace, and none of the old ones changed or went."""
+    seq, last = since
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM memories WHERE namespace = ?1 AND seq > ?2 AND key <= ?3) "
+        "OR EXISTS (SELECT 1 FROM erasures WHERE namespace = ?1 AND seq > ?2)",
+        (where.namespace, seq, last),
+    ).fetchone()
+    return seq < where.seq and not row[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mnemic.protocols.retrieval import WordStatistics
 from mnemic.storage.sql.engine import Among, Connection
 from mnemic.storage.sql.passages import PLACES
 from mnemic.storage.sql.rows import RECORD_TABLES
@@ -17,6 +18,9 @@ _AVERAGES_ROW = 1
 # column; above it, filtering the ranked rows is cheaper than intersecting two long lists.
 _SCOPED_SHARE = 0.5
 
+# So many memories have statistics of their own, which cost with their number.
+_MOST_COUNTED = 20_000
+
 
 class SqliteFullText:
     """Implements `mnemic.storage.sql.engine.FullText`."""
@@ -25,6 +29,7 @@ class SqliteFullText:
         self._connection = connection
         self._terms = terms
         self._counts: dict[str, int] = {}
+        self._within: dict[tuple[int, str], int] = {}
         self._rows: int | None = None
 
     def stems(self, words: Sequence[str]) -> list[str]:
@@ -36,6 +41,16 @@ class SqliteFullText:
         if missing:
             self._counts.update(zip(missing, self._terms.document_counts(self._connection, missing), strict=True))
         return [self._counts[word] for word in words]
+
+    def counts_within(self, words: Sequence[str], namespace_key: int, seq: int) -> WordStatistics | None:
+        memories = self.document_counts([f"ns{namespace_key}"])[0]
+        if memories > _MOST_COUNTED or self._share_of(namespace_key) >= _SCOPED_SHARE:
+            return None
+        missing = [word for word in words if (namespace_key, word) not in self._within]
+        if missing:
+            counts = self._terms.counts_within(self._connection, missing, namespace_key, seq)
+            self._within.update(zip(((namespace_key, word) for word in missing), counts, strict=True))
+        return WordStatistics([self._within[namespace_key, word] for word in words], memories)
 
     def average_length(self) -> float:
         row = self._connection.execute(
