@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mnemic
-from mnemic import Memory, NewMemory
+from mnemic import Memory, NewMemory, Origin
 from mnemic.domain.items import PutItem
 from mnemic.domain.marks import Marks, Taint
 from mnemic.domain.memory import Action, Namespace, RowKey, Status
@@ -18,6 +18,7 @@ from mnemic.domain.passages import Span
 from mnemic.domain.provenance import Channel
 from mnemic.domain.recall import MemoryFilter
 from mnemic.services.health import embed_missing
+from mnemic.storage.sql.deferring import Deferring
 from mnemic.storage.sql.items import SqlItemReader
 from mnemic.storage.sql.snapshot import SqlSnapshot
 from mnemic.storage.sqlite.ledger import SqliteLedger
@@ -166,3 +167,29 @@ async def test_passages_that_were_found_complete_are_not_looked_for_again(tmp_pa
 async def _long(memory: Memory, of: str) -> mnemic.Remembered:
     (receipt,) = await memory.remember_many([NewMemory(text=f"The {of} sleeps on its stone. " * 120)])
     return receipt
+
+
+async def test_what_was_delivered_to_the_writer_of_a_batch_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    execute = Deferring.execute
+
+    def noted(self: Deferring, sql: str, values: Sequence[object] = (), /) -> object:
+        read.append(sql)
+        return execute(self, sql, values)
+
+    async with mnemic.open_memory(tmp_path) as memory:
+        for at in range(4):
+            page = f"A page says that heron number {at} fishes at noon."
+            await memory.remember(page, origin=Origin(channel=Channel.WEB), source="https://a.example")
+        assert (await memory.recall("When does the heron fish?")).hits
+        monkeypatch.setattr(Deferring, "execute", noted)
+        asked = []
+        for count in (5, 40):
+            read.clear()
+            batch = [NewMemory(text=f"Room {at} of house {count} has {at + 7} lamps.") for at in range(count)]
+            receipts = await memory.remember_many(batch)
+            assert all(receipt.outcome == "stored" for receipt in receipts)
+            asked.append(sum("WHERE m.key IN" in sql for sql in read))
+    assert max(asked) <= 3, asked
