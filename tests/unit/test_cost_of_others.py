@@ -11,7 +11,7 @@ import pytest
 
 import mnemic
 from mnemic import Memory, NewMemory, Origin
-from mnemic.domain.items import PutItem
+from mnemic.domain.items import Item, PutItem
 from mnemic.domain.marks import Marks, Taint
 from mnemic.domain.memory import Action, Namespace, RowKey, Status
 from mnemic.domain.passages import Span
@@ -141,6 +141,19 @@ async def test_an_export_of_a_namespace_looks_at_no_items_of_others(
         lines = [line async for line in memory.export(namespace=("a", "b"))]
     assert looked_at == [("a",), ("a", "b"), ("a", "b", "c")]
     assert sum('"type":"item"' in line for line in lines) == 2
+
+
+def test_going_through_twice_as_many_items_costs_twice_as_much(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", durable=False)
+    with ledger.transaction() as transaction:
+        for root, count in ((("a",), 400), (("b",), 800)):
+            for at in range(count):
+                item = Item(
+                    root=root, path=("x",), key=f"k{at}", value={}, created_at=NOW, updated_at=NOW, origin=Origin()
+                )
+                transaction.put_item(item)
+    less, more = (steps_of(ledger, lambda one, of=root: list(one.iterate_items(of))) for root in (("a",), ("b",)))  # type: ignore[misc]
+    assert more < 2.2 * less
 
 
 async def test_passages_that_were_found_complete_are_not_looked_for_again(tmp_path: Path) -> None:
