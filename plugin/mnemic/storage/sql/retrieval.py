@@ -21,7 +21,8 @@ _COMMON_SHARE = 0.05
 _COMMON_SHARE_LARGE = 0.02
 _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
-# Above this, looking for the words everywhere and passing by what is elsewhere costs no more.
+# Of 1,500 namespaces with 20 memories each, 64 are searched in a seventh of the time that it takes to pass by what is in the
+# others; from some 300 on, naming them takes longer.
 _MOST_SCOPES = 64
 
 
