@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -288,7 +288,7 @@ async def test_what_others_write_into_the_same_memory_leaves_the_scores_of_a_nam
     own = ["The kettle is in the kitchen.", "The kettle was mended.", "Somebody painted the kitchen."]
     await memory.remember_many([NewMemory(text=text, namespace=ANA) for text in own])
 
-    async def asked() -> list[dict[str, float]]:
+    async def asked() -> list[Mapping[str, float]]:
         answer = await memory.recall("Who mended the kettle?", namespace=ANA, min_score=0.0, explain=True)
         assert len(answer.hits) > 1
         return [hit.explanation.parts for hit in answer.hits if hit.explanation is not None]

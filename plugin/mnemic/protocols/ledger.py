@@ -95,6 +95,10 @@ class LedgerSnapshot(
         """The ledger's key of a namespace, None when nothing was ever stored in it."""
         ...
 
+    def namespace_keys(self, prefix: Namespace) -> list[int]:
+        """The keys of all namespaces at or below ``prefix`` that hold memories, in the order of `namespaces`."""
+        ...
+
     def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
         """All namespaces at or below ``prefix`` that hold memories, with the number of memories, sorted."""
         ...
@@ -185,8 +189,8 @@ class LedgerSnapshot(
         """Every memory of any status in the order of writing, of one namespace and those below it or of all."""
         ...
 
-    def erasures(self) -> list[Erasure]:
-        """The receipts of everything that was erased, oldest first."""
+    def erasures(self, *, namespace: Namespace | None = None) -> list[Erasure]:
+        """The receipts of everything that was erased, of a namespace and below or of all, oldest first."""
         ...
 
     def erased(self, ids: Iterable[MemoryId]) -> set[MemoryId]:

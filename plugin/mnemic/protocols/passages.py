@@ -32,8 +32,12 @@ class PassageReader(Protocol):
         """Like `LedgerSnapshot.feed`, of memories in passages alone: ``vector`` holds those of all its passages in order."""
         ...
 
-    def without_passages(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
-        """Memories that nobody has cut yet, and those whose passages ``embedder_id`` has not embedded, each oldest first."""
+    def without_passages(
+        self, embedder_id: str, *, limit: int, after: RowKey | None = None
+    ) -> list[tuple[RowKey, MemoryRecord]]:
+        """Memories that nobody has cut yet, then those whose passages ``embedder_id`` has not embedded, what came back from
+        the cold before those newer than ``after``, each oldest first.
+        """
         ...
 
 

@@ -43,9 +43,12 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Upkeep:
-    """How far a process has looked: up to ``embedded_to`` every memory has a vector. Keys of later ones are higher."""
+    """How far a process has looked: up to ``embedded_to`` every memory has a vector, up to ``cut_to`` so has every passage.
+    Keys of later ones are higher.
+    """
 
     embedded_to: RowKey | None = None
+    cut_to: RowKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,8 +70,10 @@ def begin(
 
 def namespace_keys(snapshot: LedgerSnapshot, filter: MemoryFilter) -> list[int]:
     """The namespaces in which a filter looks, as far as they hold anything."""
-    paths = [path for path, _ in snapshot.namespaces(filter.namespace)] if filter.subtree else [filter.namespace]
-    return [key for path in paths if (key := snapshot.namespace_key(path)) is not None]
+    if filter.subtree:
+        return snapshot.namespace_keys(filter.namespace)
+    key = snapshot.namespace_key(filter.namespace)
+    return [] if key is None else [key]
 
 
 def by_words(search: Search) -> list[RowKey]:

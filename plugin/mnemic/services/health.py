@@ -108,7 +108,7 @@ def embed_missing(
     """
     done = 0
     if not only_new:
-        backends.upkeep.embedded_to = None
+        backends.upkeep.embedded_to = backends.upkeep.cut_to = None
     while not stopped():
         with backends.ledger.snapshot() as snapshot:
             entries = snapshot.texts_without_vector(

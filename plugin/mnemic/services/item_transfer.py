@@ -20,6 +20,8 @@ _BATCH = 500
 def export_items(snapshot: LedgerSnapshot, namespace: Namespace | None) -> Iterator[str]:
     """The lines of all items, or of those whose memories belong in ``namespace`` or below it."""
     for root in snapshot.item_roots():
+        if namespace is not None and root[: len(namespace)] != namespace[: len(root)]:
+            continue  # neither above nor below it
         entries = [
             (key, item) for key, item in snapshot.iterate_items(root)
             if namespace is None or memory_namespace(root, item.path)[: len(namespace)] == namespace

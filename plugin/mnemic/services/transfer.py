@@ -170,9 +170,8 @@ def _export_rest(snapshot: LedgerSnapshot, ids: list[MemoryId], namespace: Names
         for link in snapshot.links(chunk):
             if link.source in here:
                 yield encode_line({"type": "link", **plain_values(asdict(link))})
-    for erasure in snapshot.erasures():
-        if namespace is None or erasure.namespace[: len(namespace)] == namespace:
-            yield encode_line({"type": "erasure", **plain_values(asdict(erasure))})
+    for erasure in snapshot.erasures(namespace=namespace):
+        yield encode_line({"type": "erasure", **plain_values(asdict(erasure))})
 
 
 def _export_learning(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BY_NAMESPACE = frozenset(
     """active create_session experiences expired_items find_item has_experiences imported item_paths
-    iterate_items lessons namespace_key outcome_by_key outcomes plans session_key sessions speakers tally
+    iterate_items lessons namespace_key namespace_keys outcome_by_key outcomes plans session_key sessions speakers tally
     undecided vouched""".split()
 )
 """The namespace is the first argument."""
@@ -192,8 +192,9 @@ class _WalledView:
     def item_roots(self) -> list[Namespace]:
         return [root for root in self._view.item_roots() if self._access.covers(root)]
 
-    def erasures(self) -> list[Erasure]:
-        return [erasure for erasure in self._view.erasures() if self._access.covers(erasure.namespace)]
+    def erasures(self, *, namespace: Namespace | None = None) -> list[Erasure]:
+        found: list[Erasure] = self._view.erasures(namespace=namespace)
+        return [erasure for erasure in found if self._access.covers(erasure.namespace)]
 
     def plan(self, id: PlanId) -> Plan | None:
         found: Plan | None = self._view.plan(id)

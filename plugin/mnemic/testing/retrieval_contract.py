@@ -134,6 +134,43 @@ class RetrievalContract:
             assert snapshot.average_length() == 1.0
         ledger.close()
 
+    def test_below_a_namespace_is_found_what_is_there_and_nothing_else(self, tmp_path: Path) -> None:
+        places = [("team", "t1"), ("team", "t1", "b"), ("team", "t1", "a", "deep"), ("team", "t10"), ("team",), ("z",)]
+        records = [make_record(f"a heron number {at}", namespace=place) for at, place in enumerate(places)]
+        ledger, keys = self._holding(tmp_path, *records)
+        with ledger.transaction() as transaction:
+            for key in keys:
+                transaction.put_passages(key, [Span(0, 7)], embedder_id=_EMBEDDER, vectors=None)
+            transaction.erase([records[2].id, records[3].id], at=_NOW)
+        below = MemoryFilter(namespace=("team", "t1"), subtree=True)
+        nowhere = MemoryFilter(namespace=("nowhere",), subtree=True)
+        with ledger.snapshot() as snapshot:
+            assert snapshot.namespaces(("team", "t1")) == [(("team", "t1"), 1), (("team", "t1", "b"), 1)]
+            assert snapshot.namespace_keys(("team", "t1")) == [snapshot.namespace_key(place) for place in places[:2]]
+            everywhere = [("team",), ("team", "t1"), ("team", "t1", "b"), ("z",)]
+            assert snapshot.namespace_keys(()) == [snapshot.namespace_key(place) for place in everywhere]
+            assert {hit.key for hit in snapshot.lexical(["heron"], below, limit=9)} == set(keys[:2])
+            assert set(snapshot.holding(["heron"], below, limit=9) or ()) == set(keys[:2])
+            assert set(snapshot.lexical_passages(["heron"], below, limit=9)) == set(keys[:2])
+            assert snapshot.occurs("heron", below) and not snapshot.occurs("walrus", below)
+            assert snapshot.matching_keys(below).tolist() == keys[:2] and snapshot.count(below) == 2
+            assert [key for key, _ in snapshot.select(below, limit=1)] == [keys[1]]
+            assert [key for key, _ in snapshot.select(below, limit=9, before=keys[1])] == [keys[0]]
+            assert [key for key, _ in snapshot.select(below, limit=999)] == [keys[1], keys[0]]
+            assert [key for key, _ in snapshot.iterate(namespace=("team", "t1"))] == keys[:2]
+            assert [one.memory_id for one in snapshot.erasures(namespace=("team", "t1"))] == [records[2].id]
+            assert {one.memory_id for one in snapshot.erasures()} == {records[2].id, records[3].id}
+            assert snapshot.namespace_keys(("nowhere",)) == [] and snapshot.lexical(["heron"], nowhere, limit=9) == []
+            assert [key for key, _ in snapshot.without_passages(_EMBEDDER, limit=9, after=keys[1])] == keys[4:]
+        with ledger.transaction() as transaction:
+            before = transaction.namespace_keys(("team", "t1"))
+            more = make_record("another heron", namespace=("team", "t1", "new"))
+            transaction.append(more, embedder_id=_EMBEDDER, vector=None)
+            assert len(transaction.namespace_keys(("team", "t1"))) == len(before) + 1
+            transaction.erase([more.id], at=_NOW)
+            assert transaction.namespace_keys(("team", "t1")) == before
+        ledger.close()
+
     def test_passages_are_kept_searched_and_fed_with_their_memory(self, tmp_path: Path) -> None:
         text = "A walrus sleeps. " * 80 + "The heron fishes. " * 80
         spans = (Span(0, 1359), Span(1360, 2799))

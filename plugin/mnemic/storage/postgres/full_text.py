@@ -63,7 +63,7 @@ class PostgresFullText:
         memories = self._counted([_scope(namespace_key)])[0]
         if memories > _MOST_COUNTED or memories >= _SCOPED_SHARE * self._of_all()[0]:
             return None
-        queries = [(stem, _query([stem], namespace_key)) for stem in self.stems(words)]
+        queries = [(stem, _query([stem], (namespace_key,))) for stem in self.stems(words)]
         return WordStatistics(self._stemmer.counts_within(self._connection, queries, namespace_key, seq), memories)
 
     def average_length(self) -> float:
@@ -206,16 +206,16 @@ class PostgresFullText:
 
     def _share_of(self, among: Among) -> float:
         memories = self._of_all()[0]
-        if among.scope is None or not memories:
+        if among.scopes is None or not memories:
             return 1.0
-        return self._counted([_scope(among.scope)])[0] / memories
+        return sum(self._counted([_scope(key) for key in among.scopes])) / memories
 
     def _find(self, words: Sequence[str], among: Among, limit: int) -> list[tuple[Any, ...]]:
         self._take_in()
         return self._connection.execute(
             f"SELECT m.key FROM memories_words f JOIN {RECORD_TABLES} ON m.key = f.key "
             f"WHERE f.words @@ ?::tsquery AND {among.where} LIMIT ?",
-            (_query(self.stems(words), among.scope), *among.values, limit),
+            (_query(self.stems(words), among.scopes), *among.values, limit),
         ).fetchall()
 
     def _ranked(
@@ -225,7 +225,7 @@ class PostgresFullText:
         counts = self._counted(stems)
         memories, _ = self._of_all()
         weights = [_idf(memories, count) for count in counts]
-        query = _query(stems, among.scope)
+        query = _query(stems, among.scopes)
         found = (
             f"SELECT {key} AS key, f.length, f.words FROM {table} f JOIN {source} "
             f"WHERE f.words @@ ?::tsquery AND {among.where}"
@@ -338,6 +338,6 @@ def _vector(namespace: int, tokens: Sequence[str]) -> str:
     return " ".join(f"{_quoted(stem)}:{','.join(map(str, found))}" for stem, found in places.items() if _fits(stem))
 
 
-def _query(stems: Sequence[str], scope: int | None) -> str:
+def _query(stems: Sequence[str], scopes: Sequence[int] | None) -> str:
     words = " | ".join(map(_quoted, filter(_fits, stems))) or "''"
-    return words if scope is None else f"{_quoted(_scope(scope))} & ({words})"
+    return words if scopes is None else f"({' | '.join(_quoted(_scope(key)) for key in scopes)}) & ({words})"

@@ -60,12 +60,12 @@ class Connection(Protocol):
 class Among(NamedTuple):
     """Which memories a search may find: an SQL condition over ``m`` and ``n`` with its parameters.
 
-    ``scope`` is the key of the one namespace that it allows, None when it may allow several.
+    ``scopes`` are the keys of the namespaces that it allows, None when those are too many to name.
     """
 
     where: str
     values: Sequence[Any]
-    scope: int | None
+    scopes: Sequence[int] | None
 
 
 class FullText(Protocol):

@@ -21,19 +21,30 @@ RECALLABLE_NUMBER = f"CASE WHEN {RECALLABLE} THEN 1 ELSE 0 END"
 """`RECALLABLE` as a value: 1 or 0."""
 
 
-def in_namespace(namespace: Namespace, *, subtree: bool) -> tuple[str, list[Any]]:
-    """The condition over ``n`` (namespaces) for one namespace, or for it and all below; no labels stand for everything."""
+def in_namespace(namespace: Namespace, *, subtree: bool, one_by_one: bool = False) -> tuple[str, list[Any]]:
+    """The condition over ``n`` (namespaces) for one namespace, or for it and all below; no labels stand for everything.
+
+    ``one_by_one``: something else tells which few rows are looked at, and the condition is only asked of each.
+    """
     path = path_of(namespace)
     if not subtree:
         return "n.path = ?", [path]
     if not path:
         return "1 = 1", []
     # A range instead of LIKE: labels may hold % and _. "0" is the character after "/".
-    return "(n.path = ? OR (n.path >= ? AND n.path < ?))", [path, path + "/", path + "0"]
+    values = [path, path + "/", path + "0"]
+    if one_by_one:
+        return "(n.path = ? OR (n.path >= ? AND n.path < ?))", values
+    # A list of keys: SQLite would rather read all memories of the ledger, and ask of each where it is, than put those of a
+    # few namespaces in order.
+    return "n.key IN (SELECT key FROM namespaces WHERE path = ? OR (path >= ? AND path < ?))", values
 
 
-def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
-    """The condition over ``m`` (memories) and ``n`` (namespaces), with its parameters."""
+def where_clause(filter: MemoryFilter, *, one_by_one: bool = False) -> tuple[str, list[Any]]:
+    """The condition over ``m`` (memories) and ``n`` (namespaces), with its parameters.
+
+    ``one_by_one``: see `in_namespace`.
+    """
     conditions: list[str] = []
     values: list[Any] = []
 
@@ -41,7 +52,7 @@ def where_clause(filter: MemoryFilter) -> tuple[str, list[Any]]:
         conditions.append(condition)
         values.extend(parameters)
 
-    condition, parameters = in_namespace(filter.namespace, subtree=filter.subtree)
+    condition, parameters = in_namespace(filter.namespace, subtree=filter.subtree, one_by_one=one_by_one)
     add(condition, *parameters)
     if filter.kinds:
         add(f"m.kind IN {in_clause(filter.kinds)}", *(kind.value for kind in filter.kinds))

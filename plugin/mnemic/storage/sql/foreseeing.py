@@ -22,7 +22,7 @@ from mnemic.protocols import HeldFact, Neighbour
 from mnemic.storage.sql.deferring import Deferring
 from mnemic.storage.sql.engine import Connection, FullText, Insert
 from mnemic.storage.sql.facts import SqlFactWriter, encode_fact
-from mnemic.storage.sql.guard import SqlGuardWriter, decode_marks, encode_marks
+from mnemic.storage.sql.guard import RawMarks, SqlGuardWriter, decode_marks, encode_marks
 from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -38,15 +38,6 @@ _T = TypeVar("_T")
 NEAR_KEYS = Insert("near_keys", ("near_key", "key"))
 _MARKS = Insert("guard_marks", ("key", "source", "at", "body"))
 _FACTS = Insert("facts", ("key", "place", "lane", "ended", "valid_from", "body"))
-
-
-class _RawMarks(NamedTuple):
-    """The marks of a memory as they are stored."""
-
-    screened: int
-    origin: str
-    source: int | None
-    body: str | None
 
 
 class _Signature(NamedTuple):
@@ -72,7 +63,7 @@ class _Known:
     any_kind: bool = False
     records: dict[RowKey, MemoryRecord] = field(default_factory=dict)
     neighbours: dict[RowKey, Neighbour] = field(default_factory=dict)
-    marks: dict[RowKey, _RawMarks] = field(default_factory=dict)
+    marks: dict[RowKey, RawMarks] = field(default_factory=dict)
     vacant: set[int] = field(default_factory=set)
     answers: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -117,7 +108,7 @@ class SqlForeseeing(SqlSnapshot, SqlGuardWriter, SqlFactWriter):
         for row in fetch_in_chunks(self._connection, sql, keys):
             neighbour = neighbour_from_row(row)
             known.neighbours[neighbour.key] = neighbour
-            known.marks[neighbour.key] = _RawMarks(*row[-4:])
+            known.marks[neighbour.key] = RawMarks(*row[-4:])
         wanted = list(dict.fromkeys(places))
         taken = fetch_in_chunks(self._connection, "SELECT DISTINCT place FROM facts WHERE place IN {in_}", wanted)
         known.vacant = {*wanted} - {place for (place,) in taken}
@@ -154,16 +145,20 @@ class SqlForeseeing(SqlSnapshot, SqlGuardWriter, SqlFactWriter):
         return [known.neighbours[key] for key in newest if key in known.neighbours]
 
     def marks(self, keys: Sequence[RowKey]) -> dict[RowKey, Marks]:
-        known = self._known.marks
-        missing = [key for key in keys if key not in known]
-        found = {
-            key: decode_marks(body, screened=screened, origin=origin, source=source)
-            for key in keys if key in known for screened, origin, source, body in (known[key],)
-        }  # fmt: skip
+        missing = [key for key in keys if key not in self._known.marks]
+        read: dict[RowKey, RawMarks] = {}
         if missing:
             with self._concerning(missing):
-                found |= super().marks(missing)
-        return dict(sorted(found.items()))
+                read = self._raw_marks(missing)
+        known = self._known
+        found = read | {key: known.marks[key] for key in keys if key in known.marks}
+        if known.signatures:
+            # What was delivered to the writer of a batch is looked at for each of its memories.
+            known.marks |= read
+        return {
+            key: decode_marks(body, screened=screened, origin=origin, source=source)
+            for key, (screened, origin, source, body) in sorted(found.items())
+        }
 
     def find(self, ids: Iterable[MemoryId]) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
         wanted = list(ids)
@@ -173,8 +168,12 @@ class SqlForeseeing(SqlSnapshot, SqlGuardWriter, SqlFactWriter):
             return super().find(wanted)
 
     def records(self, keys: Sequence[RowKey]) -> dict[RowKey, MemoryRecord]:
-        with self._concerning(keys):
-            return super().records(keys)
+        if not self._known.signatures:
+            with self._concerning(keys):
+                return super().records(keys)
+        self._learn(keys)
+        known = self._known.records
+        return {key: known[key] for key in sorted(set(keys)) if key in known}
 
     def has_untrusted(self) -> bool:
         return self._once("has_untrusted", super().has_untrusted)
@@ -251,7 +250,7 @@ class SqlForeseeing(SqlSnapshot, SqlGuardWriter, SqlFactWriter):
         known = self._known
         self._new[key] = record
         self._new_ids[record.id] = key
-        known.marks[key] = _RawMarks(screened, origin, None, None)
+        known.marks[key] = RawMarks(screened, origin, None, None)
         if not known.signatures:
             return
         known.records[key] = record
@@ -294,7 +293,9 @@ class SqlForeseeing(SqlSnapshot, SqlGuardWriter, SqlFactWriter):
     def _learn(self, keys: Iterable[RowKey]) -> None:
         missing = [key for key in keys if key not in self._known.records]
         if missing:
-            self._known.records |= self.records(missing)
+            with self._concerning(missing):
+                found = super().records(missing)
+            self._known.records |= found
 
     def _concerning(self, keys: Iterable[RowKey]) -> Any:
         """A context in which only these memories are asked for: apart, unless one of them is new."""

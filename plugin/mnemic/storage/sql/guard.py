@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from mnemic.domain.lesson import Edge, Lesson, LessonId, LessonStatus
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened, Taint
@@ -41,6 +41,15 @@ _LESSON_COLUMNS = (
 _AUDIT_COLUMNS = "number, at, namespace, action, memory, origin, policy, detail, hash"
 
 
+class RawMarks(NamedTuple):
+    """The marks of a memory as they are stored."""
+
+    screened: int
+    origin: str
+    source: int | None
+    body: str | None
+
+
 class SqlGuardReader:
     """Implements `mnemic.protocols.GuardReader`."""
 
@@ -50,16 +59,17 @@ class SqlGuardReader:
         raise NotImplementedError
 
     def marks(self, keys: Sequence[RowKey]) -> dict[RowKey, Marks]:
+        return {
+            key: decode_marks(body, screened=screened, origin=origin, source=source)
+            for key, (screened, origin, source, body) in sorted(self._raw_marks(keys).items())
+        }
+
+    def _raw_marks(self, keys: Sequence[RowKey]) -> dict[RowKey, RawMarks]:
         sql = (
             "SELECT m.key, m.screened, m.origin, g.source, g.body FROM memories m "
             "LEFT JOIN guard_marks g ON g.key = m.key WHERE m.key IN {in_}"
         )
-        return {
-            RowKey(key): decode_marks(body, screened=screened, origin=origin, source=source)
-            for key, screened, origin, source, body in sorted(
-                fetch_in_chunks(self._connection, sql, list(keys)), key=lambda row: int(row[0])
-            )
-        }
+        return {RowKey(row[0]): RawMarks(*row[1:]) for row in fetch_in_chunks(self._connection, sql, list(keys))}
 
     def unscreened(self, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
         rows = self._connection.execute(
@@ -91,8 +101,10 @@ class SqlGuardReader:
         return [RowKey(row[0]) for row in rows]
 
     def written_by(self, source: int, *, since: datetime) -> int:
+        # The index is for those that are not 0, and is used where that is said.
         row = self._connection.execute(
-            "SELECT count(*) FROM guard_marks WHERE source = ? AND at >= ?", (source, to_microseconds(since))
+            "SELECT count(*) FROM guard_marks WHERE source = ? AND source != 0 AND at >= ?",
+            (source, to_microseconds(since)),
         ).fetchone()
         return int(row[0])
 

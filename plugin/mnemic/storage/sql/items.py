@@ -22,7 +22,7 @@ from mnemic.storage.sql.rows import (
     to_microseconds,
 )
 
-_COLUMNS = "i.key, n.path, s.path, i.name, i.value, i.created_at, i.updated_at, i.origin, i.ttl, i.expires_at, i.space"
+_COLUMNS = "i.key, n.path, s.path, i.name, i.value, i.created_at, i.updated_at, i.origin, i.ttl, i.expires_at"
 _TABLES = "items i JOIN item_spaces s ON s.key = i.space JOIN namespaces n ON n.key = s.namespace"
 _CHUNK = 100
 _MICROSECOND = timedelta(microseconds=1)
@@ -53,18 +53,16 @@ class SqlItemReader:
 
     def iterate_items(self, root: Namespace, prefix: ItemPath = ()) -> Iterator[tuple[ItemKey, Item]]:
         low, high = _range(prefix)
-        space = key = 0
-        while True:
-            rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM {_TABLES} WHERE s.namespace = ? AND s.path >= ? AND s.path < ? "
-                "AND (i.space, i.key) > (?, ?) ORDER BY i.space, i.key LIMIT ?",
-                (self.namespace_key(root), low, high, space, key, _CHUNK),
-            ).fetchall()
-            for row in rows:
-                yield ItemKey(row[0]), _item(row)
-            if len(rows) < _CHUNK:
-                return
-            space, key = rows[-1][-1], rows[-1][0]
+        # The keys alone are put in order, and once: with their values, all items would be again for every chunk.
+        rows = self._connection.execute(
+            "SELECT i.key FROM items i JOIN item_spaces s ON s.key = i.space "
+            "WHERE s.namespace = ? AND s.path >= ? AND s.path < ? ORDER BY i.space, i.key",
+            (self.namespace_key(root), low, high),
+        ).fetchall()
+        for start in range(0, len(rows), _CHUNK):
+            keys = [ItemKey(row[0]) for row in rows[start : start + _CHUNK]]
+            found = self.items(keys)
+            yield from ((key, found[key]) for key in keys if key in found)
 
     def item_paths(self, root: Namespace, prefix: ItemPath = (), *, alive_at: datetime | None = None) -> list[ItemPath]:
         low, high = _range(prefix)
@@ -171,7 +169,7 @@ def _range(prefix: ItemPath) -> tuple[str, str]:
 
 @reads("An item")
 def _item(row: Sequence[Any]) -> Item:
-    _, root, path, name, value, created_at, updated_at, origin, ttl, expires_at, _ = row
+    _, root, path, name, value, created_at, updated_at, origin, ttl, expires_at = row
     return Item(
         root=namespace_of(root), path=tuple(json.loads(path)), key=json.loads(name), value=decode_value(value),
         created_at=from_microseconds(created_at), updated_at=from_microseconds(updated_at), origin=decode_origin(origin),

@@ -9,7 +9,7 @@ from mnemic.domain.memory import MemoryRecord, RowKey
 from mnemic.domain.passages import FACET, Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import FeedRow
-from mnemic.storage.sql.cold import COLD
+from mnemic.storage.sql.cold import COLD, RETURNED
 from mnemic.storage.sql.filters import RECALLABLE_NUMBER
 from mnemic.storage.sql.retrieval import SqlRetrievalReader
 from mnemic.storage.sql.rows import RECORD_COLUMNS, RECORD_TABLES, fetch_in_chunks, record_from_row
@@ -83,10 +83,17 @@ class SqlPassageReader(SqlRetrievalReader):
             for key, seq, recallable, erased, vector in rows
         ]
 
-    def without_passages(self, embedder_id: str, *, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+    def without_passages(
+        self, embedder_id: str, *, limit: int, after: RowKey | None = None
+    ) -> list[tuple[RowKey, MemoryRecord]]:
         sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE {{}} ORDER BY m.key LIMIT ?"
         found = self._connection.execute(sql.format(UNCUT), (limit,)).fetchall()
-        found += self._connection.execute(sql.format(UNEMBEDDED), (embedder_id, limit - len(found))).fetchall()
+        # What came back from the cold has an old key, as in `texts_without_vector`.
+        for where, values in ((f"{RETURNED} AND m.key <= ?", [after or 0]), ("m.key > ?", [after or 0])):
+            left = limit - len(found)
+            found += self._connection.execute(
+                sql.format(f"{where} AND {UNEMBEDDED}"), (*values, embedder_id, left)
+            ).fetchall()
         return [(RowKey(row[0]), record_from_row(row)) for row in found]
 
 

@@ -21,6 +21,9 @@ _COMMON_SHARE = 0.05
 _COMMON_SHARE_LARGE = 0.02
 _ALWAYS_KEPT = 3
 _MOST_WORDS = 32
+# Of 1,500 namespaces with 20 memories each, 64 are searched in a seventh of the time that it takes to pass by what is in the
+# others; from some 300 on, naming them takes longer.
+_MOST_SCOPES = 64
 
 
 class SqlRetrievalReader:
@@ -30,6 +33,9 @@ class SqlRetrievalReader:
     _full_text: FullText
 
     def namespace_key(self, namespace: Namespace) -> int | None:
+        raise NotImplementedError
+
+    def namespace_keys(self, prefix: Namespace) -> list[int]:
         raise NotImplementedError
 
     def namespace_seq(self, namespace_key: int) -> int:
@@ -139,8 +145,14 @@ class SqlRetrievalReader:
 
     def _among(self, words: Sequence[str], filter: MemoryFilter) -> Among | None:
         """Where a search for any of ``words`` may find something; None when nothing can be found."""
-        scope = None if filter.subtree else self.namespace_key(filter.namespace)
-        if not words or (scope is None and not filter.subtree):
+        if not words:
+            return None
+        if filter.subtree:
+            scopes = self.namespace_keys(filter.namespace)
+        else:
+            key = self.namespace_key(filter.namespace)
+            scopes = [] if key is None else [key]
+        if not scopes:
             return None
         where, values = where_clause(filter)
-        return Among(f"{where} AND m.cold != {COLD}", values, scope)
+        return Among(f"{where} AND m.cold != {COLD}", values, scopes if len(scopes) <= _MOST_SCOPES else None)

@@ -38,6 +38,8 @@ from mnemic.storage.sql.rows import (
 from mnemic.storage.sql.sessions import SqlSessionReader
 
 _ITERATE_CHUNK = 1_000
+# Where few are wanted, so many times as many of the latest of the ledger are looked at, wherever they are.
+_FEW, _RECENT = 100, 4
 NEIGHBOUR_COLUMNS = (
     "m.key, m.id, m.kind, m.text, "
     "CASE WHEN m.superseded_by IS NULL OR m.held != 'active' THEN m.held ELSE 'superseded' END"
@@ -60,6 +62,7 @@ class SqlSnapshot(
         self._full_text = full_text
         # Asked several times in the life of a snapshot, in which they cannot change.
         self._namespace_keys: dict[Namespace, int | None] = {}
+        self._keys_below: dict[Namespace, list[int]] = {}
         self._has_passages: dict[int, bool] = {}
         self._has_experiences: dict[int, bool] = {}
         self._totals: tuple[int, int] | None = None
@@ -86,6 +89,14 @@ class SqlSnapshot(
         self._has_passages[key], self._has_experiences[key] = bool(row[1]), bool(row[2])
         return key
 
+    def namespace_keys(self, prefix: Namespace) -> list[int]:
+        if prefix not in self._keys_below:
+            where, values = in_namespace(prefix, subtree=True)
+            held = "EXISTS (SELECT 1 FROM memories m WHERE m.namespace = n.key)"
+            rows = self._all(f"SELECT n.path, n.key FROM namespaces n WHERE {where} AND {held}", *values)
+            self._keys_below[prefix] = [key for _, key in sorted((namespace_of(path), int(key)) for path, key in rows)]
+        return self._keys_below[prefix]
+
     def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
         where, values = in_namespace(prefix, subtree=True)
         rows = self._all(f"SELECT n.path, count(*) FROM {RECORD_TABLES} WHERE {where} GROUP BY n.key", *values)
@@ -103,14 +114,29 @@ class SqlSnapshot(
     def select(
         self, filter: MemoryFilter, *, limit: int, before: RowKey | None = None
     ) -> list[tuple[RowKey, MemoryRecord]]:
+        if filter.namespace and limit <= _FEW:
+            # Among the latest of the ledger there are often enough. Only if not, all of the namespace are put in order.
+            where, values = where_clause(filter, one_by_one=True)
+            end = "coalesce(CAST(? AS BIGINT), (SELECT max(key) + 1 FROM memories))"
+            # SQLite goes by the order of a cross join, and so by the keys.
+            found = self._latest(
+                "memories m CROSS JOIN namespaces n WHERE n.key = m.namespace "
+                f"AND m.key < {end} AND m.key >= {end} - ? AND {where}",
+                before, before, _RECENT * limit, *values, limit=limit,
+            )  # fmt: skip
+            if len(found) == limit:
+                return found
         where, values = where_clause(filter)
-        # The keys are put in order first: whole rows in the sorter take three times as long.
-        rows = self._all(
-            f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key IN (SELECT m.key FROM {RECORD_TABLES} "
-            f"WHERE {where} AND (CAST(? AS BIGINT) IS NULL OR m.key < ?) ORDER BY m.key DESC LIMIT ?) ORDER BY m.key DESC",
-            *values, before, before, limit,
+        return self._latest(
+            f"{RECORD_TABLES} WHERE {where} AND (CAST(? AS BIGINT) IS NULL OR m.key < ?)",
+            *values, before, before, limit=limit,
         )  # fmt: skip
-        return _keyed(rows)
+
+    def _latest(self, among: str, *values: Any, limit: int) -> list[tuple[RowKey, MemoryRecord]]:
+        # The keys are put in order first: whole rows in the sorter take three times as long.
+        keys = f"SELECT m.key FROM {among} ORDER BY m.key DESC LIMIT ?"
+        sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key IN ({keys}) ORDER BY m.key DESC"
+        return _keyed(self._all(sql, *values, limit))
 
     def matching_keys(self, filter: MemoryFilter) -> NDArray[np.int64]:
         where, values = where_clause(filter)
@@ -147,7 +173,8 @@ class SqlSnapshot(
         return int(max(row))
 
     def large_namespaces(self, minimum: int) -> list[int]:
-        return self._full_text.large_namespaces(max(minimum, 1))
+        # Looking through all of them is for ledgers that are large enough to have one.
+        return [] if self._rows() < minimum else self._full_text.large_namespaces(max(minimum, 1))
 
     def vectors(self, embedder_id: str, keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
         sql = f"SELECT key, vector FROM {self._vector_table(embedder_id)} WHERE key IN {{in_}}"
@@ -242,22 +269,32 @@ class SqlSnapshot(
         return [(str(source), MemoryId(id)) for source, id in rows]
 
     def iterate(self, *, namespace: Namespace | None = None) -> Iterator[tuple[RowKey, MemoryRecord]]:
-        where, values = in_namespace(namespace or (), subtree=True)
+        if namespace:
+            # To go through all memories chunk by chunk would pass by those of all other namespaces.
+            where, values = in_namespace(namespace, subtree=True)
+            keys = [
+                row[0] for row in self._all(f"SELECT m.key FROM {RECORD_TABLES} WHERE {where} ORDER BY m.key", *values)
+            ]
+            for start in range(0, len(keys), _ITERATE_CHUNK):
+                yield from sorted(self.records(keys[start : start + _ITERATE_CHUNK]).items())
+            return
         after = 0
         while True:
             rows = self._all(
-                f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? AND {where} ORDER BY m.key LIMIT ?",
-                after, *values, _ITERATE_CHUNK,
+                f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key > ? ORDER BY m.key LIMIT ?",
+                after, _ITERATE_CHUNK,
             )  # fmt: skip
             yield from _keyed(rows)
             if len(rows) < _ITERATE_CHUNK:
                 return
             after = rows[-1][0]
 
-    def erasures(self) -> list[Erasure]:
+    def erasures(self, *, namespace: Namespace | None = None) -> list[Erasure]:
+        where, values = in_namespace(namespace or (), subtree=True)
         rows = self._all(
             "SELECT e.id, n.path, e.erased_at FROM erasures e JOIN namespaces n ON n.key = e.namespace "
-            "WHERE e.receipt = 1 ORDER BY e.seq"
+            f"WHERE e.receipt = 1 AND {where} ORDER BY e.seq",
+            *values,
         )
         return [
             Erasure(memory_id=MemoryId(id), namespace=namespace_of(path), erased_at=from_microseconds(at))

@@ -104,6 +104,7 @@ class SqlTransaction(
             ),
         )  # fmt: skip
         self._added += 1
+        self._keys_below.clear()
         if record.speaker is not None and names_speaker:
             self._deferring.later(_SPEAKERS, (namespace, record.speaker))
         if vector is not None:
@@ -189,6 +190,7 @@ class SqlTransaction(
         self._deferring.later(_LINKS, (link.source, link.target, link.relation, link.score))
 
     def erase(self, ids: Sequence[MemoryId], *, at: datetime, receipts: bool = True) -> None:
+        self._keys_below.clear()
         tables = [f"vectors_{row[0]}" for row in self._all("SELECT key FROM embedders")]
         speakers = set()
         for id, (key, record) in self.find(ids).items():

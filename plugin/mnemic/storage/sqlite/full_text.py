@@ -44,7 +44,7 @@ class SqliteFullText:
 
     def counts_within(self, words: Sequence[str], namespace_key: int, seq: int) -> WordStatistics | None:
         memories = self.document_counts([f"ns{namespace_key}"])[0]
-        if memories > _MOST_COUNTED or self._share_of(namespace_key) >= _SCOPED_SHARE:
+        if memories > _MOST_COUNTED or self._share_of((namespace_key,)) >= _SCOPED_SHARE:
             return None
         missing = [word for word in words if (namespace_key, word) not in self._within]
         if missing:
@@ -146,16 +146,16 @@ class SqliteFullText:
     def _match(self, words: Sequence[str], among: Among) -> str:
         """What to ask the full text for any of ``words``."""
         match = "body : (" + " OR ".join(f'"{word}"' for word in words) + ")"
-        if among.scope is not None and self._share_of(among.scope) < _SCOPED_SHARE:
-            return f'scope : "ns{among.scope}" AND {match}'
+        if among.scopes is not None and self._share_of(among.scopes) < _SCOPED_SHARE:
+            return "scope : (" + " OR ".join(f'"ns{key}"' for key in among.scopes) + f") AND {match}"
         return match
 
-    def _share_of(self, namespace_key: int) -> float:
-        """Roughly how much of the full text belongs to a namespace, 0..1, from the full-text index itself."""
+    def _share_of(self, namespaces: Sequence[int]) -> float:
+        """Roughly how much of the full text belongs to some namespaces, 0..1, from the full-text index itself."""
         if self._rows is None:
             self._rows = int(self._connection.execute("SELECT memories FROM ledger").fetchone()[0])
         rows = self._rows
-        return self.document_counts([f"ns{namespace_key}"])[0] / rows if rows else 0.0
+        return sum(self.document_counts([f"ns{key}" for key in namespaces])) / rows if rows else 0.0
 
 
 def _integers(block: bytes) -> list[int]:
