@@ -63,6 +63,10 @@ class Access:
 
 def make_access(name: object, *, namespaces: Iterable[object], rights: Iterable[object]) -> Access:
     """A checked `Access`. Raises `InvalidInput`: without a name, a namespace and a right there is none."""
+    for what, given in (("namespaces", namespaces), ("rights", rights)):
+        # A text is its letters to whoever goes through it: "team" would open t, e, a and m.
+        if isinstance(given, str):
+            raise InvalidInput(f"The {what} are the text {given[:60]!r}.", hint="Give a list of texts.")
     roots = tuple(dict.fromkeys(check_namespace(namespace) for namespace in namespaces))
     held = frozenset(check_choices(rights, Right, name="a right"))
     label = check_label(name, name="name", limit=_MAX_NAME_CHARS)
