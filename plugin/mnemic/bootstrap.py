@@ -114,9 +114,12 @@ class OpenMemory:
 
     def walled(self, access: Access) -> OpenMemory:
         """The same for somebody with access to some namespaces only."""
+        from mnemic.domain.access import Right
         from mnemic.storage.walled_ledger import WalledLedger
 
-        behind = self.backends.behind(WalledLedger(self.backends.ledger, access), caller=access.name)
+        behind = self.backends.behind(
+            WalledLedger(self.backends.ledger, access), caller=access.name, shows_texts=Right.READ in access.rights
+        )
         return replace(self, backends=behind)
 
     def caught_up(self, *, timeout_seconds: float) -> bool:

@@ -29,7 +29,7 @@ from mnemic.session import Session
 
 if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
-    from mnemic.domain.access import Access
+    from mnemic.domain.access import Access, Right
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
     from mnemic.import_desk import ImportDesk
@@ -62,6 +62,17 @@ class Memory(RunningMemory):
         from mnemic.walled import WalledMemory
 
         return WalledMemory(self, access)
+
+    def may(self, right: Right) -> bool:  # noqa: ARG002  # who has the memory itself may do everything
+        """Whether calls that take ``right`` are allowed."""
+        return True
+
+    @property
+    def roots(self) -> tuple[Namespace, ...]:
+        """At and below which namespaces the memories are that whoever has this memory looks after: its own, or all that
+        an `Access` names.
+        """
+        return (self.settings.namespace,)
 
     async def remember(
         self, text: str, *, kind: Kind | str | None = None, namespace: Namespace | str | None = None,

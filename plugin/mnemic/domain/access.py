@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mnemic.domain.memory import Namespace
+from mnemic.domain.quoting import visible
 from mnemic.domain.validation import check_choices, check_label, check_namespace
 from mnemic.errors import AccessDenied, InvalidInput
 
@@ -43,6 +44,15 @@ class Access:
         """Whether ``namespace``, and with it all below, is the caller's."""
         return any(namespace[: len(root)] == root for root in self.namespaces)
 
+    @property
+    def roots(self) -> tuple[Namespace, ...]:
+        """The namespaces but for those below another of them, which would come twice."""
+        return tuple(
+            root
+            for root in self.namespaces
+            if not any(root != other and root[: len(other)] == other for other in self.namespaces)
+        )
+
     def require(self, right: Right) -> None:
         """Raises `AccessDenied` without ``right``."""
         if right not in self.rights:
@@ -54,7 +64,7 @@ class Access:
     def require_namespace(self, namespace: Namespace) -> None:
         """Raises `AccessDenied` for what lies outside."""
         if not self.covers(namespace):
-            asked = "/".join(namespace) or "all namespaces"
+            asked = visible("/".join(namespace)) or "all namespaces"
             own = ", ".join("/".join(root) for root in self.namespaces)
             raise AccessDenied(
                 f"{self.name} has no access to {asked[:200]}.", hint=f"Name a namespace at or below: {own}."
