@@ -51,7 +51,8 @@ class Memory(RunningMemory):
     Use it as ``async with open_memory(folder) as memory:``, or call `open` and `close`. All methods may be called
     concurrently. Errors are `mnemic.errors.MnemicError`; after a `StoreUnavailable` every call may be repeated.
 
-    ``observer`` is entered around every call, for metrics and traces.
+    ``observer`` is entered around every call, for metrics and traces. ``delivered`` is a file in which processes that answer
+    the same callers over one folder note what was delivered to whom, for the guard to follow it; a database has it anyhow.
 
     Wherever a ``namespace`` can be given, it is a tuple of labels or a string with ``/`` between them, and by default the
     one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.

@@ -73,13 +73,13 @@ class RawServer:
 
 
 @contextlib.asynccontextmanager
-async def served(home: Path, *arguments: str, log: Path | None = None, **env: str) -> AsyncIterator[str]:
+async def served(home: Path, *arguments: str, log: str = "", **env: str) -> AsyncIterator[str]:
     """A server on a free port; its URL. With ``log`` it tells everything that happens, into that file."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    serve = SERVE if log is None else (*SERVE[:-1], "--verbose", SERVE[-1])
-    with (log or Path(os.devnull)).open("wb") as told:
+    serve = SERVE if not log else (*SERVE[:-1], "--verbose", SERVE[-1])
+    with Path(log or os.devnull).open("wb") as told:
         process = subprocess.Popen(
             [*serve, "--http", "--port", str(port), "--home", str(home), *arguments],
             env={**os.environ, **env}, stderr=told,

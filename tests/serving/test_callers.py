@@ -239,7 +239,7 @@ async def test_every_process_of_a_server_logs_its_requests_and_those_it_turned_a
     def said(what: str) -> bool:
         return re.search(rf"event=http\.request {what} milliseconds=", log.read_text()) is not None
 
-    async with served(tmp_path, "--workers", "2", "--rate", "1/hour", log=log) as url:
+    async with served(tmp_path, "--workers", "2", "--rate", "1/hour", log=str(log)) as url:
         await post(url, authorization=f"Bearer {tokens['ana']}")
         await until(lambda: said("caller=ana method=POST path=/mcp status=200"))
         await post(url, authorization="Bearer wrong")

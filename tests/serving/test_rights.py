@@ -35,7 +35,7 @@ async def asked(url: str, token: str, questions: list[str]) -> AsyncIterator[Cli
 
     async with (
         httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=60) as web,
-        Client(streamable_http_client(url, http_client=web), mode="auto", elicitation_callback=agree) as client,
+        Client(streamable_http_client(url, http_client=web), mode="auto", elicitation_callback=agree) as client,  # type: ignore[arg-type]
     ):
         yield client
 

@@ -46,7 +46,7 @@ class HttpOptions:
     ask, such as ``6000/minute``. ``max_body_bytes`` and ``max_sessions`` bound what a client can make the server hold.
     ``stateless`` keeps nothing between requests, as several processes behind one port must; it is so by itself over a memory
     in a database, which any server may serve. ``state_key`` is what processes over a folder share. ``closed``: a token is
-    needed whatever becomes of the file of tokens.
+    needed whatever becomes of the file of tokens. ``delivered``: where processes over a folder note what went to whom.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +62,7 @@ class HttpOptions:
     stateless: bool = False
     state_key: bytes | None = field(default=None, repr=False)
     closed: bool = False
+    delivered: Path | None = None
 
 
 class SharedToken:
@@ -86,7 +87,12 @@ class HttpServer:
         self.observing = Observing()
         self.key = SharedKey(None if replicated else options.state_key or secrets.token_bytes(32))
         self.holder = MemoryHolder(
-            settings, transport="http", caller=present_caller, observer=self.observing, shared=self.key
+            settings,
+            transport="http",
+            caller=present_caller,
+            observer=self.observing,
+            shared=self.key,
+            delivered=options.delivered,
         )
         self.tokens = TokenFile(options.tokens or settings.home / TOKENS_FILE)
         self._check_open_to()

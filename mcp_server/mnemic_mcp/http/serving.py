@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import anyio
 import uvicorn
@@ -128,6 +129,7 @@ def _supervise(
     short_lives = 0
     with tempfile.TemporaryDirectory(prefix="mnemic-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        options = replace(options, delivered=Path(metrics) / "deliveries.sqlite3")
 
         verbose = logging.getLogger().isEnabledFor(logging.INFO)
 
