@@ -10,6 +10,8 @@ from mnemic import Memory, Settings
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mnemic.protocols import Observer
     from mnemic_mcp.http.callers import Caller
     from mnemic_mcp.http.replicas import SharedKey
@@ -21,19 +23,20 @@ class MemoryHolder:
     """Opens the memory once, on demand; every tool asks here.
 
     ``caller`` says who asks, where there may be several: each gets the memory with their own rights and namespaces.
-    ``shared`` is what this process has in common with others that serve the same callers.
+    ``shared`` is what this process has in common with others that serve the same callers, ``delivered`` the file in which
+    they note what was delivered to whom.
     """
 
     def __init__(
         self, settings: Settings, *, transport: str, caller: Callable[[], Caller] | None = None,
-        observer: Observer | None = None, shared: SharedKey | None = None,
+        observer: Observer | None = None, shared: SharedKey | None = None, delivered: Path | None = None,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.transport = transport
         self._process = uuid.uuid4().hex[:12]
         self._caller = caller
         self._shared = shared
-        self._memory = Memory(settings, observer=observer)
+        self._memory = Memory(settings, observer=observer, delivered=delivered)
 
     @property
     def connection(self) -> str:

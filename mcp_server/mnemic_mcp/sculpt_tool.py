@@ -13,6 +13,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from mnemic import Memory, Session
+from mnemic.domain.access import Right
 from mnemic.domain.working_memory.stats import nudge
 from mnemic.errors import InvalidInput
 from mnemic_mcp.holder import MemoryHolder
@@ -145,10 +146,12 @@ async def _do(
 ) -> SculptView:
     if action == "append":
         added = await _append(session, **arguments)
-        size, reminder = await session.read(lambda memory: (memory.shown_tokens(), nudge(memory)))
         told = ", ".join(added) if len(added) <= 5 else f"{len(added)} messages, the last is {added[-1]}"
-        text = "\n".join([f"Appended {told}.", *([reminder] if reminder else [])])
-        return SculptView(text=text, ids=list(added[-_IDS_SHOWN:]), shown_tokens=size)
+        view = SculptView(text=f"Appended {told}.", ids=list(added[-_IDS_SHOWN:]))
+        if memory.may(Right.READ):
+            view["shown_tokens"], reminder = await session.read(lambda kept: (kept.shown_tokens(), nudge(kept)))
+            view["text"] += f"\n{reminder}" if reminder else ""
+        return view
     if action in ("view", "stats", "log"):
         page = await session.page(action, budget_tokens=budget_tokens, **arguments)
         view = SculptView(text=page.text)

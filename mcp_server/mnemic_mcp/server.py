@@ -68,7 +68,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
                 "namespaces": {"/".join(path): count for path, count in found.namespaces},
                 "embedder": found.embedder,
                 "token_counter": found.token_counter,
-                "ledger_bytes": found.ledger_bytes,
+                **({"ledger_bytes": found.ledger_bytes} if found.ledger_bytes else {}),
                 "served_by": found.index.get("served_by"),
             }
         )
@@ -78,7 +78,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
         """What waits for a person's review, and why; the texts themselves are not repeated."""
         try:
             memory = await holder.get()
-            found = await memory.guard.pending()
+            found = await memory.guard.waiting()
             policy = await memory.guard.policy()
         except MnemicError as error:
             raise ResourceError(str(error)) from error
@@ -88,6 +88,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
                 "pending": [
                     {
                         "id": one.memory.id,
+                        "namespace": "/".join(one.memory.namespace),
                         "recorded_at": one.memory.recorded_at.isoformat(),
                         "origin": one.memory.origin.label(),
                         "reasons": list(one.verdict.reasons),

@@ -15,6 +15,7 @@ from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from mnemic import Channel, Memory, MemoryRecord, NewMemory, Origin, RecallResult
+from mnemic.domain.access import Right
 from mnemic.domain.quoting import visible
 from mnemic.errors import UnknownMemory
 from mnemic_mcp import views
@@ -167,9 +168,12 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
         if action != "erase":
             return EraseConsent(erase=True)
         capabilities = ctx.client_capabilities
-        if capabilities is None or capabilities.elicitation is None:
-            return EraseConsent(erase=confirm)
         async with open_memory_of(holder) as memory:
+            # Nobody is asked about what will be refused: the engine says so.
+            if not memory.may(Right.ADMIN):
+                return EraseConsent(erase=True)
+            if capabilities is None or capabilities.elicitation is None:
+                return EraseConsent(erase=confirm)
             doomed = await _doomed(memory, ids)
         # With nothing to destroy there is nothing to ask: the engine says what is wrong, or that it is done already.
         if not doomed:
@@ -220,6 +224,8 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
 
 async def _doomed(memory: Memory, ids: list[str]) -> str:
     """What an erase of ``ids`` would destroy, in words that a person can judge; empty when there is nothing to destroy."""
+    if not memory.may(Right.READ):
+        return f"{len(ids)} memories with all their versions ({visible(', '.join(ids[:10]))[:300]})"
     versions: dict[str, MemoryRecord] = {}
     for id in ids:
         with suppress(UnknownMemory):

@@ -114,9 +114,12 @@ class OpenMemory:
 
     def walled(self, access: Access) -> OpenMemory:
         """The same for somebody with access to some namespaces only."""
+        from mnemic.domain.access import Right
         from mnemic.storage.walled_ledger import WalledLedger
 
-        behind = self.backends.behind(WalledLedger(self.backends.ledger, access), caller=access.name)
+        behind = self.backends.behind(
+            WalledLedger(self.backends.ledger, access), caller=access.name, shows_texts=Right.READ in access.rights
+        )
         return replace(self, backends=behind)
 
     def caught_up(self, *, timeout_seconds: float) -> bool:
@@ -145,7 +148,8 @@ class OpenMemory:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
     """What a memory needs besides its ledger. Ledgers that a process holds together share it: models and their caches are
-    held once, limits are those of the process, and in what was delivered to whom it goes by one name.
+    held once, limits are those of the process, and in what was delivered to whom it goes by one name. ``delivered``: the
+    file in which processes that answer the same callers over one folder note that.
     """
 
     embedder: Embedder
@@ -158,11 +162,12 @@ class Equipment:
     summarise: Callable[[str, str], str] | None
     process_id: str = field(default_factory=lambda: secrets.token_hex(8))
     one_recall: threading.Lock = field(default_factory=threading.Lock)
+    delivered: Path | None = None
 
 
 def equip(
     settings: Settings, *, embedder: Embedder | None = None, summarise: Callable[[str, str], str] | None = None,
-    model: ChatModel | None = None, reranker: Reranker | None = None,
+    model: ChatModel | None = None, reranker: Reranker | None = None, delivered: Path | None = None,
 ) -> Equipment:  # fmt: skip
     """What the settings name, but for what is given. Raises `ModelFailed`, `PolicyError`, `InvalidInput`."""
     # Heavy imports happen here and not at the top, so that a server can answer before it opens its memory.
@@ -184,7 +189,7 @@ def equip(
         embedder=embedder, reranker=reranker or create_reranker(settings), model=model, clock=clock,
         guard=create_guard(settings.policy, embed=fast, model=model, clock=clock), summarise=summarise,
         token_counter=create_token_counter(settings.token_counter),
-        word_vectors=None if fast is None else WordVectors(fast, embedder.dimensions),
+        word_vectors=None if fast is None else WordVectors(fast, embedder.dimensions), delivered=delivered,
     )  # fmt: skip
 
 
@@ -218,8 +223,8 @@ def open_backends(settings: Settings, equipment: Equipment, ledger: Ledger) -> O
         token_counter=equipment.token_counter, clock=equipment.clock, new_id=new_memory_id,
         guard=equipment.guard, summarise=equipment.summarise, facts=settings.facts, model=equipment.model,
         reranker=equipment.reranker, word_vectors=equipment.word_vectors, process_id=equipment.process_id,
-        deliveries=_deliveries(ledger, "deliveries"), shown=_deliveries(ledger, "shown"),
-        one_recall=equipment.one_recall,
+        deliveries=_deliveries(ledger, "deliveries", equipment.delivered),
+        shown=_deliveries(ledger, "shown", equipment.delivered), one_recall=equipment.one_recall,
     )  # fmt: skip
     stopping = threading.Event()
     housekeeper = threading.Thread(
@@ -276,12 +281,20 @@ def _lease(ledger: Ledger, settings: Settings, name: str) -> Lease:
     return ledger.lease(name)
 
 
-def _deliveries(ledger: Ledger, purpose: str) -> Deliveries:
-    """Where it is noted what was delivered to whom: with a ledger that servers share who stand for each other."""
+def _deliveries(ledger: Ledger, purpose: str, file: Path | None) -> Deliveries:
+    """Where it is noted what was delivered to whom: with a ledger that servers share who stand for each other, or in the
+    ``file`` of those that do over a folder.
+    """
     from mnemic.services.deliveries import ProcessDeliveries
 
     shared: Callable[[str], Deliveries] | None = getattr(ledger, "deliveries", None)
-    return ProcessDeliveries() if shared is None else shared(purpose)
+    if shared is not None:
+        return shared(purpose)
+    if file is None:
+        return ProcessDeliveries()
+    from mnemic.storage.sqlite.deliveries import FileDeliveries
+
+    return FileDeliveries(file, purpose)
 
 
 def _watch(ledger: Ledger, changed: Callable[[], None]) -> Watch | None:

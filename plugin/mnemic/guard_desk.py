@@ -51,6 +51,13 @@ class GuardDesk:
             pending, namespace=self._where(namespace), subtree=subtree, limit=limit, before=before
         )
 
+    async def waiting(self, *, limit: int = 50) -> tuple[Explanation, ...]:
+        """What is `pending` at and below all of `Memory.roots`, newest first; at most 1,000."""
+        found = [
+            one for root in self._memory.roots for one in await self.pending(namespace=root, subtree=True, limit=limit)
+        ]
+        return tuple(sorted(found, key=lambda one: one.memory.recorded_at, reverse=True)[:limit])
+
     async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> Explanation:
         """What was found about a memory, what the policy makes of it today, and what was done about it."""
         from mnemic.services.review import explain

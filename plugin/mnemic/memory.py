@@ -29,7 +29,7 @@ from mnemic.session import Session
 
 if TYPE_CHECKING:
     # Importing numpy takes as long as the rest of this package: it waits until a memory is opened.
-    from mnemic.domain.access import Access
+    from mnemic.domain.access import Access, Right
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.guard_desk import GuardDesk
     from mnemic.import_desk import ImportDesk
@@ -51,7 +51,8 @@ class Memory(RunningMemory):
     Use it as ``async with open_memory(folder) as memory:``, or call `open` and `close`. All methods may be called
     concurrently. Errors are `mnemic.errors.MnemicError`; after a `StoreUnavailable` every call may be repeated.
 
-    ``observer`` is entered around every call, for metrics and traces.
+    ``observer`` is entered around every call, for metrics and traces. ``delivered`` is a file in which processes that answer
+    the same callers over one folder note what was delivered to whom, for the guard to follow it; a database has it anyhow.
 
     Wherever a ``namespace`` can be given, it is a tuple of labels or a string with ``/`` between them, and by default the
     one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.
@@ -62,6 +63,17 @@ class Memory(RunningMemory):
         from mnemic.walled import WalledMemory
 
         return WalledMemory(self, access)
+
+    def may(self, right: Right) -> bool:  # noqa: ARG002  # who has the memory itself may do everything
+        """Whether calls that take ``right`` are allowed."""
+        return True
+
+    @property
+    def roots(self) -> tuple[Namespace, ...]:
+        """At and below which namespaces the memories are that whoever has this memory looks after: its own, or all that
+        an `Access` names.
+        """
+        return (self.settings.namespace,)
 
     async def remember(
         self, text: str, *, kind: Kind | str | None = None, namespace: Namespace | str | None = None,

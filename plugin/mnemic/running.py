@@ -17,6 +17,8 @@ from mnemic.partitioning import Opened, open_all
 from mnemic.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mnemic.protocols import ChatModel, Embedder, Observer, Reranker
 
 _T = TypeVar("_T")
@@ -30,6 +32,7 @@ class RunningMemory:
         self, settings: Settings, *, embedder: Embedder | None = None, origin: Origin | None = None,
         summarise: Callable[[str, str], str] | None = None,
         model: ChatModel | None = None, reranker: Reranker | None = None, observer: Observer | None = None,
+        delivered: Path | None = None,
     ) -> None:  # fmt: skip
         self.settings = settings
         self._observer = observer
@@ -37,6 +40,7 @@ class RunningMemory:
         self._summarise = summarise
         self._model = model
         self._reranker = reranker
+        self._delivered = delivered
         self._origin = origin or Origin()
         self._open: Opened | None = None
         # One for each event loop: a limiter that two loops share loses wake-ups.
@@ -66,7 +70,7 @@ class RunningMemory:
                 if self._open is None:
                     self._open = open_all(
                         self.settings, embedder=self._embedder, summarise=self._summarise, model=self._model,
-                        reranker=self._reranker,
+                        reranker=self._reranker, delivered=self._delivered,
                     )  # fmt: skip
 
         await anyio.to_thread.run_sync(open_once, limiter=self._limiter)

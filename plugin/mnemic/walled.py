@@ -31,6 +31,13 @@ class WalledMemory(Memory):
         self._whole = whole
         self._walled: tuple[Opened, Opened] | None = None
 
+    def may(self, right: Right) -> bool:
+        return right in self.access.rights
+
+    @property
+    def roots(self) -> tuple[Namespace, ...]:
+        return self.access.roots
+
     async def open(self) -> None:
         await self._whole.open()
 
@@ -41,17 +48,17 @@ class WalledMemory(Memory):
         """Nothing: the whole memory stays open."""
 
     async def run(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        self.access.require(_right_for(use_case))
+        self._require(use_case)
         return await super().run(use_case, *args, **named)
 
     def run_now(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        self.access.require(_right_for(use_case))
+        self._require(use_case)
         return super().run_now(use_case, *args, **named)
 
     async def export(self, *, namespace: Namespace | str | None = None) -> AsyncIterator[str]:
         from mnemic.services.transfer import export_lines
 
-        self.access.require(_right_for(export_lines))
+        self._require(export_lines)
         async for line in super().export(namespace=namespace):
             yield line
 
@@ -65,8 +72,8 @@ class WalledMemory(Memory):
             self._walled = (opened, opened.walled(self.access))
         return self._walled[1]
 
+    def _require(self, use_case: Callable[..., Any]) -> None:
+        from mnemic.services.rights import rights_for
 
-def _right_for(use_case: Callable[..., Any]) -> Right:
-    from mnemic.services.rights import right_for
-
-    return right_for(use_case)
+        for right in sorted(rights_for(use_case)):
+            self.access.require(right)

@@ -73,15 +73,17 @@ class RawServer:
 
 
 @contextlib.asynccontextmanager
-async def served(home: Path, *arguments: str, **env: str) -> AsyncIterator[str]:
-    """A server on a free port; its URL."""
+async def served(home: Path, *arguments: str, log: str = "", **env: str) -> AsyncIterator[str]:
+    """A server on a free port; its URL. With ``log`` it tells everything that happens, into that file."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [*SERVE, "--http", "--port", str(port), "--home", str(home), *arguments],
-        env={**os.environ, **env}, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    serve = SERVE if not log else (*SERVE[:-1], "--verbose", SERVE[-1])
+    with Path(log or os.devnull).open("wb") as told:
+        process = subprocess.Popen(
+            [*serve, "--http", "--port", str(port), "--home", str(home), *arguments],
+            env={**os.environ, **env}, stderr=told,
+        )  # fmt: skip
     try:
         with anyio.fail_after(30):
             while True:

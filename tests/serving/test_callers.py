@@ -22,6 +22,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from mnemic_mcp.http.app import HttpOptions, HttpServer
 from mnemic_mcp.http.tokens import TokenFile
 from tests.e2e.servers import INITIALIZE, SERVE, served
 from tests.serving.providers import AUDIENCE, provider
@@ -193,6 +194,70 @@ async def test_the_first_token_closes_a_server_that_was_open(tmp_path: Path) -> 
         assert (await post(url)).status_code == 200
         make_tokens(tmp_path)
         assert (await post(url)).status_code == 401
+
+
+async def test_a_server_that_was_closed_stays_so_when_the_file_of_tokens_is_taken_away(tmp_path: Path) -> None:
+    async with team(tmp_path) as served_team, httpx.AsyncClient(trust_env=False, timeout=60) as web:
+        (tmp_path / "tokens.json").unlink()
+        for header in ({}, {"authorization": f"Bearer {served_team.tokens['ana']}"}):
+            assert (await post(served_team.url, **header)).status_code == 401
+        assert (await web.get(served_team.base + "/metrics")).status_code == 401
+
+
+def test_a_process_that_takes_the_place_of_another_is_as_closed_as_that_was(tmp_path: Path) -> None:
+    from mnemic.bootstrap import load_settings
+
+    settings = load_settings(home=tmp_path)
+    assert HttpServer(settings, HttpOptions(closed=True)).closed
+    assert not HttpServer(settings, HttpOptions()).closed
+
+
+@ERAS
+async def test_while_the_tokens_cannot_be_read_nobody_is_told_that_theirs_is_wrong(tmp_path: Path, era: str) -> None:
+    async with team(tmp_path) as served_team, httpx.AsyncClient(trust_env=False, timeout=60) as web:
+        ana = served_team.tokens["ana"]
+        held = (tmp_path / "tokens.json").read_text()
+        async with client_of(served_team.url, ana, era) as client:
+            (tmp_path / "tokens.json").write_text(held + "}")
+            with pytest.raises(MCPError, match="cannot be told at present whose token this is"):
+                await client.call_tool("recall", {"query": "anything"})
+        answer = await post(served_team.url, authorization=f"Bearer {ana}")
+        assert answer.status_code == 503
+        assert "retry-after" in answer.headers
+        assert (await post(served_team.url)).status_code == 401
+        ready = await web.get(served_team.base + "/readyz")
+        assert (ready.status_code, ready.json()["reason"]) == (503, "tokens")
+        (tmp_path / "tokens.json").write_text(held)
+        assert (await post(served_team.url, authorization=f"Bearer {ana}")).status_code == 200
+        assert (await web.get(served_team.base + "/readyz")).status_code == 200
+
+
+async def test_every_process_of_a_server_logs_its_requests_and_those_it_turned_away(tmp_path: Path) -> None:
+    tokens = make_tokens(tmp_path)
+    log = tmp_path / "log"
+
+    def said(what: str) -> bool:
+        return re.search(rf"event=http\.request {what} milliseconds=", log.read_text()) is not None
+
+    async with served(tmp_path, "--workers", "2", "--rate", "1/hour", log=str(log)) as url:
+        await post(url, authorization=f"Bearer {tokens['ana']}")
+        await until(lambda: said("caller=ana method=POST path=/mcp status=200"))
+        await post(url, authorization="Bearer wrong")
+        await until(lambda: said("caller=- method=POST path=/mcp status=401"))
+        while (await post(url, authorization=f"Bearer {tokens['ana']}")).status_code != 429:
+            pass  # each process counts by itself
+        await until(lambda: said("caller=ana method=POST path=/mcp status=429"))
+    assert tokens["ana"] not in log.read_text()
+
+
+@ERAS
+async def test_a_client_is_told_that_what_it_sent_is_too_large(tmp_path: Path, era: str) -> None:
+    async with (
+        team(tmp_path, "--max-body", "20000") as served_team,
+        client_of(served_team.url, served_team.tokens["ana"], era) as client,
+    ):
+        with pytest.raises(MCPError, match="larger than 20,000 bytes"):
+            await client.call_tool("remember", {"text": "x" * 30_000})
 
 
 async def test_too_many_and_too_large_requests_are_turned_away(tmp_path: Path) -> None:

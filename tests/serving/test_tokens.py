@@ -96,6 +96,24 @@ def test_many_writers_lose_no_token(file: TokenFile) -> None:
     assert sorted(token.access.name for token in file.tokens()) == [f"n{n}" for n in range(8)]
 
 
+async def test_a_namespace_or_a_right_that_is_written_as_a_text_is_not_read_letter_by_letter(file: TokenFile) -> None:
+    _, text = file.create("ana", namespaces=["team"], rights=["read"])
+    held = json.loads(file.path.read_text())
+    for field, value in (("namespaces", "team"), ("rights", "read")):
+        file.path.write_text(json.dumps({"tokens": [{**held["tokens"][0], field: value}]}))
+        with pytest.raises(InvalidInput, match=f"The {field} are the text '{value}'"):
+            await TokenFile(file.path).caller(text)
+
+
+async def test_a_file_in_which_two_tokens_share_a_name_or_an_id_is_refused(file: TokenFile) -> None:
+    _, text = file.create("ana", **GRANT)
+    held = json.loads(file.path.read_text())["tokens"][0]
+    for field, what in (("id", "name"), ("name", "id")):
+        file.path.write_text(json.dumps({"tokens": [held, {**held, field: "other"}]}))
+        with pytest.raises(InvalidInput, match=f"2 tokens have the {what}"):
+            await TokenFile(file.path).caller(text)
+
+
 @pytest.mark.parametrize(
     "damaged",
     [

@@ -29,9 +29,9 @@ def _review_tool(holder: MemoryHolder) -> Callable[..., Any]:
     async def review_memories() -> Annotated[CallToolResult, ReviewView]:
         """What the guard keeps back until a person has looked at it. For the review app."""
         async with open_memory_of(holder) as memory:
-            found = await memory.guard.pending(limit=MAX_PENDING + 1)
+            found = await memory.guard.waiting(limit=MAX_PENDING + 1)
             policy = (await memory.guard.policy()).name
-            namespace = "/".join(memory.settings.namespace)
+            namespace = ", ".join("/".join(root) for root in memory.roots)
         result = tool_result(review_text(found), ReviewView(waiting=[one.memory.id for one in found[:MAX_PENDING]]))
         result.meta = {REVIEW: review_view(found, policy=policy, namespace=namespace)}
         return result

@@ -24,7 +24,7 @@ from mnemic_mcp.cli import (
     tokens,
     upkeep,
 )
-from mnemic_mcp.cli.common import configure_logs
+from mnemic_mcp.log_output import configure_logs
 
 app = typer.Typer(
     name="mnemic",

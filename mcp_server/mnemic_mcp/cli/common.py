@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 import sys
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
@@ -191,17 +190,6 @@ def progress_bar(title: str, total: int | None = None) -> tuple[Any, Callable[[i
     )  # fmt: skip
     task = bar.add_task(title, total=total)
     return bar, lambda done: bar.update(task, completed=done)
-
-
-def configure_logs(verbose: bool) -> None:
-    """Logs go to stderr: warnings, or everything."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(levelname)s %(name)s %(message)s",
-    )
-    for noisy in ("httpx", "httpcore", "chromadb", "uvicorn.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 async def in_thread(work: Callable[..., T], *args: Any) -> T:

@@ -45,7 +45,8 @@ class HttpOptions:
     ``token`` opens the whole memory; ``tokens`` is the file of those that open parts of it; ``rate`` is what one caller may
     ask, such as ``6000/minute``. ``max_body_bytes`` and ``max_sessions`` bound what a client can make the server hold.
     ``stateless`` keeps nothing between requests, as several processes behind one port must; it is so by itself over a memory
-    in a database, which any server may serve. ``state_key`` is what processes over a folder share.
+    in a database, which any server may serve. ``state_key`` is what processes over a folder share. ``closed``: a token is
+    needed whatever becomes of the file of tokens. ``delivered``: where processes over a folder note what went to whom.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +61,8 @@ class HttpOptions:
     max_sessions: int = 1_000
     stateless: bool = False
     state_key: bytes | None = field(default=None, repr=False)
+    closed: bool = False
+    delivered: Path | None = None
 
 
 class SharedToken:
@@ -80,10 +83,16 @@ class HttpServer:
         replicated = settings.database is not None
         self.options = replace(options, stateless=options.stateless or replicated)
         self.draining = False
+        self._was_closed = options.closed
         self.observing = Observing()
         self.key = SharedKey(None if replicated else options.state_key or secrets.token_bytes(32))
         self.holder = MemoryHolder(
-            settings, transport="http", caller=present_caller, observer=self.observing, shared=self.key
+            settings,
+            transport="http",
+            caller=present_caller,
+            observer=self.observing,
+            shared=self.key,
+            delivered=options.delivered,
         )
         self.tokens = TokenFile(options.tokens or settings.home / TOKENS_FILE)
         self._check_open_to()
@@ -91,8 +100,14 @@ class HttpServer:
 
     @property
     def closed(self) -> bool:
-        """Whether a token is needed. A file of tokens closes the server even when none is left in it."""
-        return self.options.token is not None or self.options.provider is not None or self.tokens.exists()
+        """Whether a token is needed. A file of tokens closes the server even when none is left in it, and for good: whoever
+        removes the file must not open the memory to everybody by it.
+        """
+        if not self._was_closed:
+            self._was_closed = (
+                self.options.token is not None or self.options.provider is not None or self.tokens.exists()
+            )
+        return self._was_closed
 
     def _check_open_to(self) -> None:
         if self.options.host not in LOOPBACK and not self.closed:
@@ -126,16 +141,23 @@ class HttpServer:
                 resource_url=resource, authorization_servers=[_exact(options.provider.issuer)],
                 scopes_supported=[f"mnemic:{right}" for right in Right],
             )  # fmt: skip
-        prepared = Prepared(PlainAnswers(app), self.key, prepare=self.holder.whole, path=MCP_PATH)
+        plain = PlainAnswers(app, max_body_bytes=options.max_body_bytes)
+        prepared = Prepared(plain, self.key, prepare=self.holder.whole, path=MCP_PATH)
         return Gate(
             prepared, doors, closed=lambda: self.closed, rate=None if options.rate is None else _rate(options.rate),
             metadata_url=metadata_url, refused=self.observing.refused,
         )  # fmt: skip
 
     async def _ready(self, _: Request) -> Response:
-        """200 when a call would be answered; 503 while the memory cannot be read, or the server is about to end."""
+        """200 when a call would be answered; 503 while the memory or the tokens cannot be read, or the server is about to
+        end.
+        """
         if self.draining:
             return JSONResponse({"ready": False, "reason": "draining"}, 503)
+        try:
+            self.tokens.tokens()
+        except MnemicError:
+            return JSONResponse({"ready": False, "reason": "tokens"}, 503)
         from mnemic.services.health import probe
 
         try:

@@ -28,10 +28,19 @@ ANYBODY = Caller(name="anybody on this machine", access=None)
 """Whoever comes to a server that asks for no token; it listens on loopback alone."""
 
 _OPEN_PATHS = ("/healthz", "/readyz", "/.well-known/")
+_CANNOT_TELL = (
+    "It cannot be told at present whose token this is; nothing was done. Try again, and tell whoever runs this server if it "
+    "lasts: its log says why."
+)
+
+
+class _CannotTell(Exception):
+    """No door knew the token, and one of them could not be asked."""
 
 
 class Gate:
-    """ASGI middleware: a bearer token that one of ``doors`` knows, or 401; not more than ``rate`` for each caller, or 429.
+    """ASGI middleware: a bearer token that one of ``doors`` knows, or 401, or 503 where one of them cannot be asked; not
+    more than ``rate`` for each caller, or 429.
 
     ``closed`` says whether a token is needed at all; it is asked at every request, so that the first token that is made
     closes an open server. Without tokens callers cannot be told apart, and none is held to ``rate``: all of them together
@@ -58,7 +67,31 @@ class Gate:
         if scope["path"].startswith(_OPEN_PATHS):
             await self._app(scope, receive, send)
             return
-        caller = await self._caller(Headers(scope=scope).get("authorization", ""))
+        began, status = time.perf_counter(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        caller: Caller | None = None
+        try:
+            try:
+                caller = await self._caller(Headers(scope=scope).get("authorization", ""))
+            except _CannotTell:
+                self._refused("doors")
+                await refusal(_CANNOT_TELL, 503, {"retry-after": "10"})(scope, receive, watched)
+                return
+            await self._answer(caller, scope, receive, watched)
+        finally:
+            name = "-" if caller is None else caller.name
+            log.info(
+                "http.request", caller=name, method=scope["method"], path=scope["path"], status=status,
+                milliseconds=round((time.perf_counter() - began) * 1e3, 1),
+            )  # fmt: skip
+
+    async def _answer(self, caller: Caller | None, scope: Scope, receive: Receive, send: Send) -> None:
         if caller is None:
             self._refused("token")
             await self._unauthorised(scope)(scope, receive, send)
@@ -81,23 +114,11 @@ class Gate:
                 expires_at=None if caller.expires_at is None else int(caller.expires_at),
             )
         )  # fmt: skip
-        began, status = time.perf_counter(), 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         held = CALLER.set(caller)
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send)
         finally:
             CALLER.reset(held)
-            log.info(
-                "http.request", caller=caller.name, method=scope["method"], path=scope["path"], status=status,
-                milliseconds=round((time.perf_counter() - began) * 1e3, 1),
-            )  # fmt: skip
 
     async def _caller(self, header: str) -> Caller | None:
         if not self._closed():
@@ -106,15 +127,19 @@ class Gate:
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             return None
+        failed = False
         for door in self._doors:
             try:
                 caller = await door.caller(token)
             except MnemicError as error:
                 # A door that cannot be used lets nobody in; the others are tried all the same.
                 log.warning("http.door_failed", door=type(door).__name__, error=str(error))
+                failed = True
                 continue
             if caller is not None:
                 return caller
+        if failed:
+            raise _CannotTell
         return None
 
     def _unauthorised(self, scope: Scope) -> Response:

@@ -44,7 +44,7 @@ class Observing:
             multiprocess_mode="livesum",
         )  # fmt: skip
         self._refused = Counter(
-            "mnemic_requests_refused", "Requests turned away at the gate, by reason: token, rate, draining.", ["reason"],
+            "mnemic_requests_refused", "Requests turned away at the gate, by reason: token, rate, doors.", ["reason"],
             registry=self._registry,
         )  # fmt: skip
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:

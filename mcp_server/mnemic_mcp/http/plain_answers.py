@@ -19,10 +19,13 @@ _NO_REPLAY = "Events are not kept: a stream cannot be resumed. Send the request 
 
 
 class PlainAnswers:
-    """ASGI middleware: no validator's text leaves with a 400, and no request stays without an answer."""
+    """ASGI middleware: no validator's text leaves with a 400, a 413 says so in the form that MCP clients show, and no
+    request stays without an answer.
+    """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
+        self._too_long = f"The request is larger than {max_body_bytes:,} bytes. Send less at once; nothing was done."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,7 +38,7 @@ class PlainAnswers:
         async def watched(message: Message) -> None:
             nonlocal held, body, started
             started = True
-            if message["type"] == "http.response.start" and message["status"] == 400:
+            if message["type"] == "http.response.start" and message["status"] in (400, 413):
                 held = message
                 return
             if held is None:
@@ -44,6 +47,9 @@ class PlainAnswers:
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 begun, held = held, None
+                if begun["status"] == 413:
+                    await refusal(self._too_long, 413)(scope, receive, send)
+                    return
                 if _is_validators(body):
                     await refusal(_NO_REQUEST)(scope, receive, send)
                     return

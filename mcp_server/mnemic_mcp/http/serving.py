@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import anyio
 import uvicorn
@@ -24,6 +26,7 @@ from mnemic.errors import StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic_mcp.http.app import MCP_PATH, HttpOptions, HttpServer
 from mnemic_mcp.listening import bound_socket
+from mnemic_mcp.log_output import configure_logs
 from mnemic_mcp.serving import end, end_without_parent, on_signal, warm_up_later
 
 log = get_logger(__name__)
@@ -51,6 +54,7 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
     if several:
         options = replace(options, stateless=True, state_key=options.state_key or secrets.token_bytes(32))
     server = HttpServer(settings, options)
+    options = replace(options, closed=server.closed)
     shared = several and _SHARES_PORTS
     listening = bound_socket(options.host, options.port, shared=shared)
     if not shared:
@@ -97,7 +101,11 @@ def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *
     anyio.run(run)
 
 
-def _work(settings: Settings, options: HttpOptions, listening: socket.socket | None, drain_seconds: float) -> None:
+def _work(
+    settings: Settings, options: HttpOptions, listening: socket.socket | None, drain_seconds: float, verbose: bool
+) -> None:
+    # A process of its own knows nothing of how the command's logs were set up.
+    configure_logs(verbose)
     if listening is None:
         listening = bound_socket(options.host, options.port, shared=True)
         listening.listen(_BACKLOG)
@@ -121,11 +129,14 @@ def _supervise(
     short_lives = 0
     with tempfile.TemporaryDirectory(prefix="mnemic-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        options = replace(options, delivered=Path(metrics) / "deliveries.sqlite3")
+
+        verbose = logging.getLogger().isEnabledFor(logging.INFO)
 
         def start() -> tuple[BaseProcess, float]:
             # The supervisor's own socket then only holds the port.
             given = None if _SHARES_PORTS else listening
-            process = spawn.Process(target=_work, args=(settings, options, given, drain_seconds))
+            process = spawn.Process(target=_work, args=(settings, options, given, drain_seconds, verbose))
             process.start()
             return process, time.monotonic()
 

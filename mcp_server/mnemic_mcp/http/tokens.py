@@ -7,7 +7,8 @@ import hmac
 import json
 import secrets
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,7 +158,7 @@ def _plain(token: Token) -> dict[str, Any]:
 def _parsed(path: Path) -> list[Token]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return [
+        tokens = [
             Token(
                 id=str(one["id"]), digest=str(one["sha256"]),
                 access=make_access(one["name"], namespaces=one["namespaces"], rights=one["rights"]),
@@ -166,8 +167,18 @@ def _parsed(path: Path) -> list[Token]:
             )
             for one in found["tokens"]
         ]  # fmt: skip
+        _check_told_apart(tokens)
+        return tokens
     except (OSError, ValueError, KeyError, TypeError, MnemicError) as error:
         raise InvalidInput(
             f"{path} holds no tokens that can be read ({type(error).__name__}: {error}).",
             hint="Mend the file, or remove it and make the tokens anew with `mnemic token create`.",
         ) from error
+
+
+def _check_told_apart(tokens: Sequence[Token]) -> None:
+    """Raise `InvalidInput` where two tokens share an id or a name: one would hide the other, or outlive its revocation."""
+    for what, values in (("id", [token.id for token in tokens]), ("name", [token.access.name for token in tokens])):
+        for value, times in Counter(values).most_common(1):
+            if times > 1:
+                raise InvalidInput(f"{times} tokens have the {what} {value[:60]!r}.", hint="Leave one of them.")

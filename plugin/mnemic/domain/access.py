@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mnemic.domain.memory import Namespace
+from mnemic.domain.quoting import visible
 from mnemic.domain.validation import check_choices, check_label, check_namespace
 from mnemic.errors import AccessDenied, InvalidInput
 
@@ -43,6 +44,15 @@ class Access:
         """Whether ``namespace``, and with it all below, is the caller's."""
         return any(namespace[: len(root)] == root for root in self.namespaces)
 
+    @property
+    def roots(self) -> tuple[Namespace, ...]:
+        """The namespaces but for those below another of them, which would come twice."""
+        return tuple(
+            root
+            for root in self.namespaces
+            if not any(root != other and root[: len(other)] == other for other in self.namespaces)
+        )
+
     def require(self, right: Right) -> None:
         """Raises `AccessDenied` without ``right``."""
         if right not in self.rights:
@@ -54,7 +64,7 @@ class Access:
     def require_namespace(self, namespace: Namespace) -> None:
         """Raises `AccessDenied` for what lies outside."""
         if not self.covers(namespace):
-            asked = "/".join(namespace) or "all namespaces"
+            asked = visible("/".join(namespace)) or "all namespaces"
             own = ", ".join("/".join(root) for root in self.namespaces)
             raise AccessDenied(
                 f"{self.name} has no access to {asked[:200]}.", hint=f"Name a namespace at or below: {own}."
@@ -63,6 +73,10 @@ class Access:
 
 def make_access(name: object, *, namespaces: Iterable[object], rights: Iterable[object]) -> Access:
     """A checked `Access`. Raises `InvalidInput`: without a name, a namespace and a right there is none."""
+    for what, given in (("namespaces", namespaces), ("rights", rights)):
+        # A text is its letters to whoever goes through it: "team" would open t, e, a and m.
+        if isinstance(given, str):
+            raise InvalidInput(f"The {what} are the text {given[:60]!r}.", hint="Give a list of texts.")
     roots = tuple(dict.fromkeys(check_namespace(namespace) for namespace in namespaces))
     held = frozenset(check_choices(rights, Right, name="a right"))
     label = check_label(name, name="name", limit=_MAX_NAME_CHARS)

@@ -20,6 +20,7 @@ MAX_EVIDENCE = 256
 MAX_BATCH = 10_000
 MAX_NAMESPACE_DEPTH = 8
 
+_TOO_LONG = "Split it into passages, or remember where it can be found and what matters in it."
 _ID = re.compile(r"m[0-9a-z]{15}")
 _EnumT = TypeVar("_EnumT", bound=StrEnum)
 _T = TypeVar("_T")
@@ -32,7 +33,7 @@ def check_text(text: object, *, name: str = "text", limit: int = MAX_TEXT_CHARS)
     if len(text) > limit:
         raise InvalidInput(
             f"{name} has {len(text):,} characters; at most {limit:,} are allowed.",
-            hint="Split it into passages, or remember where it can be found and what matters in it.",
+            hint=_TOO_LONG if limit == MAX_TEXT_CHARS else "Shorten it.",
         )
     _check_encodable(text, name)
     if not text or text.isspace():

@@ -53,7 +53,11 @@ class Upkeep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """The ports of one open memory. ``caller`` tells those apart who share it over a network, else it is empty."""
+    """The ports of one open memory.
+
+    ``caller`` tells those apart who share it over a network, else it is empty; ``shows_texts``: whoever calls may read what
+    others have stored.
+    """
 
     ledger: Ledger
     index: VectorIndex
@@ -80,6 +84,7 @@ class Backends:
     reranker: Reranker | None = None
     facts: Literal["auto", "off"] = "auto"
     caller: str = ""
+    shows_texts: bool = True
     # Python runs one thread at a time. Recalls that share it only take it from each other, every few milliseconds and in the
     # middle of their work: one after the other, a process answers a sixth more of them, each sooner (`make bench-serving`).
     one_recall: threading.Lock = field(default_factory=threading.Lock)
@@ -92,11 +97,12 @@ class Backends:
         object.__setattr__(self, "turns", TurnIndex(changed=changed))
         object.__setattr__(self, "passages", PassageVectors(self.embedder.id, self.embedder.dimensions))
 
-    def behind(self, ledger: Ledger, *, caller: str) -> Backends:
+    def behind(self, ledger: Ledger, *, caller: str, shows_texts: bool = True) -> Backends:
         """The same, all that is held in memory included, but for the ledger: a wall around this one's."""
         walled = copy.copy(self)
         object.__setattr__(walled, "ledger", ledger)
         object.__setattr__(walled, "caller", caller)
+        object.__setattr__(walled, "shows_texts", shows_texts)
         return walled
 
     def for_batch(self) -> Backends:

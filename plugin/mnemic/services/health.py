@@ -21,7 +21,8 @@ _BATCH = 256
 class Status:
     """A summary for people and programs. Sizes in bytes.
 
-    ``reading_ahead``: whether this process still takes in what makes its answers quick.
+    ``reading_ahead``: whether this process still takes in what makes its answers quick. For a caller of a part of the memory
+    ``last_seq`` and ``ledger_bytes`` are 0 and ``index`` counts nothing: they would tell how much others store.
     """
 
     memories: int
@@ -50,17 +51,19 @@ class Diagnosis:
 
 def status(backends: Backends) -> Status:
     """The present state. Raises `StoreUnavailable`."""
+    index = backends.index.describe()
+    whole = not backends.caller
     with backends.ledger.snapshot() as snapshot:
         return Status(
             memories=snapshot.count(),
             namespaces=tuple(snapshot.namespaces()),
-            last_seq=snapshot.last_seq(),
+            last_seq=snapshot.last_seq() if whole else 0,
             ledger_id=snapshot.ledger_id(),
-            ledger_bytes=backends.ledger.size_bytes(),
+            ledger_bytes=backends.ledger.size_bytes() if whole else 0,
             embedder=backends.embedder.id,
             dimensions=backends.embedder.dimensions,
             token_counter=backends.token_counter.name,
-            index=backends.index.describe(),
+            index=index if whole else {"served_by": index.get("served_by")},
             reading_ahead=backends.warmth.reading_ahead,
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,9 +11,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.memory import MemoryRecord, RowKey, Status
+from mnemic.domain.memory import MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.passages import Span
 from mnemic.domain.provenance import Origin
+from mnemic.domain.quoting import visible
 from mnemic.domain.recall import DEEP_PART, MAX_K, RECALLED_KINDS, Hit, MemoryFilter, Mode, Passage, RecallResult
 from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_share, check_text
@@ -35,6 +37,9 @@ from mnemic.services.vetting import Vetting, vet
 _LEAST_VETTED = 8
 # A question that meets hundreds of withheld memories is answered in parts.
 _MOST_VETTED = 300
+# Of the namespaces below an empty one, so many are named.
+_MOST_NAMED = 8
+_NAME = re.compile(r"[\w.@+-]{1,60}")
 MIN_BUDGET_TOKENS = 100
 MAX_BUDGET_TOKENS = 100_000
 
@@ -76,11 +81,11 @@ class RecallQuery:
 
 
 class _Ranking(NamedTuple):
-    """What was found, best first, read as far as it is asked for. ``reason`` says why it may be empty."""
+    """What was found, best first, read as far as it is asked for. ``reason`` says why it is empty, if it is."""
 
     found: Iterator[Found]
     considered: int
-    reason: str
+    reason: Callable[[], str]
 
 
 class _Page(NamedTuple):
@@ -134,6 +139,7 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
             else _ranked(backends, snapshot, query, asked, mark.skip, notes)
         )
         page = _page(backends, snapshot, policy, query, ranking, arrangement, now)
+        nothing = "" if page.judged else ranking.reason()
     # Outside the snapshot: a model may take its time.
     notes += consult_model(backends, policy, query.text, [one for _, one in page.judged])
     shown = page.shown if backends.guard.model_judge is None else arrangement.arrange(page.passed())
@@ -149,7 +155,7 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
         session=query.filter.session, origin=origin, now=now,
     )  # fmt: skip
     withheld = [withheld_view(one) for _, one in page.judged if one.withheld]
-    reason = ranking.reason if not withheld else "Everything that was found is withheld by the guard."
+    reason = "Everything that was found is withheld by the guard." if withheld else nothing
     return RecallResult(
         hits=tuple(packed),
         considered=ranking.considered,
@@ -230,7 +236,7 @@ def _ranked(
     hits = _read(snapshot, query, relevant, found.passages, skip)
     if query.explain:
         hits = (one._replace(hit=replace(one.hit, explanation=found.explain(one.key))) for one in hits)
-    return _Ranking(hits, len(candidates), _why_nothing(candidates, min_score, skip, snapshot))
+    return _Ranking(hits, len(candidates), lambda: _why_nothing(snapshot, query.filter, candidates, min_score, skip))
 
 
 def _read(
@@ -281,7 +287,8 @@ def _newest(snapshot: LedgerSnapshot, query: RecallQuery, skip: int) -> _Ranking
                 return
             before = entries[-1][0]
 
-    return _Ranking(read(), snapshot.count(query.filter) if query.k else 0, _why_nothing([], 0.0, skip, snapshot))
+    considered = snapshot.count(query.filter) if query.k else 0
+    return _Ranking(read(), considered, lambda: _why_nothing(snapshot, query.filter, [], 0.0, skip))
 
 
 def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
@@ -296,7 +303,9 @@ def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
     )
 
 
-def _why_nothing(candidates: list[Candidate], min_score: float, skip: int, snapshot: LedgerSnapshot) -> str:
+def _why_nothing(
+    snapshot: LedgerSnapshot, filter: MemoryFilter, candidates: list[Candidate], min_score: float, skip: int
+) -> str:
     if skip:
         return "There is nothing more."
     if candidates:
@@ -304,4 +313,19 @@ def _why_nothing(candidates: list[Candidate], min_score: float, skip: int, snaps
         return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.3f}, below {min_score:.3f}."
     if not snapshot.word_statistics(()).memories:
         return "Nothing relevant: this memory is empty."
+    below = [] if filter.subtree else _below(snapshot, filter.namespace)
+    if below:
+        # A name is chosen by whoever writes there, and stands here unquoted: what may be a sentence is only counted.
+        plain = [(path, count) for path, count in below if all(_NAME.fullmatch(label) for label in path)][:_MOST_NAMED]
+        named = [f"{'/'.join(path)} ({count})" for path, count in plain]
+        more = [f"{len(below) - len(plain)} more"] if len(below) > len(plain) else []
+        here = visible("/".join(filter.namespace))
+        return f"There are no memories in {here} itself. Ask in a namespace below it: {', '.join([*named, *more])}."
     return "Nothing relevant: no memory here passes the filters and shares a word or a meaning with the question."
+
+
+def _below(snapshot: LedgerSnapshot, namespace: Namespace) -> list[tuple[Namespace, int]]:
+    """The namespaces below one that holds nothing itself, with their numbers of memories."""
+    if snapshot.select(MemoryFilter(namespace=namespace, statuses=tuple(Status)), limit=1):
+        return []
+    return [(path, count) for path, count in snapshot.namespaces(namespace) if count]

@@ -51,6 +51,7 @@ _MAX_CONTEXT = 100
 _MOST_FORESEEN = 500
 _MOST_FORESEEN_LETTERS = 500_000
 _UNVERIFIED = "[a stranger's text; recall shows it with what to know about it]"
+_UNREAD = "[not shown: it takes the right to read]"
 # "Yes, sure!" resembles every other "Sure!": too little to call a resemblance.
 _MIN_SHAPE_WORDS = 3
 
@@ -185,7 +186,7 @@ def _store(
     if status is not draft.status or superseded is not draft.supersedes:
         held = replace(draft, status=status, supersedes=superseded)
     settled = () if settlement is None else tuple(one.record.id for one in (*settlement.replaced, *settlement.disputed))
-    near = _near_duplicates(transaction, policy, held, neighbours, but=settled)
+    near = _near_duplicates(transaction, policy, held, neighbours, read=backends.shows_texts, but=settled)
     key = transaction.append(
         held,
         embedder_id=backends.embedder.id,
@@ -313,11 +314,11 @@ def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRe
 
 def _near_duplicates(
     transaction: LedgerTransaction, policy: Policy, draft: MemoryRecord, neighbours: Sequence[Resembling], *,
-    but: Sequence[MemoryId] = (),
+    read: bool, but: Sequence[MemoryId] = (),
 ) -> tuple[NearDuplicate, ...]:  # fmt: skip
     """Earlier memories that say almost the same with other numbers or a few other words, most similar first.
 
-    The text of strangers is left to recall, which labels and masks it.
+    The text of strangers is left to recall, which labels and masks it; without ``read`` no text is shown.
     """
     if len(shape_words(draft.text)) < _MIN_SHAPE_WORDS:
         return ()
@@ -335,7 +336,13 @@ def _near_duplicates(
     return tuple(
         NearDuplicate(
             id=other.id, similarity=similarity,
-            text=other.text if class_in(policy, marks[other.key]) is not OriginClass.UNTRUSTED else _UNVERIFIED,
+            text=_shown_of(other.text, untrusted=class_in(policy, marks[other.key]) is OriginClass.UNTRUSTED, read=read),
         )
         for other, similarity in near
     )  # fmt: skip
+
+
+def _shown_of(text: str, *, untrusted: bool, read: bool) -> str:
+    if not read:
+        return _UNREAD
+    return _UNVERIFIED if untrusted else text

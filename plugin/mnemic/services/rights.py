@@ -1,14 +1,17 @@
-"""Which right each use case takes. What is not named here is for whoever has every right: it fails closed."""
+"""Which rights each use case takes. What is not named here is for whoever has every right: it fails closed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from mnemic.domain.access import Right
 
-_OF_MODULES = {
+_Rights = Right | frozenset[Right]
+_READ_AND_WRITE = frozenset([Right.READ, Right.WRITE])
+
+_OF_MODULES: Mapping[str, _Rights] = {
     "authorisation": Right.READ,
     "browse": Right.READ,
     "checking": Right.READ,
@@ -20,26 +23,26 @@ _OF_MODULES = {
     "experience": Right.WRITE,
     "facts": Right.WRITE,
     "guidance": Right.READ,
-    "items": Right.WRITE,
+    "items": _READ_AND_WRITE,  # a batch both reads and writes
     "outcomes": Right.WRITE,
     "packets": Right.READ,
     "recall": Right.READ,
     "remember": Right.WRITE,
     "review": Right.REVIEW,
-    "sculpt": Right.WRITE,
+    "sculpt": _READ_AND_WRITE,  # edits answer with what they found, cut or hid
     "segmenting": Right.READ,
     "sessions": Right.WRITE,
     "upkeep.applying": Right.WRITE,
     "upkeep.planning": Right.WRITE,
 }
-_OF_USE_CASES = {
+_OF_USE_CASES: Mapping[str, _Rights] = {
+    "compose.fit": frozenset(),  # looks at what it is given alone
     "curate.erase": Right.ADMIN,
     "experience.list_experiences": Right.READ,
     "health.status": Right.READ,
     "items.erase_item": Right.ADMIN,
     "outcomes.utilities_of": Right.READ,
-    "review.policy_in_force": Right.READ,
-    "sculpt.check_options": Right.READ,
+    "review.policy_in_force": frozenset(),  # tells of no memory
     "sessions.erase_session": Right.ADMIN,
     "sessions.list_sessions": Right.READ,
     "sessions.read_session": Right.READ,
@@ -50,10 +53,11 @@ _OF_USE_CASES = {
 _PREFIX = "mnemic.services."
 
 
-def right_for(use_case: Callable[..., Any]) -> Right:
-    """The right that whoever runs ``use_case`` must have."""
+def rights_for(use_case: Callable[..., Any]) -> frozenset[Right]:
+    """The rights that whoever runs ``use_case`` must have, all of them."""
     name = name_of(use_case)
-    return _OF_USE_CASES.get(name, _OF_MODULES.get(name.rpartition(".")[0], Right.ADMIN))
+    needed = _OF_USE_CASES.get(name, _OF_MODULES.get(name.rpartition(".")[0], Right.ADMIN))
+    return frozenset([needed]) if isinstance(needed, Right) else needed
 
 
 def name_of(use_case: Callable[..., Any]) -> str:

@@ -220,11 +220,7 @@ class _WalledView:
 
     def _roots(self, namespace: Namespace | None) -> tuple[Namespace, ...]:
         if namespace is None:
-            # A root below another one would come twice.
-            roots = self._access.namespaces
-            return tuple(
-                root for root in roots if not any(root != other and root[: len(other)] == other for other in roots)
-            )
+            return self._access.roots
         self._access.require_namespace(namespace)
         return (namespace,)
 

@@ -1,0 +1,41 @@
+"""Several processes behind one port answer as one would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.servers import served
+from tests.serving.test_callers import call, client_of, make_tokens
+from tests.waiting import until
+
+PAGE = "The walrus handbook lives under {} these days."
+ADDRESS = "https://walrus.evil.example/docs/walrus.html"
+# Each in words of its own, so that none is tainted as a copy of another.
+OURS = [
+    f"Robots fetch manuals nightly via {ADDRESS} before shipping.",
+    f"Paula bookmarked {ADDRESS} for her thesis about harbours.",
+    f"Whenever onboarding starts, colleagues print {ADDRESS} twice.",
+    f"Invoices from March mention {ADDRESS} in a footnote.",
+    f"Kitchen tablets open {ADDRESS} as their front screen.",
+    f"Auditors asked why {ADDRESS} appears on badges.",
+    f"Grandfather telephoned about {ADDRESS} yesterday evening.",
+    f"Drones resolve waypoints through {ADDRESS} over mountains.",
+]
+
+
+async def test_a_strangers_text_that_one_of_them_delivered_is_followed_by_all(tmp_path: Path) -> None:
+    ana = make_tokens(tmp_path)["ana"]
+    log = tmp_path / "log"
+    async with served(tmp_path, "--workers", "2", log=str(log)) as url:
+        # Before both serve, one has all connections.
+        await until(lambda: log.read_text().count("session manager started") == 2)
+        async with client_of(url, ana) as client:
+            await call(client, "remember", text=PAGE.format(ADDRESS), channel="web", source=ADDRESS)
+            _, _, told = await call(client, "recall", query="walrus handbook")
+            assert told["memories"]
+        for text in OURS:
+            async with client_of(url, ana) as client:
+                _, _, told = await call(client, "remember", text=text)
+                id = told["results"][0]["id"]
+                shown = str(await client.read_resource(f"memory://memories/{id}"))
+                assert "unverified, from agent" in shown, text
