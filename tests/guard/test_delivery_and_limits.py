@@ -345,24 +345,26 @@ async def test_many_witnesses_are_compared_as_a_few(tmp_path: Path) -> None:
                 assert 2 <= len(one.origin_keys) <= 8
 
 
+@pytest.mark.parametrize("origin", [WEB, USER], ids=["a stranger", "whom it trusts"])
 async def test_a_deadline_lets_nothing_through_that_the_policy_withholds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: Origin
 ) -> None:
     policy = policy_file(
         tmp_path,
         """
         recall: {deadline_ms: 10, effects: {deny: [delete], review: []}}
         rules:
-          - {id: no-web, phase: recall, when: {channels: [web]}, decision: withhold, reason: no web}
+          - {id: no-canteen, phase: recall, when: {text: canteen}, decision: withhold, reason: no canteens}
     """,
     )
     async with open_guarded(tmp_path, policy) as memory:
-        await memory.remember("The canteen opens at noon.", origin=WEB)
+        await memory.remember("The canteen opens at noon.", origin=origin)
         seconds = iter((0.0, 0.0, 1.0))  # the first step is all that there is time for
         judging_by(monkeypatch, seconds.__next__)
         result = await memory.recall("canteen")
         assert not result.hits
-        assert "the guard's time was up" in str(result.withheld[0].reasons)
+        told = str(result.withheld[0].reasons)
+        assert "the guard's time was up" in told and "no-canteen: no canteens" in told
 
 
 async def test_recall_does_not_wait_for_another_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
