@@ -9,7 +9,7 @@ from typing import Any
 
 from mnemic_mcp.apps.extension import RECALL_URI, REVIEW_TOOL, REVIEW_URI
 from tests.e2e.servers import INITIALIZE, INITIALIZED, RawServer
-from tests.inspector.chromium import browsing
+from tests.inspector.chromium import browsing, new_page
 
 HERE = Path(__file__).parent
 BRIDGE = HERE / "node_modules" / "bridge.js"
@@ -41,7 +41,7 @@ class Host:
         self.served: list[dict[str, Any]] = []
         self.complaints: list[str] = []
         self._last_id = 100
-        self.page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+        self.page = new_page(browser, width=width, height=900)
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._note)

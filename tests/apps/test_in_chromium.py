@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def test_recall_explains_every_hit_by_parts_and_channels(host: Host) -> None:
     second.get_by_text("why", exact=True).click()
     assert second.locator(".made").is_visible()
     assert "meaning" in first.locator(".channels").first.inner_text()
-    assert "today" in first.locator(".facts time").inner_text()
+    days = (datetime.now(UTC).date() - date.fromisoformat(first.locator(".facts time").get_attribute("datetime"))).days
+    assert ("today", "yesterday")[days] in first.locator(".facts time").inner_text()
     assert "ago" in view.locator(".rows.why .facts time", has_text="2026-03-02").first.inner_text()
     assert "candidates" in view.get_by_role("status").inner_text()
     assert view.get_by_role("searchbox").input_value() == QUESTION
@@ -129,10 +131,11 @@ def test_an_app_says_nothing_to_the_model_and_opens_no_address(host: Host) -> No
 
 def test_a_script_that_got_into_an_app_is_refused(host: Host) -> None:
     host.recalled(QUESTION)
-    host.inner().evaluate(
-        "() => { const made = document.createElement('script'); made.textContent = 'document.title = \"run\"'; "
-        "document.body.append(made); }"
-    )
+    with host.page.expect_console_message(lambda told: "Content Security Policy" in told.text):
+        host.inner().evaluate(
+            "() => { const made = document.createElement('script'); made.textContent = 'document.title = \"run\"'; "
+            "document.body.append(made); }"
+        )
     assert host.inner().title() != "run"
     assert any("Content Security Policy" in said for said in host.complaints)
     host.complaints.clear()

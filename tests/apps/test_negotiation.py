@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 import mnemic
 from mnemic_mcp.apps.extension import RECALL_URI, REVIEW_TOOL, REVIEW_URI
 from tests.apps.hosting import APPS, initialize
-from tests.e2e.servers import INITIALIZED, SERVE, RawServer, parameters
+from tests.e2e.servers import INITIALIZED, SERVE, RawServer, importing_nothing_by_itself, parameters
 from tests.inspector.worlds import WEB
 
 ERAS = ("auto", "legacy")
@@ -177,7 +177,7 @@ async def test_an_app_cannot_be_read_under_another_name(tmp_path: Path) -> None:
 
 
 def test_the_documents_are_read_when_they_are_asked_for_and_not_at_the_start(tmp_path: Path) -> None:
-    server = RawServer(tmp_path, command=(sys.executable, "-X", "importtime", *SERVE[1:], "--home", str(tmp_path)))
+    server = RawServer(tmp_path, command=importing_nothing_by_itself(tmp_path))
     server.send(initialize(APPS), INITIALIZED, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
     assert len(server.answer(2)["result"]["tools"]) == len(TOOLS) + 1
     server.process.kill()

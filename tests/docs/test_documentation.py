@@ -80,12 +80,12 @@ def test_the_commands_that_make_tokens_run(commands: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "migrate.md"))
 def test_the_commands_that_move_a_memory_to_a_database_run(
-    commands: str, tmp_path: Path, postgres: PostgresServer
+    commands: str, tmp_path: Path, postgres: PostgresServer, schema: str
 ) -> None:
+    database = f"documented_{schema}"
     with psycopg.connect(postgres.url, autocommit=True) as server:
-        server.execute("DROP DATABASE IF EXISTS documented")
-        server.execute("CREATE DATABASE documented")
-    env = {**environment(tmp_path), "DATABASE_URL": postgres.url.replace("/postgres", "/documented")}
+        server.execute(f"CREATE DATABASE {database}")
+    env = {**environment(tmp_path), "DATABASE_URL": postgres.url.replace("/postgres", f"/{database}")}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
@@ -145,7 +145,7 @@ def test_the_host_configuration_starts_the_server(tmp_path: Path) -> None:
         assert command
         done = subprocess.run(
             [command, *entry["args"]], input="", env=environment(tmp_path), capture_output=True, text=True, check=False,
-            timeout=30,
+            timeout=120,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (0, "")
 

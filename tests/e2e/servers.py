@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +14,18 @@ from typing import Any
 import anyio
 from mcp.client.stdio import StdioServerParameters
 
+from tests.ports import free_port
+
 SERVE = (sys.executable, "-m", "mnemic_mcp.main", "serve")
+# The server as ever, but it opens no memory by itself a while after its start: how long a while is depends on the machine.
+_COLD = """
+import sys
+from mnemic_mcp import serving
+serving._WARM_UP_DELAY_SECONDS = 3_600.0
+sys.argv = ["mnemic", "serve", "--home", sys.argv[1]]
+from mnemic_mcp.main import main
+main()
+"""
 INITIALIZE = {
     "jsonrpc": "2.0", "id": 1, "method": "initialize",
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
@@ -26,6 +36,11 @@ INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 def parameters(home: Path, **env: str) -> StdioServerParameters:
     """How an MCP client starts the server on ``home``."""
     return StdioServerParameters(command=SERVE[0], args=[*SERVE[1:], "--home", str(home)], env=env)
+
+
+def importing_nothing_by_itself(home: Path) -> tuple[str, ...]:
+    """The command of a server that tells on stderr what it imports, and imports what is asked of it alone."""
+    return (sys.executable, "-X", "importtime", "-c", _COLD, str(home))
 
 
 class RawServer:
@@ -66,7 +81,7 @@ class RawServer:
         self.send(INITIALIZE, INITIALIZED)
         assert self.answer(1)["result"]["serverInfo"]["name"] == "mnemic"
 
-    def finish(self, timeout: float = 20) -> tuple[bytes, bytes]:
+    def finish(self, timeout: float = 60) -> tuple[bytes, bytes]:
         """Close stdin, wait for the end, and return all of stdout and stderr."""
         out, err = self.process.communicate(timeout=timeout)
         return b"".join(self.received) + out, err
@@ -75,9 +90,7 @@ class RawServer:
 @contextlib.asynccontextmanager
 async def served(home: Path, *arguments: str, log: str = "", **env: str) -> AsyncIterator[str]:
     """A server on a free port; its URL. With ``log`` it tells everything that happens, into that file."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     serve = SERVE if not log else (*SERVE[:-1], "--verbose", SERVE[-1])
     with Path(log or os.devnull).open("wb") as told:
         process = subprocess.Popen(
@@ -85,7 +98,7 @@ async def served(home: Path, *arguments: str, log: str = "", **env: str) -> Asyn
             env={**os.environ, **env}, stderr=told,
         )  # fmt: skip
     try:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while True:
                 with contextlib.suppress(OSError):
                     await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
@@ -95,4 +108,4 @@ async def served(home: Path, *arguments: str, log: str = "", **env: str) -> Asyn
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=60) == 0

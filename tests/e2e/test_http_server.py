@@ -27,7 +27,7 @@ async def test_it_remembers_and_recalls(tmp_path: Path, era: str) -> None:
 
 
 async def test_foreign_hosts_and_origins_are_refused(tmp_path: Path) -> None:
-    async with served(tmp_path) as url, httpx.AsyncClient(trust_env=False) as web:
+    async with served(tmp_path) as url, httpx.AsyncClient(trust_env=False, timeout=60) as web:
         good = await web.post(url, headers=ACCEPT, content=json.dumps(INITIALIZE))
         assert good.status_code == 200
         rebound = await web.post(url, headers={**ACCEPT, "host": "evil.example"}, content=json.dumps(INITIALIZE))
@@ -40,12 +40,12 @@ async def test_foreign_hosts_and_origins_are_refused(tmp_path: Path) -> None:
 
 async def test_a_token_once_set_is_required_of_everybody(tmp_path: Path) -> None:
     token = "correct horse battery staple"
-    async with served(tmp_path, MNEMIC_TOKEN=token) as url, httpx.AsyncClient(trust_env=False) as web:
+    async with served(tmp_path, MNEMIC_TOKEN=token) as url, httpx.AsyncClient(trust_env=False, timeout=60) as web:
         for header in ({}, {"authorization": "Bearer wrong"}, {"authorization": token}, {"authorization": "bearer"}):
             answer = await web.post(url, headers={**ACCEPT, **header}, content=json.dumps(INITIALIZE))
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"].startswith("Bearer")
-        authorised = httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, trust_env=False)
+        authorised = httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=60)
         answer = await authorised.post(url, headers=ACCEPT, content=json.dumps(INITIALIZE))
         assert answer.status_code == 200
         await authorised.aclose()

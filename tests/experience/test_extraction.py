@@ -261,10 +261,10 @@ def test_the_order_in_which_trials_come_does_not_matter(
 def test_two_thousand_steps_are_distilled_in_a_moment() -> None:
     turns: list[Turn] = [(f"tool_{at % 7}", {"a": f"v_{at}", "b": [at, f"w{at}"]}, f"x_{at} y") for at in range(2_000)]
     runs = [trial(ASK, *turns, id="1/0"), trial(ASK, *turns[::-1], id="1/1", reward=0.0)]
-    start = time.process_time()
+    start = time.thread_time()
     found = distil(runs, similarity=lambda left, right: 0.9)
     assert found
-    assert time.process_time() - start < 10
+    assert time.thread_time() - start < 10
 
 
 def test_a_success_that_went_another_way_is_counted_against_the_procedure() -> None:

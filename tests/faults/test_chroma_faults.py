@@ -36,7 +36,7 @@ async def _settled(memory: Memory) -> Any:
     follower = memory._opened().follower
     assert follower is not None
     seq = (await memory.status()).last_seq
-    assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=60))
+    assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=240))
     return follower
 
 
@@ -134,7 +134,7 @@ def test_files_that_rot_while_in_use_lose_nothing(tmp_path: Path, victim: str) -
     async def afterwards() -> None:
         async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
             assert (await memory.status()).memories == 6 * COUNT
-            await memory.reindex(timeout_seconds=60)
+            await memory.reindex(timeout_seconds=240)
             for at in (3, COUNT + 3, 5 * COUNT + 3):
                 assert (await memory.recall(_text(at), k=1)).hits[0].memory.text == _text(at)
             assert (await memory.status()).index["served_by"] == "chroma"
@@ -188,6 +188,7 @@ async def test_an_unfinished_rebuild_never_hides_a_memory(tmp_path: Path) -> Non
             assert (await memory.recall(_text(at), k=1)).hits[0].memory.text == _text(at)
 
 
+@pytest.mark.usefixtures("patient_erasing")
 async def test_an_erasure_while_chroma_is_being_fed_does_not_let_the_old_index_come_back(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
         await _fill(memory)
@@ -199,12 +200,12 @@ async def test_an_erasure_while_chroma_is_being_fed_does_not_let_the_old_index_c
         def slow_put(*arguments: Any) -> None:
             put(*arguments)
             reached.set()
-            assert gate.wait(30)
+            assert gate.wait(120)
 
         follower.store.put = slow_put
         await _fill(memory, COUNT)
         follower.nudge()
-        assert await memory.run(lambda _: reached.wait(30))
+        assert await memory.run(lambda _: reached.wait(120))
         doomed = (await memory.recall(_text(7), k=1)).hits[0].memory.id
         await memory.erase([doomed])
         gate.set()
@@ -220,7 +221,7 @@ async def test_an_erasure_without_chroma_clears_a_folder_that_chroma_left(tmp_pa
     async with mnemic.open_memory(tmp_path, **{**OPTIONS, "chroma": "off"}) as memory:
         assert (tmp_path / "chroma").exists()
         await memory.erase([(await memory.recall(_text(7), k=1)).hits[0].memory.id])
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while (tmp_path / "chroma").exists():
                 await memory.recall(_text(8), k=1)
 
@@ -242,7 +243,7 @@ async def test_a_folder_that_could_not_be_cleared_at_once_is_cleared_later(
         await _fill(memory)
         folder = tmp_path / "chroma" / str((await _settled(memory)).generation)
         await memory.erase([(await memory.recall(_text(7), k=1)).hits[0].memory.id])
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while folder.exists():
                 await memory.recall(_text(8), k=1)
     assert len(calls) >= 2
@@ -269,7 +270,7 @@ async def _until_generation_changes(memory: Memory, old: str) -> None:
 
     def wait(_: Any) -> bool:
         with follower._caught_up:
-            return follower._caught_up.wait_for(lambda: follower.generation not in (None, old), 60)
+            return follower._caught_up.wait_for(lambda: follower.generation not in (None, old), 240)
 
     follower.nudge()
     assert await memory.run(wait)

@@ -162,13 +162,13 @@ async def test_erasing_leaves_no_byte_of_the_text_in_any_file(tmp_path: Path, ch
         folder = None
         if chroma_from == 10:
             seq = (await memory.status()).last_seq
-            assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=60))
+            assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=240))
             folder = tmp_path / "chroma" / str(follower.generation)
             assert folder.exists()
         receipt = await memory.erase([second.id])
         assert set(receipt.erased) == {first.id, second.id}
         if folder is not None:
-            await memory.reindex(timeout_seconds=60)
+            await memory.reindex(timeout_seconds=240)
             assert not folder.exists()
     for path in tmp_path.rglob("*"):
         if path.is_file():

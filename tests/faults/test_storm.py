@@ -59,11 +59,11 @@ class Worker:
 
     def wait_for(self, lines: int) -> None:
         with self.progress:
-            assert self.progress.wait_for(lambda: self.lines >= lines, timeout=240), self.name
+            assert self.progress.wait_for(lambda: self.lines >= lines, timeout=600), self.name
 
     def finish(self) -> int:
-        code = self.process.wait(timeout=300)
-        self.reader.join(10)
+        code = self.process.wait(timeout=900)
+        self.reader.join(60)
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             if pipe is self.process.stderr:
@@ -135,7 +135,7 @@ async def test_every_acknowledged_memory_is_found_by_its_own_vector(storm: Storm
         if served_by == "chroma":
             follower = memory._opened().follower
             assert follower is not None
-            assert follower.wait_until((await memory.status()).last_seq, timeout_seconds=120)
+            assert follower.wait_until((await memory.status()).last_seq, timeout_seconds=240)
         missing = await memory.run(missing_by_vector, list(acknowledged), acknowledged)
         assert missing == []
         assert (await memory.status()).index["served_by"] == served_by

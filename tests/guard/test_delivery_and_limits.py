@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from mnemic.settings import Settings
 from mnemic_mcp import views
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.server import create_server
+from tests.conftest import judging_by
 from tests.guard.stores import AGENT, MAIL, USER, WEB, open_guarded, policy_file
 
 TOOL = Origin(channel=Channel.TOOL)
@@ -345,35 +345,36 @@ async def test_many_witnesses_are_compared_as_a_few(tmp_path: Path) -> None:
                 assert 2 <= len(one.origin_keys) <= 8
 
 
-async def test_a_deadline_lets_nothing_through_that_the_policy_withholds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("origin", [WEB, USER], ids=["a stranger", "whom it trusts"])
+async def test_a_deadline_lets_nothing_through_that_the_policy_withholds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: Origin
+) -> None:
     policy = policy_file(
         tmp_path,
         """
         recall: {deadline_ms: 10, effects: {deny: [delete], review: []}}
         rules:
-          - {id: no-web, phase: recall, when: {channels: [web]}, decision: withhold, reason: no web}
+          - {id: no-canteen, phase: recall, when: {text: canteen}, decision: withhold, reason: no canteens}
     """,
     )
-    from mnemic.services import vetting
-
     async with open_guarded(tmp_path, policy) as memory:
-        await memory.remember("The canteen opens at noon.", origin=WEB)
-        slow = vetting._consult_lessons
-        vetting._consult_lessons = lambda *a, **k: time.sleep(0.05)
-        try:
-            result = await memory.recall("canteen")
-        finally:
-            vetting._consult_lessons = slow
+        await memory.remember("The canteen opens at noon.", origin=origin)
+        seconds = iter((0.0, 0.0, 1.0))  # the first step is all that there is time for
+        judging_by(monkeypatch, seconds.__next__)
+        result = await memory.recall("canteen")
         assert not result.hits
+        told = str(result.withheld[0].reasons)
+        assert "the guard's time was up" in told and "no-canteen: no canteens" in told
 
 
-async def test_recall_does_not_wait_for_another_writer(tmp_path: Path) -> None:
+async def test_recall_does_not_wait_for_another_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemic.storage.sqlite.connections.BUSY_TIMEOUT_SECONDS", 600.0)
     async with open_guarded(tmp_path) as memory:
         await memory.remember("The budget review takes place on 14 March.", origin=USER)
         await memory.remember("The budget review takes place on 21 June.", origin=WEB)
         other = sqlite3.connect(tmp_path / "home" / "ledger.sqlite3", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with anyio.fail_after(15):  # another writer would be waited for twice as long
+        with anyio.fail_after(60):  # another writer would be waited for ten times as long
             result = await memory.recall("When does the budget review take place?")
         other.execute("ROLLBACK")
         other.close()

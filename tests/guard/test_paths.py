@@ -118,9 +118,9 @@ HOSTILE = [
 def _best(action: Callable[[str], object], text: str) -> float:
     best = float("inf")
     for _ in range(3):
-        started = time.process_time()
+        started = time.thread_time()
         action(text)
-        best = min(best, time.process_time() - started)
+        best = min(best, time.thread_time() - started)
     return best
 
 

@@ -107,10 +107,10 @@ _BOMBS = {
 
 @pytest.mark.parametrize("text", _BOMBS.values(), ids=_BOMBS.keys())
 def test_a_bomb_is_refused_soon(text: str) -> None:
-    begun = time.process_time()
+    begun = time.thread_time()
     with pytest.raises(PolicyError) as caught:
         parse_policy(text)
-    assert time.process_time() - begun < 4
+    assert time.thread_time() - begun < 4
     assert len(caught.value.problems) <= 100
     assert len(str(caught.value)) < 1_000
 

@@ -317,9 +317,9 @@ def test_the_cost_of_a_hostile_text_grows_with_its_length_and_no_faster(piece: s
         text = (piece * (size // len(piece) + 1))[:size]
         best = float("inf")
         for _ in range(2):
-            start = time.process_time()
+            start = time.thread_time()
             screen(text)
-            best = min(best, time.process_time() - start)
+            best = min(best, time.thread_time() - start)
         return best
 
     screen("warm up AKIA1234567890ABCDEF")

@@ -289,6 +289,7 @@ async def test_bad_decisions_are_refused_and_change_nothing(tmp_path: Path) -> N
         assert (await memory.get(id)).status is Status.QUARANTINED
 
 
+@pytest.mark.usefixtures("patient_erasing")
 async def test_erasing_leaves_nothing_of_what_the_guard_knew(tmp_path: Path) -> None:
     async with open_guarded(tmp_path) as memory:
         text = "Plan: a = DeleteDB('xylophonecanary'); Finish('done')"

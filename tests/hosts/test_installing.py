@@ -105,7 +105,8 @@ def test_an_unknown_host_is_told_with_those_that_are_known() -> None:
         host_named("emacs")
 
 
-async def test_the_doctor_tells_in_plain_words_what_is_wrong(tmp_path: Path) -> None:
+async def test_the_doctor_tells_in_plain_words_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemic_mcp.hosts.checking._DEADLINE_SECONDS", 120.0)
     host, config = HOSTS["cursor"], tmp_path / "mcp.json"
 
     async def last() -> tuple[bool, str]:

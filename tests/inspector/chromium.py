@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+# For Chromium to start, and for whatever is waited for in it.
+_PATIENCE_MS = 120_000
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -36,8 +38,15 @@ def inspecting(home: Path, *more: str) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
+
+
+def new_page(browser: Any, *, width: int, height: int) -> Any:
+    """An empty page of so many pixels, in a context of its own, which waits patiently."""
+    context = browser.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(_PATIENCE_MS)
+    return context.new_page()
 
 
 @contextmanager
@@ -47,7 +56,9 @@ def browsing() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         # Containers run tests as root, where Chromium's sandbox cannot.
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=["--no-sandbox"], timeout=_PATIENCE_MS
+        )
         try:
             yield browser
         finally:

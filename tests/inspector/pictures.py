@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mnemic
 from tests.apps.hosting import hosting
-from tests.inspector.chromium import browsing, inspecting
+from tests.inspector.chromium import browsing, inspecting, new_page
 from tests.inspector.worlds import furnish
 
 PICTURES = (
@@ -36,7 +36,7 @@ def take(folder: Path) -> list[Path]:
 
         ids = asyncio.run(fill())
         with inspecting(Path(home)) as link, browsing() as browser:
-            page = browser.new_context(viewport={"width": 1040, "height": 720}).new_page()
+            page = new_page(browser, width=1040, height=720)
             page.goto(link)
             for name, address, scheme, height in PICTURES:
                 page.emulate_media(color_scheme=scheme)

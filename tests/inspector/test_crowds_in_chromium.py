@@ -9,7 +9,7 @@ import pytest
 
 import mnemic
 from mnemic.testing.corpus import Corpus
-from tests.inspector.chromium import browsing, chromium_path, inspecting
+from tests.inspector.chromium import browsing, chromium_path, inspecting, new_page
 from tests.inspector.crowds import SMALL, TEN, Crowd, every_view, gather
 from tests.inspector.hostile import LONG, plant, refused
 from tests.inspector.looks import needed_axe, open_page, violations
@@ -53,7 +53,7 @@ def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
     ids, hostile = asyncio.run(fill())
     with inspecting(home, "--namespace", NAMESPACE) as link, browsing() as browser:
-        page = browser.new_context(viewport={"width": 1180, "height": 820}).new_page()
+        page = new_page(browser, width=1180, height=820)
         opened = Peopled(page, link.split("/open")[0], ids)
         opened.views, opened.hostile = every_view(ids, crowd=crowd), hostile
         assert page.goto(link).ok

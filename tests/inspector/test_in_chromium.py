@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mnemic
-from tests.inspector.chromium import browsing, chromium_path, inspecting
+from tests.inspector.chromium import browsing, chromium_path, inspecting, new_page
 from tests.inspector.looks import needed_axe, violations
 from tests.inspector.worlds import HOSTILE, furnish
 
@@ -49,7 +49,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     # In a thread of its own: Playwright's synchronous interface runs an event loop in this one.
     ids = asyncio.run(fill())
     with inspecting(home) as link, browsing() as browser:
-        page = browser.new_context(viewport={"width": 1180, "height": 820}).new_page()
+        page = new_page(browser, width=1180, height=820)
         opened = Shown(page, link.split("/open")[0], ids)
         assert page.goto(link).ok
         yield opened
@@ -85,10 +85,11 @@ def test_the_link_is_spent_and_scripts_cannot_read_the_cookie(shown: Shown) -> N
 def test_an_inline_script_is_refused_even_if_one_got_in(shown: Shown) -> None:
     shown.go("/")
     before = len(shown.complaints)
-    shown.page.evaluate(
-        "() => { const s = document.createElement('script'); s.textContent = 'document.title = \"run\"'; "
-        "document.body.append(s); }"
-    )
+    with shown.page.expect_console_message(lambda told: "Content Security Policy" in told.text):
+        shown.page.evaluate(
+            "() => { const s = document.createElement('script'); s.textContent = 'document.title = \"run\"'; "
+            "document.body.append(s); }"
+        )
     assert shown.page.title() != "run"
     del shown.complaints[before:]
 

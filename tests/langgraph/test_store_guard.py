@@ -139,6 +139,7 @@ def mnemic_put(key: str, value: dict[str, Any]) -> Any:
     return PutOp(DOCS, key, value)
 
 
+@pytest.mark.usefixtures("patient_erasing")
 async def test_erasing_a_memory_takes_its_item_and_every_trace_of_the_value(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         store.put(DOCS, "a", {"text": "the quokka sleeps", "more": "zyzzyva"}, index=["$", "text"])
@@ -157,6 +158,7 @@ async def test_erasing_a_memory_takes_its_item_and_every_trace_of_the_value(tmp_
     assert b"quokka" not in files and b"zyzzyva" not in files and b"kettle" in files
 
 
+@pytest.mark.usefixtures("patient_erasing")
 @pytest.mark.parametrize("index", [None, False], ids=str)
 async def test_an_item_can_be_erased_by_its_key(tmp_path: Path, index: Any) -> None:
     async with open_store(tmp_path) as store:

@@ -49,7 +49,7 @@ class Process:
 
     def wait_for_lines(self, count: int) -> None:
         with self._came:
-            assert self._came.wait_for(lambda: len(self._lines) >= count or self._ended, timeout=120), self._lines
+            assert self._came.wait_for(lambda: len(self._lines) >= count or self._ended, timeout=240), self._lines
             assert len(self._lines) >= count, self.end()
 
     def kill(self) -> None:
@@ -58,7 +58,7 @@ class Process:
     def end(self) -> tuple[int, str]:
         """Its exit code and its last line."""
         code = self._process.wait(timeout=240)
-        self._reader.join(10)
+        self._reader.join(60)
         assert self._process.stderr is not None and self._process.stdout is not None
         with self._process.stderr as errors, self._process.stdout:
             told = errors.read()
@@ -180,6 +180,8 @@ async def test_a_move_that_is_killed_anywhere_goes_on_and_ends_right(
     home: Path, postgres: PostgresServer, schema: str, writing: Callable[[Path], list[Process]]
 ) -> None:
     writers = writing(home)
+    for writer in writers:
+        writer.wait_for_lines(3)  # ten rounds
     for place, call, when in DEATHS:
         code, _ = Process("mover", str(home), postgres.url, schema, place, str(call), when).end()
         assert code == -signal.SIGKILL, (place, call, when)

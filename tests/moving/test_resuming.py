@@ -87,13 +87,17 @@ async def test_an_import_that_is_killed_again_and_again_ends_as_if_it_was_not(tm
     for after in (1, 7, 20):
         worker = subprocess.Popen(
             [sys.executable, "-m", "tests.moving.import_worker", str(tmp_path / "killed"), str(path), "server-memory"],
-            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert worker.stdout is not None
+        assert worker.stdin is not None and worker.stdout is not None
+        # It may go on while it is being killed, but not to the end, however long that takes.
+        worker.stdin.write("\n" * (after + 20))
+        worker.stdin.flush()
         for _ in range(after):
             assert worker.stdout.readline()
         worker.kill()
         assert worker.wait(timeout=60) != 0
+        worker.stdin.close()
         worker.stdout.close()
     async with mnemic.open_memory(tmp_path / "killed", chroma="off") as memory:
         there = len(await memory.records())

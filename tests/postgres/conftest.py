@@ -10,8 +10,10 @@ import pytest
 
 
 @pytest.fixture
-def chroma_connections() -> Iterator[None]:
+def chroma_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Chroma's HTTP client offers no way to close its connections: they are closed when it is collected."""
+    # A server that hangs is met by other processes than this one; any may have to wait for its turn.
+    monkeypatch.setattr("mnemic.storage.chroma_store._HTTP_TIMEOUT_SECONDS", 60.0)
     yield
     from chromadb.api.shared_system_client import SharedSystemClient
 

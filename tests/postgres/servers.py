@@ -77,14 +77,16 @@ class PostgresServer:
         assert self._process is not None
         import psutil
 
-        family = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
+        first = psutil.Process(self._process.pid)
+        first.suspend()  # or it might start another process while those that there are are being looked up
+        family = [first, *first.children(recursive=True)]
         for process in family:
             try:
                 process.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
                 continue
         self._process.wait()
-        psutil.wait_procs(family, timeout=30)
+        psutil.wait_procs(family, timeout=60)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
@@ -115,7 +117,7 @@ def postgres_server(**settings: str) -> Iterator[PostgresServer]:
             server.stop()
 
 
-def _until(true: Callable[[], bool], complaint: str, *, seconds: float = 60.0) -> None:
+def _until(true: Callable[[], bool], complaint: str, *, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

@@ -57,7 +57,7 @@ class Process:
 
     def until(self, question: str, answer: str) -> None:
         """Ask what changes by itself; recalls in between, because it is they who meet the index."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while self.ask(question) != answer:
             assert time.monotonic() < end, f"{question} did not become {answer}"
             assert self.ask("parcel 42 beside crate").startswith("parcel 42 ")
@@ -125,7 +125,7 @@ async def test_when_the_owner_is_killed_the_other_takes_over(tmp_path: Path, chr
             assert other.ask(f"parcel {BOXES + 1} beside crate").startswith(f"parcel {BOXES + 1} ")
             other.until("owns", "True")
             assert other.ask("fed") == "True"
-            assert other.ask("served_by") == "chroma"
+            other.until("served_by", "chroma")
 
 
 async def test_recall_goes_on_without_chroma_and_chroma_heals_by_itself(tmp_path: Path, chroma_port: int) -> None:
@@ -189,7 +189,7 @@ def _cut_off(postgres: PostgresServer) -> None:
     """End the connections that hold leases, as the database does for a machine that it no longer hears of."""
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
         )
 
 

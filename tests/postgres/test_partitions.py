@@ -255,6 +255,8 @@ async def test_processes_that_make_a_divided_memory_at_once_agree(
 
 _WRITE = """
 import asyncio, sys, mnemic
+from mnemic.storage.postgres import connections
+connections.TURN_SECONDS = 600.0
 async def main():
     async with mnemic.open_memory(sys.argv[1], namespace=sys.argv[2], chroma="off") as memory:
         print("open", flush=True)
@@ -312,7 +314,7 @@ async def test_whoever_writes_one_part_waits_for_no_writer_of_another(
                     "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))",
                     (holder.info.backend_pid,),
                 ).fetchone()
-                return pids == (1,)
+                return pids is not None and pids[0] >= 1  # its housekeeper may wait as well
 
             await until(blocked)
             for number in range(5):
@@ -351,8 +353,9 @@ async def test_what_was_acknowledged_in_any_part_survives_a_kill_of_the_process_
 
 
 async def test_a_process_holds_few_parts_and_connections_however_many_parts_there_are(
-    tmp_path: Path, postgres: PostgresServer, schema: str
+    tmp_path: Path, postgres: PostgresServer, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mnemic.partitioning._WAIT_SECONDS", 600.0)
     labels = [f"label{number}" for number in range(40)]
 
     def connections() -> int:
@@ -482,7 +485,7 @@ async def test_a_folder_does_not_move_into_a_divided_memory_but_its_labels_do_on
 
 def command(arguments: list[str], env: dict[str, str] | None = None, *, code: int = 0) -> str:
     done = subprocess.run(
-        [COMMAND, *arguments], env={**os.environ, **(env or {})}, text=True, capture_output=True, cwd=ROOT, timeout=120
+        [COMMAND, *arguments], env={**os.environ, **(env or {})}, text=True, capture_output=True, cwd=ROOT, timeout=600
     )
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
@@ -599,7 +602,7 @@ async def test_an_administrator_over_http_is_led_to_each_part_and_sees_the_state
         assert "each first label" in text
         status = json.loads((await admin.read_resource("memory://status")).contents[0].text)  # type: ignore[union-attr]
         assert status["namespaces"] == dict.fromkeys(ONE_IN_EACH, 1)
-        async with httpx.AsyncClient(trust_env=False) as web:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as web:
             assert (await web.get(base + "/readyz")).json() == {"ready": True}
             header = {"authorization": f"Bearer {tokens['admin']}"}
             metrics = (await web.get(base + "/metrics", headers=header)).text

@@ -193,7 +193,7 @@ async def test_a_token_that_is_revoked_opens_no_server_any_more(two: Pair) -> No
 
 
 async def test_a_rate_is_of_each_server(tmp_path: Path, postgres: PostgresServer, schema: str) -> None:
-    with pair(tmp_path, postgres, schema, "--rate", "2/hour") as slow:
+    with pair(tmp_path, postgres, schema, "--rate", "2/day") as slow:
         header = {"authorization": f"Bearer {slow.tokens['ana']}"}
         codes = [[(await post(url, **header)).status_code for _ in range(3)] for url in slow.urls]
         assert codes == [[200, 200, 429]] * 2
@@ -248,13 +248,16 @@ async def _read(two: Pair, ids: Sequence[str], what: Callable[[MemoryRecord, Mar
 async def test_a_server_that_starts_without_its_database_waits_for_it(tmp_path: Path) -> None:
     with postgres_server() as server:
         server.kill()
-        async with served(tmp_path, MNEMIC_DATABASE=server.url) as url, httpx.AsyncClient(trust_env=False) as web:
+        async with (
+            served(tmp_path, MNEMIC_DATABASE=server.url) as url,
+            httpx.AsyncClient(trust_env=False, timeout=60) as web,
+        ):
             base = url.removesuffix("/mcp")
             assert (await web.get(base + "/healthz")).status_code == 200
-            assert (await web.get(base + "/readyz", timeout=60)).status_code == 503
+            assert (await web.get(base + "/readyz")).status_code == 503
             server.start()
             with anyio.fail_after(60):
-                while (await web.get(base + "/readyz", timeout=60)).status_code != 200:  # noqa: ASYNC110
+                while (await web.get(base + "/readyz")).status_code != 200:  # noqa: ASYNC110
                     await anyio.sleep(0.1)
             async with Client(url) as client:
                 assert (await call(client, "remember", text="Ana keeps bees."))[0]

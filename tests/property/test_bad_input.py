@@ -38,7 +38,8 @@ hostile = st.sampled_from(
         "x" * 100_001, " \t\n ", "",
     ]
 )  # fmt: skip
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_ALLOWED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=_ALLOWED)
 
 
 @pytest.fixture(scope="module")

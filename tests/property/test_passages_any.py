@@ -66,7 +66,7 @@ def test_a_megabyte_of_anything_is_cut_in_time() -> None:
         "é. ",
     ):
         text = piece * (1_000_000 // len(piece))
-        started = time.process_time()
+        started = time.thread_time()
         assert len(passages(text)) > 1_000_000 // (4 * MOST)
         # Half a second where nothing else runs; what is not linear takes minutes.
-        assert time.process_time() - started < 10
+        assert time.thread_time() - started < 10

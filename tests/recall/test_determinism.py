@@ -36,7 +36,7 @@ class Asker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=60)
 
 
 async def test_a_process_that_followed_and_one_that_comes_later_answer_alike(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_whether_chroma_or_an_exact_scan_serves_hardly_ever_shows(tmp_path
         follower = memory._opened().follower
         assert follower is not None
         seq = (await memory.status()).last_seq
-        assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=60))
+        assert await memory.run(lambda _: follower.wait_until(seq, timeout_seconds=240))
         served = await answers(memory, asked, k=10)
         assert (await memory.status()).index["served_by"] == "chroma"
     # Chroma's search is approximate, and its graph is not the same every time it is built. One candidate more or less

@@ -22,7 +22,7 @@ async def main(home: str) -> None:
                 print(follower.is_owner, flush=True)
             elif question == "fed":
                 seq = (await memory.status()).last_seq
-                print(follower.wait_until(seq, timeout_seconds=60), flush=True)
+                print(follower.wait_until(seq, timeout_seconds=240), flush=True)
             elif question == "served_by":
                 print((await memory.status()).index["served_by"], flush=True)
             else:

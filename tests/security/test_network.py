@@ -31,7 +31,7 @@ def _token(home: Path) -> str:
 def _raw(url: str, data: bytes) -> bytes:
     """What a server sends to these bytes until it closes, or has sent a whole head."""
     place = urlsplit(url)
-    with socket.create_connection((place.hostname or "", place.port or 0), timeout=20) as wire:
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as wire:
         wire.sendall(data)
         got = b""
         while b"\r\n\r\n" not in got and (part := wire.recv(65_536)):
@@ -63,7 +63,7 @@ async def test_a_request_of_two_lengths_is_refused_and_others_are_served_beside_
             got = _raw(url, head + lengths)
             assert got.startswith(b"HTTP/1.1 4"), lengths[:60]
             assert got.count(b"HTTP/1.1") == 1
-        with socket.create_connection((place.hostname or "", place.port or 0), timeout=20) as half:
+        with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as half:
             half.sendall(head + b"Content-Length: 100\r\n\r\n{")
             answer = await web.post(url, headers=ACCEPT, content=json.dumps(INITIALIZE))
             assert answer.status_code == 200

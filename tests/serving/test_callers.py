@@ -167,7 +167,7 @@ async def test_whoever_has_no_token_is_told_so_and_nothing_else(tmp_path: Path) 
             assert answer.headers["www-authenticate"].startswith("Bearer")
             assert "server" not in answer.headers
         for path in ("/metrics", "/docs", "/mcp/../tokens.json", "/tokens.json", "/%2e%2e/tokens.json"):
-            async with httpx.AsyncClient(trust_env=False) as web:
+            async with httpx.AsyncClient(trust_env=False, timeout=60) as web:
                 assert (await web.get(served_team.base + path)).status_code == 401
         TokenFile(tmp_path / "tokens.json").revoke("ana")
         assert (await post(served_team.url, authorization=f"Bearer {ana}")).status_code == 401
@@ -261,13 +261,13 @@ async def test_a_client_is_told_that_what_it_sent_is_too_large(tmp_path: Path, e
 
 
 async def test_too_many_and_too_large_requests_are_turned_away(tmp_path: Path) -> None:
-    async with team(tmp_path, "--rate", "3/minute", "--max-body", "20000") as served_team:
+    async with team(tmp_path, "--rate", "3/day", "--max-body", "20000") as served_team:
         tokens = served_team.tokens
         large = {**INITIALIZE, "padding": "x" * 30_000}
         assert (await post(served_team.url, large, authorization=f"Bearer {tokens['ana']}")).status_code == 413
-        answers = [await post(served_team.url, authorization=f"Bearer {tokens['ana']}") for _ in range(4)]
+        answers = [await post(served_team.url, authorization=f"Bearer {tokens['ana']}") for _ in range(7)]
         assert [answer.status_code for answer in answers][-1] == 429
-        assert 1 <= int(answers[-1].headers["retry-after"]) <= 61
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 86_401
         assert (await post(served_team.url, authorization=f"Bearer {tokens['bob']}")).status_code == 200
 
 
@@ -278,7 +278,7 @@ async def test_a_client_is_told_that_it_asked_too_much_and_when_to_come_back(tmp
         client_of(served_team.url, served_team.tokens["ana"], era) as client,
     ):
         with pytest.raises(MCPError, match=r"one caller may make 6 per 1 hour\. Try again in \d+ s"):
-            for _ in range(6):
+            for _ in range(13):  # more than the hours before and after a full hour allow together
                 await client.call_tool("recall", {"query": "anything", "namespace": "team/ana"})
 
 
@@ -316,7 +316,7 @@ async def test_tokens_of_a_provider_open_their_owners_namespace_and_the_server_s
             metadata = re.search(r'resource_metadata="([^"]+)"', refused.headers["www-authenticate"])
             assert metadata is not None
             base = url.removesuffix("/mcp")
-            async with httpx.AsyncClient(trust_env=False) as web:
+            async with httpx.AsyncClient(trust_env=False, timeout=60) as web:
                 described = await web.get(base + httpx.URL(metadata[1]).path)
             assert described.json()["authorization_servers"] == [held.issuer]
             assert described.json()["resource"] == AUDIENCE
@@ -339,10 +339,11 @@ async def test_several_processes_serve_one_memory_and_one_that_is_killed_is_repl
         ]  # fmt: skip
 
         def serving() -> set[int]:
+            """Those that listen: one that is being started serves nobody yet."""
             found = set()
             for child in server.children():
                 with contextlib.suppress(psutil.Error):  # one that has just ended
-                    if "resource_tracker" not in " ".join(child.cmdline()):
+                    if any(one.status == psutil.CONN_LISTEN for one in child.net_connections("tcp")):
                         found.add(child.pid)
             return found
 
@@ -366,18 +367,19 @@ async def test_several_processes_serve_one_memory_and_one_that_is_killed_is_repl
 
 
 async def test_a_server_that_is_told_to_end_says_so_and_still_answers(tmp_path: Path) -> None:
-    async with team(tmp_path, "--drain", "4") as served_team, httpx.AsyncClient(trust_env=False, timeout=60) as web:
+    async with team(tmp_path, "--drain", "600") as served_team, httpx.AsyncClient(trust_env=False, timeout=60) as web:
         assert (await web.get(served_team.base + "/readyz")).status_code == 200
         (server,) = [
             process for process in psutil.process_iter(["cmdline"])
             if str(tmp_path) in (process.info["cmdline"] or []) and process.ppid() == os.getpid()
         ]  # fmt: skip
         server.terminate()
-        with anyio.fail_after(4):
+        with anyio.fail_after(60):
             while (await web.get(served_team.base + "/readyz")).status_code != 503:  # noqa: ASYNC110  # over the wire
                 await anyio.sleep(0.02)
         header = {"authorization": f"Bearer {served_team.tokens['ana']}"}
         assert (await post(served_team.url, **header)).status_code == 200
+        # Told a second time, as it is now, it ends without waiting for the rest of the ten minutes.
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def _plain(answer: httpx.Response) -> str:
 
 
 async def test_what_is_no_json_rpc_is_answered_with_a_400_that_says_what_to_send(tmp_path: Path) -> None:
-    async with served(tmp_path) as url, httpx.AsyncClient(trust_env=False, headers=_HEADERS) as web:
+    async with served(tmp_path) as url, httpx.AsyncClient(trust_env=False, headers=_HEADERS, timeout=60) as web:
         said = {}
         for what, body in _NO_REQUESTS.items():
             answer = await web.post(url, content=body)
@@ -54,7 +54,7 @@ async def test_what_is_no_json_rpc_is_answered_with_a_400_that_says_what_to_send
 @pytest.mark.parametrize("stateless", [False, True])
 async def test_a_request_with_a_last_event_id_gets_an_answer(tmp_path: Path, stateless: bool) -> None:
     more = ("--workers", "2") if stateless else ()
-    async with served(tmp_path, *more) as url, httpx.AsyncClient(trust_env=False, headers=_HEADERS, timeout=20) as web:
+    async with served(tmp_path, *more) as url, httpx.AsyncClient(trust_env=False, headers=_HEADERS, timeout=60) as web:
         begun = await web.post(url, content=json.dumps(INITIALIZE))
         session = {"mcp-session-id": begun.headers["mcp-session-id"]} if not stateless else {}
         resumed = await web.get(url, headers={**session, "accept": "text/event-stream", "last-event-id": "5"})

@@ -87,7 +87,8 @@ def test_a_name_has_one_token(file: TokenFile) -> None:
         file.revoke("bob")
 
 
-def test_many_writers_lose_no_token(file: TokenFile) -> None:
+def test_many_writers_lose_no_token(file: TokenFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemic_mcp.http.tokens._LOCK_SECONDS", 60.0)
     threads = [threading.Thread(target=TokenFile(file.path).create, args=(f"n{n}",), kwargs=GRANT) for n in range(8)]
     for thread in threads:
         thread.start()

@@ -17,7 +17,7 @@ from mnemic.storage.static_embedder import StaticEmbedder
 from tests.soak.forks import say
 from tests.soak.plan import NAMESPACE, SESSION, State, Step, export_of
 
-_SCRUBBED_SECONDS = 20.0
+_SCRUBBED_SECONDS = 60.0
 
 
 @functools.cache

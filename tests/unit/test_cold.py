@@ -268,6 +268,7 @@ async def test_the_public_api_cools_as_the_settings_say_or_as_it_is_told(tmp_pat
                 await memory.cool(days=days)
 
 
+@pytest.mark.usefixtures("patient_erasing")
 async def test_a_backup_holds_cold_memories_and_an_import_brings_them_in_warm(tmp_path: Path) -> None:
     id = await old_store(tmp_path)
     async with mnemic.open_memory(tmp_path / "home", chroma="off", namespace=HERE) as memory:

@@ -266,7 +266,7 @@ async def test_an_origin_that_could_not_be_read_again_is_refused(tmp_path: Path,
         assert len((await memory.recall(origin=Origin())).hits) == 1
 
 
-async def test_an_erasure_that_was_held_up_is_finished_later(tmp_path: Path) -> None:
+async def test_an_erasure_that_was_held_up_is_finished_later(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     import sqlite3
 
     async with mnemic.open_memory(tmp_path, chroma="off") as memory:
@@ -279,6 +279,7 @@ async def test_an_erasure_that_was_held_up_is_finished_later(tmp_path: Path) -> 
         assert not receipt.scrubbed
         reader.execute("COMMIT")
         reader.close()
+        request.getfixturevalue("patient_erasing")
         assert (await memory.erase([id])).scrubbed
     for path in tmp_path.iterdir():
         if path.is_file():

@@ -161,22 +161,22 @@ def test_a_part_that_is_in_use_makes_room_for_none() -> None:
     def hold() -> None:
         with shelf.use(1):
             held.set()
-            assert released.wait(30)
+            assert released.wait(60)
             assert now_open(open_now) == {1}
 
     def want() -> set[int]:
-        assert held.wait(30)
+        assert held.wait(60)
         waiting.set()
         with shelf.use(2):
             return now_open(open_now)
 
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.submit(hold), pool.submit(want)
-        assert waiting.wait(30)
+        assert waiting.wait(60)
         assert not second.done()
         released.set()
-        first.result(30)
-        assert second.result(30) == {2}
+        first.result(60)
+        assert second.result(60) == {2}
 
 
 def test_a_look_at_a_part_drives_out_none_and_leaves_none_open() -> None:

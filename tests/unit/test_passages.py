@@ -178,6 +178,7 @@ def stored(backends: Backends, id: str) -> tuple[int, int]:
         return len(snapshot.passages([key]).get(key, ())), size // backends.embedder.dimensions // 4
 
 
+@pytest.mark.usefixtures("patient_erasing")
 async def test_erasing_takes_passages_out_of_answers_and_files(tmp_path: Path) -> None:
     secret = "The xylograph of Quetzalwood is in vault nine."
     async with mnemic.open_memory(tmp_path, chroma="off") as memory:

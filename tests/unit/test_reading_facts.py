@@ -159,10 +159,10 @@ def test_no_text_makes_it_fail_and_what_is_read_is_in_the_text(text: str, speake
 def test_reading_takes_no_longer_for_tricks() -> None:
     tricks = ["a " * 150, "'s" * 150]
     tricks += ["the " * 75, "is " * 100, "a is to " * 37, "x's y of z is " * 21, "A, " * 100, "1" * 300]
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(20):
         for text in tricks:
             read_fact(text)
             read_fact("Ana lives in " + text[:280])
             read_fact("The port is " + text[:280])
-    assert (time.perf_counter() - started) / (20 * 3 * len(tricks)) < 0.005
+    assert (time.thread_time() - started) / (20 * 3 * len(tricks)) < 0.005

@@ -130,6 +130,7 @@ async def test_a_model_summarises_once_per_closed_subgoal_and_never_inside_a_loc
         assert view.count("Observation: all is well") == 4
 
 
+@pytest.mark.usefixtures("patient_erasing")
 async def test_erasing_a_session_leaves_no_byte_of_it(tmp_path: Path) -> None:
     async with quick(tmp_path) as memory:
         session = memory.session("secret")

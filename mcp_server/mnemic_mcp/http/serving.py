@@ -85,13 +85,19 @@ def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *
         http = Server(config)
 
         async def drain() -> None:
-            again, server.draining = server.draining, True
-            if not again:
-                await anyio.sleep(drain_seconds)
+            await anyio.sleep(drain_seconds)
             http.should_exit = True
 
+        async def told() -> None:
+            again, server.draining = server.draining, True
+            if again:
+                http.should_exit = True
+            else:
+                # Beside: a second signal is heard meanwhile, and ends the waiting.
+                tasks.start_soon(drain)
+
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(on_signal, drain)
+            tasks.start_soon(on_signal, told)
             tasks.start_soon(warm_up_later, server.holder)
             if parent:
                 tasks.start_soon(end_without_parent, server.holder)

@@ -58,17 +58,21 @@ def vet(
         _look_at_findings(guard, policy, one)
     # In a search over several namespaces each is judged by itself: what is in one says nothing about another.
     groups = _by_namespace(vetted) if together else [[one] for one in vetted]
+    own_rules = partial(_apply_own_rules, policy, question, vetted)
     steps: list[Callable[[], None]] = [
         lambda: _consult_lessons(snapshot, policy, vetting, now=now),
         *(partial(_seek_consensus, policy, vetting, group, question, now=now) for group in groups),
         *(partial(_weigh_effects, policy, group) for group in groups),
         *(partial(_compare_claims, policy, question, group) for group in groups),
         partial(name_disputes, snapshot, policy, vetted),
-        lambda: _apply_own_rules(policy, question, vetted),
+        own_rules,
         lambda: _apply_outside_rules(guard, policy, question, vetted, deadline - clock()),
     ]
-    for step in steps:
+    for at, step in enumerate(steps):
         if clock() > deadline:
+            # What a policy names itself is found in no time, and held back from whom it trusts as well.
+            if own_rules in steps[at:]:
+                own_rules()
             for one in vetted:
                 handling = policy.recall.consensus.on_contested if one.trusted else Handling.WITHHOLD
                 one.mark(handling, "the guard's time was up before it was judged")
