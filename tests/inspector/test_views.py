@@ -103,6 +103,12 @@ async def test_an_erased_source_is_named_and_not_linked(looker: Looker, memory: 
     assert f"/memory?id={ids['talk']}" not in page
 
 
+async def test_an_address_with_an_endless_namespace_does_not_become_an_endless_page(looker: Looker) -> None:
+    page = await looker.page("/why", status=400, ns="endless " * 5_000)
+    assert "no memory has one so long" in page
+    assert len(page) < 10_000
+
+
 async def test_a_memory_that_is_not_there_says_so(looker: Looker) -> None:
     page = await looker.page("/memory", status=404, id="m00000000000000a")
     assert "m00000000000000a" in page

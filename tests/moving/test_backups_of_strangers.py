@@ -48,6 +48,14 @@ def _change(path: Path, *statements: str) -> None:
         (("UPDATE memories SET valid_from = 9223372036854775807",), "cannot be read"),
         (("UPDATE memories SET origin = '[]'",), "cannot be read"),
         (("UPDATE vectors_1 SET vector = x'00'",), "have another length"),
+        (("PRAGMA writable_schema = ON",
+          "UPDATE sqlite_schema SET sql = replace(sql, 'dimensions INTEGER NOT NULL', 'dimensions INTEGER         ') "
+          "WHERE name = 'embedders'",
+          "PRAGMA writable_schema = RESET", "UPDATE embedders SET dimensions = NULL",
+          "PRAGMA writable_schema = ON",
+          "UPDATE sqlite_schema SET sql = replace(sql, 'dimensions INTEGER         ', 'dimensions INTEGER NOT NULL') "
+          "WHERE name = 'embedders'", "PRAGMA writable_schema = RESET"),
+         "the embedder 1 has no dimensions"),
     ],
 )  # fmt: skip
 def test_what_no_version_of_mnemic_makes_is_refused_and_nothing_is_left(

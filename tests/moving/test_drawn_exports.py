@@ -248,6 +248,18 @@ async def test_damage_within_an_export_is_told_with_its_place_and_the_rest_comes
         assert {one.token for one in whole_plan.records} <= {one.token for one in plan.records}
 
 
+async def test_a_member_of_an_archive_without_a_name_is_none(tmp_path: Path) -> None:
+    """A name is cut off at a NUL."""
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(PEERS / "chatgpt" / "2023-04" / "conversations.json", "conversations.json")
+        archive.writestr("unnamed", "")
+    path.write_bytes(path.read_bytes().replace(b"unnamed", b"\0named!"))
+    async with mnemic.open_memory(tmp_path / "home", chroma="off", durable=False) as memory:
+        plan = await memory.imports.plan(path, format="chatgpt")
+        assert plan.records and not plan.damaged
+
+
 ODD: list[Any] = [None, True, -1.5, "", "odd", "\ud800", [], {}, [None], {"text": 7}, [[["deep"]]], -(10**20), 1e300]
 
 

@@ -15,6 +15,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mnemic import Memory, MnemicError, __version__
 from mnemic.domain.quoting import visible
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_NAMESPACE_DEPTH
+from mnemic.errors import InvalidInput
 from mnemic.logs import get_logger
 from mnemic_mcp.inspector import showing
 from mnemic_mcp.inspector.protection import FORM, Gate
@@ -118,12 +120,21 @@ class Asked:
 
 
 async def asked(request: Request) -> Asked:
-    """A request's questions, with the memory open. Raises `MnemicError` when it cannot be opened."""
+    """A request's questions, with the memory open.
+
+    Raises `MnemicError` when it cannot be opened, `InvalidInput` when no memory could have its namespace.
+    """
     inspector = cast(Inspector, request.app.state.inspector)
     await inspector.memory.open()
     fields = cast("dict[str, str]", request.scope.get(FORM, {}))
     default = "/".join(inspector.memory.settings.namespace)
     given = fields.get("ns", "") if request.method == "POST" else request.query_params.get("ns", "")
+    # It stands in every link of a page.
+    if len(given) > MAX_NAMESPACE_DEPTH * (MAX_LABEL_CHARS + 1):
+        raise InvalidInput(
+            f"The namespace in the address has {len(given):,} characters; no memory has one so long.",
+            hint="Start from the list of memories.",
+        )
     return Asked(inspector=inspector, request=request, namespace=given.strip() or default)
 
 

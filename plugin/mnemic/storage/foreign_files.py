@@ -87,7 +87,9 @@ def _place(name: str) -> tuple[int, str]:
 def _wanted_members(
     archive: zipfile.ZipFile, path: Path, wanted: re.Pattern[str], what: str
 ) -> list[tuple[str, zipfile.ZipInfo]]:
-    members = [(one.filename.rpartition("/")[2], one) for one in archive.infolist() if not one.is_dir()]
+    members = [
+        (one.filename.rpartition("/")[2], one) for one in archive.infolist() if one.filename and not one.is_dir()
+    ]
     found = sorted(((name, one) for name, one in members if wanted.fullmatch(name)), key=lambda one: _place(one[0]))
     if not found:
         inner = next((one.filename for _, one in members if one.filename.lower().endswith("conversations.zip")), None)

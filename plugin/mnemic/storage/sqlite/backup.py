@@ -181,9 +181,12 @@ def put_back(backup: Path, home: Path, *, force: bool = False, sha256: str | Non
 
 
 def _wrong_vectors(file: sqlite3.Connection) -> list[str]:
-    """Tables of vectors that hold some of another length than their embedder makes."""
+    """Tables of vectors that hold some of another length than their embedder makes, and embedders that tell no length."""
     problems = []
     for key, dimensions in file.execute("SELECT key, dimensions FROM embedders").fetchall():
+        if not isinstance(dimensions, int):
+            problems.append(f"the embedder {key} has no dimensions")
+            continue
         table = vector_table(key)
         if file.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone() is not None:
             wrong = f"SELECT count(*) FROM {table} WHERE length(vector) <> ?"
