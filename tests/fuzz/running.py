@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import re
 import sys
@@ -89,10 +90,10 @@ def jobs(cases: int, seed: int, *, coverage: bool) -> list[Job]:
                 found.append(((at + 0.5) / chunks, Job(kind, seed * 1_000_000 + len(found), size, parser)))
 
     for kind, chunk in _CHUNKS.items():
-        add(kind, round(cases * PARTS[kind]), chunk)
+        add(kind, math.ceil(cases * PARTS[kind]), chunk)
     shares = {name: parser.share for name, parser in PARSERS.items()}
     for name, share in shares.items():
-        count = round(cases * PARTS["parsers"] * share / sum(shares.values()))
+        count = math.ceil(cases * PARTS["parsers"] * share / sum(shares.values()))
         if coverage:
             add("coverage", count // 2, _PARSER_CHUNK * 5, name)
             count -= count // 2
