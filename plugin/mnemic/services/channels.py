@@ -95,12 +95,30 @@ def by_meaning(search: Search) -> list[RowKey]:
     return sorted(near, key=lambda key: (-near[key], key))
 
 
-def in_company(search: Search) -> list[RowKey]:
-    """The best by words and by meaning of the sessions in which those take part who are named, if there is much besides.
+def in_company(search: Search) -> tuple[list[RowKey], Scores]:
+    """The best by words and by meaning of the sessions in which those take part who are named, if there is much besides;
+    and how much each of the question's words tells: there if so, else in the ledger.
 
     A question that names somebody is after what was said in that company, however much else is more like its words:
-    without this, 100,000 turns of others cost a tenth of recall (LoCoMo dev in one store, R@10 78.5 to 68.0).
+    without this, 100,000 turns of others cost a tenth of recall (LoCoMo dev in one store, R@10 78.5 to 68.0). And
+    what is rare there tells most, however often others say it: with the ledger's counts alone R@5 is 68.1 instead of 69.4
+    and MRR 58.2 instead of 59.4; among 3,600 turns of others 69.5 instead of 70.1, without others the same but for noise.
     """
+    turns = _company(search)
+    counts, rows = search.snapshot.document_counts(search.words), search.snapshot.document_total()
+    if not turns:
+        return [], bm25.weights(counts, rows)
+    gathered = search.backends.bags.gather(search.snapshot, turns, search.words)
+    telling, occurring = bm25.weights_among(gathered, counts, rows)
+    best = _first(turns, bm25.shares(occurring, gathered.lengths, search.snapshot.average_length()))
+    if search.vector is not None:
+        held, matrix = vectors_of(search, turns)
+        near = dict(zip(held, cosines(matrix, search.vector).tolist(), strict=True))
+        best += _first(turns, np.array([near.get(key, 0.0) for key in turns]))
+    return list(dict.fromkeys(best)), telling
+
+
+def _company(search: Search) -> list[RowKey]:
     if not search.question.named:
         return []
     found = search.backends.turns.company(
@@ -108,15 +126,7 @@ def in_company(search: Search) -> list[RowKey]:
     )
     if search.among is not None:
         found = found[np.isin(found, search.among, assume_unique=True)]
-    turns = [RowKey(key) for key in found.tolist()]
-    if not turns:
-        return []
-    best = _first(turns, _shares(search, turns, search.words))
-    if search.vector is not None:
-        held, matrix = vectors_of(search, turns)
-        near = dict(zip(held, cosines(matrix, search.vector).tolist(), strict=True))
-        best += _first(turns, np.array([near.get(key, 0.0) for key in turns]))
-    return list(dict.fromkeys(best))
+    return [RowKey(key) for key in found.tolist()]
 
 
 def by_passages(search: Search) -> tuple[list[RowKey], list[Cosines]]:
