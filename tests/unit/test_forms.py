@@ -9,7 +9,7 @@ import pytest
 
 import mnemic
 from mnemic import Memory, NewMemory
-from mnemic.domain.forms import asked_words, forms_of, further_words, without_spare_pieces
+from mnemic.domain.forms import asked_words, forms_of, further_words, mentions, without_spare_pieces
 from mnemic.storage.sql import migrations
 from mnemic.storage.sqlite.ledger import SqliteLedger
 
@@ -100,3 +100,34 @@ async def test_what_an_older_version_wrote_is_found_by_further_words_after_the_m
         assert snapshot.document_counts(["config", "file", "北京", "lunch", "kettle", "plain"]) == [1, 1, 1, 1, 1, 1]
     assert all(check.ok for check in ledger.diagnose("none") if check.check == "full text")
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Tim", "Tim"),
+        ("This time TIM's late", "Tim"),
+        ("_tim_ (nate) and jon-paul", "Nate"),
+        ("Ana María sings", "ana maría"),
+        ("小明去了北京", "小明"),
+        ("민수가 왔다", "민수"),
+        ("我和Tim去了", "Tim"),
+    ],
+)
+def test_a_name_that_stands_by_itself_is_mentioned(text: str, name: str) -> None:
+    assert mentions(text, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Sometimes there is no time", "Tim"),
+        ("an alternate donation", "Nate"),
+        ("Regina's original", "Gina"),
+        ("tim7 and 7tim", "Tim"),
+        ("नेहा आई", "नेह"),
+        ("nothing", ""),
+    ],
+)
+def test_letters_of_another_word_are_no_mention_of_a_name(text: str, name: str) -> None:
+    assert not mentions(text, name)

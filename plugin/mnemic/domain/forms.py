@@ -101,6 +101,26 @@ def forms_of(text: str) -> Forms:
     return Forms(plain, tuple(parts), tuple(others), frozenset(wholes), frozenset(runs))
 
 
+def mentions(text: str, name: str) -> bool:
+    """Whether ``name`` stands in ``text`` by itself, in whatever case, and not as letters of another word: no "time" is Tim.
+
+    Where a script has no spaces, whatever is beside a name leaves it a name. The empty name is never mentioned.
+    """
+    text, name = text.lower(), name.lower()
+    at = text.find(name) if name else -1
+    while at >= 0:
+        end = at + len(name)
+        if not (_is_one_word(text[at - 1 : at] + name[0]) or _is_one_word(name[-1] + text[end : end + 1])):
+            return True
+        at = text.find(name, at + 1)
+    return False
+
+
+def _is_one_word(pair: str) -> bool:
+    """Whether two characters that stand side by side belong to one word; not where there is but one."""
+    return len(pair) == 2 and all(unicodedata.category(char)[0] in "LMN" for char in pair) and not _RUN.search(pair)
+
+
 def further_words(*texts: str | None) -> str:
     """The further words of several texts with spaces between them, for the full-text index; empty for most."""
     return " ".join(

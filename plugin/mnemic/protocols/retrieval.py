@@ -80,7 +80,10 @@ class RetrievalReader(Protocol):
         ...
 
     def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
-        """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself."""
+        """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself.
+
+        A mention is the name by itself and not letters of another word.
+        """
         ...
 
     def stems(self, words: Sequence[str]) -> list[str]:

@@ -13,9 +13,11 @@ from mnemic.retrieval.bags import Gathered
 # FTS5 has 1.2 and 0.75 built in. Turns of a talk differ in length without one being about more than another.
 K1 = 0.9
 B = 0.4
+# From 100 to 1,000 find the same: LoCoMo dev among 100,000 turns of others, R@5 69.2 to 69.4, MRR 59.3 to 59.5.
+_BESIDES = 100
 
 
-def weights(counts: Sequence[int], rows: int) -> NDArray[np.float64]:
+def weights(counts: Sequence[float], rows: float) -> NDArray[np.float64]:
     """How much each word tells, by the number of the ``rows`` memories that hold it.
 
     An unknown word still asks for something: it weighs as much as one that occurs once.
@@ -43,6 +45,22 @@ def occurrences(words: Gathered, telling: NDArray[np.float64]) -> Occurrences:
     size = (len(words.lengths), len(stems))
     cells = words.owner[hits] * len(stems) + terms[hits]
     return Occurrences(np.bincount(cells, minlength=size[0] * size[1]).reshape(size).astype(np.float64), weight)
+
+
+def weights_among(words: Gathered, counts: Sequence[int], rows: int) -> tuple[NDArray[np.float64], Occurrences]:
+    """How much each word asked tells within a company, whose memories are those of ``words``, and its occurrences there.
+
+    ``counts`` and ``rows`` as in `weights`: a small company borrows from them how frequent a word is, as though
+    `_BESIDES` memories like all others were part of it.
+    """
+    _, places = np.unique(words.stems[words.asked], return_inverse=True)
+    found = occurrences(words, np.ones(len(places)))
+    held = (found.often > 0).sum(axis=0)[places]
+    borrowed = np.array(counts, np.float64) * (_BESIDES / max(rows, 1))
+    telling = weights((held + borrowed).tolist(), len(words.lengths) + _BESIDES)
+    weight = np.zeros(len(found.telling))
+    np.maximum.at(weight, places, telling)
+    return telling, found._replace(telling=weight)
 
 
 def shares(found: Occurrences, lengths: NDArray[np.int64], average_length: float) -> NDArray[np.float64]:

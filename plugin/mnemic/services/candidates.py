@@ -70,13 +70,13 @@ def find_candidates(
     long, near_passages = channels.by_passages(search)
     by_words = channels.by_words(search)
     of_that_time = channels.of_that_time(search, by_words)
-    proposed = (by_words, channels.by_meaning(search), channels.in_company(search), long, of_that_time, list(also))
+    in_company, telling = channels.in_company(search)
+    proposed = (by_words, channels.by_meaning(search), in_company, long, of_that_time, list(also))
     turns = backends.turns.around(
         snapshot, search.namespaces, {key for keys in proposed for key in keys}, reach=_REACH, among=search.among
     )
     keys = [RowKey(key) for key in turns.keys.tolist()]
     gathered = backends.bags.gather(snapshot, keys, search.words)
-    telling = channels.weights_of(search, search.words)
     found = bm25.occurrences(gathered, telling)
     average = snapshot.average_length()
     share = bm25.shares(found, gathered.lengths, average)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
 from mnemic.domain.recall import MemoryFilter
-from mnemic.protocols import LedgerSnapshot, Vectors
+from mnemic.protocols import LedgerSnapshot, Vectors, WordStatistics
 from mnemic.retrieval import bm25
 from mnemic.retrieval.meaning import cosines
 from mnemic.retrieval.passages import Cosines
@@ -97,12 +97,30 @@ def by_meaning(search: Search) -> list[RowKey]:
     return sorted(near, key=lambda key: (-near[key], key))
 
 
-def in_company(search: Search) -> list[RowKey]:
-    """The best by words and by meaning of the sessions in which those take part who are named, if there is much besides.
+def in_company(search: Search) -> tuple[list[RowKey], Scores]:
+    """The best by words and by meaning of the sessions in which those take part who are named, if there is much besides;
+    and how much each of the question's words tells: there if so, else wherever is searched.
 
     A question that names somebody is after what was said in that company, however much else is more like its words:
-    without this, 100,000 turns of others cost a tenth of recall (LoCoMo dev in one store, R@10 78.5 to 68.0).
+    without this, 100,000 turns of others cost a tenth of recall (LoCoMo dev in one store, R@10 78.5 to 68.0). And
+    what is rare there tells most, however often others say it: with the counts of all alone R@5 is 68.1 instead of 69.4
+    and MRR 58.2 instead of 59.4; among 3,600 turns of others 69.5 instead of 70.1, without others the same but for noise.
     """
+    turns = _company(search)
+    counts, memories = _statistics(search, search.words)
+    if not turns:
+        return [], bm25.weights(counts, memories)
+    gathered = search.backends.bags.gather(search.snapshot, turns, search.words)
+    telling, occurring = bm25.weights_among(gathered, counts, memories)
+    best = _first(turns, bm25.shares(occurring, gathered.lengths, search.snapshot.average_length()))
+    if search.vector is not None:
+        held, matrix = vectors_of(search, turns)
+        near = dict(zip(held, cosines(matrix, search.vector).tolist(), strict=True))
+        best += _first(turns, np.array([near.get(key, 0.0) for key in turns]))
+    return list(dict.fromkeys(best)), telling
+
+
+def _company(search: Search) -> list[RowKey]:
     if not search.question.named:
         return []
     found = search.backends.turns.company(
@@ -110,15 +128,7 @@ def in_company(search: Search) -> list[RowKey]:
     )
     if search.among is not None:
         found = found[np.isin(found, search.among, assume_unique=True)]
-    turns = [RowKey(key) for key in found.tolist()]
-    if not turns:
-        return []
-    best = _first(turns, _shares(search, turns, search.words))
-    if search.vector is not None:
-        held, matrix = vectors_of(search, turns)
-        near = dict(zip(held, cosines(matrix, search.vector).tolist(), strict=True))
-        best += _first(turns, np.array([near.get(key, 0.0) for key in turns]))
-    return list(dict.fromkeys(best))
+    return [RowKey(key) for key in found.tolist()]
 
 
 def by_passages(search: Search) -> tuple[list[RowKey], list[Cosines]]:
@@ -167,19 +177,19 @@ def vectors_of(search: Search, keys: Sequence[RowKey]) -> tuple[list[RowKey], Ve
     return list(rows), np.array(list(rows.values()), np.float32).reshape(len(rows), search.backends.embedder.dimensions)
 
 
-def weights_of(search: Search, words: Sequence[str]) -> Scores:
-    """How much each word tells where it is searched.
+def _statistics(search: Search, words: Sequence[str]) -> WordStatistics:
+    """How many memories hold each word, where it is searched.
 
-    By the statistics of the whole ledger, 20,000 turns of others in another namespace cost LoCoMo dev, a namespace for each
+    By the counts of the whole ledger, 20,000 turns of others in another namespace cost LoCoMo dev, a namespace for each
     conversation, 1.1 points of R@1 and 1.2 of MRR.
     """
     namespace = search.namespaces[0] if len(search.namespaces) == 1 else None
-    return bm25.weights(*search.snapshot.word_statistics(words, namespace))
+    return search.snapshot.word_statistics(words, namespace)
 
 
 def _shares(search: Search, keys: Sequence[RowKey], words: Sequence[str]) -> Scores:
     gathered = search.backends.bags.gather(search.snapshot, keys, words)
-    telling = weights_of(search, words)
+    telling = bm25.weights(*_statistics(search, words))
     return bm25.shares(bm25.occurrences(gathered, telling), gathered.lengths, search.snapshot.average_length())
 
 

