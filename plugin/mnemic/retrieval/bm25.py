@@ -47,7 +47,7 @@ def occurrences(words: Gathered, telling: NDArray[np.float64]) -> Occurrences:
     return Occurrences(np.bincount(cells, minlength=size[0] * size[1]).reshape(size).astype(np.float64), weight)
 
 
-def weights_among(words: Gathered, counts: Sequence[int], rows: int) -> tuple[NDArray[np.float64], Occurrences]:
+def weights_among(words: Gathered, counts: Sequence[float], rows: float) -> tuple[NDArray[np.float64], Occurrences]:
     """How much each word asked tells within a company, whose memories are those of ``words``, and its occurrences there.
 
     ``counts`` and ``rows`` as in `weights`: a small company borrows from them how frequent a word is, as though

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
 from mnemic.domain.recall import MemoryFilter
-from mnemic.protocols import LedgerSnapshot, Vectors, WordStatistics
+from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval import bm25
 from mnemic.retrieval.meaning import cosines
 from mnemic.retrieval.passages import Cosines
@@ -30,6 +30,8 @@ _OF_A_TIME = 50
 # A question's rarest words are enough within one time, and the others cost most.
 _TELLING_OF_A_TIME = 3
 _MOST_WORDS = 32
+# From 100 to 400 find the same in LoCoMo dev to within half a point.
+_BORROWED = 400
 _DECIMALS = 9
 
 
@@ -177,14 +179,22 @@ def vectors_of(search: Search, keys: Sequence[RowKey]) -> tuple[list[RowKey], Ve
     return list(rows), np.array(list(rows.values()), np.float32).reshape(len(rows), search.backends.embedder.dimensions)
 
 
-def _statistics(search: Search, words: Sequence[str]) -> WordStatistics:
-    """How many memories hold each word, where it is searched.
+def _statistics(search: Search, words: Sequence[str]) -> tuple[Sequence[float], float]:
+    """How many memories hold each word where it is searched, and of how many: of its namespace, and of as many like all
+    others in the ledger, at most `_BORROWED`.
 
     By the counts of the whole ledger, 20,000 turns of others in another namespace cost LoCoMo dev, a namespace for each
-    conversation, 1.1 points of R@1 and 1.2 of MRR.
+    conversation, 1.2 points of R@1 and of MRR, and whoever writes a lot elsewhere moves the order here. A namespace
+    by itself is small, and its counts are rough: without what is borrowed LongMemEval dev loses up to 5 of R@5 (15 cases;
+    R@10 is between 70 and 74 either way).
     """
-    namespace = search.namespaces[0] if len(search.namespaces) == 1 else None
-    return search.snapshot.word_statistics(words, namespace)
+    whole = search.snapshot.word_statistics(words)
+    own = search.snapshot.word_statistics(words, search.namespaces[0]) if len(search.namespaces) == 1 else whole
+    if own.memories == whole.memories:
+        return whole
+    share = min(own.memories, _BORROWED) / whole.memories
+    counts = [held + share * anywhere for held, anywhere in zip(own.counts, whole.counts, strict=True)]
+    return counts, own.memories + share * whole.memories
 
 
 def _shares(search: Search, keys: Sequence[RowKey], words: Sequence[str]) -> Scores:
