@@ -7,6 +7,7 @@ import itertools
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ BUSY_TIMEOUT_SECONDS = 30.0
 # each has less. Negative means KiB.
 _CACHE_KIB = -16_384
 _FURTHER_CACHE_KIB = -4_096
+_LOOKS_AGAIN_SECONDS = 0.005
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -156,7 +158,7 @@ class SqliteConnections:
             # Memories are private. The files that SQLite makes beside this one take over its mode. (Opening and closing the
             # file ourselves instead would release the locks of this process's other connections to it.)
             self.path.chmod(0o600)
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
@@ -167,6 +169,23 @@ class SqliteConnections:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailable("This memory has been closed.", hint="Open it again.")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Give the file a write-ahead log.
+
+    Of processes that make a ledger at once one does, and the others wait, which SQLite does not do for them here: without
+    this 4 in 100 of those that begin four together are told that the file is locked.
+    """
+    patient_until = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patient_until:
+                raise
+        time.sleep(_LOOKS_AGAIN_SECONDS)
 
 
 def _make_folder(path: Path, *, durable: bool) -> None:
