@@ -171,7 +171,7 @@ class _WalledView:
     def namespaces(self, prefix: Namespace = ()) -> list[tuple[Namespace, int]]:
         # Each of the caller's own is asked for by itself: to look through all is work for the whole ledger.
         within = [
-            max(root, prefix, key=len) for root in self._roots(None) if root[: len(prefix)] == prefix[: len(root)]
+            max(root, prefix, key=len) for root in self._access.roots if root[: len(prefix)] == prefix[: len(root)]
         ]
         return sorted(entry for root in within for entry in self._view.namespaces(root))
 

@@ -23,14 +23,6 @@ class _Count(NamedTuple):
     last: int
 
 
-class _Where(NamedTuple):
-    """A namespace as of ``seq``, its last change, when ``last`` was the newest memory's key."""
-
-    namespace: int
-    seq: int
-    last: int
-
-
 class FtsTerms(Stemmer):
     """Counts documents for the words that it cuts."""
 
@@ -78,13 +70,13 @@ class FtsTerms(Stemmer):
         stems = self.stems(words)
         with self._lock:
             known = {stem: count for stem in stems if (count := self._within.get((namespace, stem))) is not None}
-        asked = {stem: word for stem, word in zip(stems, words, strict=True) if not _is_of(known.get(stem), seq)}
+        current = {stem for stem, count in known.items() if count.seq == seq}
+        asked = {stem: word for stem, word in zip(stems, words, strict=True) if stem not in current}
         if asked:
             last = connection.execute("SELECT coalesce(max(key), 0) FROM memories").fetchone()[0]
-            where = _Where(namespace, seq, last)
             followed = {
-                count: _only_grew(connection, where, since=count)
-                for count in {(known[stem].seq, known[stem].last) for stem in asked if stem in known}
+                since: since[0] < seq and _only_grew(connection, namespace, *since)
+                for since in {(known[stem].seq, known[stem].last) for stem in asked if stem in known}
             }
             for stem, word in asked.items():
                 count = known.get(stem)
@@ -102,16 +94,11 @@ class FtsTerms(Stemmer):
         return [known[stem].documents for stem in stems]
 
 
-def _is_of(count: _Count | None, seq: int) -> bool:
-    return count is not None and count.seq == seq
-
-
-def _only_grew(connection: Connection, where: _Where, *, since: tuple[int, int]) -> bool:
-    """Whether since a change and a newest key memories came to a namespace, and none of the old ones changed or went."""
-    seq, last = since
+def _only_grew(connection: Connection, namespace: int, seq: int, last: int) -> bool:
+    """Whether after ``seq``, when ``last`` was the newest key, no older memory of a namespace changed or went."""
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM memories WHERE namespace = ?1 AND seq > ?2 AND key <= ?3) "
         "OR EXISTS (SELECT 1 FROM erasures WHERE namespace = ?1 AND seq > ?2)",
-        (where.namespace, seq, last),
+        (namespace, seq, last),
     ).fetchone()
-    return seq < where.seq and not row[0]
+    return not row[0]
