@@ -108,12 +108,13 @@ class Bags:
             tokens, stems, content, temporal = self._tokens, lexicon.stems, lexicon.content, lexicon.temporal
             cuts = {at: self._cuts[key] for at, key in enumerate(keys) if key in self._cuts} if self._cuts else {}
         starts, lengths, dated = spans.T
-        # Each token's place among those of its memory, and from there its place among all that are kept.
-        ends = np.cumsum(lengths)
+        # Where each memory's words begin among those that are returned, and from there where all that are kept have them.
+        firsts = np.cumsum(lengths) - lengths
         owner = np.repeat(np.arange(len(keys)), lengths)
-        inside = np.arange(len(owner)) - (ends - lengths)[owner]
+        at = np.arange(len(owner))
+        own = at >= np.repeat(firsts + dated, lengths)
         return Gathered(
-            lexicon, np.array(numbers, np.int32), tokens[inside + starts[owner]], owner, inside >= dated[owner], lengths,
+            lexicon, np.array(numbers, np.int32), tokens.take(at + np.repeat(starts - firsts, lengths)), owner, own, lengths,
             stems, content, temporal, cuts,
         )  # fmt: skip
 

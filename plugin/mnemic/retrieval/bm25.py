@@ -40,7 +40,7 @@ def occurrences(words: Gathered, telling: NDArray[np.float64]) -> Occurrences:
     np.maximum.at(weight, places, telling)
     term_of_stem = np.full(len(words.stems) + 1, -1, np.int64)
     term_of_stem[stems] = np.arange(len(stems))
-    terms = term_of_stem[words.stems[words.tokens]]
+    terms = term_of_stem.take(words.stems.take(words.tokens))
     hits = np.flatnonzero(terms >= 0)
     size = (len(words.lengths), len(stems))
     cells = words.owner[hits] * len(stems) + terms[hits]

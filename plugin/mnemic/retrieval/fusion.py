@@ -90,10 +90,9 @@ def rank(evidence: Evidence, nearness: Callable[[Places], Scores] | None = None)
     means the same everywhere.
     """
     turns = evidence.turns
-    keys = turns.keys.tolist()
-    if not keys:
+    count = len(turns.keys)
+    if not count:
         return []
-    cosines = [evidence.similarity.get(key) for key in keys]
     around = links(turns)
     meaning = MEANING_WEIGHT * np.maximum(evidence.meaning, 0.0)
     together = TOGETHER_WEIGHT * evidence.together
@@ -105,7 +104,7 @@ def rank(evidence: Evidence, nearness: Callable[[Places], Scores] | None = None)
         + TIME_WEIGHT * evidence.timely
     )  # fmt: skip
     date = DATE_WEIGHT * evidence.dated
-    near = np.zeros(len(keys))
+    near = np.zeros(count)
     if nearness is not None:
         so_far = np.round(content + occasion + date, _DECIMALS)
         near = NEARNESS_WEIGHT * nearness(np.lexsort((turns.keys, -so_far))[:NEARNESS_AMONG])
@@ -118,9 +117,11 @@ def rank(evidence: Evidence, nearness: Callable[[Places], Scores] | None = None)
     parts = [evidence.words, together, words_around, meaning, meaning_around, near, occasion, date, session]
     rows = np.stack(parts, axis=1) / _SCALE
     scores = np.round(_below_one(rows.sum(axis=1)), _DECIMALS)
-    order = np.lexsort((turns.keys, -scores)).tolist()
-    own, final = np.round(evidence.words, _DECIMALS).tolist(), scores.tolist()
-    return [Candidate(keys[at], own[at] or None, cosines[at], final[at], rows[at]) for at in order]
+    order = np.lexsort((turns.keys, -scores))
+    keys: list[RowKey] = turns.keys[order].tolist()
+    own = [share or None for share in np.round(evidence.words, _DECIMALS)[order].tolist()]
+    cosines = map(evidence.similarity.get, keys)
+    return list(map(Candidate, keys, own, cosines, scores[order].tolist(), rows[order]))
 
 
 def _below_one(totals: Scores) -> Scores:

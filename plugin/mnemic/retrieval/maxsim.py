@@ -35,7 +35,7 @@ class WordVectors:
         with self._lock:
             self._belong_to(lexicon)
             self._make(numbers)
-            return self._matrix[self._rows[numbers]]
+            return self._matrix.take(self._rows.take(numbers), axis=0)
 
     def follow(self, lexicon: Lexicon, *, at_most: int) -> int:
         """Make vectors of words that were met and have none yet; of how many."""
@@ -60,7 +60,7 @@ class WordVectors:
         assert self._lexicon is not None
         if len(numbers):
             self._reach(int(numbers.max()) + 1)
-        news = numbers[self._rows[numbers] < 0]
+        news = numbers[self._rows.take(numbers) < 0]
         if not len(news):
             return
         end = self._count + len(news)
@@ -92,6 +92,6 @@ def nearness(words: Gathered, telling: NDArray[np.float64], vectors: WordVectors
     distinct, place = np.unique(tokens, return_inverse=True)
     cosines = vectors.of(words.lexicon, words.asked) @ vectors.of(words.lexicon, distinct).T
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    nearest = np.maximum.reduceat(np.maximum(cosines, 0.0)[:, place], starts, axis=1).astype(np.float64)
+    nearest = np.maximum.reduceat(np.maximum(cosines, 0.0).take(place, axis=1), starts, axis=1).astype(np.float64)
     found[owner[starts]] = (nearest**2 * telling[:, None]).sum(axis=0) / total
     return found

@@ -27,7 +27,12 @@ def apart(matrix: Vectors, query: Vectors) -> NDArray[np.float64]:
     """
     rows = matrix.astype(np.float64)
     common = rows.sum(axis=0) / (len(rows) + _MANY)
-    left, asked = rows - common, query - common
-    lengths = np.sqrt((left**2).sum(axis=1)) * np.sqrt((asked**2).sum())
-    found: NDArray[np.float64] = np.divide(left @ asked, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    asked = query - common
+    # Multiplied out, so that no second matrix is made.
+    with_common, with_asked = (rows @ np.stack([common, asked], axis=1)).T
+    squares = np.einsum("ij,ij->i", rows, rows) - 2 * with_common + common @ common
+    lengths = np.sqrt(np.maximum(squares, 0.0)) * np.sqrt(asked @ asked)
+    found: NDArray[np.float64] = np.divide(
+        with_asked - common @ asked, lengths, out=np.zeros(len(rows)), where=lengths > 0
+    )
     return found.round(_DECIMALS)

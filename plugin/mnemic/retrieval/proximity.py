@@ -27,7 +27,7 @@ def together(words: Gathered, telling: NDArray[np.float64]) -> NDArray[np.float6
     asked = place_of_stem[words.stems[words.asked]]
     weight = np.zeros(len(order))
     np.maximum.at(weight, asked, telling)
-    places = place_of_stem[words.stems[words.tokens]]
+    places = place_of_stem.take(words.stems.take(words.tokens))
     hits = np.flatnonzero(places >= 0)
     met = np.zeros((count, len(order) - 1), np.bool_)
     for step in range(1, _REACH + 1):

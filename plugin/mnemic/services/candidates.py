@@ -75,7 +75,7 @@ def find_candidates(
     turns = backends.turns.around(
         snapshot, search.namespaces, {key for keys in proposed for key in keys}, reach=_REACH, among=search.among
     )
-    keys = [RowKey(key) for key in turns.keys.tolist()]
+    keys: list[RowKey] = turns.keys.tolist()
     gathered = backends.bags.gather(snapshot, keys, search.words)
     found = bm25.occurrences(gathered, telling)
     average = snapshot.average_length()

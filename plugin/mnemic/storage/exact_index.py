@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ class _Shelf:
     def projected(self) -> Projected | None:
         """The narrow copy of what is there, None for few."""
         present = ~self.absent[: self.count]
-        if int(present.sum()) < PROJECTED_FROM:
+        if np.count_nonzero(present) < PROJECTED_FROM:
             return None
         return self.projection.follow(self.keys[: self.count], self.matrix[: self.count], present=present)
 
@@ -161,8 +162,10 @@ class ExactIndex:
     ) -> tuple[list[RowKey], Vectors]:
         shelf = self.refresh(snapshot, namespace_key)
         with self._lock:
-            rows = {key: at for key in keys if (at := shelf.rows.get(key)) is not None and not shelf.absent[at]}
-            return list(rows), shelf.matrix[list(rows.values())]
+            seen = [key for key in keys if key in shelf.rows]
+            rows = np.array([shelf.rows[key] for key in seen], np.int64)
+            present = ~shelf.absent[rows]
+            return list(compress(seen, present.tolist())), shelf.matrix[rows[present]]
 
     def states(self, keys: list[RowKey], namespace_key: int) -> dict[RowKey, bool]:
         """Of the memories among ``keys`` that this index has seen: whether recall may return them."""

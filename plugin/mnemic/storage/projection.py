@@ -65,9 +65,9 @@ class Projection:
         The directions are those of the rows that are ``present``, by default all.
         """
         count = len(matrix)
-        rows_present = np.arange(count) if present is None else np.flatnonzero(present)
-        size = 1 << (len(rows_present).bit_length() - 1)
+        size = 1 << (int(count if present is None else np.count_nonzero(present)).bit_length() - 1)
         if size != self._fitted_on:
+            rows_present = np.arange(count) if present is None else np.flatnonzero(present)
             oldest = rows_present[np.argsort(keys[rows_present])[:size]]
             sample = matrix[oldest[:: max(size // _SAMPLE, 1)]].astype(np.float64)
             _, axes = np.linalg.eigh(sample.T @ sample)
