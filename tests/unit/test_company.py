@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 import mnemic
 from mnemic import NewMemory
 from mnemic.domain.memory import RowKey
@@ -30,7 +32,8 @@ class _Texts:
 def _told(company: list[str], asked: list[str], counts: list[int], rows: int) -> list[float]:
     snapshot: LedgerSnapshot = _Texts(company)  # type: ignore[assignment]  # as much of one as is asked for
     gathered = Bags().gather(snapshot, range(len(company)), asked)
-    return [float(told) for told in bm25.weights_among(gathered, counts, rows)[0].round(6)]
+    everywhere = bm25.Frequencies(np.array(counts, np.float64), rows)
+    return [float(told) for told in bm25.weights_among(gathered, everywhere)[0].round(6)]
 
 
 def test_what_is_rare_in_a_large_company_tells_most_there_however_frequent_it_is_elsewhere() -> None:

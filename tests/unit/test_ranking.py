@@ -74,7 +74,7 @@ def test_the_same_words_say_less_in_a_long_text() -> None:
 
 
 def test_a_rare_word_tells_more_and_an_unknown_one_as_much_as_the_rarest() -> None:
-    weights = bm25.weights([90, 2, 1, 0], 100).tolist()
+    weights = bm25.weights(bm25.Frequencies(np.array([90.0, 2.0, 1.0, 0.0]), 100)).tolist()
     assert weights == sorted(weights)
     assert weights[2] == weights[3]
     assert weights[0] > 0
