@@ -160,8 +160,11 @@ def import_(
     ] = _OWN,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and write nothing.")] = False,
     on_error: Annotated[
-        Literal["stop", "skip"],
-        typer.Option(help="Where something is damaged: import nothing, or take over the rest."),
+        Literal["stop", "skip-long", "skip"],
+        typer.Option(
+            help="Where something is damaged or too long: import nothing; leave out texts that are too long, and stop "
+            "at damage; or leave out both."
+        ),
     ] = "stop",
     collection: Annotated[str | None, typer.Option(help="Which of several collections (mem0's Chroma).")] = None,
     as_json: AsJson = False,
@@ -228,6 +231,7 @@ def _print_plan(plan: ImportPlan) -> None:
     if plan.links or plan.lost_links:
         lines.append(f"  {plan.links:,} links, {plan.lost_links:,} to what is not there, which are lost")
     lines += [f"  left out: {count:,} {reason}" for reason, count in plan.left_out.items()]
+    lines += [f"  too long: {one}" for one in plan.too_long[:_PAGE]]
     lines += [f"  damaged: {one}" for one in plan.damaged[:_PAGE]]
     _print_lines(lines)
 
