@@ -44,7 +44,7 @@ class Provider(BaseModel):
         "users/{sub}", description="Where a caller's memories are; `{claim}` stands for a claim of the token."
     )
     rights: tuple[Right, ...] = Field(
-        (), description="Rights of a token without a scope such as `mnemic:read`. None: it is refused."
+        (), description="Rights of a token in which no scope begins with `mnemic:`. None: it is refused."
     )
 
 
@@ -87,11 +87,12 @@ class OidcDoor:
 
     def _let_in(self, claims: Mapping[str, Any]) -> Caller | None:
         subject = str(claims["sub"])
-        rights = [scope.removeprefix(_SCOPE_PREFIX) for scope in _scopes(claims) if scope.startswith(_SCOPE_PREFIX)]
-        known = [right for right in rights if right in list(Right)]
+        # Whoever gave it a scope of ours meant to say what it may do: misspelt, that is nothing, and never what others may.
+        ours = [scope for scope in _scopes(claims) if scope.casefold().startswith(_SCOPE_PREFIX)]
+        known = [right for right in Right if f"{_SCOPE_PREFIX}{right}" in ours]
         try:
             namespace = tuple(_filled(label, claims) for label in self._provider.namespace.split("/"))
-            access = make_access(subject, namespaces=[namespace], rights=known or self._provider.rights)
+            access = make_access(subject, namespaces=[namespace], rights=known if ours else self._provider.rights)
         except (MnemicError, KeyError) as error:
             log.info("http.token_refused", reason=f"{type(error).__name__}: {error}")
             return None
