@@ -1,4 +1,6 @@
-"""Errors of arguments in plain words. What the SDK says of them names our classes and the validator's web site."""
+"""Errors in plain words: of arguments, where the SDK names our classes and the validator's web site, and of the memory,
+where the whole text is not for every client.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import ValidationError
 
+from mnemic import MnemicError
 from mnemic.domain.quoting import visible
+from mnemic.logs import get_logger
+
+log = get_logger(__name__)
 
 _MOST_PROBLEMS = 5
 _SHOWN_CHARS = 40
@@ -28,6 +34,13 @@ class PlainTool(Tool):
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(f"Error executing tool {self.name}: {told(error.__cause__)}") from None
             raise
+
+
+def for_client(error: MnemicError) -> str:
+    """What a client reads of an error of the memory. What it may not read goes to the server's log."""
+    if error.for_clients:
+        log.warning("memory.failed", error=f"{type(error).__name__}: {error}")
+    return error.for_clients or str(error)
 
 
 def told(error: ValidationError) -> str:

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from mnemic.storage.syncing import place_new
+
 
 @contextmanager
-def replacing(target: Path) -> Iterator[IO[str]]:
+def replacing(target: Path, *, new: bool = False) -> Iterator[IO[str]]:
     """A file to write that takes the place of ``target`` when the block ends, synced and with mode 0600.
 
     Until then it stands beside it under a name that nobody knows ahead, so that no link can wait there; when the block
-    fails, ``target`` is what it was. Raises `OSError`.
+    fails, ``target`` is what it was. Raises `OSError`; with ``new``, `FileExistsError` rather than replace anything.
     """
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".partial")
     partial = Path(name)
@@ -24,6 +26,9 @@ def replacing(target: Path) -> Iterator[IO[str]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(target)
+        if new:
+            place_new(partial, target)
+        else:
+            partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

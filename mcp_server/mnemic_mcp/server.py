@@ -15,7 +15,7 @@ from mnemic_mcp import views
 from mnemic_mcp.apps.extension import MemoryApps, hide_apps
 from mnemic_mcp.apps.review_tool import create_review_tool
 from mnemic_mcp.holder import MemoryHolder
-from mnemic_mcp.plain_errors import plain_prompts
+from mnemic_mcp.plain_errors import for_client, plain_prompts
 from mnemic_mcp.tools import create_tools
 
 RESOURCE_TOKENS = 100_000
@@ -61,7 +61,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
         try:
             found = await (await holder.get()).status()
         except MnemicError as error:
-            raise ResourceError(str(error)) from error
+            raise ResourceError(for_client(error)) from error
         return _json(
             {
                 "memories": found.memories,
@@ -81,7 +81,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             found = await memory.guard.waiting()
             policy = await memory.guard.policy()
         except MnemicError as error:
-            raise ResourceError(str(error)) from error
+            raise ResourceError(for_client(error)) from error
         return _json(
             {
                 "policy": policy.name,
@@ -153,7 +153,7 @@ def _add_session_resources(server: MCPServer[Any], holder: MemoryHolder) -> None
         try:
             found = await (await holder.get()).sessions()
         except MnemicError as error:
-            raise ResourceError(str(error)) from error
+            raise ResourceError(for_client(error)) from error
         return _json([{"name": info.name, "messages": info.messages, "edits": info.edits} for info in found])
 
     @server.resource("memory://sessions/{name}", title="A session as it is shown", mime_type="text/plain")
@@ -194,7 +194,8 @@ def _add_prompts(server: MCPServer[Any]) -> None:
 def _not_found(error: MnemicError) -> ResourceError:
     from mnemic.errors import InvalidInput
 
-    return ResourceNotFoundError(str(error)) if isinstance(error, InvalidInput) else ResourceError(str(error))
+    kind = ResourceNotFoundError if isinstance(error, InvalidInput) else ResourceError
+    return kind(for_client(error))
 
 
 def _json(value: Any) -> str:

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from mnemic import Memory, MnemicError
 from mnemic.domain.quoting import visible
 from mnemic_mcp.holder import MemoryHolder
-from mnemic_mcp.plain_errors import PlainTool
+from mnemic_mcp.plain_errors import PlainTool, for_client
 
 
 class _TextStaysText(FuncMetadata):
@@ -145,4 +145,4 @@ async def open_memory_of(holder: MemoryHolder) -> AsyncIterator[Memory]:
     try:
         yield await holder.get()
     except MnemicError as error:
-        raise ToolError(f"{type(error).__name__}: {error}") from error
+        raise ToolError(f"{type(error).__name__}: {for_client(error)}") from error

@@ -13,7 +13,8 @@
         ├── StoreCorrupted     the ledger's file is damaged; run ``mnemic doctor``
         └── ModelFailed        an embedder or a model could not be loaded or did not answer
 
-A message says what happened, where and with which value; ``hint`` says what to do. ``str(error)`` gives both.
+A message says what happened, where and with which value; ``hint`` says what to do. ``str(error)`` gives both. Where they
+name the machine that keeps the memory, ``for_clients`` says the same without it, to those who only use a server.
 """
 
 from __future__ import annotations
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
 
 
 class MnemicError(Exception):
-    """Base of every error that mnemic raises on purpose."""
+    """Base of every error that mnemic raises on purpose.
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    ``for_clients`` is what a client of a server may read of it instead of the whole, empty where that is all.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", for_clients: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.for_clients = for_clients
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()

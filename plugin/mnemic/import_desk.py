@@ -83,16 +83,17 @@ class ImportDesk:
     ) -> ImportOutcome:
         """Do what a plan says, in batches that are durable one by one. Doing it again goes on where it ended.
 
-        Where something is damaged, ``on_error="stop"`` raises `InvalidInput` and imports nothing; ``"skip"`` takes over the
-        rest. Raises `StoreUnavailable`.
+        Where something is damaged or too long, ``on_error="stop"`` raises `InvalidInput` and imports nothing;
+        ``"skip-long"`` leaves out what is too long and stops at damage, ``"skip"`` takes over all the rest. Raises
+        `StoreUnavailable`.
         """
         from mnemic.services.moving.planning import check_whole
         from mnemic.services.moving.taking_over import take_over
 
-        if on_error not in ("stop", "skip"):
-            raise InvalidInput(f"on_error is {on_error!r:.40}.", hint='Give "stop" or "skip".')
-        if on_error == "stop":
-            check_whole(plan)
+        if on_error not in ("stop", "skip-long", "skip"):
+            raise InvalidInput(f"on_error is {on_error!r:.40}.", hint='Give "stop", "skip-long" or "skip".')
+        if on_error != "skip":
+            check_whole(plan, skip_long=on_error == "skip-long")
         return await self._memory.run(partial(take_over, plan=plan, advance=advance))
 
 

@@ -78,7 +78,7 @@ async def _one(r: Random, outcome: Outcome, memory: Memory, folder: Path, make: 
         with anyio.fail_after(60):
             plan = await memory.imports.plan(path, format=format)
         planned = True
-        told = f"{plan.summary()} {plan.damaged}"
+        told = f"{plan.summary()} {plan.damaged} {plan.too_long}"
         if (word := inside_told(told)) is not None:
             outcome.findings.append(f"{what}: inside told ({word}): {told[:400]}")
         if SECRET in "".join(one.record.text for one in plan.records):
@@ -86,7 +86,7 @@ async def _one(r: Random, outcome: Outcome, memory: Memory, folder: Path, make: 
         if _seq(memory) != before:
             outcome.findings.append(f"{what}: a plan wrote something")
         skipping = r.random() < 0.5
-        if plan.damaged and not skipping:
+        if (plan.damaged or plan.too_long) and not skipping:
             try:
                 await memory.imports.run(plan)
                 outcome.findings.append(f"{what}: damage was passed over")

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 import tomlkit
+from typer.testing import CliRunner
 
 from mnemic.errors import InvalidInput
+from mnemic_mcp.cli.app import app
 from mnemic_mcp.hosts.catalogue import HOSTS, host_named
 from mnemic_mcp.hosts.checking import check_host
 from mnemic_mcp.hosts.installing import apply, installed_entry, plan, plan_removal, server_command
+from mnemic_mcp.hosts.plugins import enabled_plugin
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 COMMAND = ["/opt/mnemic/bin/mnemic", "serve"]
@@ -146,3 +149,65 @@ def test_the_command_installs_prints_and_forgets(tmp_path: Path) -> None:
     assert "knows mnemic already" in run("cursor")
     assert json.loads(run("cursor", "--uninstall", "--json"))["changed"] is True
     assert "mnemic" not in config.read_text()
+
+
+def _enable(path: Path, **plugins: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"enabledPlugins": {f"{name}@team": is_on for name, is_on in plugins.items()}}))
+
+
+def test_a_plugin_of_ours_that_is_enabled_is_noticed_as_the_host_would(tmp_path: Path) -> None:
+    host, own = HOSTS["claude-code"], tmp_path / "project" / ".claude"
+    environment = {"HOME": str(tmp_path), "CLAUDE_CONFIG_DIR": ""}
+    user = tmp_path / ".claude" / "settings.json"
+
+    def found() -> tuple[str, Path] | None:
+        return enabled_plugin(host, environment=environment, folder=own.parent)
+
+    assert found() is None
+    _enable(user, other=True, mnemicish=True, mnemic=False)
+    assert found() is None
+    _enable(own / "settings.json", mnemic=True)
+    assert found() == ("mnemic@team", own / "settings.json")
+    _enable(own / "settings.local.json", mnemic=False)
+    assert found() is None
+    (own / "settings.local.json").write_text("{ broken = ")
+    assert found() == ("mnemic@team", own / "settings.json")
+    assert enabled_plugin(HOSTS["cursor"], environment=environment, folder=own.parent) is None
+
+
+async def test_the_doctor_says_that_plugin_and_entry_together_give_every_tool_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnemic_mcp.hosts.checking._DEADLINE_SECONDS", 120.0)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.chdir(tmp_path)
+    host = HOSTS["claude-code"]
+    _enable(tmp_path / "settings.json", mnemic=True)
+    alone = await check_host(host)
+    assert all(finding.ok for finding in alone), alone
+    assert "brings the server along; no entry is needed" in alone[1].detail
+    apply(plan(host, command=server_command()), now=NOW)
+    both = (await check_host(host))[-1]
+    assert not both.ok and "each tool is there twice" in both.detail and "--uninstall" in both.detail
+    _enable(tmp_path / "settings.json", mnemic=False)
+    assert all(finding.ok for finding in await check_host(host))
+
+
+def test_installing_beside_the_plugin_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    _enable(tmp_path / "settings.json", mnemic=True)
+    for arguments in (["--print"], []):
+        done = CliRunner().invoke(app, ["install", "claude-code", *arguments])
+        assert done.exit_code == 0 and "each tool is there twice" in done.stderr
+    told = json.loads(CliRunner().invoke(app, ["install", "claude-code", "--json"]).stdout)
+    assert "mnemic@team" in told["warning"]
+    done = CliRunner().invoke(app, ["install", "claude-code", "--uninstall"])
+    assert done.exit_code == 0 and not done.stderr
+    _enable(tmp_path / "settings.json", mnemic=False)
+    done = CliRunner().invoke(app, ["install", "claude-code"])
+    # A plugin that a session is started with stands in no file.
+    assert not done.stderr and "--plugin-dir" in done.stdout

@@ -14,11 +14,13 @@ import pytest
 import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import mnemic
 from mnemic.errors import InvalidInput
 from mnemic.import_desk import FORMATS
 from mnemic.storage import foreign_files, foreign_tables
+from mnemic_mcp.cli.app import app
 from mnemic_mcp.cli.common import fail
 from tests.moving.importing import PEERS, peer_file, take_in
 
@@ -56,7 +58,7 @@ async def _taken(raw: bytes, name: str, format: str) -> None:
                 assert error.hint
                 assert await memory.records() == ()
                 return
-            if plan.damaged:
+            if plan.damaged or plan.too_long:
                 with pytest.raises(InvalidInput):
                     await memory.imports.run(plan)
                 assert await memory.records() == ()
@@ -183,8 +185,40 @@ async def test_lines_and_texts_beyond_the_limits_are_named(tmp_path: Path) -> No
     path.write_text("\n".join([json.dumps("x" * 8_000_001), json.dumps("y" * 100_001), json.dumps("fine")]))
     async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
         plan = await memory.imports.plan(path, format="jsonl")
-        assert [one.place for one in plan.damaged] == ["notes.jsonl, line 1", "notes.jsonl, line 2"]
+        assert [one.place for one in plan.damaged] == ["notes.jsonl, line 1"]
+        assert [one.place for one in plan.too_long] == ["notes.jsonl, line 2"]
         assert [one.record.text for one in plan.records] == ["fine"]
+
+
+async def test_a_text_that_is_too_long_can_be_left_out_while_damage_still_stops_the_import(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    lines = [json.dumps("y" * 100_001), json.dumps("z" * 100_000), json.dumps("fine")]
+    path.write_text("\n".join(lines))
+    async with mnemic.open_memory(tmp_path / "home", chroma="off", policy="audit-only") as memory:
+        plan = await memory.imports.plan(path, format="jsonl")
+        assert (plan.damaged, plan.summary()["too_long"]) == ((), 1)
+        with pytest.raises(InvalidInput, match=r"Nothing was imported.*line 1: a text of 100,001.*skip-long"):
+            await memory.imports.run(plan)
+        path.write_text("\n".join([*lines, "{broken"]))
+        damaged = await memory.imports.plan(path, format="jsonl")
+        with pytest.raises(InvalidInput, match=r"Nothing was imported. notes.jsonl, line 4.*--on-error skip "):
+            await memory.imports.run(damaged, on_error="skip-long")
+        assert await memory.records() == ()
+        assert (await memory.imports.run(plan, on_error="skip-long")).stored == 2
+        outcome = await memory.imports.run(damaged, on_error="skip")
+        assert (outcome.stored, outcome.present) == (0, 2)
+
+
+def test_the_plan_tells_of_long_texts_before_anything_comes_in(tmp_path: Path) -> None:
+    path, home = tmp_path / "notes.jsonl", str(tmp_path / "home")
+    path.write_text("\n".join([json.dumps("y" * 100_001), json.dumps("fine")]))
+    command = ["import", str(path), "--from", "jsonl", "--home", home]
+    planned = CliRunner().invoke(app, [*command, "--dry-run"])
+    assert planned.exit_code == 0 and "too long: notes.jsonl, line 1: a text of 100,001 characters" in planned.stdout
+    stopped = CliRunner().invoke(app, command)
+    assert stopped.exit_code == 1 and "--on-error skip-long" in stopped.stderr
+    done = CliRunner().invoke(app, [*command, "--on-error", "skip-long"])
+    assert done.exit_code == 0 and "imported 1;" in done.stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

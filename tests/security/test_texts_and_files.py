@@ -7,6 +7,7 @@ import os
 import socket
 import tarfile
 import zipfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import mnemic
 import mnemic_langgraph
 import mnemic_mcp
 import mnemic_policies
+from mnemic import Memory
 from mnemic.errors import InvalidInput, MnemicError
 from mnemic.import_desk import FORMATS
 from mnemic_mcp.cli.app import app
@@ -139,6 +141,41 @@ def test_an_export_is_for_its_owner_and_no_link_can_wait_for_it(tmp_path: Path) 
     assert done.exit_code == 0
     assert victim.read_text() == "precious"
     assert target.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows makes links only for administrators")
+def test_an_export_goes_over_no_file_and_through_no_link(tmp_path: Path) -> None:
+    victim, link, nowhere = tmp_path / "victim", tmp_path / "link.md", tmp_path / "nowhere"
+    victim.write_text("precious")
+    link.symlink_to(victim)
+    nowhere.symlink_to(tmp_path / "not there")
+    home = ["--home", str(tmp_path / "home")]
+    for target in (victim, link, nowhere):
+        for format in ("jsonl", "markdown") if target is link else ("jsonl",):
+            done = runner.invoke(app, ["export", str(target), "--format", format, *home])
+            assert done.exit_code == 1 and "exists already" in done.stderr
+    for target in (link, nowhere):
+        done = runner.invoke(app, ["export", str(target), "--force", *home])
+        assert done.exit_code == 1 and "is a link" in done.stderr
+    assert victim.read_text() == "precious" and not (tmp_path / "not there").exists()
+    assert runner.invoke(app, ["export", str(victim), "--force", *home]).exit_code == 0
+    assert victim.read_text().startswith("{")
+
+
+def test_a_file_that_somebody_else_made_during_an_export_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "all.jsonl"
+    exported = Memory.export
+
+    async def export(self: Memory, *, namespace: str | None = None) -> AsyncIterator[str]:
+        async for line in exported(self, namespace=namespace):
+            target.write_text("precious")
+            yield line
+
+    monkeypatch.setattr(Memory, "export", export)
+    done = runner.invoke(app, ["export", str(target), "--home", str(tmp_path / "home")])
+    assert done.exit_code == 1 and "exists already" in done.stderr
+    assert target.read_text() == "precious"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["all.jsonl", "home"]
 
 
 def test_restoring_reads_no_archive_and_makes_no_path_from_what_it_reads(tmp_path: Path) -> None:

@@ -48,6 +48,26 @@ async def test_claims_choose_the_namespace_and_the_rights_without_scopes(known: 
     assert caller.access.rights == {Right.READ}
 
 
+@pytest.mark.parametrize("scope", ["mnemic:raed", "openid mnemic:everything", "mnemic:", "Mnemic:Read", "mnemic:READ"])
+async def test_a_token_whose_scopes_are_misspelt_does_not_get_the_rights_of_one_without(
+    known: OidcProvider, scope: str
+) -> None:
+    opened = door(known, rights=(Right.READ, Right.WRITE))
+    assert await opened.caller(known.token(scope=scope)) is None
+    for without in (None, "", "openid profile"):
+        caller = await opened.caller(known.token(scope=without))
+        assert caller is not None and caller.access is not None
+        assert caller.access.rights == {Right.READ, Right.WRITE}
+
+
+@pytest.mark.parametrize("scope", [7, True, {"mnemic:read": True}, [["mnemic:read"]], [7]])
+async def test_a_token_whose_scopes_are_neither_text_nor_texts_is_refused(known: OidcProvider, scope: Any) -> None:
+    opened = door(known, rights=(Right.READ,))
+    assert await opened.caller(known.token(scope=scope)) is None
+    caller = await opened.caller(known.token(scope=["openid", "mnemic:write"]))
+    assert caller is not None and caller.access is not None and caller.access.rights == {Right.WRITE}
+
+
 REFUSED: dict[str, dict[str, Any]] = {
     "expired": {"exp": time.time() - 3_600},
     "not yet valid": {"nbf": time.time() + 3_600},

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
+import httpx
+import psutil
+import pytest
+
 from tests.e2e.servers import served
-from tests.serving.test_callers import call, client_of, make_tokens
+from tests.serving.test_callers import call, client_of, make_tokens, post
 from tests.waiting import until
 
 PAGE = "The walrus handbook lives under {} these days."
@@ -39,3 +45,31 @@ async def test_a_strangers_text_that_one_of_them_delivered_is_followed_by_all(tm
                 id = told["results"][0]["id"]
                 shown = str(await client.read_resource(f"memory://memories/{id}"))
                 assert "unverified, from agent" in shown, text
+
+
+def supervisor(home: Path) -> psutil.Process:
+    (server,) = [
+        process for process in psutil.process_iter(["cmdline"])
+        if str(home) in (process.info["cmdline"] or []) and process.ppid() == os.getpid()
+    ]  # fmt: skip
+    return server
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ends processes by signals")
+@pytest.mark.parametrize("everybody", [False, True])
+async def test_a_second_signal_and_not_the_first_ends_the_waiting_of_all(tmp_path: Path, everybody: bool) -> None:
+    token = make_tokens(tmp_path)["ana"]
+    log = tmp_path / "log"
+    async with served(tmp_path, "--workers", "2", "--drain", "600", log=str(log)) as url:
+        await until(lambda: log.read_text().count("session manager started") == 2)
+        server = supervisor(tmp_path)
+        # As a terminal does at Ctrl-C, and systemd: the workers have it from there, and then from their supervisor.
+        for one in [*server.children(), server] if everybody else [server]:
+            one.send_signal(signal.SIGINT)
+        await until(lambda: log.read_text().count("server.ending") == (4 if everybody else 2))
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as web:
+            for _ in range(30):
+                ready = await web.get(url.removesuffix("/mcp") + "/readyz", headers={"connection": "close"})
+                assert (ready.status_code, ready.json()["reason"]) == (503, "draining")
+        assert (await post(url, authorization=f"Bearer {token}")).status_code == 200
+        # Told a second time, as it is now, it ends without waiting for the rest of the ten minutes.

@@ -12,8 +12,8 @@ import pytest
 import mnemic
 from mnemic import Memory, NewMemory, Origin
 from mnemic.domain.items import Item, PutItem
-from mnemic.domain.marks import Marks, Taint
-from mnemic.domain.memory import Action, Namespace, RowKey, Status
+from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Taint
+from mnemic.domain.memory import Action, MemoryId, Namespace, RowKey, Status
 from mnemic.domain.passages import Span
 from mnemic.domain.provenance import Channel
 from mnemic.domain.recall import MemoryFilter
@@ -44,6 +44,12 @@ def fill(ledger: SqliteLedger, place: Namespace, count: int, *, source: int) -> 
                 transaction.set_status(
                     key, Status.QUARANTINED, action=Action.QUARANTINED, at=NOW, origin=record.origin, detail={}
                 )
+            transaction.append_audit(
+                AuditEntry(
+                    number=0, at=NOW, namespace=place, action=GuardAction.WATCHED, memory_id=MemoryId(f"m{at:015}"),
+                    origin=record.origin, policy="p", detail={},
+                )
+            )  # fmt: skip
             transaction.put_passages(key, [Span(0, 9)], embedder_id=EMBEDDER, vectors=None)
             if at % 7 == 0:
                 transaction.erase([record.id], at=NOW)
@@ -99,6 +105,12 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory) -> tuple[SqliteLedger, Sql
         pytest.param(lambda one: one.lexical_passages(["heron"], BELOW, limit=9), id="lexical_passages"),
         pytest.param(lambda one: one.undecided(OWN, subtree=True, limit=50), id="undecided"),
         pytest.param(lambda one: one.erasures(namespace=OWN), id="erasures"),
+        pytest.param(lambda one: one.audit(namespace=OWN, limit=50), id="audit"),
+        pytest.param(lambda one: one.audit(namespace=OWN, limit=3, before=40), id="audit before"),
+        pytest.param(
+            lambda one: one.audit(namespace=OWN, memory=MemoryId("m" + "0" * 14 + "1")), id="audit of one memory"
+        ),
+        pytest.param(lambda one: one.audit(limit=3), id="audit of all"),
         pytest.param(lambda one: one.speakers(OWN, subtree=True), id="speakers"),
         pytest.param(lambda one: one.written_by(7, since=NOW), id="written_by"),
         pytest.param(lambda one: one.large_namespaces(20_000), id="large_namespaces"),

@@ -27,9 +27,11 @@ def install(
 ) -> None:
     """Tell a host of this server, or with --uninstall forget it. What else is in its file stays as it is."""
     from mnemic_mcp.hosts.installing import apply, plan, plan_removal, snippet
+    from mnemic_mcp.hosts.plugins import enabled_plugin, told_twice
 
     try:
         known = host_named(host)
+        plugin = None if uninstall else enabled_plugin(known)
         change = plan_removal(known, config=config) if uninstall else plan(known, config=config, home=home)
         backup = None if show else apply(change, now=datetime.now().astimezone())
     except MnemicError as error:
@@ -40,10 +42,13 @@ def install(
                 "host": known.name, "config": str(change.config), "changed": change.is_needed and not show,
                 "backup": None if backup is None else str(backup),
                 "entry": None if uninstall else snippet(change),
+                **({"warning": told_twice(known, plugin)} if plugin is not None else {}),
             }
         )  # fmt: skip
         return
     out = console()
+    if plugin is not None:
+        typer.secho(f"Beware: {told_twice(known, plugin)}.", fg=typer.colors.YELLOW, err=True)
     if show:
         out.print(str(change.config), style="bold", markup=False)
         out.print(change.after if uninstall else snippet(change), markup=False)

@@ -42,31 +42,36 @@ def export(
         Literal["jsonl", "markdown"],
         typer.Option(help="jsonl: everything, exactly. markdown: texts, tags and times, for people."),
     ] = "jsonl",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
 ) -> None:
     """Write every memory with its origin, versions and history. Importing it gives the same memory again.
 
-    With --format markdown: a file (a path that ends in .md, or "-"), or a folder with a file for each memory. What is in
-    quarantine is not in it.
+    With --format markdown: a file (a path that ends in .md, or "-"), or a folder with a file for each memory; a folder that
+    is not empty is never replaced. What is in quarantine is not in it.
     """
+    if not _is_folder(path, format):
+        _check_target(path, force=force)
 
     async def run(memory: Memory) -> int:
         total = (await memory.status()).memories
         bar, advance = progress_bar("exporting", total)
         with bar:
             if format == "markdown":
-                return await _export_markdown(memory, path, namespace, advance)
-            return await _export_lines(memory, path, namespace, advance)
+                return await _export_markdown(memory, path, namespace, advance, force=force)
+            return await _export_lines(memory, path, namespace, advance, force=force)
 
     try:
         count = with_memory(home, run)
+    except FileExistsError:
+        fail(_exists(path))
     except OSError as error:
         fail(InvalidInput(f"{path} cannot be written ({error}).", hint="Choose another file."))
     typer.echo(f"exported {count} {'memories' if format == 'markdown' else 'lines'}", err=True)
 
 
-async def _export_lines(memory: Memory, path: str, namespace: str | None, advance: Any) -> int:
+async def _export_lines(memory: Memory, path: str, namespace: str | None, advance: Any, *, force: bool) -> int:
     written = 0
-    with _writing(path) as file:
+    with _writing(path, force=force) as file:
         async for line in memory.export(namespace=namespace):
             file.write(line + "\n")
             written += 1
@@ -75,17 +80,21 @@ async def _export_lines(memory: Memory, path: str, namespace: str | None, advanc
     return written
 
 
-async def _export_markdown(memory: Memory, path: str, namespace: str | None, advance: Any) -> int:
+async def _export_markdown(memory: Memory, path: str, namespace: str | None, advance: Any, *, force: bool) -> int:
     records = [one for one in await memory.records(namespace=namespace) if one.status is not Status.QUARANTINED]
-    await in_thread(_write_markdown, path, records, advance)
+    await in_thread(_write_markdown, path, records, advance, force)
     return len(records)
 
 
-def _write_markdown(path: str, records: list[MemoryRecord], advance: Any) -> None:
+def _is_folder(path: str, format: str) -> bool:
+    return format == "markdown" and path != "-" and not path.lower().endswith((".md", ".markdown"))
+
+
+def _write_markdown(path: str, records: list[MemoryRecord], advance: Any, force: bool) -> None:
     from mnemic.domain.moving.portable_markdown import file_name, header_section, memory_section
 
-    if path == "-" or path.lower().endswith((".md", ".markdown")):
-        with _writing(path) as file:
+    if not _is_folder(path, "markdown"):
+        with _writing(path, force=force) as file:
             file.write(header_section() + "".join(map(memory_section, records)))
         return
     folder = Path(path)
@@ -100,18 +109,40 @@ def _write_markdown(path: str, records: list[MemoryRecord], advance: Any) -> Non
         advance(number)
 
 
+def _check_target(path: str, *, force: bool) -> None:
+    """End the command where a file stands in the way: before the memory is opened, and not after all of it was written."""
+    target = Path(path)
+    if path == "-" or _is_device(target):
+        return
+    if target.is_dir():
+        fail(InvalidInput(f"{path} is a folder.", hint="Name a file in it."))
+    if target.is_symlink() and force:
+        fail(InvalidInput(f"{path} is a link, which is not replaced.", hint="Name the file that it leads to."))
+    if not force and (target.exists() or target.is_symlink()):
+        fail(_exists(path))
+
+
+def _exists(path: str) -> InvalidInput:
+    return InvalidInput(f"{path} exists already.", hint="Choose another file, or give --force to replace it.")
+
+
+def _is_device(target: Path) -> bool:
+    """Whether there is something to write into that keeps nothing, such as a pipe or ``/dev/stdout``."""
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
 @contextlib.contextmanager
-def _writing(path: str) -> Iterator[IO[str]]:
+def _writing(path: str, *, force: bool) -> Iterator[IO[str]]:
     """The file to write. It appears when it is complete, so that a broken export is never taken for a whole one."""
     target = Path(path)
     if path == "-":
         yield sys.stdout
-    elif target.is_symlink() or (target.exists() and not target.is_file()):
+    elif _is_device(target):
         with target.open("w", encoding="utf-8", newline="\n") as file:
             yield file
     else:
         # For its owner alone, as the memory is.
-        with replacing(target) as file:
+        with replacing(target, new=not force) as file:
             yield file
 
 
@@ -129,8 +160,11 @@ def import_(
     ] = _OWN,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and write nothing.")] = False,
     on_error: Annotated[
-        Literal["stop", "skip"],
-        typer.Option(help="Where something is damaged: import nothing, or take over the rest."),
+        Literal["stop", "skip-long", "skip"],
+        typer.Option(
+            help="Where something is damaged or too long: import nothing; leave out texts that are too long, and stop "
+            "at damage; or leave out both."
+        ),
     ] = "stop",
     collection: Annotated[str | None, typer.Option(help="Which of several collections (mem0's Chroma).")] = None,
     as_json: AsJson = False,
@@ -197,6 +231,7 @@ def _print_plan(plan: ImportPlan) -> None:
     if plan.links or plan.lost_links:
         lines.append(f"  {plan.links:,} links, {plan.lost_links:,} to what is not there, which are lost")
     lines += [f"  left out: {count:,} {reason}" for reason, count in plan.left_out.items()]
+    lines += [f"  too long: {one}" for one in plan.too_long[:_PAGE]]
     lines += [f"  damaged: {one}" for one in plan.damaged[:_PAGE]]
     _print_lines(lines)
 

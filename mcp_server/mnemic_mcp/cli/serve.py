@@ -34,7 +34,7 @@ def serve(
         str, typer.Option(help="Where its callers' memories are; {claim} stands for a claim.")
     ] = "users/{sub}",
     oidc_rights: Annotated[
-        list[str] | None, typer.Option(help="Right of its tokens that have no scope such as mnemic:read.")
+        list[str] | None, typer.Option(help="Right of its tokens in which no scope begins with mnemic:.")
     ] = None,
     drain: Annotated[float, typer.Option(min=0, max=600, help="Seconds at /readyz's 503 before the end.")] = 0.0,
 ) -> None:

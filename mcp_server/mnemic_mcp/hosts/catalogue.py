@@ -17,7 +17,8 @@ Platform = Literal["darwin", "win32", "linux"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """``places`` are paths by platform, with ``~``, and ``{NAME:default}`` for variables of the environment; ``under`` is
-    where in the file the servers stand; ``extra`` are fields that an entry has besides; ``after`` is what to do then.
+    where in the file the servers stand; ``extra`` are fields that an entry has besides; ``after`` is what to do then;
+    ``plugins`` is the file that says which plugins are enabled, in a host that has a plugin of ours.
     """
 
     name: str
@@ -27,11 +28,18 @@ class Host:
     format: Literal["json", "toml"] = "json"
     extra: tuple[tuple[str, Any], ...] = ()
     after: str = "Start it anew."
+    plugins: str | None = None
 
     def config(self, environment: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
         """The file of this host, whether it is there or not."""
         known: Platform = "darwin" if platform == "darwin" else "win32" if platform == "win32" else "linux"
         return Path(_filled(self.places[known], os.environ if environment is None else environment))
+
+    def settings(self, environment: Mapping[str, str] | None = None) -> Path | None:
+        """The file in which the user's plugins are enabled, whether it is there or not."""
+        if self.plugins is None:
+            return None
+        return Path(_filled(self.plugins, os.environ if environment is None else environment))
 
     def entry(self, command: list[str], home: Path | None) -> dict[str, Any]:
         """What the host is told of the server that ``command`` starts."""
@@ -63,7 +71,8 @@ HOSTS = {
         ),
         Host(
             name="claude-code", title="Claude Code", places=_everywhere("{CLAUDE_CONFIG_DIR:~}/.claude.json"), extra=_STDIO,
-            after="New sessions have it; /mcp shows it.",
+            plugins="{CLAUDE_CONFIG_DIR:~/.claude}/settings.json",
+            after="New sessions have it; /mcp shows it. With the plugin (--plugin-dir) it is there twice: take one.",
         ),
         Host(name="cursor", title="Cursor", places=_everywhere("~/.cursor/mcp.json"), after="Cursor asks to enable it."),
         Host(

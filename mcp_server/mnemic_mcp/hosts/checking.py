@@ -14,6 +14,7 @@ from mnemic.errors import InvalidInput
 from mnemic.protocols import HealthCheck
 from mnemic_mcp.hosts.catalogue import Host
 from mnemic_mcp.hosts.installing import SERVER, installed_entry
+from mnemic_mcp.hosts.plugins import enabled_plugin, told_twice
 
 _DEADLINE_SECONDS = 20.0
 _SLOW_SECONDS = 5.0
@@ -22,7 +23,8 @@ _SLOW_SECONDS = 5.0
 async def check_host(host: Host, *, config: Path | None = None) -> list[HealthCheck]:
     """What was found, in the order in which a host comes to it; it ends with the first that is wrong."""
     path = config or host.config()
-    if not path.exists():
+    plugin = enabled_plugin(host)
+    if not path.exists() and plugin is None:
         detail = f"{path} is not there: {host.title} is not installed, or has never been told of a server"
         return [_finding("configuration", False, f"{detail}. Run: mnemic install {host.name}")]
     try:
@@ -30,6 +32,8 @@ async def check_host(host: Host, *, config: Path | None = None) -> list[HealthCh
     except InvalidInput as error:
         return [_finding("configuration", False, f"{path} cannot be read, by {host.title} either. {error}")]
     found = [_finding("configuration", True, str(path))]
+    if entry is None and plugin is not None:
+        return [*found, *await _check_plugin(plugin)]
     if entry is None:
         told = f"{path} says nothing of {SERVER} under {host.under}. Run: mnemic install {host.name}"
         return [*found, _finding("entry", False, told)]
@@ -47,8 +51,20 @@ async def check_host(host: Host, *, config: Path | None = None) -> list[HealthCh
         found.append(_finding("command", False, told))
         return found
     found.append(_finding("command", True, resolved))
+    if plugin is not None:
+        return [*found, _finding("plugin", False, told_twice(host, plugin))]
     found.append(await _answers(resolved, [str(one) for one in arguments], entry.get("env")))
     return found
+
+
+async def _check_plugin(plugin: tuple[str, Path]) -> list[HealthCheck]:
+    """A plugin that brings the server names its command without a path."""
+    name, settings = plugin
+    found = [_finding("plugin", True, f"{name}, enabled in {settings}, brings the server along; no entry is needed")]
+    command = shutil.which(SERVER)
+    if command is None:
+        return [*found, _finding("command", False, f"the plugin starts {SERVER}, which is not on the PATH here")]
+    return [*found, _finding("command", True, command), await _answers(command, ["serve"], None)]
 
 
 async def _answers(command: str, arguments: list[str], environment: Any) -> HealthCheck:

@@ -44,7 +44,7 @@ class Provider(BaseModel):
         "users/{sub}", description="Where a caller's memories are; `{claim}` stands for a claim of the token."
     )
     rights: tuple[Right, ...] = Field(
-        (), description="Rights of a token without a scope such as `mnemic:read`. None: it is refused."
+        (), description="Rights of a token in which no scope begins with `mnemic:`. None: it is refused."
     )
 
 
@@ -87,11 +87,16 @@ class OidcDoor:
 
     def _let_in(self, claims: Mapping[str, Any]) -> Caller | None:
         subject = str(claims["sub"])
-        rights = [scope.removeprefix(_SCOPE_PREFIX) for scope in _scopes(claims) if scope.startswith(_SCOPE_PREFIX)]
-        known = [right for right in rights if right in list(Right)]
+        scopes = _scopes(claims)
+        if scopes is None:
+            log.info("http.token_refused", reason="its scopes are neither a text nor a list of texts")
+            return None
+        # Whoever gave it a scope of ours meant to say what it may do: misspelt, that is nothing, and never what others may.
+        ours = [scope for scope in scopes if scope.casefold().startswith(_SCOPE_PREFIX)]
+        known = [right for right in Right if f"{_SCOPE_PREFIX}{right}" in ours]
         try:
             namespace = tuple(_filled(label, claims) for label in self._provider.namespace.split("/"))
-            access = make_access(subject, namespaces=[namespace], rights=known or self._provider.rights)
+            access = make_access(subject, namespaces=[namespace], rights=known if ours else self._provider.rights)
         except (MnemicError, KeyError) as error:
             log.info("http.token_refused", reason=f"{type(error).__name__}: {error}")
             return None
@@ -135,9 +140,13 @@ def _safe(url: str) -> str:
     return url
 
 
-def _scopes(claims: Mapping[str, Any]) -> Sequence[str]:
+def _scopes(claims: Mapping[str, Any]) -> Sequence[str] | None:
+    """The scopes of a token, none where it says nothing of them; None where nobody can tell what it says."""
     found = claims.get("scope", claims.get("scp", ()))
-    return found.split() if isinstance(found, str) else [str(one) for one in found]
+    if isinstance(found, str):
+        return found.split()
+    texts = isinstance(found, list | tuple) and all(isinstance(one, str) for one in found)
+    return list(found) if texts else None
 
 
 def _filled(label: str, claims: Mapping[str, Any]) -> str:

@@ -12,13 +12,15 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import uvicorn
 
 from mnemic import Settings
@@ -48,7 +50,8 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
 
     Without any token only loopback addresses are served. With several ``workers`` each is a process of its own over the same
     memory, nothing is kept between requests, and one that dies is replaced. ``drain_seconds`` is for how long a server that
-    was told to end says so at ``/readyz`` before it takes no more requests. Raises `InvalidInput`, `StoreUnavailable`.
+    was told to end says so at ``/readyz`` before it takes no more requests; told a second time it takes none at once. Raises
+    `InvalidInput`, `StoreUnavailable`.
     """
     several = workers > 1
     if several:
@@ -67,7 +70,10 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
         _serve(server, listening, drain_seconds)
 
 
-def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *, parent: bool = False) -> None:
+def _serve(
+    server: HttpServer, listening: socket.socket, drain_seconds: float, *, hurry: Connection | None = None
+) -> None:
+    """``hurry`` is where the supervisor of this process says that the end is not to wait any longer."""
     # h11 strips the white space around header values, as HTTP demands; httptools hands it on, and the SDK refuses it.
     config = uvicorn.Config(
         server.app, log_level="warning", http="h11", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False,
@@ -90,43 +96,62 @@ def _serve(server: HttpServer, listening: socket.socket, drain_seconds: float, *
 
         async def told() -> None:
             again, server.draining = server.draining, True
-            if again:
-                http.should_exit = True
-            else:
+            if not again:
                 # Beside: a second signal is heard meanwhile, and ends the waiting.
                 tasks.start_soon(drain)
+            elif hurry is None:
+                http.should_exit = True
+            # A worker has the first one twice where it goes to all processes: from a terminal's Ctrl-C, or systemd.
+
+        async def hurried(told: Connection) -> None:
+            with suppress(EOFError, OSError):  # the supervisor is gone: `end_without_parent` sees that
+                await anyio.to_thread.run_sync(
+                    told.recv_bytes, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+                )
+                http.should_exit = True
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(on_signal, told)
             tasks.start_soon(warm_up_later, server.holder)
-            if parent:
+            if hurry is not None:
                 tasks.start_soon(end_without_parent, server.holder)
+                tasks.start_soon(hurried, hurry)
             await http.serve([listening])
             await end(server.holder, 0)
 
     anyio.run(run)
 
 
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """A process that serves. ``since`` is when it was started, ``hurry`` tells it to wait no longer."""
+
+    process: BaseProcess
+    hurry: Connection
+    since: float
+
+
 def _work(
-    settings: Settings, options: HttpOptions, listening: socket.socket | None, drain_seconds: float, verbose: bool
-) -> None:
+    settings: Settings, options: HttpOptions, listening: socket.socket | None, hurry: Connection, drain_seconds: float,
+    verbose: bool,
+) -> None:  # fmt: skip
     # A process of its own knows nothing of how the command's logs were set up.
     configure_logs(verbose)
     if listening is None:
         listening = bound_socket(options.host, options.port, shared=True)
         listening.listen(_BACKLOG)
-    _serve(HttpServer(settings, options), listening, drain_seconds, parent=True)
+    _serve(HttpServer(settings, options), listening, drain_seconds, hurry=hurry)
 
 
 def _supervise(
     settings: Settings, options: HttpOptions, listening: socket.socket, workers: int, drain_seconds: float
 ) -> None:
-    """Keep so many workers alive until a signal comes; then let them end and go."""
-    stopping = False
+    """Keep so many workers alive until a signal comes; then let them end and go, and at a second one at once."""
+    signals = 0
 
     def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
+        nonlocal signals
+        signals += 1
 
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if hasattr(signal, name):
@@ -139,36 +164,55 @@ def _supervise(
 
         verbose = logging.getLogger().isEnabledFor(logging.INFO)
 
-        def start() -> tuple[BaseProcess, float]:
+        def start() -> _Worker:
             # The supervisor's own socket then only holds the port.
             given = None if _SHARES_PORTS else listening
-            process = spawn.Process(target=_work, args=(settings, options, given, drain_seconds, verbose))
+            heard, hurry = spawn.Pipe(duplex=False)
+            process = spawn.Process(target=_work, args=(settings, options, given, heard, drain_seconds, verbose))
             process.start()
-            return process, time.monotonic()
+            heard.close()
+            return _Worker(process, hurry, time.monotonic())
 
         running = [start() for _ in range(workers)]
-        while not stopping and short_lives < _MOST_SHORT_LIVES:
-            multiprocessing.connection.wait([process.sentinel for process, _ in running], timeout=_POLL_SECONDS)
-            for at, (process, since) in enumerate(running):
-                if process.is_alive() or stopping:
+        while not signals and short_lives < _MOST_SHORT_LIVES:
+            multiprocessing.connection.wait([one.process.sentinel for one in running], timeout=_POLL_SECONDS)
+            for at, one in enumerate(running):
+                if one.process.is_alive() or signals:
                     continue
-                _forget_metrics(process)
-                short_lives = short_lives + 1 if time.monotonic() - since < _SHORT_LIFE_SECONDS else 0
-                log.warning("http.worker_ended", pid=process.pid, code=process.exitcode, short_lives=short_lives)
+                _forget_metrics(one.process)
+                one.hurry.close()
+                short_lives = short_lives + 1 if time.monotonic() - one.since < _SHORT_LIFE_SECONDS else 0
+                log.warning(
+                    "http.worker_ended", pid=one.process.pid, code=one.process.exitcode, short_lives=short_lives
+                )
                 running[at] = start()
-        for process, _ in running:
-            process.terminate()
-        for process, _ in running:
-            process.join(drain_seconds + 2 * _GRACE_SECONDS)
-            if process.is_alive():
-                process.kill()
-                process.join()
-    if not stopping:
+        _end_workers(running, drain_seconds, hurried=lambda: signals > 1)
+    if not signals:
         raise StoreUnavailable(
             f"The server's processes ended {_MOST_SHORT_LIVES} times within {_SHORT_LIFE_SECONDS:.0f} s of their start.",
             hint="Start it with --workers 1 and -v to see why.",
         )
     sys.exit(0)
+
+
+def _end_workers(running: Sequence[_Worker], drain_seconds: float, *, hurried: Callable[[], bool]) -> None:
+    """Tell workers to end, and to hurry as soon as ``hurried``. Whoever has not ended in time is killed."""
+    for one in running:
+        one.process.terminate()
+    until = time.monotonic() + drain_seconds + 2 * _GRACE_SECONDS
+    told = False
+    while (alive := [one for one in running if one.process.is_alive()]) and time.monotonic() < until:
+        if hurried() and not told:
+            told = True
+            until = min(until, time.monotonic() + 2 * _GRACE_SECONDS)
+            for one in alive:
+                with suppress(OSError):  # it has just ended
+                    one.hurry.send_bytes(b"now")
+        multiprocessing.connection.wait([one.process.sentinel for one in alive], timeout=_POLL_SECONDS)
+    for one in running:
+        if one.process.is_alive():
+            one.process.kill()
+        one.process.join()
 
 
 def _forget_metrics(process: BaseProcess) -> None:

@@ -197,6 +197,10 @@ class LedgerSnapshot(
         """Those of ``ids`` that were erased here."""
         ...
 
+    def erasures_of(self, ids: Iterable[MemoryId]) -> list[Erasure]:
+        """The receipts of those of ``ids`` that were erased here."""
+        ...
+
     def is_unscrubbed(self) -> bool:
         """Whether erased content may still be in the files (`Ledger.scrub`)."""
         ...

@@ -48,7 +48,9 @@ def erase(backends: Backends, ids: Iterable[object], *, namespace: Namespace | N
     """
     wanted = _ids(ids)
     with backends.ledger.transaction() as transaction:
-        gone = transaction.erased(wanted)
+        # Where the caller has no part, what was erased is as unknown as what never was.
+        receipts = transaction.erasures_of(wanted)
+        gone = {one.memory_id for one in receipts if namespace is None or one.namespace == namespace}
         require(transaction, [id for id in wanted if id not in gone], namespace=namespace)
         doomed = tuple(dict.fromkeys(version.id for id in wanted for version in transaction.chain(id)))
         beside = [version.id for id in companions(transaction, doomed) for version in transaction.chain(id)]

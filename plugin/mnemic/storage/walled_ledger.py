@@ -196,6 +196,10 @@ class _WalledView:
         found: list[Erasure] = self._view.erasures(namespace=namespace)
         return [erasure for erasure in found if self._access.covers(erasure.namespace)]
 
+    def erasures_of(self, ids: Iterable[MemoryId]) -> list[Erasure]:
+        found: list[Erasure] = self._view.erasures_of(ids)
+        return [erasure for erasure in found if self._access.covers(erasure.namespace)]
+
     def plan(self, id: PlanId) -> Plan | None:
         found: Plan | None = self._view.plan(id)
         return found if found is not None and self._access.covers(found.namespace) else None

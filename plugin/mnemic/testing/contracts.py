@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mnemic.domain.memory import Action, Erasure, Link, MemoryRecord, Relation, RowKey, Status
+from mnemic.domain.memory import Action, Erasure, Link, MemoryId, MemoryRecord, Relation, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, Embedder, IndexState, Ledger, LedgerSnapshot, VectorIndex
@@ -277,6 +277,8 @@ class LedgerContract:
         with ledger.snapshot() as snapshot:
             assert snapshot.is_unscrubbed()
             assert snapshot.erased([record.id]) == {record.id}
+            assert snapshot.erasures_of([record.id, MemoryId("m" + "0" * 15)]) == snapshot.erasures()
+            assert snapshot.erasures_of([]) == []
         assert ledger.scrub()
         with ledger.snapshot() as snapshot:
             assert not snapshot.is_unscrubbed()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnemic.domain.lesson import Lesson, LessonId, LessonStatus
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened, Taint
-from mnemic.domain.memory import Action, Namespace, RowKey, Status
+from mnemic.domain.memory import Action, MemoryId, Namespace, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.verdict import Finding
 from mnemic.protocols import Ledger
@@ -16,6 +16,7 @@ from mnemic.testing.fakes import make_record
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _LATER = _NOW + timedelta(days=1)
+_ID = MemoryId("m" + "0" * 15)
 
 
 class GuardContract:
@@ -129,9 +130,9 @@ class GuardContract:
     def test_the_log_is_numbered_chained_and_read_by_namespace_and_memory(self, tmp_path: Path) -> None:
         ledger, _ = self._ledger(tmp_path)
         with ledger.transaction() as transaction:
-            for namespace in (("a",), ("b",), ("a",)):
+            for namespace, memory in ((("a",), None), (("b",), _ID), (("a",), _ID)):
                 entry = AuditEntry(
-                    number=0, at=_NOW, namespace=namespace, action=GuardAction.RELEASED, memory_id=None,
+                    number=0, at=_NOW, namespace=namespace, action=GuardAction.RELEASED, memory_id=memory,
                     origin=Origin(), policy="p", detail={"x": 1},
                 )  # fmt: skip
                 transaction.append_audit(entry)
@@ -141,6 +142,10 @@ class GuardContract:
             assert len({entry.hash for entry in entries}) == 3
             assert [entry.number for entry in snapshot.audit(namespace=("a",))] == [3, 1]
             assert [entry.number for entry in snapshot.audit(before=3, limit=1)] == [2]
+            assert [entry.number for entry in snapshot.audit(memory=_ID)] == [3, 2]
+            assert [entry.number for entry in snapshot.audit(namespace=("b",), memory=_ID)] == [2]
+            assert [entry.number for entry in snapshot.audit(namespace=("a",), before=3)] == [1]
+            assert snapshot.audit(namespace=("nobody",)) == []
             assert entries[0].detail == {"x": 1}
         ledger.close()
 

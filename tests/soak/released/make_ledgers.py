@@ -25,6 +25,7 @@ COMMITS = {
     6: "5fb77d9",
     7: "36308df",
     8: "77b9b8d",
+    9: "764ab31",
 }
 _PACKAGES = ("plugin", "mcp_server", "integrations", "policies")
 

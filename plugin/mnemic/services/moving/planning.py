@@ -12,6 +12,7 @@ from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, NewMemory
 from mnemic.domain.moving.records import Damage, Found, LeftOut, SourceRecord, source_of, token_in, token_of
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import normalise
+from mnemic.domain.validation import MAX_TEXT_CHARS
 from mnemic.errors import InvalidInput, MnemicError
 from mnemic.protocols import LedgerSnapshot
 from mnemic.services.backends import Backends
@@ -35,7 +36,8 @@ class ImportPlan:
 
     Of ``records``, ``present`` are here already from an earlier import, and ``repeated`` say the same as an earlier record
     of the source. ``links`` lead from record to record; ``lost_links`` lead to none. ``first`` and ``last`` bound the times
-    of what happened. ``left_out`` gives reasons with counts.
+    of what happened. ``left_out`` gives reasons with counts. ``too_long`` names the whole texts that no memory can hold,
+    which are in no other figure.
     """
 
     format: str
@@ -51,9 +53,10 @@ class ImportPlan:
     last: datetime | None
     left_out: dict[str, int]
     damaged: tuple[Damage, ...]
+    too_long: tuple[Damage, ...] = ()
 
     def summary(self) -> dict[str, object]:
-        """The plan as JSON values, with the first 20 places of damage."""
+        """The plan as JSON values, with the first 20 places of damage and of texts that are too long."""
         return {
             "format": self.format, "file": self.file, "namespace": "/".join(self.namespace), "parts": self.parts,
             "records": len(self.records), "present": self.present, "new": len(self.records) - self.present,
@@ -61,6 +64,7 @@ class ImportPlan:
             "first": self.first.isoformat() if self.first else None,
             "last": self.last.isoformat() if self.last else None, "left_out": self.left_out,
             "damaged": len(self.damaged), "damage": [str(one) for one in self.damaged[:_MAX_SHOWN]],
+            "too_long": len(self.too_long), "long": [str(one) for one in self.too_long[:_MAX_SHOWN]],
         }  # fmt: skip
 
 
@@ -74,6 +78,7 @@ def plan_import(
     now = backends.clock.now()
     records: list[Prepared] = []
     damaged: list[Damage] = []
+    too_long: list[Damage] = []
     left_out: Counter[str] = Counter()
     tokens: set[str] = set()
     for one in found:
@@ -87,6 +92,10 @@ def plan_import(
                 left_out["records that stand there twice"] += 1
                 continue
             tokens.add(prepared.token)
+            if len(one.text) > MAX_TEXT_CHARS:
+                told = f"a text of {len(one.text):,} characters; a memory holds at most {MAX_TEXT_CHARS:,}"
+                too_long.append(Damage(place=one.place, message=told))
+                continue
             try:
                 _draft(prepared.new, namespace, now)
             except MnemicError as error:
@@ -108,18 +117,21 @@ def plan_import(
         parts=dict(Counter(prepared.record.part for prepared in records)),
         present=sum(prepared.token in here for prepared in records), repeated=sum(same.values()) - len(same),
         links=sum(links), lost_links=len(links) - sum(links), first=min(times, default=None), last=max(times, default=None),
-        left_out=dict(left_out), damaged=tuple(damaged),
+        left_out=dict(left_out), damaged=tuple(damaged), too_long=tuple(too_long),
     )  # fmt: skip
 
 
-def check_whole(plan: ImportPlan) -> None:
-    """Raise `InvalidInput` with what is damaged where, unless nothing is."""
-    if plan.damaged:
-        shown = "; ".join(str(one) for one in plan.damaged[:_MAX_SHOWN])
-        more = len(plan.damaged) - _MAX_SHOWN
+def check_whole(plan: ImportPlan, *, skip_long: bool = False) -> None:
+    """Raise `InvalidInput` with what is damaged where, or too long unless ``skip_long``, as far as anything is."""
+    found = plan.damaged if skip_long else (*plan.damaged, *plan.too_long)
+    if found:
+        shown = "; ".join(str(one) for one in found[:_MAX_SHOWN])
+        more = len(found) - _MAX_SHOWN
         raise InvalidInput(
             f"Nothing was imported. {shown}{f'; and {more:,} more' if more > 0 else ''}.",
-            hint="Mend it there, or give --on-error skip to take over the rest.",
+            hint="Mend it there, or give --on-error skip to take over the rest."
+            if plan.damaged
+            else "Give --on-error skip-long to take over all but what is too long, or cut it there.",
         )
 
 

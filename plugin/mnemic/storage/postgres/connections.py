@@ -189,9 +189,10 @@ class PostgresConnections:
                 if row is not None and row[0] in ("committed", "aborted"):
                     return bool(row[0] == "committed")
             if time.monotonic() + pause > end:
+                happened = "went away while it stored something; whether it did is not known."
+                hint = "Look for it before you store it again. Storing a memory twice only confirms it."
                 raise StoreUnavailable(
-                    f"{self.where} went away while it stored something; whether it did is not known.",
-                    hint="Look for it before you store it again. Storing a memory twice only confirms it.",
+                    f"{self.where} {happened}", hint=hint, for_clients=f"The database of this memory {happened} {hint}"
                 )
             time.sleep(pause)
             pause = min(2 * pause, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -28,8 +28,20 @@ def translate(error: Exception, where: str) -> MnemicError:
         return StoreUnavailable("This memory has been closed.", hint="Open it again.")
     for kinds, make in _MEANINGS:
         if isinstance(error, kinds):
-            return make(what, text)
-    return StoreUnavailable(f"{what}failed ({type(error).__name__}: {text}).", hint="Run `mnemic doctor`.")
+            return _made(make, what, text)
+    return _made(_failed, what, f"{type(error).__name__}: {text}")
+
+
+def _made(make: Callable[[str, str], MnemicError], what: str, text: str) -> MnemicError:
+    """The error, and what a client of a server reads: psycopg names the database's machine and its user as well."""
+    made = make(what, text)
+    if isinstance(made, BackendError):
+        made.for_clients = str(make("The database of this memory ", "the server's log says more"))
+    return made
+
+
+def _failed(what: str, text: str) -> BackendError:
+    return StoreUnavailable(f"{what}failed ({text}).", hint="Run `mnemic doctor`.")
 
 
 def _busy(what: str, _: str) -> BackendError:

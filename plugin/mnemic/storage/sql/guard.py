@@ -131,10 +131,17 @@ class SqlGuardReader:
     def audit(
         self, *, namespace: Namespace | None = None, memory: MemoryId | None = None, limit: int = 100, before: int = 0
     ) -> list[AuditEntry]:
+        # Only conditions that hold, each for an index: the log is as long as the ledger is old.
+        wanted: dict[str, Any] = {
+            "namespace = ?": None if namespace is None else path_of(namespace),
+            "memory = ?": memory,
+            "number < ?": before or None,
+        }
+        given = {condition: value for condition, value in wanted.items() if value is not None}
         rows = self._connection.execute(
-            f"SELECT {_AUDIT_COLUMNS} FROM guard_audit WHERE (CAST(?1 AS TEXT) IS NULL OR namespace = ?1) "
-            "AND (CAST(?2 AS TEXT) IS NULL OR memory = ?2) AND (?3 = 0 OR number < ?3) ORDER BY number DESC LIMIT ?4",
-            (None if namespace is None else path_of(namespace), memory, before, limit),
+            f"SELECT {_AUDIT_COLUMNS} FROM guard_audit {'WHERE ' if given else ''}{' AND '.join(given)} "
+            "ORDER BY number DESC LIMIT ?",
+            (*given.values(), limit),
         )
         return [_audit_entry(row) for row in rows]
 

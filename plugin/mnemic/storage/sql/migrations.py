@@ -316,8 +316,16 @@ CREATE INDEX memories_coolable ON memories (key) WHERE held = 'archived' AND col
 CREATE INDEX memories_returned ON memories (key) WHERE cold = 2;
 """
 
+_VERSION_9 = """
+-- The guard's log grows with all use of the ledger: who asks for entries of a namespace or a memory reads those alone.
+CREATE INDEX guard_audit_by_namespace ON guard_audit (namespace, number);
+CREATE INDEX guard_audit_by_memory ON guard_audit (memory, namespace, number) WHERE memory IS NOT NULL;
+"""
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8)
+
+MIGRATIONS = (
+    _VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8, _VERSION_9,
+)  # fmt: skip
 VERSION = len(MIGRATIONS)
 
 

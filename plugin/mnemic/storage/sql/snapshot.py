@@ -40,6 +40,9 @@ from mnemic.storage.sql.sessions import SqlSessionReader
 _ITERATE_CHUNK = 1_000
 # Where few are wanted, so many times as many of the latest of the ledger are looked at, wherever they are.
 _FEW, _RECENT = 100, 4
+_ERASURES = (
+    "SELECT e.id, n.path, e.erased_at FROM erasures e JOIN namespaces n ON n.key = e.namespace WHERE e.receipt = 1"
+)
 NEIGHBOUR_COLUMNS = (
     "m.key, m.id, m.kind, m.text, "
     "CASE WHEN m.superseded_by IS NULL OR m.held != 'active' THEN m.held ELSE 'superseded' END"
@@ -291,15 +294,10 @@ class SqlSnapshot(
 
     def erasures(self, *, namespace: Namespace | None = None) -> list[Erasure]:
         where, values = in_namespace(namespace or (), subtree=True)
-        rows = self._all(
-            "SELECT e.id, n.path, e.erased_at FROM erasures e JOIN namespaces n ON n.key = e.namespace "
-            f"WHERE e.receipt = 1 AND {where} ORDER BY e.seq",
-            *values,
-        )
-        return [
-            Erasure(memory_id=MemoryId(id), namespace=namespace_of(path), erased_at=from_microseconds(at))
-            for id, path, at in rows
-        ]
+        return _erasures(self._all(f"{_ERASURES} AND {where} ORDER BY e.seq", *values))
+
+    def erasures_of(self, ids: Iterable[MemoryId]) -> list[Erasure]:
+        return _erasures(fetch_in_chunks(self._connection, f"{_ERASURES} AND e.id IN {{in_}}", list(ids)))
 
     def erased(self, ids: Iterable[MemoryId]) -> set[MemoryId]:
         rows = fetch_in_chunks(self._connection, "SELECT id FROM erasures WHERE receipt = 1 AND id IN {in_}", list(ids))
@@ -365,6 +363,13 @@ def near_scope(record: MemoryRecord, kind: Kind) -> str:
 @lru_cache(maxsize=16)
 def _near_keys(scope: str, text: str) -> tuple[int, ...]:
     return near_keys(scope, shape_words(text))
+
+
+def _erasures(rows: Iterable[tuple[Any, ...]]) -> list[Erasure]:
+    return [
+        Erasure(memory_id=MemoryId(id), namespace=namespace_of(path), erased_at=from_microseconds(at))
+        for id, path, at in rows
+    ]
 
 
 def _keyed(rows: Iterable[tuple[Any, ...]]) -> list[tuple[RowKey, MemoryRecord]]:

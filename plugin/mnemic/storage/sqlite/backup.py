@@ -26,7 +26,7 @@ from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, translated_e
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.storage.sqlite.moved import refuse_moved
 from mnemic.storage.sqlite.schema import strange_parts
-from mnemic.storage.syncing import sync
+from mnemic.storage.syncing import place_new, sync
 
 LEDGER_FILE = "ledger.sqlite3"
 _COUNTED = ("memories", "events", "links", "erasures", "sessions", "items", "outcomes")
@@ -80,8 +80,7 @@ def back_up(ledger: Path, target: Path, *, force: bool = False) -> BackupReport:
         if force:
             partial.replace(target)
         else:
-            # Unlike a rename, a link fails when somebody else has made the file meanwhile.
-            _place(partial, target)
+            place_new(partial, target)
         sync(target.parent)
     except FileExistsError:
         raise _exists(target) from None
@@ -295,18 +294,6 @@ def _check_target(ledger: Path, target: Path, *, force: bool) -> None:
 
 def _exists(target: Path) -> InvalidInput:
     return InvalidInput(f"{target} exists already.", hint="Choose another file, or give --force to replace it.")
-
-
-def _place(partial: Path, target: Path) -> None:
-    try:
-        os.link(partial, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links.
-        if target.exists():
-            raise FileExistsError(target) from None
-        partial.replace(target)
 
 
 def _damaged(path: Path, problems: list[str]) -> StoreCorrupted:

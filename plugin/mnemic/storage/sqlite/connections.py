@@ -15,7 +15,7 @@ from typing import Any
 
 from mnemic.errors import BackendError, LedgerMoved, StoreCorrupted, StoreUnavailable
 from mnemic.storage.sql.engine import Insert
-from mnemic.storage.sqlite.moved import WENT_TO, refuse_moved
+from mnemic.storage.sqlite.moved import GONE, WENT_TO, refuse_moved
 from mnemic.storage.sqlite.schema import migrate, refuse_newer
 from mnemic.storage.syncing import sync
 
@@ -218,7 +218,7 @@ def _translate(error: Exception, path: Path) -> BackendError:
     what = f"The ledger {path} "
     if text.startswith(WENT_TO):
         # Closed between two statements of those that need no transaction.
-        return LedgerMoved(f"{text}.", hint="Start again with that setting.")
+        return LedgerMoved(f"{text}.", hint="Start again with that setting.", for_clients=GONE)
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreCorrupted(
             f"{what}is damaged ({text}).",

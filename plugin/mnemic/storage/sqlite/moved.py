@@ -16,6 +16,9 @@ from mnemic.errors import LedgerMoved, StoreUnavailable
 CLOSED = 1_000_000
 """What is added to the schema's version of a ledger that is closed."""
 
+GONE = "The memory of this server is in another place now. Its log says where; whoever runs it must start it there."
+"""What a client of a server is told. Where a database is, and as whom it is used, is for those who run the server."""
+
 WENT_TO = "The memory of this folder went to "
 """How the refusal of a write begins that was on its way when the ledger was closed."""
 
@@ -47,10 +50,13 @@ def refuse_moved(connection: sqlite3.Connection, path: Path) -> None:
             f"The memory of {path.parent} is in a PostgreSQL database now.",
             hint=f"Open it there: set {settings_of(moving)}, with the password if it has one, and start again. "
             "`mnemic migrate --undo` takes it back to the folder.",
+            for_clients=GONE,
         )
     raise StoreUnavailable(
         f"The memory of {path.parent} is on its way to a PostgreSQL database and closed for a moment; nothing was stored.",
         hint=f"Try again soon. It will be at {settings_of(moving)}. If `mnemic migrate` was interrupted, run it again.",
+        for_clients="The memory of this server is on its way to another place and closed for a moment; nothing was stored. "
+        "Try again soon.",
     )
 
 
