@@ -137,6 +137,15 @@ async def test_any_rule_that_a_policy_has_redact_takes_out_what_it_finds(tmp_pat
         assert not {"\u202e", "\u2066"} & set((await memory.get(receipt.id)).text)
 
 
+async def test_a_teams_own_rule_finds_what_only_says_when_an_experience_helps(tmp_path: Path) -> None:
+    policy = policy_file(
+        tmp_path, "rules: [{id: b, phase: write, when: {text: orion}, decision: block, reason: Not for here.}]"
+    )
+    async with open_guarded(tmp_path, policy) as memory:
+        with pytest.raises(GuardRefused):
+            await memory.remember("Ask the lead first.", kind="procedural", when_to_use="For Orion.", origin=USER)
+
+
 async def test_the_same_secret_again_leaves_no_trace_in_the_history(tmp_path: Path) -> None:
     async with open_guarded(tmp_path) as memory:
         for _ in range(2):

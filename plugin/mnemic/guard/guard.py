@@ -173,7 +173,7 @@ class Guard:
         if policy.rules:
             facts = Facts(
                 text=record.text, kind=record.kind, channel=record.origin.channel, tags=record.tags,
-                trust=trust_of(policy, record.origin), effects=frozenset(effects),
+                trust=trust_of(policy, record.origin), effects=frozenset(effects), when_to_use=record.when_to_use,
             )  # fmt: skip
             for rule in policy.rules:
                 if isinstance(rule, WriteRule) and (found := apply_rule(rule, facts)) is not None:
