@@ -534,6 +534,10 @@ def test_a_slip_of_the_pen_is_answered_with_what_was_meant(text: str, meant: str
             "as a whole",
         ),
         ("name: a\nwrite: {rules: {flooding: redact}}", "as a whole"),
+        (
+            "name: a\nrules: [{id: b, phase: write, when: {question: x}, decision: block, reason: r}]",
+            "no condition of a rule of this phase",
+        ),
         ("# nothing", "at least a name"),
         ("- a", "a mapping"),
         ("name", "a mapping"),
