@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
 
 from mcp.server.apps import client_supports_apps
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resolve import Elicit, Resolve
@@ -167,12 +168,11 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
         """Erasing is confirmed by a person where the client can ask one, else by the argument."""
         if action != "erase":
             return EraseConsent(erase=True)
-        capabilities = ctx.client_capabilities
         async with open_memory_of(holder) as memory:
             # Nobody is asked about what will be refused: the engine says so.
             if not memory.may(Right.ADMIN):
                 return EraseConsent(erase=True)
-            if capabilities is None or capabilities.elicitation is None:
+            if not _can_ask(ctx):
                 return EraseConsent(erase=confirm)
             doomed = await _doomed(memory, ids)
         # With nothing to destroy there is nothing to ask: the engine says what is wrong, or that it is done already.
@@ -183,7 +183,7 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
     async def forget(
         ctx: Context,
         ids: Annotated[list[str], Field(description="Ids from recall or remember.")],
-        consent: EraseConsent,
+        consent: ElicitationResult[EraseConsent],
         action: Annotated[
             Literal["archive", "restore", "erase"],
             Field(description="archive: out of recall, undone by restore. erase: destroy with all versions for good."),
@@ -197,7 +197,13 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
         async with open_memory_of(holder) as memory:
             origin = _origin(holder, ctx)
             if action == "erase":
-                doomed = "" if consent.erase else await _doomed(memory, ids)
+                agreed = isinstance(consent, AcceptedElicitation) and consent.data.erase
+                doomed = "" if agreed else await _doomed(memory, ids)
+                if doomed and _can_ask(ctx):
+                    raise ToolError(
+                        "Nothing was erased: the user was asked and did not agree. Do not ask again unless the user "
+                        'wishes it; action="archive" takes memories out of recall and can be undone.'
+                    )
                 if doomed:
                     raise ToolError(
                         f"Nothing was erased: it cannot be undone and needs the user's consent. It would destroy "
@@ -218,8 +224,13 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
             return tool_result(text, views.ForgetView(action=action, ids=list(changed)))
 
     # The SDK evaluates annotations in the module, where a closure cannot be named.
-    forget.__annotations__["consent"] = Annotated[EraseConsent, Resolve(ask_before_erasing)]
+    forget.__annotations__["consent"] = Annotated[ElicitationResult[EraseConsent], Resolve(ask_before_erasing)]
     return forget
+
+
+def _can_ask(ctx: Context) -> bool:
+    """Whether the client can put a question to a person."""
+    return ctx.client_capabilities is not None and ctx.client_capabilities.elicitation is not None
 
 
 async def _doomed(memory: Memory, ids: list[str]) -> str:
