@@ -15,7 +15,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
-from mnemic import Channel, Memory, MemoryRecord, NewMemory, Origin, RecallResult
+from mnemic import Channel, Hit, Memory, NewMemory, Origin, RecallResult
 from mnemic.domain.access import Right
 from mnemic.domain.quoting import visible
 from mnemic.errors import UnknownMemory
@@ -237,20 +237,22 @@ async def _doomed(memory: Memory, ids: list[str]) -> str:
     """What an erase of ``ids`` would destroy, in words that a person can judge; empty when there is nothing to destroy."""
     if not memory.may(Right.READ):
         return f"{len(ids)} memories with all their versions ({visible(', '.join(ids[:10]))[:300]})"
-    versions: dict[str, MemoryRecord] = {}
+    versions: dict[str, None] = {}
     for id in ids:
         with suppress(UnknownMemory):
-            versions |= {version.id: version for version in (await memory.history(id)).versions}
+            versions |= dict.fromkeys(version.id for version in (await memory.history(id)).versions)
     if not versions:
         return ""
-    shown = [_named(record) for record in list(versions.values())[:10]]
+    shown = [_named(hit) for hit in await memory.show(list(versions)[:10])]
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return f"{len(versions)} memories, all versions counted ({'; '.join(shown)}{more})"
 
 
-def _named(record: MemoryRecord) -> str:
-    """A memory by its first words; what is withheld is not repeated."""
-    return f"{record.id} (withheld)" if record.status == "quarantined" else f'{record.id} "{visible(record.text)[:80]}"'
+def _named(hit: Hit) -> str:
+    """A memory by its first words, as far as they may be shown: a model may read them."""
+    from mnemic.services.standing import is_shown
+
+    return f'{hit.memory.id} "{visible(hit.shown_text)[:80]}"' if is_shown(hit) else f"{hit.memory.id} (withheld)"
 
 
 def _new_memory(item: dict[str, Any] | str, known: set[str], origin: Origin) -> NewMemory:
