@@ -368,6 +368,20 @@ def test_a_tilde_in_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert mnemic.load_settings(home="~/memory").home == tmp_path / "memory"
 
 
+async def test_a_memory_stays_where_it_was_opened_when_the_program_goes_to_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    async with mnemic.open_memory("notes", chroma="off", durable=False) as memory:
+        id = (await memory.remember("The stand-up is at nine.")).id
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        async for _ in memory.export():
+            # Whoever reads while another reads opens the file once more.
+            assert (await memory.get(id)).text == "The stand-up is at nine."
+    assert not [*(tmp_path / "elsewhere").iterdir()]
+
+
 async def test_nothing_relevant_is_an_answer(memory: Memory) -> None:
     assert (await memory.recall("anything")).reason
     await memory.remember("Ben is allergic to peanuts.")
