@@ -653,6 +653,23 @@ def test_a_file_that_is_gone_keeps_the_last_good_policy(tmp_path: Path) -> None:
     assert source.problem is not None
 
 
+def test_a_program_that_goes_to_another_folder_takes_no_file_there_for_its_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "ours.yaml").write_text("name: ours", encoding="utf-8")
+    (tmp_path / "elsewhere" / "ours.yaml").write_text("name: theirs\nmode: watch", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    clock = Clock()
+    source = PolicySource("ours.yaml", clock=clock)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    clock.now += 2
+    assert source.current().name == "ours" and source.problem is None
+    (tmp_path / "ours.yaml").write_text("name: ours-again", encoding="utf-8")
+    clock.now += 2
+    assert source.current().name == "ours-again"
+
+
 def test_a_policy_that_is_broken_at_the_start_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text("nam: one")
