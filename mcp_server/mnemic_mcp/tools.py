@@ -50,7 +50,7 @@ def create_tools(holder: MemoryHolder) -> list[Tool]:
             _recall_tool(holder), "Recall", read_only=True, destructive=False, idempotent=True, meta=RECALL_META
         ),
         build_tool(
-            reflect_tool(holder, lambda ctx: _origin(holder, ctx)),
+            reflect_tool(holder, lambda ctx: origin_of(holder, ctx)),
             "Reflect",
             read_only=False,
             destructive=False,
@@ -107,7 +107,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
             if len(items) > _MAX_BATCH:
                 raise ToolError(f"There are {len(items)} memories at once. Give at most {_MAX_BATCH}.")
             receipts = await memory.remember_many(
-                [_new_memory(item, set(first), _origin(holder, ctx)) for item in items]
+                [_new_memory(item, set(first), origin_of(holder, ctx)) for item in items]
             )
         return tool_result(views.remember_text(receipts), views.remember_view(receipts))
 
@@ -143,7 +143,8 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         async with open_memory_of(holder) as memory:
             if history_of is not None:
                 versions = (await memory.history(history_of)).versions[-_VERSIONS_SHOWN:]
-                hits = tuple(views.cut(hit) for hit in await memory.show(version.id for version in versions))
+                shown = await memory.show([version.id for version in versions], origin=origin_of(holder, ctx))
+                hits = tuple(views.cut(hit) for hit in shown)
                 result = RecallResult(hits=hits, considered=len(hits), tokens=None, token_counter="none")  # noqa: S106  # not that kind of token
                 return tool_result(views.recall_text(result), views.recall_view(result))
             where: dict[str, Any] = {} if namespace is None else {"namespace": namespace}
@@ -151,7 +152,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
                 query, **where, k=k, kinds=kinds or (), tags=tags or (), session=session,
                 channels=channels or (), since=since, until=until, as_of=as_of, min_score=min_score,
                 budget_tokens=budget_tokens, cursor=cursor, render=views.render_hit,
-                origin=_origin(holder, ctx), explain=shows_apps,
+                origin=origin_of(holder, ctx), explain=shows_apps,
             )  # fmt: skip
         answer = tool_result(views.recall_text(result), views.recall_view(result))
         if shows_apps:
@@ -195,10 +196,10 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
     ) -> Annotated[CallToolResult, views.ForgetView]:
         """Take memories out of recall (archive), bring them back (restore), or destroy them at the user's wish (erase)."""
         async with open_memory_of(holder) as memory:
-            origin = _origin(holder, ctx)
+            origin = origin_of(holder, ctx)
             if action == "erase":
                 agreed = isinstance(consent, AcceptedElicitation) and consent.data.erase
-                doomed = "" if agreed else await _doomed(memory, ids)
+                doomed = "" if agreed else await _doomed(memory, ids, reader=origin)
                 if doomed and _can_ask(ctx):
                     raise ToolError(
                         "Nothing was erased: the user was asked and did not agree. Do not ask again unless the user "
@@ -233,8 +234,11 @@ def _can_ask(ctx: Context) -> bool:
     return ctx.client_capabilities is not None and ctx.client_capabilities.elicitation is not None
 
 
-async def _doomed(memory: Memory, ids: list[str]) -> str:
-    """What an erase of ``ids`` would destroy, in words that a person can judge; empty when there is nothing to destroy."""
+async def _doomed(memory: Memory, ids: list[str], *, reader: Origin | None = None) -> str:
+    """What an erase of ``ids`` would destroy, in words that a person can judge; empty when there is nothing to destroy.
+
+    ``reader`` is the agent that is told, None where a person is.
+    """
     if not memory.may(Right.READ):
         return f"{len(ids)} memories with all their versions ({visible(', '.join(ids[:10]))[:300]})"
     versions: dict[str, None] = {}
@@ -243,7 +247,7 @@ async def _doomed(memory: Memory, ids: list[str]) -> str:
             versions |= dict.fromkeys(version.id for version in (await memory.history(id)).versions)
     if not versions:
         return ""
-    shown = [_named(hit) for hit in await memory.show(list(versions)[:10])]
+    shown = [_named(hit) for hit in await memory.show(list(versions)[:10], origin=reader)]
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return f"{len(versions)} memories, all versions counted ({'; '.join(shown)}{more})"
 
@@ -277,7 +281,7 @@ def _new_memory(item: dict[str, Any] | str, known: set[str], origin: Origin) -> 
     return NewMemory(**{"text": "", **values}, origin=origin)
 
 
-def _origin(holder: MemoryHolder, ctx: Context) -> Origin:
+def origin_of(holder: MemoryHolder, ctx: Context) -> Origin:
     """What the server knows about the writer by itself."""
     parameters = ctx.session.client_params
     name = "" if parameters is None else parameters.client_info.name
