@@ -131,7 +131,8 @@ async def test_who_does_not_say_what_helped_has_not_said_that_nothing_did(tmp_pa
     async with open_here(tmp_path) as memory:
         id = (await memory.remember("The bakery opens at six.", origin=USER)).id
         recalled = call("recall", query="When does the bakery open?")
-        for used, worth in (({"used": []}, 0), ({}, 1)):
+        said: list[tuple[dict[str, Any], int]] = [({"used": []}, 0), ({}, 1)]
+        for used, worth in said:
             model = calling(recalled, call("reflect", task="Buy bread", reward=1, **used))
             agent = make_agent(model, get_memory_tools(memory), checkpointer=InMemorySaver())
             result = await agent.ainvoke({"messages": [("user", "Go.")]}, thread(f"bread {worth}"))
