@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from langchain_core.messages import (
 
 from mnemic import Channel, Role
 from mnemic.domain.validation import MAX_QUERY_CHARS
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 ARTIFACT = "mnemic"
 """The key in a tool message's artifact by which answers of `get_memory_tools` are known; recall keeps there what it showed.
@@ -47,17 +50,26 @@ def last_user_message(messages: Sequence[BaseMessage]) -> HumanMessage | None:
     return next((one for one in reversed(messages) if isinstance(one, HumanMessage) and one.text.strip()), None)
 
 
+def words_of(message: BaseMessage) -> str:
+    """What a message says, as a memory can keep it: NUL and halves of surrogate pairs become U+FFFD.
+
+    A tool that read a binary file, or cut a text in the middle of a character, must not make every later step of its
+    thread fail.
+    """
+    return _as_text(message.text).strip()
+
+
 def asked(state: Any) -> str:
     """The user's last words, cut to what a question may have; empty when there are none."""
     message = last_user_message(messages_in(state))
-    return "" if message is None else message.text.strip()[:MAX_QUERY_CHARS]
+    return "" if message is None else words_of(message)[:MAX_QUERY_CHARS]
 
 
 def first_asked(state: Any) -> str:
     """The user's first words, which name the task of a thread."""
     said = (one for one in messages_in(state) if isinstance(one, HumanMessage) and one.text.strip())
     message = next(said, None)
-    return "" if message is None else message.text.strip()[:MAX_QUERY_CHARS]
+    return "" if message is None else words_of(message)[:MAX_QUERY_CHARS]
 
 
 def spoken_by(message: BaseMessage) -> tuple[Role, Channel] | None:
@@ -95,4 +107,18 @@ def trajectory_of(messages: Sequence[BaseMessage], *, task: str) -> list[dict[st
     if task and last_user_message(told) is None:
         told.insert(0, HumanMessage(task))
     converted = convert_to_openai_messages(told)
-    return converted if isinstance(converted, list) else [converted]
+    return [_all_as_text(one) for one in (converted if isinstance(converted, list) else [converted])]
+
+
+def _as_text(text: str) -> str:
+    return _NO_TEXT.sub("\ufffd", text)
+
+
+def _all_as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return _as_text(value)
+    if isinstance(value, list):
+        return [_all_as_text(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: _all_as_text(one) for name, one in value.items()}
+    return value

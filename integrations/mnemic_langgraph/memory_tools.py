@@ -59,7 +59,7 @@ class ForgetArguments(_Arguments):
 class ReflectArguments(_Arguments):
     task: str = Field(description="What was to be done.")
     reward: float = Field(ge=0, le=1, description="How it ended: 0 failed, 1 succeeded.")
-    used: list[str] = Field(default_factory=list, description="Ids of the memories that helped.")
+    used: list[str] | None = Field(None, description="Ids of the memories that helped; [] if none did.")
     learnt: str | None = Field(None, description="What to do, or not to do, the next time.")
     when_to_use: str | None = Field(None, description="In which situation what was learnt helps.")
     evidence: list[str] = Field(default_factory=list, description="Ids of the memories that show it.")
@@ -117,9 +117,10 @@ def get_memory_tools(
         when_to_use: str | None = None, evidence: list[str] | None = None,
     ) -> str:  # fmt: skip
         receipt = await memory.learning.outcome(
-            task, reward, used=used or [], namespace=where(), session=session_name(), origin=writer()
+            task, reward, used=used, namespace=where(), session=session_name(), origin=writer()
         )
-        lines = [f"Recorded; {len(receipt.credited)} memories were credited."]
+        helped = f"{len(used or ())} memories were credited."
+        lines = [f"Recorded; {helped}" if receipt.attributed else "Recorded. Name the memories that helped in used."]
         if learnt:
             draft = {"when_to_use": when_to_use or f"In a task such as: {task}"[:400], "content": learnt}
             report = await memory.learning.commit(

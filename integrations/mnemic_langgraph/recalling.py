@@ -12,6 +12,7 @@ from mnemic_langgraph.conversation import asked, message_keys, messages_in, valu
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
 from mnemic_langgraph.showing import recalled_memory, render_hit, withheld_memory
+from mnemic_langgraph.states import RecalledMemory, WithheldMemory
 
 if TYPE_CHECKING:
     from mnemic import Memory
@@ -39,8 +40,6 @@ def create_recall_node(
     """
 
     async def recall(state: Any) -> dict[str, Any]:
-        from mnemic.domain.recall import MAX_K
-
         found_in = memory_of(memory)
         question = (asked if query is None else query)(state)
         if not question.strip():
@@ -49,16 +48,14 @@ def create_recall_node(
         where = namespace_of(namespace, state)
         if where is not None:
             given["namespace"] = where
-        own = _own(state)
-        result = await found_in.recall(
-            question, k=min(k + len(own), MAX_K), budget_tokens=budget_tokens, min_score=min_score, rank=rank,
-            mode=mode, render=render_hit, origin=writer(), **given,
+        found = await _recall_beside(
+            found_in, question, own=_own(state), k=k, budget_tokens=budget_tokens, min_score=min_score, rank=rank,
+            mode=mode, origin=writer(), **given,
         )  # fmt: skip
-        recalled = [recalled_memory(hit) for hit in result.hits if hit.memory.id not in own][:k]
-        withheld = [withheld_memory(one) for one in result.withheld]
+        recalled, withheld, lessons = found
         tell("recalled", query=question, ids=[one["id"] for one in recalled])
         tell_withheld(withheld)
-        return {"query": question, "recalled": recalled, "withheld": withheld, "lessons": list(result.warnings)}
+        return {"query": question, "recalled": recalled, "withheld": withheld, "lessons": lessons}
 
     return make_node(recall, name=name)
 
@@ -91,6 +88,39 @@ def create_context_pack_node(
         return {"context": packed.text, "context_tokens": packed.tokens, "context_ids": ids}
 
     return make_node(pack, name=name)
+
+
+async def _recall_beside(
+    memory: Memory, question: str, *, own: set[str], k: int, budget_tokens: int | None, **asked: Any
+) -> tuple[list[RecalledMemory], list[WithheldMemory], list[str]]:  # fmt: skip
+    """The best ``k`` that are not in ``own``, what was withheld on the way, and the warnings.
+
+    A long conversation about one thing holds the best answers to every question about it: they take no room in the budget,
+    and recall goes on behind them.
+    """
+    from mnemic.domain.recall import MAX_K
+    from mnemic.services.recall import MIN_BUDGET_TOKENS
+
+    recalled: list[RecalledMemory] = []
+    withheld: list[WithheldMemory] = []
+    lessons: list[str] = []
+    left, cursor = budget_tokens, None
+    while True:
+        # More than MAX_K is for recall to refuse.
+        wanted = max(k, min(k + len(own), MAX_K))
+        result = await memory.recall(
+            question, k=wanted, budget_tokens=left, cursor=cursor,
+            render=lambda hit: "" if hit.memory.id in own else render_hit(hit), **asked,
+        )  # fmt: skip
+        recalled += (recalled_memory(hit) for hit in result.hits if hit.memory.id not in own)
+        withheld += (withheld_memory(one) for one in result.withheld)
+        lessons += result.warnings
+        cursor = result.cursor
+        if left is not None and result.tokens is not None:
+            left -= result.tokens
+        spent = len(result.hits) < wanted or (left is not None and left < MIN_BUDGET_TOKENS)
+        if cursor is None or spent or len(recalled) >= k:
+            return recalled[:k], withheld, list(dict.fromkeys(lessons))
 
 
 def _own(state: Any) -> set[str]:

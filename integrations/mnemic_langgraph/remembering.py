@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable
 from mnemic import Channel, NewMemory, Role
 from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS
 from mnemic.errors import GuardRefused, UnknownMemory
-from mnemic_langgraph.conversation import answer_of_memory, message_keys, messages_in, spoken_by, value_in
+from mnemic_langgraph.conversation import answer_of_memory, message_keys, messages_in, spoken_by, value_in, words_of
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
 from mnemic_langgraph.states import RecalledMemory
@@ -96,7 +96,7 @@ def _memory_of_message(
     namespace: str | Namespace | None, in_view: Sequence[str],
 ) -> NewMemory | None:  # fmt: skip
     spoken = spoken_by(message)
-    text = message.text.strip()
+    text = words_of(message)
     if spoken is None or spoken[0] not in wanted or not text or answer_of_memory(message) is not None:
         return None
     role, by = spoken

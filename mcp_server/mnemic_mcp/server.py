@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.request_state import RequestStateSecurity
 from pydantic import Field
@@ -16,7 +17,7 @@ from mnemic_mcp.apps.extension import MemoryApps, hide_apps
 from mnemic_mcp.apps.review_tool import create_review_tool
 from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.plain_errors import for_client, plain_prompts
-from mnemic_mcp.tools import create_tools
+from mnemic_mcp.tools import create_tools, origin_of
 
 RESOURCE_TOKENS = 100_000
 PROMPTS = ("what_do_you_know", "save_conversation")
@@ -100,24 +101,26 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
         )
 
     @server.resource("memory://memories/{id}", title="One memory", mime_type="application/json")
-    async def memory(id: str) -> str:
+    async def memory(id: str, ctx: Context) -> str:
         """A memory in full, with its origin and status."""
         try:
-            (hit,) = await (await holder.get()).show([id])
+            (hit,) = await (await holder.get()).show([id], origin=origin_of(holder, ctx))
             return _json(views.record_view(hit))
         except MnemicError as error:
             raise _not_found(error) from error
 
     @server.resource("memory://memories/{id}/history", title="A memory's history", mime_type="application/json")
-    async def history(id: str) -> str:
+    async def history(id: str, ctx: Context) -> str:
         """All versions of a memory, oldest first, and what happened to them."""
         try:
             opened = await holder.get()
             found = await opened.history(id)
-            shown = await opened.show(version.id for version in found.versions)
+            shown = await opened.show([version.id for version in found.versions], origin=origin_of(holder, ctx))
         except MnemicError as error:
             raise _not_found(error) from error
-        withheld = {version.id for version in found.versions if version.status == "quarantined"}
+        from mnemic.services.standing import is_shown
+
+        withheld = {hit.memory.id for hit in shown if not is_shown(hit)}
         return _json(
             {
                 "versions": [views.record_view(hit) for hit in shown],

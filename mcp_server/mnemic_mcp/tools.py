@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
 
 from mcp.server.apps import client_supports_apps
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resolve import Elicit, Resolve
@@ -14,7 +15,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
-from mnemic import Channel, Memory, MemoryRecord, NewMemory, Origin, RecallResult
+from mnemic import Channel, Hit, Memory, NewMemory, Origin, RecallResult
 from mnemic.domain.access import Right
 from mnemic.domain.quoting import visible
 from mnemic.errors import UnknownMemory
@@ -49,7 +50,7 @@ def create_tools(holder: MemoryHolder) -> list[Tool]:
             _recall_tool(holder), "Recall", read_only=True, destructive=False, idempotent=True, meta=RECALL_META
         ),
         build_tool(
-            reflect_tool(holder, lambda ctx: _origin(holder, ctx)),
+            reflect_tool(holder, lambda ctx: origin_of(holder, ctx)),
             "Reflect",
             read_only=False,
             destructive=False,
@@ -106,7 +107,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
             if len(items) > _MAX_BATCH:
                 raise ToolError(f"There are {len(items)} memories at once. Give at most {_MAX_BATCH}.")
             receipts = await memory.remember_many(
-                [_new_memory(item, set(first), _origin(holder, ctx)) for item in items]
+                [_new_memory(item, set(first), origin_of(holder, ctx)) for item in items]
             )
         return tool_result(views.remember_text(receipts), views.remember_view(receipts))
 
@@ -142,7 +143,8 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         async with open_memory_of(holder) as memory:
             if history_of is not None:
                 versions = (await memory.history(history_of)).versions[-_VERSIONS_SHOWN:]
-                hits = tuple(views.cut(hit) for hit in await memory.show(version.id for version in versions))
+                shown = await memory.show([version.id for version in versions], origin=origin_of(holder, ctx))
+                hits = tuple(views.cut(hit) for hit in shown)
                 result = RecallResult(hits=hits, considered=len(hits), tokens=None, token_counter="none")  # noqa: S106  # not that kind of token
                 return tool_result(views.recall_text(result), views.recall_view(result))
             where: dict[str, Any] = {} if namespace is None else {"namespace": namespace}
@@ -150,7 +152,7 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
                 query, **where, k=k, kinds=kinds or (), tags=tags or (), session=session,
                 channels=channels or (), since=since, until=until, as_of=as_of, min_score=min_score,
                 budget_tokens=budget_tokens, cursor=cursor, render=views.render_hit,
-                origin=_origin(holder, ctx), explain=shows_apps,
+                origin=origin_of(holder, ctx), explain=shows_apps,
             )  # fmt: skip
         answer = tool_result(views.recall_text(result), views.recall_view(result))
         if shows_apps:
@@ -167,12 +169,11 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
         """Erasing is confirmed by a person where the client can ask one, else by the argument."""
         if action != "erase":
             return EraseConsent(erase=True)
-        capabilities = ctx.client_capabilities
         async with open_memory_of(holder) as memory:
             # Nobody is asked about what will be refused: the engine says so.
             if not memory.may(Right.ADMIN):
                 return EraseConsent(erase=True)
-            if capabilities is None or capabilities.elicitation is None:
+            if not _can_ask(ctx):
                 return EraseConsent(erase=confirm)
             doomed = await _doomed(memory, ids)
         # With nothing to destroy there is nothing to ask: the engine says what is wrong, or that it is done already.
@@ -183,7 +184,7 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
     async def forget(
         ctx: Context,
         ids: Annotated[list[str], Field(description="Ids from recall or remember.")],
-        consent: EraseConsent,
+        consent: ElicitationResult[EraseConsent],
         action: Annotated[
             Literal["archive", "restore", "erase"],
             Field(description="archive: out of recall, undone by restore. erase: destroy with all versions for good."),
@@ -195,9 +196,15 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
     ) -> Annotated[CallToolResult, views.ForgetView]:
         """Take memories out of recall (archive), bring them back (restore), or destroy them at the user's wish (erase)."""
         async with open_memory_of(holder) as memory:
-            origin = _origin(holder, ctx)
+            origin = origin_of(holder, ctx)
             if action == "erase":
-                doomed = "" if consent.erase else await _doomed(memory, ids)
+                agreed = isinstance(consent, AcceptedElicitation) and consent.data.erase
+                doomed = "" if agreed else await _doomed(memory, ids, reader=origin)
+                if doomed and _can_ask(ctx):
+                    raise ToolError(
+                        "Nothing was erased: the user was asked and did not agree. Do not ask again unless the user "
+                        'wishes it; action="archive" takes memories out of recall and can be undone.'
+                    )
                 if doomed:
                     raise ToolError(
                         f"Nothing was erased: it cannot be undone and needs the user's consent. It would destroy "
@@ -218,28 +225,38 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
             return tool_result(text, views.ForgetView(action=action, ids=list(changed)))
 
     # The SDK evaluates annotations in the module, where a closure cannot be named.
-    forget.__annotations__["consent"] = Annotated[EraseConsent, Resolve(ask_before_erasing)]
+    forget.__annotations__["consent"] = Annotated[ElicitationResult[EraseConsent], Resolve(ask_before_erasing)]
     return forget
 
 
-async def _doomed(memory: Memory, ids: list[str]) -> str:
-    """What an erase of ``ids`` would destroy, in words that a person can judge; empty when there is nothing to destroy."""
+def _can_ask(ctx: Context) -> bool:
+    """Whether the client can put a question to a person."""
+    return ctx.client_capabilities is not None and ctx.client_capabilities.elicitation is not None
+
+
+async def _doomed(memory: Memory, ids: list[str], *, reader: Origin | None = None) -> str:
+    """What an erase of ``ids`` would destroy, in words that a person can judge; empty when there is nothing to destroy.
+
+    ``reader`` is the agent that is told, None where a person is.
+    """
     if not memory.may(Right.READ):
         return f"{len(ids)} memories with all their versions ({visible(', '.join(ids[:10]))[:300]})"
-    versions: dict[str, MemoryRecord] = {}
+    versions: dict[str, None] = {}
     for id in ids:
         with suppress(UnknownMemory):
-            versions |= {version.id: version for version in (await memory.history(id)).versions}
+            versions |= dict.fromkeys(version.id for version in (await memory.history(id)).versions)
     if not versions:
         return ""
-    shown = [_named(record) for record in list(versions.values())[:10]]
+    shown = [_named(hit) for hit in await memory.show(list(versions)[:10], origin=reader)]
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
     return f"{len(versions)} memories, all versions counted ({'; '.join(shown)}{more})"
 
 
-def _named(record: MemoryRecord) -> str:
-    """A memory by its first words; what is withheld is not repeated."""
-    return f"{record.id} (withheld)" if record.status == "quarantined" else f'{record.id} "{visible(record.text)[:80]}"'
+def _named(hit: Hit) -> str:
+    """A memory by its first words, as far as they may be shown: a model may read them."""
+    from mnemic.services.standing import is_shown
+
+    return f'{hit.memory.id} "{visible(hit.shown_text)[:80]}"' if is_shown(hit) else f"{hit.memory.id} (withheld)"
 
 
 def _new_memory(item: dict[str, Any] | str, known: set[str], origin: Origin) -> NewMemory:
@@ -264,7 +281,7 @@ def _new_memory(item: dict[str, Any] | str, known: set[str], origin: Origin) -> 
     return NewMemory(**{"text": "", **values}, origin=origin)
 
 
-def _origin(holder: MemoryHolder, ctx: Context) -> Origin:
+def origin_of(holder: MemoryHolder, ctx: Context) -> Origin:
     """What the server knows about the writer by itself."""
     parameters = ctx.session.client_params
     name = "" if parameters is None else parameters.client_info.name

@@ -50,8 +50,8 @@ def load_settings(**overrides: Any) -> Settings:
             values[name] = text
     values |= {name: value for name, value in overrides.items() if value is not None}
     if "home" in values:
-        # Hosts start servers without a shell that would have done it.
-        values["home"] = Path(values["home"]).expanduser()
+        # Hosts start servers without a shell that would have done it; and a program may go to another folder.
+        values["home"] = Path(values["home"]).expanduser().absolute()
     try:
         return Settings(**values)
     except ValidationError as error:

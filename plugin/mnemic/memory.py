@@ -146,14 +146,17 @@ class Memory(RunningMemory):
 
         return await self.run(get, id, namespace=_optional_namespace(namespace))
 
-    async def show(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> tuple[Hit, ...]:
+    async def show(
+        self, ids: Iterable[str], *, namespace: Namespace | str | None = None, origin: Origin | None = None
+    ) -> tuple[Hit, ...]:
         """Memories as recall would show them, with what to know about them, whatever their status and in the order of ids.
 
-        What is in quarantine shows no word. Raises `UnknownMemory`.
+        What is withheld shows no word. ``origin`` is the agent that will read them, None where only a person looks: what an
+        agent writes afterwards may follow them. Raises `UnknownMemory`.
         """
         from mnemic.services.browse import show_memories
 
-        return await self.run(show_memories, ids, namespace=_optional_namespace(namespace))
+        return await self.run(show_memories, ids, namespace=_optional_namespace(namespace), origin=origin)
 
     async def list(
         self, *, limit: int = 50, before: str | None = None, **filters: Unpack[Filters]

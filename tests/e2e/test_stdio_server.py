@@ -125,7 +125,10 @@ async def test_answers_stay_inside_their_budget_and_a_cursor_brings_the_rest(tmp
 
 async def test_erasing_asks_a_person_where_the_client_can(tmp_path: Path) -> None:
     asked: list[str] = []
-    answers = [ElicitResult(action="decline"), ElicitResult(action="accept", content={"erase": True})]
+    answers = [
+        ElicitResult(action="decline"), ElicitResult(action="cancel"),
+        ElicitResult(action="accept", content={"erase": False}), ElicitResult(action="accept", content={"erase": True}),
+    ]  # fmt: skip
 
     async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
         asked.append(params.message)
@@ -137,14 +140,16 @@ async def test_erasing_asks_a_person_where_the_client_can(tmp_path: Path) -> Non
             receipt = await call(client, "remember", text="My PIN is 4711.")
             id = receipt["results"][0]["id"]
             # The agent's own word is not enough where a person can be asked.
-            await refused(client, "forget", ids=[id], action="erase", confirm=True)
+            for _ in range(3):
+                said = await refused(client, "forget", ids=[id], action="erase", confirm=True)
+                assert "the user was asked and did not agree" in said and "confirm" not in said
             assert (await call(client, "recall", query="PIN"))["memories"]
             assert (await call(client, "forget", ids=[id], action="erase"))["ids"] == [id]
             assert not (await call(client, "recall", query="PIN"))["memories"]
             # What is gone already is not asked about again.
             assert (await call(client, "forget", ids=[id], action="erase"))["ids"] == [id]
             assert "No ids were given" in await refused(client, "forget", ids=[], action="erase")
-            assert len(asked) == 2
+            assert len(asked) == 4
             assert "My PIN is 4711." in asked[0]
 
 

@@ -97,6 +97,7 @@ def test_success_is_a_reward_from_the_threshold_on_and_unknown_without_one() -> 
         ({"task": "x", "steps": [{"action": 3}]}, "action"),
         ([{"role": "user", "content": "x", "when": {1, 2}}], "JSON"),
         ({"task": "x", "steps": [], "reward": "much"}, "reward"),
+        ({"task": "x", "steps": [], "reward": 10**400}, "reward"),
     ],
 )
 def test_what_is_no_trajectory_is_refused_with_a_way_out(raw: Any, word: str) -> None:

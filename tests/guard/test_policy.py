@@ -44,7 +44,7 @@ from mnemic.guard.policy import (
     trust_of,
 )
 from mnemic.guard.policy.explaining import explain
-from mnemic.guard.policy.matching import MAX_SPANS, PatternError, compile_pattern, find_spans, is_found
+from mnemic.guard.policy.matching import MAX_SPANS, PatternError, compile_pattern, find_all_spans, find_spans, is_found
 from mnemic.guard.policy.schema import policy_schema
 
 USER, AGENT, UNTRUSTED = OriginClass
@@ -432,6 +432,17 @@ def test_halves_of_characters_in_a_text_do_not_stop_a_pattern() -> None:
     assert find_spans("b", "\ud83d\ude00\ud800b") == ((3, 4),)
 
 
+def test_every_place_is_named_for_taking_it_out_and_what_touches_is_one() -> None:
+    assert find_all_spans("[0-9]?", "a12b3") == ((1, 3), (4, 5))
+    assert len(find_all_spans("x", "x " * 100)) == 100
+    assert find_all_spans("y", "x") == ()
+
+
+def test_places_that_take_too_long_to_find_reach_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "thread_time", itertools.count(step=1.0).__next__)
+    assert find_all_spans("[0-9]", "a 1 b 2 c 3") == ((2, 11),)
+
+
 def test_re2_is_only_imported_for_a_policy_with_patterns() -> None:
     code = (
         "import sys\nfrom mnemic.guard.policy import parse_policy, load_policy\nload_policy('default')\n"
@@ -516,6 +527,17 @@ def test_a_slip_of_the_pen_is_answered_with_what_was_meant(text: str, meant: str
     ("text", "said"),
     [
         ("", "at least a name"),
+        ("name: a\nrules: [{id: b, phase: write, when: {tags: [x]}, decision: redact, reason: r}]", "has none"),
+        (
+            "name: a\nwrite: {rules: {b: {user: redact}}}\n"
+            "rules: [{id: b, phase: write, when: {tags: [x]}, decision: block, reason: r}]",
+            "as a whole",
+        ),
+        ("name: a\nwrite: {rules: {flooding: redact}}", "as a whole"),
+        (
+            "name: a\nrules: [{id: b, phase: write, when: {question: x}, decision: block, reason: r}]",
+            "no condition of a rule of this phase",
+        ),
         ("# nothing", "at least a name"),
         ("- a", "a mapping"),
         ("name", "a mapping"),
@@ -629,6 +651,23 @@ def test_a_file_that_is_gone_keeps_the_last_good_policy(tmp_path: Path) -> None:
     clock.now += 1
     assert source.current().name == "one"
     assert source.problem is not None
+
+
+def test_a_program_that_goes_to_another_folder_takes_no_file_there_for_its_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "ours.yaml").write_text("name: ours", encoding="utf-8")
+    (tmp_path / "elsewhere" / "ours.yaml").write_text("name: theirs\nmode: watch", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    clock = Clock()
+    source = PolicySource("ours.yaml", clock=clock)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    clock.now += 2
+    assert source.current().name == "ours" and source.problem is None
+    (tmp_path / "ours.yaml").write_text("name: ours-again", encoding="utf-8")
+    clock.now += 2
+    assert source.current().name == "ours-again"
 
 
 def test_a_policy_that_is_broken_at_the_start_is_an_error(tmp_path: Path) -> None:

@@ -89,6 +89,34 @@ async def test_three_strangers_who_agree_confirm_nothing(tmp_path: Path) -> None
             assert not standing_of(hit).trusted
 
 
+ORION = "rules: [{{id: orion, phase: recall, when: {{text: orion}}, decision: {}, reason: Not for everybody.}}]\n"
+
+
+@pytest.mark.parametrize(("decision", "mode", "shown"), [("withhold", "enforce", False), ("withhold", "watch", True),
+                                                          ("warn", "enforce", True)])  # fmt: skip
+async def test_what_a_policys_own_rule_says_holds_by_whatever_way_a_memory_is_shown(
+    tmp_path: Path, decision: str, mode: str, shown: bool
+) -> None:
+    policy = policy_file(tmp_path, ORION.format(decision) + f"mode: {mode}\n")
+    async with open_guarded(tmp_path, policy) as memory:
+        id = (await memory.remember("Orion is launched in May.", kind="episodic", origin=USER)).id
+        await memory.learning.outcome("Launch it.", 1.0, used=[], episodes=[id])
+        (by_id,) = await memory.show([id])
+        assert ("May" in by_id.shown_text) is shown
+        assert not shown or any("orion: Not for everybody." in label for label in standing_of(by_id).labels)
+        packet = await memory.learning.prepare("Launch it.")
+        assert ["May" in one.hit.shown_text for one in packet.episodes] == [True] * shown
+
+
+async def test_a_policy_that_became_stricter_holds_for_a_memory_that_is_named_by_its_id(tmp_path: Path) -> None:
+    async with open_guarded(tmp_path, policy_file(tmp_path, "write: {rules: {personal-data: allow}}")) as memory:
+        id = (await memory.remember("Ana's number is +44 20 7946 0958.", origin=WEB)).id
+        assert "7946" in (await memory.show([id]))[0].shown_text
+    async with open_guarded(tmp_path, policy_file(tmp_path, "write: {rules: {personal-data: quarantine}}")) as memory:
+        assert not (await memory.recall("Ana's number")).hits
+        assert "7946" not in (await memory.show([id]))[0].shown_text
+
+
 async def test_paging_and_budgets_go_on_behind_what_is_withheld(tmp_path: Path) -> None:
     policy = policy_file(
         tmp_path,

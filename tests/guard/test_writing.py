@@ -115,6 +115,37 @@ async def test_secrets_are_taken_out_of_labels_as_well(tmp_path: Path) -> None:
         assert KEY not in "".join([line async for line in memory.export()])
 
 
+async def test_a_teams_own_rule_takes_out_every_place_that_it_finds(tmp_path: Path) -> None:
+    policy = policy_file(
+        tmp_path,
+        "rules: [{id: ticket-number, phase: write, when: {text: '(T-[0-9]+)?'}, decision: redact, reason: Not for here.}]",
+    )
+    async with open_guarded(tmp_path, policy) as memory:
+        text = "Tickets: " + ", ".join(f"T-{at}" for at in range(100)) + " and no other."
+        receipt = await memory.remember(text, when_to_use="For T-7 alone.", session="T-7", origin=USER)
+        kept = await memory.get(receipt.id)
+        assert receipt.redacted == ("ticket-number",) and "T-" not in kept.text
+        assert kept.text.count("[redacted: ticket-number]") == 100 and kept.text.endswith(" and no other.")
+        assert (kept.when_to_use, kept.session) == ("For [redacted: ticket-number] alone.", "T-7")
+
+
+async def test_any_rule_that_a_policy_has_redact_takes_out_what_it_finds(tmp_path: Path) -> None:
+    policy = policy_file(tmp_path, "write: {rules: {hidden-text: redact}}")
+    async with open_guarded(tmp_path, policy) as memory:
+        receipt = await memory.remember("The boiler\u202e\u2066 is serviced in September.", origin=WEB)
+        assert (receipt.outcome, receipt.redacted) == (Outcome.STORED, ("direction control",))
+        assert not {"\u202e", "\u2066"} & set((await memory.get(receipt.id)).text)
+
+
+async def test_a_teams_own_rule_finds_what_only_says_when_an_experience_helps(tmp_path: Path) -> None:
+    policy = policy_file(
+        tmp_path, "rules: [{id: b, phase: write, when: {text: orion}, decision: block, reason: Not for here.}]"
+    )
+    async with open_guarded(tmp_path, policy) as memory:
+        with pytest.raises(GuardRefused):
+            await memory.remember("Ask the lead first.", kind="procedural", when_to_use="For Orion.", origin=USER)
+
+
 async def test_the_same_secret_again_leaves_no_trace_in_the_history(tmp_path: Path) -> None:
     async with open_guarded(tmp_path) as memory:
         for _ in range(2):

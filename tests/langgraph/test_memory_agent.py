@@ -61,6 +61,24 @@ async def test_the_ready_agent_draws_as_its_steps_are_named(tmp_path: Path) -> N
         assert list(plain) == ["__start__", "recall", "guard", "agent", "remember", "__end__"]
 
 
+@pytest.mark.parametrize("broken", ["\x00", "\ud83d"])
+@pytest.mark.parametrize("reward", [None, 1.0])
+async def test_a_character_that_no_text_holds_does_not_end_a_thread(
+    tmp_path: Path, broken: str, reward: float | None
+) -> None:
+    async with open_here(tmp_path) as memory:
+        reads = AIMessage("", tool_calls=[call("look_up", what=f"the key{broken}stone")])
+        agent = make_memory_agent(
+            ScriptedChatModel(script=[reads, "Read.", "Gladly."]), [look_up], memory=memory, reward=lambda _: reward,
+            checkpointer=InMemorySaver(),
+        )  # fmt: skip
+        first = await agent.ainvoke({"messages": [("user", f"Look up{broken} the keystone.")]}, thread("one"))
+        await agent.ainvoke({"messages": [("user", "Thank you.")]}, thread("one"))
+        assert first["messages"][-2].text == f"the key{broken}stone: found."
+        kept = {one.text for one in await memory.list(session="one")}
+        assert {"Look up\ufffd the keystone.", "the key\ufffdstone: found.", "Gladly."} <= kept
+
+
 async def test_a_second_session_knows_what_was_said_in_the_first_and_the_messages_stay_as_they_were(
     tmp_path: Path,
 ) -> None:

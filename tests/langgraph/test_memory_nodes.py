@@ -77,6 +77,32 @@ async def test_a_query_function_filters_and_a_namespace_of_the_config_choose(tmp
             assert [one["text"] for one in result["recalled"]] == [f"The locker code of {user} is 42."]
 
 
+async def test_what_a_long_conversation_said_itself_takes_no_room_from_what_others_know(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        await memory.remember("The stand in Kourou is booked for 14 March.", session="another")
+        graph = line(
+            ("recall", create_recall_node(memory=memory, k=1, budget_tokens=300)),
+            ("remember", create_remember_node(memory=memory)),
+        )
+        asked = "When is the rocket stand in Kourou booked?"
+        said = [HumanMessage(f"{asked} {word} {word} {word}", id=word) for word in _words(120)]
+        state = await graph.ainvoke({"messages": said})
+        result = await graph.ainvoke({**state, "messages": [*state["messages"], HumanMessage(asked, id="now")]})
+        assert [one["text"] for one in result["recalled"]] == ["The stand in Kourou is booked for 14 March."]
+
+
+async def test_more_memories_than_recall_gives_are_refused_and_not_quietly_fewer(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        with pytest.raises(InvalidInput, match="k is 101"):
+            await create_recall_node(memory=memory, k=101).ainvoke({"messages": [HumanMessage("Where?")]})
+
+
+def _words(count: int) -> list[str]:
+    """Words that nothing else says."""
+    letters = itertools.product("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "z")
+    return ["".join(one) for one in itertools.islice(letters, 0, count * 7, 7)]
+
+
 async def test_without_a_memory_the_one_behind_the_store_serves_and_else_it_says_so(tmp_path: Path) -> None:
     graph = line(("recall", create_recall_node()))
     with pytest.raises(InvalidInput, match="no memory"):

@@ -127,6 +127,20 @@ async def test_reflecting_credits_what_helped_and_keeps_what_its_evidence_bears(
         assert (await memory.learning.utilities([id]))[id].used == 2
 
 
+async def test_who_does_not_say_what_helped_has_not_said_that_nothing_did(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        id = (await memory.remember("The bakery opens at six.", origin=USER)).id
+        recalled = call("recall", query="When does the bakery open?")
+        said: list[tuple[dict[str, Any], int]] = [({"used": []}, 0), ({}, 1)]
+        for used, worth in said:
+            model = calling(recalled, call("reflect", task="Buy bread", reward=1, **used))
+            agent = make_agent(model, get_memory_tools(memory), checkpointer=InMemorySaver())
+            result = await agent.ainvoke({"messages": [("user", "Go.")]}, thread(f"bread {worth}"))
+            found = (await memory.learning.utilities([id]))[id]
+            assert (found.used, found.q_value > 0) == (0, bool(worth))
+            assert ("in used" in answers(result)[1].text) is bool(worth)
+
+
 async def test_a_namespace_is_chosen_by_the_config(tmp_path: Path) -> None:
     async with open_here(tmp_path) as memory:
         tools = get_memory_tools(memory, namespace=lambda _, config: ("users", config["configurable"]["user"]))

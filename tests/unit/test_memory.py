@@ -363,9 +363,41 @@ async def test_the_ledger_can_be_read_by_its_owner_alone(tmp_path: Path) -> None
             assert path.stat().st_mode & 0o077 == 0, path
 
 
+async def test_nothing_is_acknowledged_by_a_ledger_that_was_taken_away_while_it_was_in_use(tmp_path: Path) -> None:
+    home, aside = tmp_path / "home", tmp_path / "aside"
+    async with mnemic.open_memory(home, chroma="off", durable=False) as memory:
+        await memory.remember("The stand-up is at nine.")
+        home.rename(aside)
+        with pytest.raises(StoreUnavailable, match="deleted, moved or replaced"):
+            await memory.remember("The review is at ten.")
+        async with mnemic.open_memory(home, chroma="off", durable=False) as other:
+            await other.remember("The demo is at eleven.")
+            for call in (memory.remember("The review is at ten."), memory.recall("When is the demo?")):
+                with pytest.raises(StoreUnavailable, match="deleted, moved or replaced"):
+                    await call
+        home.rename(tmp_path / "theirs")
+        aside.rename(home)
+        await memory.remember("The review is at ten.")
+        assert {one.text for one in await memory.list()} == {"The stand-up is at nine.", "The review is at ten."}
+
+
 def test_a_tilde_in_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert mnemic.load_settings(home="~/memory").home == tmp_path / "memory"
+
+
+async def test_a_memory_stays_where_it_was_opened_when_the_program_goes_to_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    async with mnemic.open_memory("notes", chroma="off", durable=False) as memory:
+        id = (await memory.remember("The stand-up is at nine.")).id
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        async for _ in memory.export():
+            # Whoever reads while another reads opens the file once more.
+            assert (await memory.get(id)).text == "The stand-up is at nine."
+    assert not [*(tmp_path / "elsewhere").iterdir()]
 
 
 async def test_nothing_relevant_is_an_answer(memory: Memory) -> None:

@@ -359,6 +359,15 @@ def test_an_unanswered_request_and_a_pinned_message_are_not_hidden_and_an_open_e
         sculptor.fold_fragment(memory, fragment_id=cut.ids[0])
 
 
+def test_a_summary_of_what_is_folded_says_that_it_shows_more() -> None:
+    memory = with_text("<<\n" + "\n".join(f"error {at}: path/to/{at}.txt" for at in range(30)) + "\n>>")
+    cut = sculptor.fragment_context(memory, start_marker="<<", end_marker=">>", num_fragments=1)
+    sculptor.fold_fragment(memory, fragment_id=cut.ids[0])
+    folded = memory.shown_tokens()
+    said = sculptor.summarize_fragment(memory, fragment_id=cut.ids[0], focus="errors").said
+    assert f", {memory.shown_tokens() - folded} tokens more: " in said
+
+
 def test_a_summary_is_never_empty_and_never_longer_than_what_it_replaces() -> None:
     texts = [
         "word " * 40,

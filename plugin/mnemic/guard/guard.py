@@ -18,7 +18,8 @@ from mnemic.guard.judge import ModelJudge
 from mnemic.guard.paths import Path, extract_path
 from mnemic.guard.policy import OriginClass, Policy, class_of, decide, decide_rule, origin_key, trust_of
 from mnemic.guard.policy.applying import Facts, apply_rule
-from mnemic.guard.policy.own_rules import WriteRule
+from mnemic.guard.policy.matching import find_all_spans
+from mnemic.guard.policy.own_rules import OwnRule, WriteRule
 from mnemic.guard.screening import RULES, mask, redact, screen
 from mnemic.protocols import RecallPhaseRule, Vectors, WritePhaseRule
 
@@ -130,21 +131,26 @@ class Guard:
             enforced=policy.enforced,
         )
 
-    def redacted(self, record: MemoryRecord, verdict: Verdict) -> tuple[MemoryRecord, tuple[str, ...]]:
+    def redacted(
+        self, policy: Policy, record: MemoryRecord, verdict: Verdict
+    ) -> tuple[MemoryRecord, tuple[str, ...]]:  # fmt: skip
         """The memory without what the verdict wants out of it, in its text and its labels, and what that was."""
         wanted = [judged.finding for judged in verdict.judged if judged.decision is Decision.REDACT]
         rules = {finding.rule for finding in wanted} & RULES.keys()
+        own = [rule for id in dict.fromkeys(one.rule for one in wanted) if (rule := policy.own_rules.get(id))]
+        wanted = [finding for finding in wanted if finding.rule not in policy.own_rules]
         kinds: dict[str, None] = {}
 
-        def clean(text: str, found: Iterable[Finding] | None = None) -> str:
-            findings = [one for one in (screen(text, rules=rules).findings if found is None else found) if one.spans]
+        def clean(text: str, found: Iterable[Finding] | None = None, own: Iterable[OwnRule] = ()) -> str:
+            found = [*(screen(text, rules=rules).findings if found is None else found), *_all_places(own, text)]
+            findings = [one for one in found if one.spans]
             kinds.update((one.detail or one.rule, None) for one in findings)
             return redact(text, findings) if findings else text
 
         changed = replace(
             record,
-            text=clean(record.text, wanted),
-            when_to_use=record.when_to_use and clean(record.when_to_use),
+            text=clean(record.text, wanted, own),
+            when_to_use=record.when_to_use and clean(record.when_to_use, own=own),
             # Whose mail it is says where it came from: of a source only secrets are taken out.
             source=record.source and clean(record.source, screen(record.source, rules=rules & {SECRET}).findings),
             speaker=record.speaker and clean(record.speaker),
@@ -167,7 +173,7 @@ class Guard:
         if policy.rules:
             facts = Facts(
                 text=record.text, kind=record.kind, channel=record.origin.channel, tags=record.tags,
-                trust=trust_of(policy, record.origin), effects=frozenset(effects),
+                trust=trust_of(policy, record.origin), effects=frozenset(effects), when_to_use=record.when_to_use,
             )  # fmt: skip
             for rule in policy.rules:
                 if isinstance(rule, WriteRule) and (found := apply_rule(rule, facts)) is not None:
@@ -180,6 +186,13 @@ class Guard:
                 yield answer
             else:
                 yield from (replace(found, rule=outside.id) for found in answer)
+
+
+def _all_places(rules: Iterable[OwnRule], text: str) -> Iterator[Finding]:
+    """Every place that a policy's own rules name, where a finding of theirs names the first."""
+    for rule in rules:
+        if rule.when.text is not None:
+            yield Finding(rule=rule.id, reason=rule.reason, spans=find_all_spans(rule.when.text, text))
 
 
 def _instructs(quoted: str) -> bool:

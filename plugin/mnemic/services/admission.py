@@ -96,7 +96,7 @@ def examine(
         verdict = backends.guard.judge(policy, marks)
         redacted: tuple[str, ...] = ()
         if policy.enforced and any(judged.decision is Decision.REDACT for judged in verdict.judged):
-            clean, redacted = backends.guard.redacted(draft, verdict)
+            clean, redacted = backends.guard.redacted(policy, draft, verdict)
             if clean != draft:
                 # The ranges of what was found belong to the old text.
                 draft, before = clean, marks

@@ -9,6 +9,7 @@ from mnemic.domain.lesson import Lesson
 from mnemic.domain.marks import AuditEntry, GuardAction
 from mnemic.domain.memory import Action, RowKey, Status
 from mnemic.domain.provenance import Origin
+from mnemic.domain.recall import Hit
 from mnemic.domain.text import fingerprint
 from mnemic.errors import MnemicError
 from mnemic.guard.policy import Policy
@@ -55,6 +56,25 @@ def note_vetting(
                 _learn(transaction, policy, lesson, origin, now)
             for one in rejected:
                 _count_rejection(transaction, policy, one, question, origin, now)
+    except MnemicError as error:
+        log.warning("guard.not_noted", error=str(error))
+
+
+def note_shown(
+    backends: Backends, policy: Policy, read: Sequence[tuple[RowKey, Hit]], *, origin: Origin, now: datetime
+) -> None:  # fmt: skip
+    """Keep which memories somebody read by their ids: what is written afterwards may follow them, as after a recall."""
+    contexts = context_keys(backends, connection=origin.connection, session=None, task=origin.task)
+    known = [(key, hit.standing) for key, hit in read if hit.standing is not None]
+    backends.deliveries.note(contexts, [key for key, standing in known if not standing.trusted], now=now)
+    if not policy.enforced:
+        return
+    try:
+        doubtful = _not_yet_noted(backends, contexts, [key for key, standing in known if standing.doubtful], now=now)
+        if doubtful:
+            with backends.ledger.transaction(patience_seconds=_PATIENCE_SECONDS) as transaction:
+                for name in contexts:
+                    transaction.expose(name, doubtful, at=now)
     except MnemicError as error:
         log.warning("guard.not_noted", error=str(error))
 

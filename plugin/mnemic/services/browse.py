@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mnemic.domain.drafting import check_origin
 from mnemic.domain.memory import History, Kind, MemoryId, MemoryRecord, Namespace, RowKey, Status
-from mnemic.domain.provenance import Channel
+from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.validation import (
     MAX_SOURCE_CHARS,
@@ -21,8 +22,9 @@ from mnemic.domain.validation import (
     check_tags,
 )
 from mnemic.errors import InvalidInput
+from mnemic.services.aftermath import note_shown
 from mnemic.services.backends import Backends, require
-from mnemic.services.standing import show
+from mnemic.services.standing import is_shown, show
 
 MAX_LISTED = 1_000
 
@@ -34,12 +36,24 @@ def get(backends: Backends, id: object, *, namespace: Namespace | None = None) -
         return require(snapshot, [checked], namespace=namespace)[checked][1]
 
 
-def show_memories(backends: Backends, ids: Iterable[object], *, namespace: Namespace | None = None) -> tuple[Hit, ...]:
-    """Memories as recall would show them, whatever their status, in the order of ``ids``. Raises `UnknownMemory`."""
+def show_memories(
+    backends: Backends, ids: Iterable[object], *, namespace: Namespace | None = None, origin: Origin | None = None
+) -> tuple[Hit, ...]:
+    """Memories as recall would show them, whatever their status, in the order of ``ids``. Raises `UnknownMemory`.
+
+    ``origin`` is the agent that reads them, so that what it concludes from them is known for what it is; None where only a
+    person looks.
+    """
     wanted = check_ids(ids, name="ids", limit=MAX_LISTED)
+    reader = None if origin is None else check_origin(origin)
+    policy = backends.guard.policy
     with backends.ledger.snapshot() as snapshot:
         found = require(snapshot, wanted, namespace=namespace)
-        return tuple(show(snapshot, backends.guard, backends.guard.policy, [found[id] for id in wanted]))
+        hits = tuple(show(snapshot, backends.guard, policy, [found[id] for id in wanted]))
+    if reader is not None:
+        read = [(found[hit.memory.id][0], hit) for hit in hits if is_shown(hit)]
+        note_shown(backends, policy, read, origin=reader, now=backends.clock.now())
+    return hits
 
 
 def list_memories(

@@ -18,7 +18,7 @@ from mnemic.services.admission import without_secrets
 from mnemic.services.backends import Backends
 from mnemic.services.outcomes import SCOPE_WINDOW, counters
 from mnemic.services.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS, RecallQuery, recall, show_text
-from mnemic.services.standing import show
+from mnemic.services.standing import is_shown, show
 
 _EPISODES = 12
 _EXPERIENCES = 6
@@ -77,11 +77,11 @@ def prepare(
         outcomes = [outcome for _, outcome in snapshot.outcomes(namespace, task=text or None, limit=_LATEST_TASKS)]
         told = {id: outcome for outcome in reversed(outcomes) for id in outcome.episodes}
         entries = [entry for entry in snapshot.find(told).values() if entry[1].status is Status.ACTIVE]
-        reported = show(snapshot, backends.guard, policy, entries)
+        question = text or (outcomes[0].task if outcomes else "")
+        reported = show(snapshot, backends.guard, policy, entries, question=question)
         tally = snapshot.tally(namespace, latest=SCOPE_WINDOW)
-    question = text or (outcomes[0].task if outcomes else "")
     episodic, procedural, warnings = _related(backends, question, namespace, origin)
-    found = {hit.memory.id: hit for hit in (*reported, *episodic)}
+    found = {hit.memory.id: hit for hit in (*filter(is_shown, reported), *episodic)}
     ordered = _side_by_side(list(found.values()), told)
     episodes, tokens = pack(ordered, int(budget_tokens * _EPISODES_SHARE), render, backends.token_counter)
     left = max(budget_tokens - (tokens or 0), 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from mnemic.domain.marks import Marks, Review, Screened
 from mnemic.domain.memory import MemoryRecord, RowKey, Status
 from mnemic.domain.recall import Hit, Passage, Standing, Withheld
+from mnemic.domain.verdict import Decision
 from mnemic.guard.guard import (
     Guard,
     class_in,
@@ -19,7 +20,7 @@ from mnemic.guard.guard import (
     trust_in,
 )
 from mnemic.guard.paths import Path
-from mnemic.guard.policy import Handling, OriginClass, Policy
+from mnemic.guard.policy import Facts, Handling, OriginClass, Policy, RecallRule, apply_rule
 from mnemic.protocols import LedgerSnapshot
 
 WITHHELD_TEXT = "[withheld by the guard; a person can read it with `mnemic guard explain`]"
@@ -161,19 +162,50 @@ def withheld_view(one: Vetted) -> Withheld:
 
 
 def show(
-    snapshot: LedgerSnapshot, guard: Guard, policy: Policy, found: Sequence[tuple[RowKey, MemoryRecord]]
-) -> list[Hit]:
-    """Memories by themselves, whatever their status, as recall would show them. What is withheld shows no word."""
+    snapshot: LedgerSnapshot, guard: Guard, policy: Policy, found: Sequence[tuple[RowKey, MemoryRecord]], *,
+    question: str = "",
+) -> list[Hit]:  # fmt: skip
+    """Memories by themselves, whatever their status, as recall would show them. What is withheld shows no word.
+
+    ``question`` is what they are shown for, if anything: a policy's own rules may ask about it.
+    """
     marks = snapshot.marks([key for key, _ in found])
     hits = []
     for key, record in found:
         one = vetted_as(guard, policy, key, record, marks[key])
+        withheld = _withholds(guard, policy, question, one)
         name_disputes(snapshot, policy, [one])
         known = standing(policy, one)
-        if record.status is Status.QUARANTINED:
+        if withheld or record.status is Status.QUARANTINED:
             known = replace(known, masked_text=WITHHELD_TEXT, hidden_labels=_ALL_LABELS)
         hits.append(Hit(memory=record, score=None, lexical=None, similarity=None, standing=known))
     return hits
+
+
+def is_shown(hit: Hit) -> bool:
+    """Whether `show` shows any word of a memory."""
+    return hit.standing is None or hit.standing.masked_text != WITHHELD_TEXT
+
+
+def _withholds(guard: Guard, policy: Policy, question: str, one: Vetted) -> bool:
+    """Whether the policy of today keeps a memory back for what was found in it, or by a rule of its own."""
+    if one.marks.findings and one.marks.review is None:
+        verdict = guard.judge(policy, one.marks)
+        if verdict.decision.strictness >= Decision.QUARANTINE.strictness:
+            for reason in verdict.reasons:
+                one.mark(Handling.WITHHOLD, reason)
+    record = one.record
+    facts = Facts(
+        text=record.text, kind=record.kind, channel=record.origin.channel, trust=one.trust, tags=record.tags,
+        effects=one.marks.effects, question=question,
+    )  # fmt: skip
+    for rule in policy.rules:
+        if isinstance(rule, RecallRule) and apply_rule(rule, facts) is not None:
+            one.mark(Handling(rule.decision), f"{rule.id}: {rule.reason}")
+    withheld = one.withheld and policy.enforced
+    if not policy.enforced:
+        one.handling = Handling.ALLOW
+    return withheld
 
 
 def _labels(policy: Policy, one: Vetted) -> list[str]:

@@ -258,7 +258,7 @@ def _without_secrets(backends: Backends, policy: Policy, record: MemoryRecord) -
     if not policy.enforced or not policy.write.enabled:
         return record
     verdict = backends.guard.judge(policy, backends.guard.examine(policy, record, only=SECRETS))
-    return backends.guard.redacted(record, verdict)[0] if verdict.decision is Decision.REDACT else record
+    return backends.guard.redacted(policy, record, verdict)[0] if verdict.decision is Decision.REDACT else record
 
 
 def _differences(here: MemoryRecord, there: MemoryRecord) -> list[str]:

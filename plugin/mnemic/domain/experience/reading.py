@@ -89,9 +89,13 @@ def _reward_of(whole: Mapping[str, Any]) -> float | None:
 
 
 def _checked(reward: object) -> float:
-    if isinstance(reward, bool) or not isinstance(reward, int | float) or not math.isfinite(reward):
+    try:
+        value = math.nan if isinstance(reward, bool) or not isinstance(reward, int | float) else float(reward)
+    except OverflowError:  # a whole number that no float can hold
+        value = math.inf
+    if not math.isfinite(value):
         raise InvalidInput(f"The reward is {shown(reward)}.", hint="Give a finite number; 1 and more is a success.")
-    return float(reward)
+    return value
 
 
 def _task_of(transcript: Transcript) -> str:

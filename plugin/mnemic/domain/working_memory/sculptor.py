@@ -166,8 +166,8 @@ def summarize_fragment(
     )  # fmt: skip
     saved = edit.tokens_before - edit.tokens_after
     return Outcome(
-        said=f"{_done(memory, fragment, 'Summarised')}, {saved} tokens fewer: {summary}", edit=edit, ids=(fragment.id,),
-        warnings=(*hidden.warnings, *safety.name_lost(hidden, shown)),
+        said=f"{_done(memory, fragment, 'Summarised')}, {abs(saved)} tokens {'fewer' if saved >= 0 else 'more'}: {summary}",
+        edit=edit, ids=(fragment.id,), warnings=(*hidden.warnings, *safety.name_lost(hidden, shown)),
     )  # fmt: skip
 
 

@@ -14,7 +14,10 @@ from mnemic.guard.policy.own_rules import RecallConditions, RecallRule, WriteRul
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a rule may ask about. ``effects`` are what the text calls for; ``question`` is what it was recalled for."""
+    """What a rule may ask about. ``effects`` are what the text calls for; ``question`` is what it was recalled for.
+
+    ``when_to_use`` belongs to the text of an experience: a pattern is looked for in both.
+    """
 
     text: str
     kind: Kind
@@ -23,6 +26,7 @@ class Facts:
     tags: Collection[str] = ()
     effects: Collection[str] = ()
     question: str | None = None
+    when_to_use: str | None = None
 
 
 def apply_rule(rule: WriteRule | RecallRule, facts: Facts) -> Finding | None:
@@ -44,7 +48,7 @@ def apply_rule(rule: WriteRule | RecallRule, facts: Facts) -> Finding | None:
     spans: tuple[Span, ...] = ()
     if when.text is not None:
         found = find_spans(when.text, facts.text)
-        if found is None:
+        if found is None and not (facts.when_to_use and is_found(when.text, facts.when_to_use)):
             return None
-        spans = found
+        spans = found or ()
     return Finding(rule=rule.id, reason=rule.reason, spans=spans)

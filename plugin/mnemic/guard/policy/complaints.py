@@ -57,7 +57,12 @@ def problem_of(error: ErrorDetails, document: Document) -> PolicyProblem:
     value = error["input"]
     at_key = kind == "extra_forbidden"
     if kind == "extra_forbidden":
-        message = complaint("is not known here", path[-1] if path else "", known_keys(path[:-1]))
+        key, known = path[-1] if path else "", known_keys(path[:-1])
+        message = (
+            f"{shown(key)} is no condition of a rule of this phase"
+            if key in known
+            else complaint("is not known here", key, known)
+        )
     elif kind in ("missing", "union_tag_not_found"):
         if kind == "union_tag_not_found":
             path = (*path, "phase")

@@ -10,13 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 import mnemic_policies
+from mnemic.domain.verdict import Decision
 from mnemic.errors import PolicyError, PolicyProblem
 from mnemic.guard.policy.complaints import complaint, problem_of
-from mnemic.guard.policy.defaults import KNOWN_RULES
+from mnemic.guard.policy.defaults import KNOWN_RULES, Family
 from mnemic.guard.policy.field_lookup import is_container
 from mnemic.guard.policy.matching import PatternError, compile_pattern
 from mnemic.guard.policy.model import Policy
-from mnemic.guard.policy.own_rules import MAX_PATTERN_CHARS
+from mnemic.guard.policy.own_rules import MAX_PATTERN_CHARS, WriteRule
 from mnemic.guard.policy.yaml_places import MAX_BYTES, Document, read_yaml
 
 MAX_PROBLEMS = 100
@@ -74,6 +75,8 @@ def parse_policy(
         _check_rule_ids(said, document, known_rules)
         _check_patterns(said, document)
         policy = _validated(whole, document)
+        if policy is not None:
+            _check_redactions(said, policy, document)
     if policy is None or document.problems:
         raise _error(source, document.problems)
     return policy
@@ -158,6 +161,25 @@ def _check_rule_ids(said: dict[str, Any], document: Document, known_rules: Colle
         if key not in known and len(document.problems) < MAX_PROBLEMS:
             path = ("write", "rules", key)
             document.note(complaint("is no rule", key, known), path, document.place_of(path))
+
+
+def _check_redactions(said: dict[str, Any], policy: Policy, document: Document) -> None:
+    """What is to be redacted is a part of the text: a rule that names no part would let all of it pass."""
+    without = [id for id, rule in policy.own_rules.items() if isinstance(rule, WriteRule) and rule.when.text is None]
+    for index, rule_id in _of_own_rules(said, "id"):
+        if rule_id in without and policy.own_rules[rule_id].decision is Decision.REDACT:
+            message = "redact takes out what `text` finds, and this rule has none: quarantine or block it"
+            path: tuple[str | int, ...] = ("rules", index, "decision")
+            document.note(message, path, document.place_of(path, value=True))
+    about_all = {id for id, rule in KNOWN_RULES.items() if rule.family in (Family.FLOW, Family.FAILURE)}
+    for rule_id, setting in policy.write.rules.items():
+        redacts = Decision.REDACT in (setting.user, setting.agent, setting.untrusted)
+        if redacts and rule_id in (*without, *about_all):
+            path = ("write", "rules", rule_id)
+            message = (
+                "this rule is about a text as a whole, of which redact would leave everything: quarantine or block it"
+            )
+            document.note(message, path, document.place_of(path, value=True))
 
 
 def _check_patterns(said: dict[str, Any], document: Document) -> None:

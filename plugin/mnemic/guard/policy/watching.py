@@ -31,7 +31,8 @@ class PolicySource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
-        self._path = None if isinstance(source, str) and source in preset_names() else Path(source)
+        # In another folder a file of the same name, which anybody may have put there, is not the policy.
+        self._path = None if isinstance(source, str) and source in preset_names() else Path(source).absolute()
         self._known_rules = known_rules
         self._clock = clock
         self._lock = threading.Lock()
@@ -73,7 +74,7 @@ class PolicySource:
 
     def _reload(self) -> None:
         try:
-            policy = load_policy(self.source, known_rules=self._known_rules)
+            policy = load_policy(self._path or self.source, known_rules=self._known_rules)
         except PolicyError as error:
             self._problem = error
             _log.warning(

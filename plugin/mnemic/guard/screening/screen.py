@@ -196,13 +196,8 @@ def mask(text: str, spans: Sequence[Span], *, placeholder: str = "[instruction-l
 
 
 def redact(text: str, findings: Sequence[Finding]) -> str:
-    """``text`` without its credentials and personal data: each becomes ``[redacted: what it was]``."""
-    found = sorted(
-        (start, end, finding.detail or finding.rule)
-        for finding in findings
-        if finding.rule in _REDACTED
-        for start, end in finding.spans
-    )
+    """``text`` without what was found, such as a credential: each place becomes ``[redacted: what it was]``."""
+    found = sorted((start, end, finding.detail or finding.rule) for finding in findings for start, end in finding.spans)
     pieces: list[str] = []
     last = 0
     for start, end, kind in found:
@@ -211,6 +206,3 @@ def redact(text: str, findings: Sequence[Finding]) -> str:
         last = max(last, end)
     pieces.append(text[last:])
     return "".join(pieces)
-
-
-_REDACTED = frozenset({"secret", "personal-data"})

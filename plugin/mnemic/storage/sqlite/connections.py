@@ -63,6 +63,7 @@ class SqliteConnections:
                 raise _translate(error, path) from error
             refuse_newer(path)
             self._writer = self._connect()
+            self._file = _identity(path)
             migrate(self._writer, path)
 
     @contextmanager
@@ -70,6 +71,7 @@ class SqliteConnections:
         """A connection inside a read transaction."""
         with translated_errors(self.path):
             self._check_open()
+            self._check_in_place()
             try:
                 number, connection = self._readers.get_nowait()
             except queue.Empty:
@@ -101,6 +103,8 @@ class SqliteConnections:
             try:
                 refuse_moved(connection, self.path)
                 yield connection
+                # Last of all: what is committed to a file that nobody can open again is lost.
+                self._check_in_place()
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -169,6 +173,23 @@ class SqliteConnections:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailable("This memory has been closed.", hint="Open it again.")
+
+    def _check_in_place(self) -> None:
+        """That the file under this name is the one that is open: a deleted one takes in what nobody will ever find."""
+        if _identity(self.path) != self._file:
+            raise StoreUnavailable(
+                f"The ledger {self.path} was deleted, moved or replaced while it was in use.",
+                hint="Put it back, or start again to use what is there now.",
+            )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a name stands for; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
