@@ -108,6 +108,13 @@ async def test_what_a_policys_own_rule_says_holds_by_whatever_way_a_memory_is_sh
         assert ["May" in one.hit.shown_text for one in packet.episodes] == [True] * shown
 
 
+async def test_a_teams_own_rule_for_recall_finds_what_only_says_when_an_experience_helps(tmp_path: Path) -> None:
+    policy = policy_file(tmp_path, ORION.format("withhold"))
+    async with open_guarded(tmp_path, policy) as memory:
+        await memory.remember("Ask the lead first.", kind="procedural", when_to_use="For Orion.", origin=USER)
+        assert not (await memory.recall("Whom should I ask first?")).hits
+
+
 async def test_a_policy_that_became_stricter_holds_for_a_memory_that_is_named_by_its_id(tmp_path: Path) -> None:
     async with open_guarded(tmp_path, policy_file(tmp_path, "write: {rules: {personal-data: allow}}")) as memory:
         id = (await memory.remember("Ana's number is +44 20 7946 0958.", origin=WEB)).id

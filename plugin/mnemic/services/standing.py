@@ -161,6 +161,22 @@ def withheld_view(one: Vetted) -> Withheld:
     )  # fmt: skip
 
 
+def apply_own_rules(policy: Policy, question: str, vetted: Sequence[Vetted]) -> None:
+    """Mark what the policy's own rules for recall find; they may ask about the ``question``."""
+    rules = [rule for rule in policy.rules if isinstance(rule, RecallRule)]
+    if not rules:
+        return
+    for one in vetted:
+        record = one.record
+        facts = Facts(
+            text=record.text, kind=record.kind, channel=record.origin.channel, trust=one.trust, tags=record.tags,
+            effects=one.marks.effects, question=question, when_to_use=record.when_to_use,
+        )  # fmt: skip
+        for rule in rules:
+            if apply_rule(rule, facts) is not None:
+                one.mark(Handling(rule.decision), f"{rule.id}: {rule.reason}")
+
+
 def show(
     snapshot: LedgerSnapshot, guard: Guard, policy: Policy, found: Sequence[tuple[RowKey, MemoryRecord]], *,
     question: str = "",
@@ -194,14 +210,7 @@ def _withholds(guard: Guard, policy: Policy, question: str, one: Vetted) -> bool
         if verdict.decision.strictness >= Decision.QUARANTINE.strictness:
             for reason in verdict.reasons:
                 one.mark(Handling.WITHHOLD, reason)
-    record = one.record
-    facts = Facts(
-        text=record.text, kind=record.kind, channel=record.origin.channel, trust=one.trust, tags=record.tags,
-        effects=one.marks.effects, question=question,
-    )  # fmt: skip
-    for rule in policy.rules:
-        if isinstance(rule, RecallRule) and apply_rule(rule, facts) is not None:
-            one.mark(Handling(rule.decision), f"{rule.id}: {rule.reason}")
+    apply_own_rules(policy, question, [one])
     withheld = one.withheld and policy.enforced
     if not policy.enforced:
         one.handling = Handling.ALLOW

@@ -19,10 +19,8 @@ from mnemic.guard.effects import STEERING
 from mnemic.guard.guard import Guard, class_in
 from mnemic.guard.paths import Path
 from mnemic.guard.policy import Handling, OriginClass, Policy, class_of, origin_key, origin_key_of
-from mnemic.guard.policy.applying import Facts, apply_rule
-from mnemic.guard.policy.own_rules import RecallRule
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
-from mnemic.services.standing import CONTESTED, Vetted, name_disputes, vetted_as
+from mnemic.services.standing import CONTESTED, Vetted, apply_own_rules, name_disputes, vetted_as
 
 # So many origins are as good as any number, and comparing them all would let a flood of confirmations take the time.
 _MOST_ORIGINS = 8
@@ -58,7 +56,7 @@ def vet(
         _look_at_findings(guard, policy, one)
     # In a search over several namespaces each is judged by itself: what is in one says nothing about another.
     groups = _by_namespace(vetted) if together else [[one] for one in vetted]
-    own_rules = partial(_apply_own_rules, policy, question, vetted)
+    own_rules = partial(apply_own_rules, policy, question, vetted)
     steps: list[Callable[[], None]] = [
         lambda: _consult_lessons(snapshot, policy, vetting, now=now),
         *(partial(_seek_consensus, policy, vetting, group, question, now=now) for group in groups),
@@ -274,22 +272,6 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
             one.doubtful = True
             reason = f"contradiction: {one.contested_by[0].id}, which is trusted, says otherwise"
             one.mark(policy.recall.contradiction.decision, reason)
-
-
-def _apply_own_rules(policy: Policy, question: str, vetted: Sequence[Vetted]) -> None:
-    rules = [rule for rule in policy.rules if isinstance(rule, RecallRule)]
-    if not rules:
-        return
-    for one in vetted:
-        record = one.record
-        facts = Facts(
-            text=record.text, kind=record.kind, channel=record.origin.channel, trust=one.trust, tags=record.tags,
-            effects=one.marks.effects, question=question,
-        )  # fmt: skip
-        for rule in rules:
-            if apply_rule(rule, facts) is not None:
-                handling = Handling.WITHHOLD if rule.decision == "withhold" else Handling.WARN
-                one.mark(handling, f"{rule.id}: {rule.reason}")
 
 
 def _apply_outside_rules(
