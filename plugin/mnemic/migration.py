@@ -10,7 +10,7 @@ from mnemic.errors import InvalidInput
 from mnemic.settings import Settings
 
 if TYPE_CHECKING:
-    from mnemic.services.migrating import MigrationReport, Progress
+    from mnemic.services.migration_run import MigrationReport, Progress
     from mnemic.storage.migrating.comparing import Difference
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from mnemic import Settings
 from tests.docs.database_figures import database_figures
+from tests.docs.guard_figures import guard_figures
+from tests.docs.working_memory_figures import context_figures, folding_figures, working_memory_figures
 from tests.side_by_side.table import details_part, readme_part
 
 ROOT = Path(__file__).parents[2]
@@ -76,8 +78,8 @@ def figures() -> str:
             _recall(), _cost(cost["results"]), _start(start), _serving(_read("serving"), _read("soak")),
             _faults(_read("faults"), _read("fuzz")),
             database_figures(_read("many_namespaces"), _read("replicas"), _read("migrate"), _read("bulk"), _read("cold")),
-            _folding(folding), _working_memory(working),
-            _contexts(_read("contexts")), _guard(_read("guard"), _read("adaptive")),
+            folding_figures(folding), working_memory_figures(working),
+            context_figures(_read("contexts")), guard_figures(_read("guard"), _read("adaptive")),
             _learning(_read("experience"), _read("learning_cost")),
         ]
     )  # fmt: skip
@@ -222,130 +224,6 @@ def _start(result: dict[str, Any]) -> str:
         f"From the start of the process to the answer to `tools/list`: {result['mnemic_seconds']:.2f} s, "
         f"{result['ratio']:.2f} times a bare `MCPServer` with the same tools ({result['bare_seconds']:.2f} s; "
         "`make bench-start`)."
-    )
-
-
-def _folding(result: dict[str, Any]) -> str:
-    rows = [
-        "| history tokens saved / later arguments readable / records readable, percent | "
-        + " | ".join(result["domains"])
-        + " |",
-        "|---|" + "---|" * len(result["domains"]),
-    ]
-    for preset in ("lossless", "lean", "live", "k2", "hiagent"):
-        cells = []
-        for domain in result["domains"].values():
-            row = domain["rows"][preset]
-            cells.append(f"{row['hist']:.1f} / {row['arg']:.2f} / {row['rec']:.0f}")
-        rows.append(f"| `{preset}` | {' | '.join(cells)} |")
-    costs = ", ".join(f"{name} {result['domains'][name]['rows']['lean']['cost']:.2f}" for name in result["domains"])
-    stream = {row["updates"]: row for row in result["interference"]}
-    return (
-        "Folding replayed on recorded agents (`make bench-folding`, counted by "
-        f"{result['counter']}): what all prompts of all episodes held, and whether what the agent used later could still "
-        "be read when it used it. `hiagent` is the published fold to the last observation:\n\n"
-        + "\n".join(rows)
-        + "\n\n"
-        f"Input cost with a prompt cache (read 0.1, write 1.25) under `lean`, relative to never folding: {costs}. On "
-        "streams of 46 keys that change again and again, every prompt showed the latest value of every key; the last was "
-        f"{stream[4]['final_saved']:.0f} % shorter with 4 updates to a key, {stream[64]['final_saved']:.0f} % with 64. "
-        f"Chunks found without a model meet ScienceWorld's rises of score with F1 "
-        f"{result['segmentation']['milestones']:.2f} (every third step: {result['segmentation']['every 3']:.2f})."
-    )
-
-
-def _contexts(result: dict[str, Any]) -> str:
-    rows = [
-        "| percent | saved | arguments readable | latest values readable "
-        "| originals to be had: from the state / by the agent | prompts that break the prefix "
-        "| cost with a prompt cache | refused by a provider |",
-        "|---|" + "---|" * 7,
-    ]
-    for row in result["rows"]:
-        hidden = "– / –" if not row["hidden"] else f"{row['state']:.0f} / {row['agent']:.0f}"
-        low, high = row["saved_interval"]
-        rows.append(
-            f"| {row['name']} | {row['saved']:.1f} ({low:.0f}-{high:.0f}) | {row['args']:.1f} | {row['latest']:.1f} "
-            f"| {hidden} | {row['breaks']:.0f} | {row['cost']:.2f} | {row['refused_openai'] + row['refused_anthropic']} |"
-        )
-    return (
-        "Middlewares of LangChain, langmem and ours in the same agents, on the recorded episodes of tau-bench "
-        f"({result['episodes']} chats, {result['prompts']:,} prompts, counted by {result['counter']}; "
-        "`make bench-contexts`). \\* summarise by a stand-in without a model, which keeps telling values of up to 256 "
-        "tokens: a model's summary would save and keep other shares. Calls and results stay paired in every row:\n\n"
-        + "\n".join(rows)
-    )
-
-
-def _working_memory(result: dict[str, Any]) -> str:
-    memory, durable, policy = result["in_memory"], result["durable"], result["policy"]
-    return (
-        f"An edit of a session of {memory['tokens']:,} tokens takes {memory['fold']['p50_ms'] * 1e3:.0f} µs in memory and "
-        f"{durable['edit']['p50_ms']:.2f} ms durable (a bare commit {durable['bare_commit']['p50_ms']:.2f} ms); a session "
-        f"of 5,000 messages opens in {durable['open_5000_messages_ms']:.0f} ms; the folding policy takes "
-        f"{policy['mean_ms']:.2f} ms a step (`make bench-working-memory`)."
-    )
-
-
-def _guard(result: dict[str, Any], adaptive: dict[str, Any]) -> str:
-    policies = result["policies"]
-    families = list(policies["default"]["families"])
-    rows = [
-        f"| withheld / delivered as if trusted, percent | {' | '.join(families)} | benign withheld | effects authorised |",
-        "|---|" + "---|" * (len(families) + 2),
-    ]
-    for name, found in policies.items():
-        cells = []
-        for family in families:
-            row = found["families"][family]
-            cells.append(f"{row['withheld_percent']:.0f} / {row['success_percent']:.0f}")
-        effects = sum(row["effects_authorised"] for row in found["families"].values())
-        benign = found["benign"]["all"]
-        lost = f"{benign['withheld_percent']:.2f} % of {benign['n']}"
-        rows.append(f"| `{name}` | {' | '.join(cells)} | {lost} | {effects} |")
-    default = policies["default"]
-    against, control = default["answers"]["against_trusted"], default["answers"]["control"]
-    remember, recall = default["latency"]["remember"], default["latency"]["recall"]
-    return (
-        "The guard on recorded attacks that come by mail, web, tool, file or import, stored and asked for through the "
-        "public API (`make bench-guard`); an agent that obeys whatever it can read then asks to act:\n\n"
-        + "\n".join(rows)
-        + "\n\n"
-        "What is not withheld is labelled with its origin, and its instruction-like parts are masked. PoisonedRAG's fluent "
-        "lies cannot be told by their words: alone they are labelled unverified, several strangers confirm nothing, and "
-        f"beside a trusted memory {against['contested_values_percent']:.0f} % of the {against['value_answers']} that answer "
-        "with a value are contested (of the same passages with the right answer "
-        f"{control['contested_values_percent']:.1f} %). The guard adds {remember['added_ms']['p50']:.1f} ms to a "
-        f"`remember` (p95 {remember['added_ms']['p95']:.1f}) and {max(recall['added_ms']['p50'], 0):.1f} ms to a `recall` "
-        f"of ten (p95 {max(recall['added_ms']['p95'], 0):.1f})."
-        "\n\n" + _adaptive(adaptive)
-    )
-
-
-def _adaptive(result: dict[str, Any]) -> str:
-    found = result["default"]
-    rows = ["| an attacker who … | strongest | as trusted | as an order | effect | of |", "|---|---|---|---|---|---|"]
-    strongest = {row["strategy"]: row for row in found["attacks"]}
-    for name, row in strongest.items():
-        rows.append(
-            f"| {name} | {row['strength']} {row['counts']} | {row['trusted']} | {row['order']} | {row['authorised']} "
-            f"| {row['attacks']} |"
-        )
-    lost = {
-        victim: (
-            sum(row["lost"] for row in found["denial"] if row["victim"] == victim),
-            sum(row["memories"] for row in found["denial"] if row["victim"] == victim),
-        )
-        for victim in ("user", "agent")
-    }
-    return (
-        "An adaptive attacker knows the rules and tries (seeded; the strongest of each kind under `default`): how often "
-        "something planted arrives as trusted, can be read as an order, or gets leave for an effect:\n\n"
-        + "\n".join(rows)
-        + "\n\n"
-        f"Attempts to take honest memories away: {lost['user'][0]} of {lost['user'][1]} of the user's were lost, "
-        f"{lost['agent'][0]} of {lost['agent'][1]} of the agent's (counted as a stranger's, or held for review, after a "
-        "stranger had written the same first)."
     )
 
 

@@ -163,7 +163,7 @@ def test_what_is_cold_takes_as_much_as_was_measured() -> None:
         "{before_packed:,} → {after_packed:,}".format(**found[engine]["bytes_a_memory"])
         for engine in ("sqlite", "postgres")
     )
-    assert f"| bytes a memory, without gaps | {told} |" in (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert f"| bytes a memory, without gaps | {told} |" in (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

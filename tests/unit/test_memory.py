@@ -13,8 +13,7 @@ import pytest
 import mnemic
 from mnemic import Channel, Kind, Memory, NewMemory, Origin, Status
 from mnemic.domain.memory import Outcome
-from mnemic.errors import InvalidInput, StoreUnavailable, UnknownMemory
-from mnemic.testing import FailingEmbedder, WordEmbedder
+from mnemic.errors import InvalidInput, UnknownMemory
 
 
 @pytest.fixture
@@ -356,50 +355,6 @@ async def test_texts_and_dates_may_be_given_plainly(memory: Memory) -> None:
     assert (await memory.get(receipts[1].id)).occurred_at == datetime(2026, 5, 8, tzinfo=UTC)
 
 
-async def test_the_ledger_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
-    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
-        await memory.remember("private")
-        for path in tmp_path.glob("ledger.sqlite3*"):
-            assert path.stat().st_mode & 0o077 == 0, path
-
-
-async def test_nothing_is_acknowledged_by_a_ledger_that_was_taken_away_while_it_was_in_use(tmp_path: Path) -> None:
-    home, aside = tmp_path / "home", tmp_path / "aside"
-    async with mnemic.open_memory(home, chroma="off", durable=False) as memory:
-        await memory.remember("The stand-up is at nine.")
-        home.rename(aside)
-        with pytest.raises(StoreUnavailable, match="deleted, moved or replaced"):
-            await memory.remember("The review is at ten.")
-        async with mnemic.open_memory(home, chroma="off", durable=False) as other:
-            await other.remember("The demo is at eleven.")
-            for call in (memory.remember("The review is at ten."), memory.recall("When is the demo?")):
-                with pytest.raises(StoreUnavailable, match="deleted, moved or replaced"):
-                    await call
-        home.rename(tmp_path / "theirs")
-        aside.rename(home)
-        await memory.remember("The review is at ten.")
-        assert {one.text for one in await memory.list()} == {"The stand-up is at nine.", "The review is at ten."}
-
-
-def test_a_tilde_in_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert mnemic.load_settings(home="~/memory").home == tmp_path / "memory"
-
-
-async def test_a_memory_stays_where_it_was_opened_when_the_program_goes_to_another_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "elsewhere").mkdir()
-    async with mnemic.open_memory("notes", chroma="off", durable=False) as memory:
-        id = (await memory.remember("The stand-up is at nine.")).id
-        monkeypatch.chdir(tmp_path / "elsewhere")
-        async for _ in memory.export():
-            # Whoever reads while another reads opens the file once more.
-            assert (await memory.get(id)).text == "The stand-up is at nine."
-    assert not [*(tmp_path / "elsewhere").iterdir()]
-
-
 async def test_nothing_relevant_is_an_answer(memory: Memory) -> None:
     assert (await memory.recall("anything")).reason
     await memory.remember("Ben is allergic to peanuts.")
@@ -417,48 +372,6 @@ async def test_listing_pages_from_new_to_old(memory: Memory) -> None:
     assert [record.id for record in (*first, *second)] == ids[::-1]
 
 
-async def test_a_failing_embedder_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:
-    embedder = FailingEmbedder()
-    async with mnemic.open_memory(tmp_path, embedder=embedder, chroma="off") as memory:
-        await memory.remember("Ben likes tea.")
-        result = await memory.recall("tea")
-        assert [hit.memory.text for hit in result.hits] == ["Ben likes tea."]
-        assert "words only" in result.notes[0]
-        embedder.failing = False
-        assert not (await memory.doctor()).healthy
-        assert (await memory.doctor(repair=True)).healthy
-        assert (await memory.recall("tea")).hits[0].similarity is not None
-
-
-async def test_vectors_of_two_embedders_never_mix(tmp_path: Path) -> None:
-    async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(16, id="one"), chroma="off") as memory:
-        await memory.remember("Ben likes tea.")
-    async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(32, id="two"), chroma="off") as memory:
-        await memory.remember("Ana likes milk.")
-        await memory.reindex()
-        hits = (await memory.recall("likes tea", min_score=0)).hits
-        assert all(hit.similarity is not None for hit in hits)
-        assert len(hits) == 2
-    async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(16, id="one"), chroma="off") as memory:
-        await memory.reindex()
-        assert (await memory.doctor()).healthy
-
-
-async def test_an_embeddings_object_needs_a_name(tmp_path: Path) -> None:
-    class Embeddings:
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            return [[1.0, 0.0] for _ in texts]
-
-        def embed_query(self, text: str) -> list[float]:
-            return [1.0, 0.0]
-
-    with pytest.raises(InvalidInput, match="embedder_id"):
-        mnemic.open_memory(tmp_path, embedder=Embeddings())
-    async with mnemic.open_memory(tmp_path, embedder=Embeddings(), embedder_id="unit-v1") as memory:
-        await memory.remember("Ben likes tea.")
-        assert (await memory.status()).embedder == "unit-v1"
-
-
 async def test_many_calls_at_once_are_all_done(memory: Memory) -> None:
     async def work(at: int) -> None:
         await memory.remember(f"Task {at} belongs to column {at % 5}.")
@@ -468,45 +381,6 @@ async def test_many_calls_at_once_are_all_done(memory: Memory) -> None:
         for at in range(60):
             tasks.start_soon(work, at)
     assert (await memory.status()).memories == 60
-
-
-async def test_a_closed_memory_says_so(tmp_path: Path) -> None:
-    memory = mnemic.open_memory(tmp_path)
-    with pytest.raises(StoreUnavailable, match="not open"):
-        await memory.recall("x")
-    await memory.open()
-    await memory.close()
-    await memory.close()
-    with pytest.raises(StoreUnavailable):
-        await memory.remember("x")
-
-
-async def test_two_memories_in_one_process_share_a_folder(tmp_path: Path) -> None:
-    async with mnemic.open_memory(tmp_path) as one, mnemic.open_memory(tmp_path) as two:
-        id = (await one.remember("Ben likes tea.")).id
-        assert (await two.recall("tea")).hits[0].memory.id == id
-        await two.archive([id])
-        assert (await one.recall("tea")).hits == ()
-
-
-def test_settings_come_from_the_environment_and_arguments_go_first(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("MNEMIC_NAMESPACE", "team/ana")
-    monkeypatch.setenv("MNEMIC_DURABLE", "false")
-    monkeypatch.setenv("MNEMIC_CHROMA_API_KEY", "hush")
-    settings = mnemic.load_settings(durable=True)
-    assert settings.namespace == ("team", "ana")
-    assert settings.durable is True
-    assert "hush" not in repr(settings)
-    with pytest.raises(InvalidInput, match="chroma_mode"):
-        mnemic.load_settings(chroma_mode="x")
-
-
-async def test_a_quality_embedder_that_is_not_there_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(mnemic.MnemicError, match="mnemic models fetch minilm"):
-        async with mnemic.open_memory(tmp_path, embedder="minilm"):
-            pass
 
 
 async def test_a_hit_explains_itself_when_asked_to(tmp_path: Path) -> None:

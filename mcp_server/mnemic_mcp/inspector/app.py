@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from starlette.applications import Starlette
@@ -37,13 +37,18 @@ _ROUTES = (
 )
 
 
-def create_app(memory: Memory, *, gate: Gate, hosts: Iterable[str]) -> ASGIApp:
-    """The pages over ``memory``, behind their protection. ``hosts``: see `Protection`."""
+def create_app(
+    memory: Memory, *, gate: Gate, hosts: Iterable[str], shown: Callable[[], None] = lambda: None
+) -> ASGIApp:
+    """The pages over ``memory``, behind their protection. ``shown`` is called with every page.
+
+    ``hosts``: see `Protection`.
+    """
     app = Starlette(
         routes=[*_ROUTES, Mount("/static", StaticFiles(directory=FOLDER / "static"))],
         exception_handlers={MnemicError: _told, HTTPException: _told, Exception: _told},
     )
-    app.state.inspector = Inspector(memory, gate)
+    app.state.inspector = Inspector(memory, gate, shown=shown)
     return Protection(app, gate=gate, hosts=hosts)
 
 

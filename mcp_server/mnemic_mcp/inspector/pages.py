@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
 import jinja2
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mnemic import Memory, MnemicError, __version__
+from mnemic import Memory, __version__
 from mnemic.domain.quoting import visible
 from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_NAMESPACE_DEPTH
 from mnemic.errors import InvalidInput
-from mnemic.logs import get_logger
 from mnemic_mcp.inspector import showing
 from mnemic_mcp.inspector.protection import FORM, Gate
-
-log = get_logger(__name__)
 
 FOLDER = Path(__file__).parent
 MAX_NAMESPACES = 200
@@ -42,12 +38,15 @@ DONE = {
 
 
 class Inspector:
-    """What the views share. The memory opens with the first page, if nobody has opened it before."""
+    """What the views share. The memory opens with the first page, if nobody has opened it before.
 
-    def __init__(self, memory: Memory, gate: Gate) -> None:
+    ``shown`` is called with every page.
+    """
+
+    def __init__(self, memory: Memory, gate: Gate, *, shown: Callable[[], None]) -> None:
         self.memory = memory
         self.gate = gate
-        self._warm = False
+        self._shown = shown
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
@@ -59,16 +58,9 @@ class Inspector:
         }  # fmt: skip
 
     def render(self, template: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
-        """A page as a response; after the first one, what the first question needs is read ahead."""
-        background = None if self._warm else BackgroundTask(self._warm_up)
-        self._warm = True
-        return HTMLResponse(self._templates.get_template(template).render(values), status, background=background)
-
-    async def _warm_up(self) -> None:
-        try:
-            await self.memory.recall("warm up", k=1)
-        except MnemicError as error:  # the page that asks will say it
-            log.warning("inspector.not_warm", error=str(error))
+        """A page as a response."""
+        self._shown()
+        return HTMLResponse(self._templates.get_template(template).render(values), status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from mnemic.domain.provenance import Channel
 from mnemic.logs import get_logger
 from mnemic_mcp.inspector.app import create_app
 from mnemic_mcp.inspector.protection import Gate
+from mnemic_mcp.inspector.reading_ahead import ReadingAhead
 from mnemic_mcp.listening import bound_socket
 
 log = get_logger(__name__)
@@ -39,18 +40,20 @@ def serve_inspector(settings: Settings, *, port: int, open_browser: bool) -> Non
 
     The link is printed on stdout, and opened if asked for. Raises `StoreUnavailable` when the port is taken.
     """
-    memory, gate = Memory(settings, origin=ORIGIN), Gate()
     listening = bound_socket(HOST, port)
     listening.listen()  # before the link is printed
-    port = listening.getsockname()[1]
-    app = create_app(memory, gate=gate, hosts=[f"{name}:{port}" for name in (HOST, "localhost")])
+    anyio.run(_serve, Memory(settings, origin=ORIGIN), listening, open_browser)
+
+
+async def _serve(memory: Memory, listening: socket.socket, open_browser: bool) -> None:
+    gate, reading, port = Gate(), ReadingAhead(memory), listening.getsockname()[1]
+    hosts = [f"{name}:{port}" for name in (HOST, "localhost")]
     config = uvicorn.Config(
-        app, log_level="warning", http="h11", lifespan="off", server_header=False, timeout_graceful_shutdown=2
-    )
-    anyio.run(_serve, memory, _Server(config), listening, f"http://{HOST}:{port}{gate.new_link()}", open_browser)
+        create_app(memory, gate=gate, hosts=hosts, shown=reading.page_shown), log_level="warning", http="h11",
+        lifespan="off", server_header=False, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server, link = _Server(config), f"http://{HOST}:{port}{gate.new_link()}"
 
-
-async def _serve(memory: Memory, server: _Server, listening: socket.socket, link: str, open_browser: bool) -> None:
     async def until_signalled() -> None:
         wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
         try:
@@ -74,6 +77,7 @@ async def _serve(memory: Memory, server: _Server, listening: socket.socket, link
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(until_signalled)
         tasks.start_soon(open_memory)
+        tasks.start_soon(reading.run)
         print(link, flush=True)  # noqa: T201  # for people and for programs that drive a browser
         print("Opens once, in one browser. Ctrl-C ends the inspector.", file=sys.stderr, flush=True)  # noqa: T201
         if open_browser:

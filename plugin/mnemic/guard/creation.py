@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,17 @@ def create_guard(
 
 def find_outside_rules() -> OutsideRules:
     """The rules that are registered as entry points. Raises `InvalidInput`."""
+    # Asked once: every package that is installed is looked at.
+    installed = entry_points()
     return OutsideRules(
-        write=_registered(WRITE_RULES, WritePhaseRule), recall=_registered(RECALL_RULES, RecallPhaseRule)
+        write=_registered(installed.select(group=WRITE_RULES), WritePhaseRule),
+        recall=_registered(installed.select(group=RECALL_RULES), RecallPhaseRule),
     )
 
 
-def _registered(group: str, protocol: type[Any]) -> tuple[Any, ...]:
+def _registered(entries: EntryPoints, protocol: type[Any]) -> tuple[Any, ...]:
     found = []
-    for entry in entry_points(group=group):
+    for entry in entries:
         rule = entry.load()
         if isinstance(rule, type) or (callable(rule) and not isinstance(rule, protocol)):
             rule = rule()

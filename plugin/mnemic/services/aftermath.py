@@ -14,8 +14,8 @@ from mnemic.domain.text import fingerprint
 from mnemic.errors import MnemicError
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
-from mnemic.services.admission import context_keys
 from mnemic.services.backends import Backends, log
+from mnemic.services.in_view import context_keys
 from mnemic.services.standing import Vetted
 from mnemic.services.vetting import Vetting
 

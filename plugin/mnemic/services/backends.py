@@ -36,6 +36,7 @@ from mnemic.retrieval.turns import TurnIndex
 from mnemic.services.asking import Speakers
 from mnemic.services.deliveries import AskedOnce, ProcessDeliveries
 from mnemic.services.live_sessions import LiveSessions
+from mnemic.services.namespace_counts import NamespaceCounts
 from mnemic.services.warming import Warmth
 
 log = get_logger(__name__)
@@ -75,6 +76,7 @@ class Backends:
     warmth: Warmth = field(default_factory=Warmth)
     speakers: Speakers = field(default_factory=Speakers)
     upkeep: Upkeep = field(default_factory=Upkeep)
+    namespace_counts: NamespaceCounts = field(default_factory=NamespaceCounts)
     deliveries: Deliveries = field(default_factory=ProcessDeliveries)
     shown: Deliveries = field(default_factory=ProcessDeliveries)
     process_id: str = field(default_factory=lambda: secrets.token_hex(8))

@@ -1,4 +1,4 @@
-"""The lines of an export: JSON objects told apart by ``type``, and what they become."""
+"""The lines of an export, and what they become."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from mnemic.domain.drafting import check_origin, draft_memory
 from mnemic.domain.facts import make_fact
@@ -19,24 +19,24 @@ from mnemic.domain.items import Item, ItemLink
 from mnemic.domain.learning.facets import Facets, check_facets
 from mnemic.domain.learning.outcome import OutcomeId, TaskOutcome
 from mnemic.domain.learning.utility import Utility
-from mnemic.domain.marks import Review
-from mnemic.domain.memory import (
-    Action,
-    Erasure,
-    Event,
-    Kind,
-    Link,
-    MemoryId,
-    MemoryRecord,
-    Namespace,
-    NewMemory,
-    Relation,
-    Role,
-    Status,
-)
-from mnemic.domain.provenance import Channel, Origin
+from mnemic.domain.memory import Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, NewMemory, Status
+from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_id, check_label, check_namespace, check_text
 from mnemic.errors import InvalidInput, MnemicError
+from mnemic.services.export_lines import (
+    AnyOfLines,
+    EventLine,
+    FacetsLine,
+    FactLine,
+    HeaderLine,
+    ItemLine,
+    LinkLine,
+    MarksLine,
+    MemoryLine,
+    OutcomeLine,
+    UtilityLine,
+    parse_line,
+)
 
 FORMAT = "mnemic-export"
 FORMAT_VERSION = 1
@@ -45,168 +45,6 @@ _MAX_PROBLEMS = 20
 
 Progress = Callable[[int], None]
 """Called with the number of lines done so far."""
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _OriginLine(_Line):
-    channel: Channel
-    actor: str | None = None
-    client: str | None = None
-    transport: str | None = None
-    connection: str | None = None
-    task: str | None = None
-    claimed: bool = False
-
-
-class _HeaderLine(_Line):
-    type: Literal["header"]
-    format: Literal["mnemic-export"]
-    version: Literal[1]
-
-
-class _MemoryLine(_Line):
-    type: Literal["memory"]
-    id: str
-    namespace: list[str]
-    kind: Kind
-    text: str
-    tags: list[str] = []
-    session: str | None = None
-    speaker: str | None = None
-    role: Role | None = None
-    source: str | None = None
-    when_to_use: str | None = None
-    evidence: list[str] = []
-    supersedes: str | None = None
-    origin: _OriginLine
-    occurred_at: AwareDatetime | None = None
-    valid_from: AwareDatetime
-    recorded_at: AwareDatetime
-    status: Status = Status.ACTIVE
-    valid_to: AwareDatetime | None = None
-    superseded_by: str | None = None
-    superseded_at: AwareDatetime | None = None
-    confirmations: int = Field(0, ge=0, le=2**53)
-    confirmed_at: AwareDatetime | None = None
-
-
-class _TaintLine(_Line):
-    channel: Channel
-    claimed: bool = False
-
-
-class MarksLine(_Line):
-    """What a memory was drawn from besides its own origin, and what a person decided about it."""
-
-    type: Literal["marks"]
-    memory_id: str
-    taints: list[_TaintLine] = []
-    review: Review | None = None
-
-
-class FactLine(_Line):
-    """What a memory is about, where its writer said so."""
-
-    type: Literal["fact"]
-    memory_id: str
-    subject: str
-    attribute: str
-
-
-class _EventLine(_Line):
-    type: Literal["event"]
-    memory_id: str
-    action: Action
-    at: AwareDatetime
-    origin: _OriginLine
-    detail: dict[str, Any] = {}
-
-
-class _LinkLine(_Line):
-    type: Literal["link"]
-    source: str
-    target: str
-    relation: Relation
-    score: float = Field(1.0, ge=0, le=1)
-
-
-class _ErasureLine(_Line):
-    type: Literal["erasure"]
-    memory_id: str
-    namespace: list[str]
-    erased_at: AwareDatetime
-
-
-class _FacetsLine(_Line):
-    type: Literal["facets"]
-    memory_id: str
-    category: str = Field("external", max_length=40)
-    confidence: float = Field(0.5, ge=0, le=1)
-    tools: list[str] = []
-    task: str | None = None
-    generalized_query: str | None = None
-    author: str | None = None
-
-
-class _UtilityLine(_Line):
-    type: Literal["utility"]
-    memory_id: str
-    shown: int = Field(0, ge=0, le=2**53)
-    shown_successes: int = Field(0, ge=0, le=2**53)
-    used: int = Field(0, ge=0, le=2**53)
-    used_successes: int = Field(0, ge=0, le=2**53)
-    reward_sum: float = Field(0.0, ge=0, le=2**53)
-    recent: float = Field(0.0, ge=0, le=10)
-    recent_successes: float = Field(0.0, ge=0, le=10)
-    q_value: float = Field(0.0, ge=-1, le=1)
-    doubt: float = Field(0.0, ge=0, le=2**53)
-    last_used_at: AwareDatetime | None = None
-
-
-class _OutcomeLine(_Line):
-    type: Literal["outcome"]
-    id: str = Field(pattern=r"^o[0-9a-f]{16}$")
-    namespace: list[str]
-    task: str
-    reward: float = Field(0.0, ge=0, le=1)
-    at: AwareDatetime
-    origin: _OriginLine
-    used: list[str] = []
-    shown: list[str] = []
-    episodes: list[str] = []
-    attributed: bool = False
-    key: str | None = None
-
-
-class _ItemMemoryLine(_Line):
-    place: str
-    memory: str
-    searched: bool = False
-
-
-class _ItemLine(_Line):
-    type: Literal["item"]
-    root: list[str]
-    path: list[str]
-    key: str
-    value: str
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    origin: _OriginLine
-    ttl_seconds: float | None = Field(None, ge=0, le=2**40)
-    expires_at: AwareDatetime | None = None
-    memories: list[_ItemMemoryLine] = []
-
-
-_AnyOfLines = (
-    _HeaderLine | _MemoryLine | MarksLine | FactLine | _EventLine | _LinkLine | _ErasureLine | _FacetsLine | _UtilityLine
-    | _OutcomeLine | _ItemLine
-)  # fmt: skip
-_AnyLine = Annotated[_AnyOfLines, Field(discriminator="type")]
-_LINE: TypeAdapter[_AnyOfLines] = TypeAdapter(_AnyLine)
 
 
 @dataclass(slots=True)
@@ -244,7 +82,7 @@ def parse_export(lines: Iterable[str], progress: Progress | None) -> ParsedExpor
             headed = True
             continue
         try:
-            _take_line(_LINE.validate_json(line), parsed, ids)
+            _take_line(parse_line(line), parsed, ids)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"][1:])
@@ -260,10 +98,10 @@ def parse_export(lines: Iterable[str], progress: Progress | None) -> ParsedExpor
     return parsed
 
 
-def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
-    if isinstance(line, _HeaderLine):
+def _take_line(line: AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
+    if isinstance(line, HeaderLine):
         raise InvalidInput("a second header", hint="Import one export at a time.")
-    if isinstance(line, _MemoryLine):
+    if isinstance(line, MemoryLine):
         if line.id in ids:
             raise InvalidInput(f"{line.id} occurs twice")
         if (line.status is Status.SUPERSEDED) > (line.superseded_by is not None):
@@ -277,27 +115,27 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
     elif isinstance(line, FactLine):
         make_fact(line.subject, line.attribute, "")
         parsed.facts[check_id(line.memory_id)] = line
-    elif isinstance(line, _EventLine):
+    elif isinstance(line, EventLine):
         parsed.events.append(
             Event(
                 memory_id=check_id(line.memory_id), action=line.action, at=line.at.astimezone(UTC),
                 origin=check_origin(Origin(**line.origin.model_dump())), detail=line.detail,
             )
         )  # fmt: skip
-    elif isinstance(line, _LinkLine):
+    elif isinstance(line, LinkLine):
         parsed.links.append(
             Link(source=check_id(line.source), target=check_id(line.target), relation=line.relation, score=line.score)
         )
-    elif isinstance(line, _ItemLine):
+    elif isinstance(line, ItemLine):
         parsed.items.append(_item(line))
-    elif isinstance(line, _FacetsLine):
+    elif isinstance(line, FacetsLine):
         values = line.model_dump(exclude={"type", "memory_id"})
         facets = check_facets(Facets(**{**values, "tools": tuple(line.tools)}))
         parsed.facets[check_id(line.memory_id)] = facets
-    elif isinstance(line, _UtilityLine):
+    elif isinstance(line, UtilityLine):
         values = line.model_dump(exclude={"type", "memory_id", "last_used_at"})
         parsed.utilities[check_id(line.memory_id)] = Utility(**values, last_used_at=_optional_utc(line.last_used_at))
-    elif isinstance(line, _OutcomeLine):
+    elif isinstance(line, OutcomeLine):
         if line.id in ids:
             raise InvalidInput(f"{line.id} occurs twice")
         ids.add(line.id)
@@ -311,7 +149,7 @@ def _take_line(line: _AnyOfLines, parsed: ParsedExport, ids: set[str]) -> None:
         )  # fmt: skip
 
 
-def _outcome(line: _OutcomeLine) -> TaskOutcome:
+def _outcome(line: OutcomeLine) -> TaskOutcome:
     ids = {name: tuple(check_id(id) for id in getattr(line, name)) for name in ("used", "shown", "episodes")}
     return TaskOutcome(
         id=OutcomeId(line.id), namespace=check_namespace(line.namespace), task=check_text(line.task, name="task"),
@@ -320,7 +158,7 @@ def _outcome(line: _OutcomeLine) -> TaskOutcome:
     )  # fmt: skip
 
 
-def _item(line: _ItemLine) -> tuple[Item, tuple[ItemLink, ...]]:
+def _item(line: ItemLine) -> tuple[Item, tuple[ItemLink, ...]]:
     value = decode_value(line.value)
     encode_value(value)
     links = [ItemLink(place=one.place, memory=check_id(one.memory), searched=one.searched) for one in line.memories]
@@ -349,7 +187,7 @@ def _check_header(line: str) -> None:
         )
 
 
-def _record(line: _MemoryLine) -> MemoryRecord:
+def _record(line: MemoryLine) -> MemoryRecord:
     drafted = draft_memory(
         NewMemory(
             text=line.text, kind=line.kind, tags=line.tags, session=line.session,

@@ -56,7 +56,7 @@ def status(backends: Backends) -> Status:
     with backends.ledger.snapshot() as snapshot:
         return Status(
             memories=snapshot.count(),
-            namespaces=tuple(snapshot.namespaces()),
+            namespaces=backends.namespace_counts.at(snapshot) if whole else tuple(snapshot.namespaces()),
             last_seq=snapshot.last_seq() if whole else 0,
             ledger_id=snapshot.ledger_id(),
             ledger_bytes=backends.ledger.size_bytes() if whole else 0,

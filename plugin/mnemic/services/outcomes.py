@@ -15,8 +15,9 @@ from mnemic.domain.memory import MemoryId, Namespace, RowKey
 from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label, check_share, check_text
 from mnemic.protocols import LedgerSnapshot
-from mnemic.services.admission import context_keys, without_secrets
+from mnemic.services.admission import without_secrets
 from mnemic.services.backends import Backends, require
+from mnemic.services.in_view import context_keys
 
 SCOPE_WINDOW = 200
 """The success rate of a namespace is that of its latest so many tasks: what an agent could do a year ago says little."""

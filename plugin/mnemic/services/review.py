@@ -17,9 +17,10 @@ from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.guard.guard import inherit, trust_in
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
-from mnemic.services.admission import audit_entry, passed_on
+from mnemic.services.admission import audit_entry
 from mnemic.services.backends import Backends, require
 from mnemic.services.facts import mark_return
+from mnemic.services.in_view import passed_on
 
 _BATCH = 200
 _MAX_LISTED = 1_000

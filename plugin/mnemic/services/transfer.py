@@ -26,14 +26,13 @@ from mnemic.services.experience import clean_facets
 from mnemic.services.export_format import (
     FORMAT,
     FORMAT_VERSION,
-    FactLine,
-    MarksLine,
     ParsedExport,
     Progress,
     encode_line,
     parse_export,
     plain_values,
 )
+from mnemic.services.export_lines import FactLine, MarksLine
 from mnemic.services.facts import fact_in, keep_facts
 from mnemic.services.item_memories import clean_item
 from mnemic.services.item_transfer import export_items, import_items, item_problems

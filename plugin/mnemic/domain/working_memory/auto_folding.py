@@ -18,7 +18,8 @@ from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.fragments import Display, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change, Edit
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN, Message, ToolCall
-from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.domain.working_memory.placed_fragments import PartKey
+from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.errors import InvalidInput
 

@@ -21,7 +21,8 @@ from mnemic.domain.working_memory.fragments import Display, FragmentId, Fragment
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN, Message
 from mnemic.domain.working_memory.outcome import Outcome
-from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.domain.working_memory.placed_fragments import PartKey
+from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.subgoals import (
     MAX_RETRIEVES_PER_STEP,
     MAX_SUBGOAL_CHARS,

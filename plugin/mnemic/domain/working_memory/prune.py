@@ -16,8 +16,9 @@ from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentSt
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, Message
 from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.placed_fragments import PartKey
 from mnemic.domain.working_memory.prefix_cache import record_hiding
-from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
 
 MAX_MEMORY_CHARS = 20_000

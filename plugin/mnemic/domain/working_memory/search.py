@@ -15,7 +15,8 @@ from mnemic.domain.validation import check_count, check_text
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import MessageId
 from mnemic.domain.working_memory.outcome import Outcome
-from mnemic.domain.working_memory.session import PartKey, WorkingMemory
+from mnemic.domain.working_memory.placed_fragments import PartKey
+from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
 
 MAX_QUERY_CHARS = 2_000

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from mnemic.domain.memory import Role
@@ -13,23 +12,12 @@ from mnemic.domain.working_memory.journal import Cell, Change, Edit
 from mnemic.domain.working_memory.latest_values import LatestValues
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN, Message, MessageId
 from mnemic.domain.working_memory.pairing import check_pairing
+from mnemic.domain.working_memory.placed_fragments import PartKey, PlacedFragments
 from mnemic.domain.working_memory.subgoals import Subgoal
 from mnemic.domain.working_memory.token_sums import TokenSums
 from mnemic.errors import InvalidInput
 
-PartKey = tuple[MessageId, str | None]
-"""A part of a message: its text (None), or the arguments of the call with that id."""
-
 UNDO, REDO = "undo", "redo"
-
-
-@dataclass(slots=True)
-class _Part:
-    """The fragments of one part. ``outside`` counts the tokens that belong to no piece, None until it is needed."""
-
-    cover: Fragment | None = None
-    pieces: list[Fragment] = field(default_factory=list)
-    outside: int | None = None
 
 
 class WorkingMemory:
@@ -52,7 +40,7 @@ class WorkingMemory:
         self._call_at: dict[str, int] = {}
         self._answer_at: dict[str, int] = {}
         self._cells: dict[Cell, dict[str, Any]] = {cell: {} for cell in Cell}
-        self._parts: dict[PartKey, _Part] = {}
+        self._placed = PlacedFragments()
         self._raw_tokens: list[tuple[int, ...]] = []
         self._shown_tokens = TokenSums()
         self._rendered: dict[int, Message] = {}
@@ -164,12 +152,12 @@ class WorkingMemory:
 
     def pieces(self, part: PartKey) -> Sequence[Fragment]:
         """The pieces cut out of a part, in order."""
-        found = self._parts.get(part)
+        found = self._placed.at(part)
         return found.pieces if found else ()
 
     def cover(self, part: PartKey) -> Fragment | None:
         """The fragment that spans all of a part, if there is one."""
-        found = self._parts.get(part)
+        found = self._placed.at(part)
         return found.cover if found else None
 
     def covering(self, part: PartKey) -> tuple[Fragment, list[Change]]:
@@ -287,7 +275,7 @@ class WorkingMemory:
 
     def shown_part(self, part: PartKey) -> str:
         """A part as it is shown."""
-        found = self._parts.get(part)
+        found = self._placed.at(part)
         text = self.part_text(part)
         if found is None:
             return text
@@ -307,7 +295,7 @@ class WorkingMemory:
             if change.cell is Cell.FRAGMENT:
                 fragment = cast(Fragment, change.after or change.before)
                 touched[fragment.message_id, fragment.call_id] = None
-                self._place(fragment, present=change.after is not None)
+                self._placed.place(fragment, present=change.after is not None)
             elif change.cell is Cell.DISPLAY:
                 fragment = self.value(Cell.FRAGMENT, change.key)
                 if fragment is not None:
@@ -320,21 +308,6 @@ class WorkingMemory:
                 cells[change.key] = change.after
         for at in {self._positions[part[0]] for part in touched}:
             self._show_again(at)
-
-    def _place(self, fragment: Fragment, *, present: bool) -> None:
-        key = (fragment.message_id, fragment.call_id)
-        part = self._parts.get(key)
-        if part is None:
-            part = self._parts[key] = _Part()
-        if fragment.whole:
-            part.cover = fragment if present else None
-        elif present:
-            insort(part.pieces, fragment, key=lambda piece: piece.start)
-        else:
-            part.pieces = [piece for piece in part.pieces if piece.id != fragment.id]
-        part.outside = None
-        if part.cover is None and not part.pieces:
-            del self._parts[key]
 
     def _count_outside(self, key: PartKey, pieces: Sequence[Fragment]) -> int:
         text, at, tokens = self.part_text(key), 0, 0
@@ -364,7 +337,7 @@ class WorkingMemory:
             self._rendered[at] = replace(message, text=text, calls=calls)
 
     def _count_shown(self, key: PartKey) -> int:
-        part = self._parts.get(key)
+        part = self._placed.at(key)
         if part is None:
             return self.part_tokens(key)
         if part.cover is not None and (display := self.display(part.cover.id)) is not None:
