@@ -91,7 +91,8 @@ def test_export_and_import_give_the_same_memory(tmp_path: Path) -> None:
     assert run("import", file, "--home", other) == "imported 0 memories; 2 were there already\n"
     assert run("export", "-", "--home", other) == Path(file).read_text(encoding="utf-8")
     Path(file).write_text("not JSON\n")
-    assert "not a mnemic export" in run("import", file, "--home", other, fails=True)
+    told = run("import", file, "--home", other, fails=True)
+    assert "not a mnemic export" in told and "--from" in told
     assert "cannot be read" in run("import", str(tmp_path / "nowhere"), fails=True)
 
 

@@ -221,7 +221,7 @@ def _import_own(path: str, home: Path | None, as_json: bool) -> None:
 def _print_plan(plan: ImportPlan) -> None:
     """What would come in, what would not and why, what is damaged where."""
     told = plan.summary()
-    parts = ", ".join(f"{count:,} {part}" for part, count in plan.parts.items()) or "nothing"
+    parts = ", ".join(_counted(part, count) for part, count in plan.parts.items()) or "nothing"
     lines = [f"{plan.file} as {plan.format}, into {told['namespace']}: {parts}"]
     if plan.first is not None and plan.last is not None:
         lines.append(f"  from {plan.first:%Y-%m-%d} to {plan.last:%Y-%m-%d}")
@@ -234,6 +234,11 @@ def _print_plan(plan: ImportPlan) -> None:
     lines += [f"  too long: {one}" for one in plan.too_long[:_PAGE]]
     lines += [f"  damaged: {one}" for one in plan.damaged[:_PAGE]]
     _print_lines(lines)
+
+
+def _counted(part: str, count: int) -> str:
+    several = f"{part[:-1]}ies" if part.endswith("y") else f"{part}s"
+    return f"{count:,} {part if count == 1 else several}"
 
 
 def _print_outcome(outcome: ImportOutcome) -> None:

@@ -179,7 +179,10 @@ def _check_header(line: str) -> None:
     except (ValueError, TypeError, KeyError):
         version = None
     if version is None:
-        raise InvalidInput("This is not a mnemic export.", hint="Give a file that `mnemic export` wrote.")
+        raise InvalidInput(
+            "This is not a mnemic export.",
+            hint="Give a file that `mnemic export` wrote, or say with `--from` which other memory's it is.",
+        )
     if version != FORMAT_VERSION:
         raise InvalidInput(
             f"The export has format version {str(version)[:20]}; this mnemic reads version {FORMAT_VERSION}.",
