@@ -59,7 +59,7 @@ def test_messages_are_a_trajectory_that_the_engine_reads(results: list[str]) -> 
         messages.append(ToolMessage(result, tool_call_id=f"c{at}", name="step"))
     read = read_trajectory({"messages": json.loads(json.dumps(trajectory_of(messages, task="Do it"))), "reward": 1.0})
     assert read.task == "Do it" and [step.tool for step in read.steps] == ["step"] * len(results)
-    assert [step.observation for step in read.steps] == results
+    assert [step.observation for step in read.steps] == [result.replace("\0", "\ufffd") for result in results]
 
 
 def test_every_export_is_there_and_importing_the_package_imports_nothing_of_langgraph() -> None:
