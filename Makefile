@@ -43,7 +43,7 @@ bench-recall: $(VENV)/installed-dev
 
 bench-cost: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
-	$(BIN)/python -m tests.benchmarks.cost --sizes 10000 100000 --json $(RESULTS)/cost.json
+	$(BIN)/python -m tests.benchmarks.cost --sizes 1000 10000 100000 --json $(RESULTS)/cost.json
 
 bench-start: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

@@ -1,6 +1,6 @@
 """What remembering and recalling cost, beside a floor measured in the same run.
 
-    python -m tests.benchmarks.cost [--sizes 10000 100000] [--json FILE]
+    python -m tests.benchmarks.cost [--sizes 1000 10000 100000] [--json FILE]
 
 Recall's floor is what no recall can do without: embed the question, one full-text query and one exact scan of the vectors,
 alone. Remember's floor is one bare SQLite commit with synchronous=FULL of one row with the same text.

@@ -140,7 +140,7 @@ def _cost(results: list[dict[str, Any]]) -> str:
     rows += [
         f"| {r['memories']:,} | {r['recall']['p50_ms']:.1f} / {r['recall']['p95_ms']:.1f} ms "
         f"| {r['recall_floor']['p50_ms']:.1f} ms | {r['first_recall_ms']:.0f} ms "
-        f"| {r['recall_while_reading_ahead']['p50_ms']:.1f} ms for {r['recall_while_reading_ahead']['seconds']:.0f} s "
+        f"| {r['recall_while_reading_ahead']['p50_ms']:.1f} ms for {r['recall_while_reading_ahead']['seconds']:.1f} s "
         f"| {r['remember']['p50_ms']:.2f} ms "
         f"| {r['remember_floor']['p50_ms']:.2f} ms | {r['batch_per_second']:,}/s | {r['resident_mb']} MB |"
         for r in results
@@ -173,9 +173,11 @@ def _serving(load: dict[str, Any], soak: dict[str, Any]) -> str:
         f"{load['memories']:,} memories (`make bench-serving`):\n\n" + "\n".join(rows) + "\n\n"
         f"Soak of {soak['seconds'] / 60:.0f} minutes with {soak['clients']} clients and a checker that knows every "
         f"acknowledged write (`make soak`): {found['acknowledged']:,} memories acknowledged and {found['lost']} lost, "
-        f"{found['checked_looks']:,} looks checked and {found['wrong']} wrong, {found['errors']} errors; without writes "
-        f"resident memory changes by {found['slope_mb_per_minute']:+.2f} MB a minute (standard deviation "
-        f"{found['noise_mb']:.1f} MB)."
+        f"{found['checked_looks']:,} looks checked and {found['wrong']} wrong, {found['errors']} errors; resident memory of "
+        f"{soak['workers']} processes, in MB: {found['resident_mb'][0]} first, {found['resident_mb'][-1]} last. While "
+        f"it is only read, with what is looked at for the first time taken into bounded caches, it changes by "
+        f"{found['filling_mb_per_minute']:+.2f} MB a minute; with what was looked at before, by "
+        f"{found['slope_mb_per_minute']:+.2f} (standard deviation {found['noise_mb']:.1f} MB)."
     )
 
 
