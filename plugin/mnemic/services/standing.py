@@ -161,6 +161,16 @@ def withheld_view(one: Vetted) -> Withheld:
     )  # fmt: skip
 
 
+def judge_findings(guard: Guard, policy: Policy, one: Vetted) -> None:
+    """Withhold it for what was found when it was written, by the policy of today, unless a person has looked at it."""
+    if not one.marks.findings or one.marks.review is not None:
+        return
+    verdict = guard.judge(policy, one.marks)
+    if verdict.decision.strictness >= Decision.QUARANTINE.strictness:
+        for reason in verdict.reasons:
+            one.mark(Handling.WITHHOLD, reason)
+
+
 def apply_own_rules(policy: Policy, question: str, vetted: Sequence[Vetted]) -> None:
     """Mark what the policy's own rules for recall find; they may ask about the ``question``."""
     rules = [rule for rule in policy.rules if isinstance(rule, RecallRule)]
@@ -205,11 +215,7 @@ def is_shown(hit: Hit) -> bool:
 
 def _withholds(guard: Guard, policy: Policy, question: str, one: Vetted) -> bool:
     """Whether the policy of today keeps a memory back for what was found in it, or by a rule of its own."""
-    if one.marks.findings and one.marks.review is None:
-        verdict = guard.judge(policy, one.marks)
-        if verdict.decision.strictness >= Decision.QUARANTINE.strictness:
-            for reason in verdict.reasons:
-                one.mark(Handling.WITHHOLD, reason)
+    judge_findings(guard, policy, one)
     apply_own_rules(policy, question, [one])
     withheld = one.withheld and policy.enforced
     if not policy.enforced:

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from mnemic.domain.lesson import Lesson, LessonId
 from mnemic.domain.memory import Action, MemoryRecord, Namespace, RowKey
 from mnemic.domain.text import jaccard
-from mnemic.domain.verdict import Decision, Finding
+from mnemic.domain.verdict import Finding
 from mnemic.guard import consensus, lessons
 from mnemic.guard.bounded import run_bounded
 from mnemic.guard.contradiction import ClaimTokens, claim_tokens, compare
@@ -20,7 +20,7 @@ from mnemic.guard.guard import Guard, class_in
 from mnemic.guard.paths import Path
 from mnemic.guard.policy import Handling, OriginClass, Policy, class_of, origin_key, origin_key_of
 from mnemic.protocols import LedgerSnapshot, Recalled, RecallFinding, RecallPhaseRule
-from mnemic.services.standing import CONTESTED, Vetted, apply_own_rules, name_disputes, vetted_as
+from mnemic.services.standing import CONTESTED, Vetted, apply_own_rules, judge_findings, name_disputes, vetted_as
 
 # So many origins are as good as any number, and comparing them all would let a flood of confirmations take the time.
 _MOST_ORIGINS = 8
@@ -53,7 +53,7 @@ def vet(
             one.origin_keys = _origin_keys(snapshot, policy, one.record)
     vetting = Vetting(vetted=vetted)
     for one in vetted:
-        _look_at_findings(guard, policy, one)
+        judge_findings(guard, policy, one)
     # In a search over several namespaces each is judged by itself: what is in one says nothing about another.
     groups = _by_namespace(vetted) if together else [[one] for one in vetted]
     own_rules = partial(apply_own_rules, policy, question, vetted)
@@ -108,16 +108,6 @@ def _origin_keys(snapshot: LedgerSnapshot, policy: Policy, record: MemoryRecord)
         if not trusted or class_of(policy, event.origin) is not OriginClass.UNTRUSTED
     ]  # fmt: skip
     return tuple(dict.fromkeys([own, *others]))[:_MOST_ORIGINS]
-
-
-def _look_at_findings(guard: Guard, policy: Policy, one: Vetted) -> None:
-    """What was found when it was written, judged by the policy of today."""
-    if not one.marks.findings:
-        return
-    verdict = guard.judge(policy, one.marks)
-    if verdict.decision.strictness >= Decision.QUARANTINE.strictness and one.marks.review is None:
-        for reason in verdict.reasons:
-            one.mark(Handling.WITHHOLD, reason)
 
 
 def _consult_lessons(snapshot: LedgerSnapshot, policy: Policy, vetting: Vetting, *, now: datetime) -> None:
