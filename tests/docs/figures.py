@@ -1,59 +1,79 @@
-"""The parts of README.md that are generated: ``python -m tests.docs.figures`` rewrites them, a test compares them."""
+"""The generated parts of the documentation: ``python -m tests.docs.figures`` rewrites them, a test compares them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mnemic import Settings
+from tests.docs import reference
 from tests.docs.database_figures import database_figures
 from tests.docs.guard_figures import guard_figures
+from tests.docs.headline import headline_picture, headline_table
 from tests.docs.working_memory_figures import context_figures, folding_figures, working_memory_figures
 from tests.side_by_side.table import details_part, readme_part
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 RESULTS = ROOT / "tests" / "benchmarks" / "results"
 README = ROOT / "README.md"
-SIDE_BY_SIDE = ROOT / "docs" / "side-by-side.md"
+PICTURE = DOCS / "numbers.svg"
 
 
-def with_generated_parts(text: str) -> str:
-    """README's text with every generated part as it should be."""
-    parts = (
-        ("settings", settings_table), ("agent", agent_drawing), ("figures", figures),
-        ("side-by-side", lambda: readme_part(_read("side_by_side"))),
-    )  # fmt: skip
-    return _with_parts(text, parts)
+def generated_parts() -> Mapping[Path, Mapping[str, Callable[[], str]]]:
+    """What is generated: the parts of each page by their names, in the page between ``<!-- name:start -->`` and its end."""
+    return {
+        README: {
+            "agent": agent_drawing,
+            "headline": lambda: headline_table(_read),
+            "side-by-side": lambda: readme_part(_read("side_by_side")),
+        },
+        DOCS / "numbers.md": {
+            "recall": _recall,
+            "cost": lambda: f"{_cost(_read('cost')['results'])}\n\n{_start(_read('start'))}",
+            "serving": lambda: _serving(_read("serving"), _read("soak")),
+            "faults": lambda: _faults(_read("faults"), _read("fuzz")),
+            "databases": lambda: database_figures(
+                *map(_read, ("many_namespaces", "replicas", "migrate", "bulk", "cold"))
+            ),
+            "folding": _working_memory,
+            "guard": lambda: guard_figures(_read("guard"), _read("adaptive")),
+            "learning": lambda: _learning(_read("experience"), _read("learning_cost")),
+        },
+        DOCS / "side-by-side.md": {"details": lambda: details_part(_read("side_by_side"))},
+        DOCS / "settings.md": {"settings": reference.settings_table},
+        DOCS / "python.md": {"calls": reference.memory_calls},
+        DOCS / "working-memory.md": {"calls": reference.session_calls},
+        DOCS / "guard.md": {
+            "policies": reference.policies_table, "rules": reference.rules_table, "calls": reference.guard_calls,
+        },
+        DOCS / "learning.md": {"calls": reference.learning_calls},
+        DOCS / "langgraph-parts.md": {
+            "middleware": partial(reference.langgraph_parts, ending="Middleware"),
+            "nodes": partial(reference.langgraph_parts, ending=("_node", "_graph")),
+            "others": reference.langgraph_others,
+        },
+    }  # fmt: skip
 
 
-def with_generated_details(text: str) -> str:
-    """The same for docs/side-by-side.md."""
-    return _with_parts(text, (("details", lambda: details_part(_read("side_by_side"))),))
-
-
-def _with_parts(text: str, parts: Iterable[tuple[str, Callable[[], str]]]) -> str:
-    for name, render in parts:
+def with_generated_parts(page: Path) -> str:
+    """The page's text with every generated part as it should be."""
+    text = page.read_text(encoding="utf-8")
+    for name, render in generated_parts()[page].items():
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
-        before, _, rest = text.partition(start)
-        _, _, after = rest.partition(end)
+        before, found, rest = text.partition(start)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"{page.name} has no part {name!r}: add {start} and {end}")
         text = f"{before}{start}\n{render()}\n{end}{after}"
     return text
 
 
-def settings_table() -> str:
-    rows = ["| variable | default | |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        if name == "home":
-            shown = "the platform's data folder"
-        elif default is None:
-            shown = ""
-        else:
-            shown = f"`{'/'.join(default) if isinstance(default, tuple) else default}`"
-        rows.append(f"| `MNEMIC_{name.upper()}` | {shown} | {field.description} |".replace("|  |", "| |"))
-    return "\n".join(rows)
+def picture() -> str:
+    """The README's picture of its numbers, as SVG."""
+    return headline_picture(_read)
 
 
 def agent_drawing() -> str:
@@ -70,19 +90,13 @@ def agent_drawing() -> str:
     )
 
 
-def figures() -> str:
-    cost, start = _read("cost"), _read("start")
-    folding, working = _read("folding"), _read("working_memory")
-    return "\n\n".join(
-        [
-            _recall(), _cost(cost["results"]), _start(start), _serving(_read("serving"), _read("soak")),
-            _faults(_read("faults"), _read("fuzz")),
-            database_figures(_read("many_namespaces"), _read("replicas"), _read("migrate"), _read("bulk"), _read("cold")),
-            folding_figures(folding), working_memory_figures(working),
-            context_figures(_read("contexts")), guard_figures(_read("guard"), _read("adaptive")),
-            _learning(_read("experience"), _read("learning_cost")),
-        ]
-    )  # fmt: skip
+def _working_memory() -> str:
+    parts = (
+        folding_figures(_read("folding")),
+        working_memory_figures(_read("working_memory")),
+        context_figures(_read("contexts")),
+    )
+    return "\n\n".join(parts)
 
 
 RECALL = (
@@ -118,7 +132,7 @@ def _recall() -> str:
     categories += [f"| {name} | {values['n']} | {_with_intervals(values)} |" for name, values in ours.items()]
     return (
         "Evidence found on real conversations, no model (`make bench-recall`; "
-        "[docs/recall-bench.md](docs/recall-bench.md) says what each figure is, what the others are given, and how to "
+        "[recall-bench.md](recall-bench.md) says what each figure is, what the others are given, and how to "
         "measure your own data). In brackets 95 % intervals; S@5 is sessions found; p50 is one whole call:\n\n"
         + "\n".join(rows)
         + "\n\n"
@@ -287,5 +301,6 @@ def _read(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    README.write_text(with_generated_parts(README.read_text()))
-    SIDE_BY_SIDE.write_text(with_generated_details(SIDE_BY_SIDE.read_text()))
+    for page in generated_parts():
+        page.write_text(with_generated_parts(page), encoding="utf-8")
+    PICTURE.write_text(picture(), encoding="utf-8")

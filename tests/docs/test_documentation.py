@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.figures import README, SIDE_BY_SIDE, with_generated_details, with_generated_parts
+from tests.docs.context_pictures import words_of
+from tests.docs.figures import DOCS, PICTURE, README, generated_parts, picture, with_generated_parts
 from tests.ports import free_port
 from tests.postgres.servers import PostgresServer
 
@@ -33,24 +34,27 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+# docs/langgraph.md is one session of its own: tests/docs/test_langgraph_page.py.
+PYTHON_PAGES = (README, DOCS / "python.md", DOCS / "working-memory.md")
+PRINTED = (
+    "Lisbon", "10:15", "Observation: TP-1 is the cheapest.", "2 episodes, ", "window seats", "Hello.", "no space left",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [code for page in PYTHON_PAGES for code in blocks("python", page)])
 def test_every_python_snippet_runs(code: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True,
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert any(
-        expected in done.stdout
-        for expected in (
-            "Lisbon",
-            "10:15",
-            "Observation: TP-1 is the cheapest.",
-            "2 episodes, ",
-            "window seats",
-            "Hello.",
-        )
-    )
+    assert any(expected in done.stdout for expected in PRINTED), done.stdout
+
+
+def test_no_page_has_a_snippet_that_nobody_runs() -> None:
+    """An example in another page than these runs in the page's own test, or not at all."""
+    run_elsewhere = {DOCS / "langgraph.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"}
+    assert {page for page in PAGES if blocks("python", page)} <= {*PYTHON_PAGES, *run_elsewhere}
 
 
 @pytest.mark.parametrize("commands", [block for block in blocks("bash") if "make " not in block])
@@ -73,8 +77,10 @@ def test_the_commands_that_move_memories_run(commands: str, tmp_path: Path) -> N
     assert "peanuts" in done.stdout
 
 
-@pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "teams.md"))
-def test_the_commands_that_make_tokens_run(commands: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "commands", [block for page in ("teams.md", "guard.md", "learning.md") for block in blocks("bash", DOCS / page)]
+)
+def test_the_commands_of_other_pages_run(commands: str, tmp_path: Path) -> None:
     subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=environment(tmp_path), check=True)
 
 
@@ -150,11 +156,13 @@ def test_the_host_configuration_starts_the_server(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_generated_parts_are_up_to_date() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert with_generated_parts(text) == text, "run: python -m tests.docs.figures"
-    text = SIDE_BY_SIDE.read_text(encoding="utf-8")
-    assert with_generated_details(text) == text, "run: python -m tests.docs.figures"
+@pytest.mark.parametrize("page", generated_parts(), ids=lambda page: page.name)
+def test_the_generated_parts_are_up_to_date(page: Path) -> None:
+    assert with_generated_parts(page) == page.read_text(encoding="utf-8"), "run: python -m tests.docs.figures"
+
+
+def test_the_picture_of_the_numbers_is_up_to_date() -> None:
+    assert words_of(picture()) == words_of(PICTURE.read_text(encoding="utf-8")), "run: python -m tests.docs.figures"
 
 
 def test_what_is_cold_takes_as_much_as_was_measured() -> None:
@@ -169,7 +177,10 @@ def test_what_is_cold_takes_as_much_as_was_measured() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
-        if target.startswith(("LICENSE", "integrations/", "../integrations/")) and not (ROOT / "plugin").exists():
+        if (
+            target.startswith(("LICENSE", "integrations/", "../integrations/", "../policies/"))
+            and not (ROOT / "plugin").exists()
+        ):
             continue
         assert (page.parent / target).exists(), target
 

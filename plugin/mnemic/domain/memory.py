@@ -87,7 +87,7 @@ class NewMemory:
     takes the place of what was remembered under the same two. Without them, short semantic statements are read.
     """
 
-    text: str
+    text: str = field(kw_only=False)
     kind: Kind | str | None = None
     namespace: Namespace | str | None = None
     tags: Iterable[str] = ()
