@@ -192,13 +192,18 @@ def test_somebody_takes_part_in_the_sessions_where_that_person_speaks() -> None:
     feed.put(1, "a", "Ana")
     feed.put(2, "a", "Ben")
     feed.put(3, "b", "Ben")
-    index = TurnIndex()
-    turns = index.around(_snapshot(feed), [1], [1, 2, 3], reach=0)
-    assert index.takes_part(["Ana"], turns.session).tolist() == [True, True, False]
-    assert index.takes_part(["Ben"], turns.session).tolist() == [True, True, True]
-    assert index.takes_part(["Cleo"], turns.session).tolist() == [False, False, False]
-    assert index.takes_part(["Ana", "Ben"], turns.session).tolist() == [True, True, False]
-    assert index.takes_part(["Ana", "Cleo"], turns.session).tolist() == [True, True, False]
+    index, snapshot = TurnIndex(), _snapshot(feed)
+    turns = index.around(snapshot, [1], [1, 2, 3], reach=0)
+
+    def takes_part(*people: str) -> list[bool]:
+        found: list[bool] = index.takes_part(snapshot, [1], people, turns.session).tolist()
+        return found
+
+    assert takes_part("Ana") == [True, True, False]
+    assert takes_part("Ben") == [True, True, True]
+    assert takes_part("Cleo") == [False, False, False]
+    assert takes_part("Ana", "Ben") == [True, True, False]
+    assert takes_part("Ana", "Cleo") == [True, True, False]
 
 
 def test_the_company_of_a_person_is_left_out_where_it_is_most_of_all_or_too_much() -> None:
