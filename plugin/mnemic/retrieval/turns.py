@@ -17,6 +17,8 @@ from mnemic.protocols import LedgerSnapshot, TurnRow
 _FEED_CHUNK = 1_000
 # More changes than this are linked by sorting everything, fewer by walking back from the end of their session.
 _SORTED_FROM = 200
+# What is told late stands far from the end of a long session: so many steps back cost as much as sorting 100,000 turns.
+_MOST_STEPS = 20_000
 # What a process holds before namespaces that were not asked for the longest time are let go.
 _MOST_BYTES = 256 * 1024 * 1024
 # Of a namespace without a turn, and of the name of a session or a person.
@@ -159,20 +161,27 @@ class _Shelf:
         changed = [rows[key] for key in keys[old].tolist()]
         end = self._count
         self._append(news)
-        if len(news) + len(changed) > _SORTED_FROM or (news and end and news[0].key < known[-1]):
+        many = len(news) + len(changed) > _SORTED_FROM or (news and end and news[0].key < known[-1])
+        if many or not self._link_each(changed, end):
             for row in changed:
                 self._linked[self._place(row.key)] = row.present
             self._link_all()
-            return
+
+    def _link_each(self, changed: Sequence[TurnRow], end: int) -> bool:
+        """Link what changed and what stands from ``end`` on. False when that is too far back: then everything is to be
+        linked anew.
+        """
+        steps = _MOST_STEPS
         for row in changed:
             place = self._place(row.key)
             if self._linked[place] and not row.present:
                 self._unlink(place)
             elif row.present and not self._linked[place]:
-                self._link(place)
+                steps = self._link(place, steps)
         for place in range(end, self._count):
-            if self._linked[place]:
-                self._link(place)
+            if steps >= 0 and self._linked[place]:
+                steps = self._link(place, steps)
+        return steps >= 0
 
     @property
     def count(self) -> int:
@@ -256,12 +265,16 @@ class _Shelf:
         ends = np.flatnonzero(np.append(~same, True)) if len(chain) else chain
         self._last = dict(zip(self._session[chain[ends]].tolist(), chain[ends].tolist(), strict=True))
 
-    def _link(self, place: int) -> None:
+    def _link(self, place: int, most: int) -> int:
+        """Link one turn, by at most so many steps back; how many of them are left, less than 0 when it took more."""
         session = int(self._session[place])
         moment = (int(self._at[place]), int(self._keys[place]))
         after, before = NONE, self._last.get(session, NONE)
         while before != NONE and (int(self._at[before]), int(self._keys[before])) > moment:
             after, before = before, int(self._before[before])
+            most -= 1
+            if most < 0:
+                return most
         self._before[place], self._after[place], self._linked[place] = before, after, True
         if before != NONE:
             self._after[before] = place
@@ -269,6 +282,7 @@ class _Shelf:
             self._before[after] = place
         else:
             self._last[session] = place
+        return most
 
     def _unlink(self, place: int) -> None:
         session, before, after = int(self._session[place]), int(self._before[place]), int(self._after[place])
