@@ -20,6 +20,7 @@ from mnemic_mcp.plain_errors import for_client, plain_prompts
 from mnemic_mcp.tools import create_tools, origin_of
 
 RESOURCE_TOKENS = 100_000
+_SHOWN_AT_ONCE = 1_000
 PROMPTS = ("what_do_you_know", "save_conversation")
 
 INSTRUCTIONS = """\
@@ -115,7 +116,9 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
         try:
             opened = await holder.get()
             found = await opened.history(id)
-            shown = await opened.show([version.id for version in found.versions], origin=origin_of(holder, ctx))
+            ids, origin = [version.id for version in found.versions], origin_of(holder, ctx)
+            parts = [ids[start : start + _SHOWN_AT_ONCE] for start in range(0, len(ids), _SHOWN_AT_ONCE)]
+            shown = [hit for part in parts for hit in await opened.show(part, origin=origin)]
         except MnemicError as error:
             raise _not_found(error) from error
         from mnemic.services.standing import is_shown

@@ -36,9 +36,9 @@ _T = TypeVar("_T")
 CHROMA_LOCK = "chroma-owner.lock"
 _CLOSE_SECONDS = 30.0
 _HOUSEKEEPING_SECONDS = 2.0
-# How often a process looks for what has become cold, and how long after it has opened its memory for the first time: whoever
-# opens one for a moment changes nothing behind anybody's back.
-_COOLING_SECONDS = 600.0
+# How often a process looks for what has become cold or need not be known any more, and how long after it has opened its
+# memory for the first time: whoever opens one for a moment changes nothing behind anybody's back.
+_TIDYING_SECONDS = 600.0
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -194,7 +194,17 @@ def equip(
 
 
 def open_backends(settings: Settings, equipment: Equipment, ledger: Ledger) -> OpenMemory:
-    """Wire everything to an open ledger, which is closed with it. Never goes to the network but for the ledger's."""
+    """Wire everything to an open ledger, which is closed with it, or at once when that fails. Never goes to the network but
+    for the ledger's.
+    """
+    try:
+        return _wired(settings, equipment, ledger)
+    except BaseException:
+        ledger.close()
+        raise
+
+
+def _wired(settings: Settings, equipment: Equipment, ledger: Ledger) -> OpenMemory:
     from mnemic.services.backends import Backends
     from mnemic.storage.chroma_follower import ChromaFollower
     from mnemic.storage.chroma_store import ChromaAddress
@@ -202,11 +212,7 @@ def open_backends(settings: Settings, equipment: Equipment, ledger: Ledger) -> O
     from mnemic.storage.system import new_memory_id
 
     embedder = equipment.embedder
-    try:
-        ledger.register_embedder(embedder.id, embedder.dimensions)
-    except BaseException:
-        ledger.close()
-        raise
+    ledger.register_embedder(embedder.id, embedder.dimensions)
     follower = None
     if settings.index != "off":
         address = ChromaAddress(
@@ -339,14 +345,15 @@ def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
 
 def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
     """What may be done later: embed what another embedder's processes wrote or what could not be embedded when it was
-    written, finish erasures that other processes held up, make cold what has long been archived, clear an embedded Chroma
-    that this process does not use, and read ahead.
+    written, finish erasures that other processes held up, make cold what has long been archived, forget what was delivered
+    where long ago, clear an embedded Chroma that this process does not use, and read ahead.
     """
+    from mnemic.services.aftermath import forget_exposures
     from mnemic.services.health import embed_missing, scrub_if_needed
     from mnemic.services.review import screen_missing
 
     seen = -1
-    cooled_at = time.monotonic()
+    tidied_at = time.monotonic()
     while True:
         try:
             with backends.ledger.snapshot() as snapshot:
@@ -356,11 +363,13 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
             scrub_if_needed(backends)
-            if settings.cold_after_days and time.monotonic() - cooled_at >= _COOLING_SECONDS:
-                from mnemic.services.cold import cool
+            if time.monotonic() - tidied_at >= _TIDYING_SECONDS:
+                tidied_at = time.monotonic()
+                forget_exposures(backends)
+                if settings.cold_after_days:
+                    from mnemic.services.cold import cool
 
-                cooled_at = time.monotonic()
-                cool(backends, days=settings.cold_after_days, stopped=stopping.is_set)
+                    cool(backends, days=settings.cold_after_days, stopped=stopping.is_set)
             if backends.sessions.known():
                 # Importing it takes 50 ms, which are the first question's where there is one.
                 from mnemic.services.sessions import drop_erased
@@ -368,8 +377,8 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 drop_erased(backends)
             if settings.index != "embedded":
                 _clear_forgotten_chroma(backends, settings)
-        except MnemicError as error:
-            log.warning("housekeeping.failed", error=str(error))
+        except Exception as error:  # an embedder of somebody else may raise anything; the house is kept all the same
+            log.warning("housekeeping.failed", error=f"{type(error).__name__}: {error}")
         _read_ahead(backends, stopping, seconds=_HOUSEKEEPING_SECONDS)
         if stopping.is_set():
             return
@@ -384,5 +393,5 @@ def _read_ahead(backends: Backends, stopping: threading.Event, *, seconds: float
         backends.warmth.wake.clear()
         try:
             warm(backends, stopped=stopping.is_set)
-        except MnemicError as error:
-            log.warning("reading_ahead.failed", error=str(error))
+        except Exception as error:
+            log.warning("reading_ahead.failed", error=f"{type(error).__name__}: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from mnemic.services.transfer import ImportReport
     from mnemic.services.valuing import Rank
     from mnemic.walled import WalledMemory
-
-_EXPORT_CHUNK = 500
 
 
 class Memory(RunningMemory):
@@ -245,20 +243,11 @@ class Memory(RunningMemory):
 
         return await self.run(erase, ids, namespace=_optional_namespace(namespace))
 
-    async def export(self, *, namespace: Namespace | str | None = None) -> AsyncIterator[str]:
+    def export(self, *, namespace: Namespace | str | None = None) -> AsyncGenerator[str, None]:
         """The lines of an export (JSON Lines, without line ends) from one consistent snapshot."""
         from mnemic.services.transfer import export_lines
 
-        export = self._opened().ready(export_lines, namespace=_optional_namespace(namespace))
-        begin = await anyio.to_thread.run_sync(export.__enter__, limiter=self._limiter)
-        lines = begin()
-        try:
-            while chunk := await anyio.to_thread.run_sync(_take, lines, limiter=self._limiter):
-                for line in chunk:
-                    yield line
-        finally:
-            lines.close()
-            export.__exit__(None, None, None)
+        return self._stream(export_lines, namespace=_optional_namespace(namespace))
 
     async def records(self, *, namespace: Namespace | str | None = None) -> tuple[MemoryRecord, ...]:
         """All memories of any status, of one namespace and below or of all, in the order of writing, from one snapshot."""
@@ -383,8 +372,3 @@ class Memory(RunningMemory):
 
 def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:
     return None if namespace is None else check_namespace(namespace)
-
-
-def _take(lines: Any) -> list[str]:
-    """The next lines, a few hundred at a time: a change of thread for each would cost more than the line."""
-    return [line for _, line in zip(range(_EXPORT_CHUNK), lines, strict=False)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _WORKERS = 8
+_STREAM_CHUNK = 500
 
 
 class RunningMemory:
@@ -48,7 +52,12 @@ class RunningMemory:
         self._opening = threading.Lock()
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            # Nobody leaves what was not entered, and the thread that opens it goes on after a cancellation.
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -64,27 +73,37 @@ class RunningMemory:
 
         if self._open is not None:
             return
+        wanted = True
 
         def open_once() -> None:
             with self._opening:
-                if self._open is None:
+                if self._open is None and wanted:
                     self._open = open_all(
                         self.settings, embedder=self._embedder, summarise=self._summarise, model=self._model,
                         reranker=self._reranker, delivered=self._delivered,
                     )  # fmt: skip
 
-        await anyio.to_thread.run_sync(open_once, limiter=self._limiter)
+        try:
+            await anyio.to_thread.run_sync(open_once, limiter=self._limiter)
+        except BaseException:
+            wanted = False
+            raise
 
     async def close(self) -> None:
-        """Wait for running calls, then let go of files, threads and locks. Idempotent."""
-        opened, self._open = self._open, None
-        if opened is not None:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(opened.close, limiter=anyio.CapacityLimiter(1))
+        """Wait for whoever opens it and for running calls, then let go of files, threads and locks. Idempotent.
+
+        Once begun it is done, whatever becomes of the caller.
+        """
+        closing = ThreadPoolExecutor(1, thread_name_prefix="mnemic-closing")
+        closed = closing.submit(self.close_now)
+        closing.shutdown(wait=False)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(closed.result, limiter=anyio.CapacityLimiter(1))
 
     def close_now(self) -> None:
         """`close` for callers without an event loop."""
-        opened, self._open = self._open, None
+        with self._opening:
+            opened, self._open = self._open, None
         if opened is not None:
             opened.close()
 
@@ -99,6 +118,37 @@ class RunningMemory:
             return await anyio.to_thread.run_sync(call, limiter=self._limiter)
         with self._observer(getattr(use_case, "__name__", "other")):
             return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+    async def _stream(
+        self, use_case: Callable[..., Generator[_T, None, None]], **named: Any
+    ) -> AsyncGenerator[_T, None]:
+        """What a use case gives bit by bit, some hundreds at a time: a change of thread for each would cost more than it."""
+        opened = self._opened()
+
+        def read() -> Generator[_T, None, None]:
+            with opened.ready(use_case, **named) as begin, closing(begin()) as found:
+                yield from found
+
+        bits, reading = read(), threading.Lock()
+
+        def take() -> list[_T]:
+            with reading:
+                return list(islice(bits, _STREAM_CHUNK))
+
+        def end() -> None:
+            with reading:
+                bits.close()
+
+        try:
+            while chunk := await anyio.to_thread.run_sync(take, limiter=self._limiter):
+                for bit in chunk:
+                    yield bit
+        finally:
+            if reading.locked():
+                # Whoever was cancelled has left a thread that reads still: the end waits for that, and nobody for the end.
+                threading.Thread(target=end, name="mnemic-reading-ends").start()
+            else:
+                end()
 
     def run_now(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> _T:
         """`run` in the calling thread, which waits: for adapters whose callers have no event loop. Threads may share it."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnemic.domain.memory import Namespace, Role
+from mnemic.domain.validation import shown
 from mnemic.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -111,10 +112,10 @@ class Session:
         from mnemic.domain.working_memory.pages import Shown, page
 
         try:
-            shown = Shown(what)
+            part = Shown(what)
         except ValueError:
-            raise InvalidInput(f"what is {str(what)[:40]!r}.", hint=f"Use one of: {', '.join(Shown)}.") from None
-        return await self._read(lambda memory: page(memory, shown, start=start, budget_tokens=budget_tokens))
+            raise InvalidInput(f"what is {shown(what)}.", hint=f"Use one of: {', '.join(Shown)}.") from None
+        return await self._read(lambda memory: page(memory, part, start=start, budget_tokens=budget_tokens))
 
     async def read(self, look: Callable[[WorkingMemory], _T]) -> _T:
         """What ``look`` finds in the session as it is now. It runs in a worker thread and must not edit."""
@@ -222,4 +223,4 @@ def _role(role: Role | str) -> Role:
     try:
         return Role(role)
     except ValueError:
-        raise InvalidInput(f"role is {str(role)[:40]!r}.", hint=f"Use one of: {', '.join(Role)}.") from None
+        raise InvalidInput(f"role is {shown(role)}.", hint=f"Use one of: {', '.join(Role)}.") from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnemic.memory import Memory
@@ -55,12 +56,13 @@ class WalledMemory(Memory):
         self._require(use_case)
         return super().run_now(use_case, *args, **named)
 
-    async def export(self, *, namespace: Namespace | str | None = None) -> AsyncIterator[str]:
-        from mnemic.services.transfer import export_lines
-
-        self._require(export_lines)
-        async for line in super().export(namespace=namespace):
-            yield line
+    async def _stream(
+        self, use_case: Callable[..., Generator[_T, None, None]], **named: Any
+    ) -> AsyncGenerator[_T, None]:
+        self._require(use_case)
+        async with aclosing(super()._stream(use_case, **named)) as bits:
+            async for bit in bits:
+                yield bit
 
     @property
     def _limiter(self) -> anyio.CapacityLimiter:

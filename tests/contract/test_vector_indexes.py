@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from mnemic.protocols import Ledger, VectorIndex
@@ -9,7 +10,8 @@ from mnemic.storage.exact_index import ExactIndex
 from mnemic.storage.layered_index import LayeredIndex
 from mnemic.storage.leases import FileLease
 from mnemic.storage.sqlite.ledger import SqliteLedger
-from mnemic.testing import VectorIndexContract
+from mnemic.testing import VectorIndexContract, WordEmbedder, make_record
+from tests.waiting import until
 
 
 class TestExactIndex(VectorIndexContract):
@@ -58,3 +60,22 @@ class TestLayeredIndexOverChroma(VectorIndexContract):
         assert index.describe()["served_by"] == "chroma"
         index.close()
         ledger.close()
+
+
+async def test_whoever_waits_for_an_index_is_told_when_it_is_closed(tmp_path: Path) -> None:
+    embedder, ledger = WordEmbedder(), SqliteLedger(tmp_path / "ledger.sqlite3")
+    ledger.register_embedder(embedder.id, embedder.dimensions)
+    with ledger.transaction() as transaction:
+        transaction.append(make_record("a boat"), embedder_id=embedder.id, vector=None)
+    follower = ChromaFollower(
+        ledger, ChromaAddress(folder=tmp_path / "chroma"), embedder_id=embedder.id, lease=FileLease(tmp_path / "lock"),
+        from_memories=1, poll_seconds=1.0,
+    )  # fmt: skip
+    told: list[bool] = []
+    waiting = threading.Thread(target=lambda: told.append(follower.wait_until(1, timeout_seconds=600)), daemon=True)
+    waiting.start()
+    await until(lambda: bool(follower._caught_up._waiters))  # type: ignore[attr-defined]
+    follower.stop()
+    await until(lambda: not waiting.is_alive())
+    assert told == [False]
+    ledger.close()

@@ -235,3 +235,18 @@ def test_a_session_start_imports_nothing_of_the_engine(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "MNEMIC_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps rights otherwise")
+async def test_what_is_prepared_is_for_its_owner_alone(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    before = os.umask(0o022)
+    try:
+        await anyio.to_thread.run_sync(take_in, told("Stop", tmp_path))
+    finally:
+        os.umask(before)
+    home = tmp_path / "memory"
+    assert home.stat().st_mode & 0o077 == 0
+    kept = folder(home, str(tmp_path / "shop"))
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (kept / "context.md", kept / "sessions.json")}
+    assert modes == {"context.md": 0, "sessions.json": 0}

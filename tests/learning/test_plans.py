@@ -143,3 +143,18 @@ async def test_unknown_rules_and_upkeep_are_named(memory: Memory) -> None:
         await memory.learning.plan(rule="reme-papr")
     with pytest.raises(InvalidInput, match="dust"):
         await memory.learning.plan(["dust"])
+
+
+def test_plans_that_are_drawn_up_at_once_leave_the_turns_of_threads_as_they_were() -> None:
+    import sys
+
+    from mnemic.services.upkeep.planning import _giving_way
+
+    before = sys.getswitchinterval()
+    first, second = _giving_way(), _giving_way()
+    for plan in (first, second):
+        plan.__enter__()
+        assert sys.getswitchinterval() < before
+    for plan in (first, second):
+        plan.__exit__(None, None, None)
+    assert sys.getswitchinterval() == before

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnemic.errors import InvalidInput
+from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic_mcp.http.tokens import TokenFile
 
 GRANT: dict[str, Any] = {"namespaces": ["team/ana"], "rights": ["read", "write"]}
@@ -40,6 +41,21 @@ async def test_the_file_holds_no_token_and_is_for_its_owner_alone(file: TokenFil
     if os.name == "posix":
         assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert {path.name for path in file.path.parent.iterdir()} <= {"tokens.json", "tokens.json.lock"}
+
+
+def test_whoever_cannot_have_the_turn_is_told_so_and_a_file_that_is_damaged_holds_up_nobody(
+    file: TokenFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnemic_mcp.http.tokens._LOCK_SECONDS", 0.0)
+    file.path.write_text("{")
+    with pytest.raises(InvalidInput) as damaged:
+        file.create("ana", **GRANT)
+    # The error is held, and with it whatever it came out of.
+    assert damaged.value
+    file.path.unlink()
+    file.create("ana", **GRANT)
+    with FileLock(file.path.with_name("tokens.json.lock")), pytest.raises(StoreUnavailable, match="Another process"):
+        file.revoke("ana")
 
 
 async def test_nothing_but_the_whole_token_opens_anything(file: TokenFile) -> None:

@@ -244,7 +244,7 @@ async def test_the_housekeeper_makes_cold_what_the_settings_say(
     backends = open_backends(tmp_path / "home", SetClock(datetime.now(UTC)))
     settings = bootstrap.load_settings(home=tmp_path / "home", chroma="off", cold_after_days=days)
     # One round of it, at a moment when it is due.
-    monkeypatch.setattr(bootstrap, "_COOLING_SECONDS", 0.0)
+    monkeypatch.setattr(bootstrap, "_TIDYING_SECONDS", 0.0)
     monkeypatch.setattr(bootstrap, "_read_ahead", lambda _, stopping, seconds: stopping.set())
     bootstrap._keep_house(backends, settings, threading.Event())
     with backends.ledger.snapshot() as snapshot:

@@ -59,3 +59,24 @@ async def test_a_question_that_names_somebody_goes_by_what_is_rare_in_that_compa
         await memory.remember_many([*others, *own])
         found = await memory.recall("What did Ana say of the boiler and the concert?", k=3)
         assert found.hits[0].memory.id == boiler.id, "everybody else speaks of boilers, Ana does of concerts"
+
+
+async def test_who_speaks_with_whom_in_another_namespace_changes_no_answer(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=WordEmbedder()) as memory:
+        filler = [first + second for first, second in product("bcdfghklmnprstvwz", repeat=2)]
+        said = {"Ana": filler[:20], "Ben": filler[20:40], "Cleo": filler}
+        apart = [
+            NewMemory(text=f"violin {word}", namespace="here", session=f"with {speaker}", speaker=speaker)
+            for speaker, words in said.items()
+            for word in words
+        ]
+        together = [NewMemory(text="violin", namespace="there", session="both", speaker=who) for who in ("Ana", "Ben")]
+        await memory.remember_many([*apart, *together])
+
+        async def asked() -> list[tuple[str, float | None]]:
+            found = await memory.recall("What did Ana and Ben say about the violin?", namespace="here")
+            return [(hit.memory.id, hit.score) for hit in found.hits]
+
+        before = await asked()
+        await memory.recall("violin", namespace="there")
+        assert await asked() == before

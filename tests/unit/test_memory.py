@@ -346,6 +346,24 @@ async def test_filters_that_do_not_exist_and_odd_input_are_typed_errors(memory: 
             await call()
 
 
+async def test_numbers_of_thousands_of_digits_are_typed_errors_wherever_they_come(memory: Memory) -> None:
+    huge: Any = 10**5000
+    for call in (
+        lambda: memory.recall("x", min_score=huge),
+        lambda: memory.recall("x", rank=huge),
+        lambda: memory.recall("x", kinds=[huge]),
+        lambda: memory.remember("x", namespace=(huge,)),
+        lambda: memory.get(huge),
+        lambda: memory.learning.outcome("x", huge),
+        lambda: memory.guard.audit(before=huge),
+        lambda: memory.session("s").append("x", role=huge),
+        lambda: memory.session("s").append("x", nudge_at_tokens=[huge, huge]),
+        lambda: memory.session("s").append("x", nudge_at_tokens=huge),
+    ):
+        with pytest.raises(InvalidInput):
+            await call()
+
+
 async def test_texts_and_dates_may_be_given_plainly(memory: Memory) -> None:
     from datetime import date
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mnemic
+from mnemic import Memory, Settings, bootstrap
+from mnemic.bootstrap import OpenMemory
 from mnemic.errors import InvalidInput, StoreUnavailable
+from mnemic.protocols import Vectors
+from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.testing import FailingEmbedder, WordEmbedder
+from tests.waiting import until
 
 
 async def test_the_ledger_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
@@ -53,6 +61,52 @@ async def test_a_memory_stays_where_it_was_opened_when_the_program_goes_to_anoth
             # Whoever reads while another reads opens the file once more.
             assert (await memory.get(id)).text == "The stand-up is at nine."
     assert not [*(tmp_path / "elsewhere").iterdir()]
+
+
+class _FailingOtherwise(FailingEmbedder):
+    """Somebody's own embedder, which knows nothing of this engine's errors."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        raise RuntimeError("out of memory")
+
+
+async def test_the_house_is_kept_though_an_embedder_raises_what_nobody_expects(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=WordEmbedder()) as memory:
+        await memory.remember("The stand-up is at nine.")
+    embedder = _FailingOtherwise()
+    embedder.id = "another"
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=embedder) as memory:
+        opened = memory._opened()
+        assert isinstance(opened, OpenMemory)
+        tried, wait = threading.Event(), opened.backends.warmth.wake.wait
+
+        def waited(timeout: float | None = None) -> bool:
+            tried.set()
+            return wait(timeout)
+
+        opened.backends.warmth.wake.wait = waited  # type: ignore[method-assign]
+        await until(tried.is_set)
+        assert opened._housekeeper.is_alive()
+
+
+async def test_a_memory_that_cannot_be_wired_lets_go_of_its_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[SqliteLedger] = []
+    open_ledger = bootstrap.open_ledger
+
+    def noted(settings: Settings) -> Any:
+        opened.append(open_ledger(settings))  # type: ignore[arg-type]
+        return opened[-1]
+
+    monkeypatch.setattr("mnemic.partitioning.open_ledger", noted)
+    settings = mnemic.load_settings(home=tmp_path, chroma="off")
+    memory = Memory(settings, embedder=WordEmbedder(), delivered=tmp_path / "gone" / "deliveries.sqlite3")
+    with pytest.raises(StoreUnavailable, match="delivered"):
+        await memory.open()
+    (ledger,) = opened
+    with pytest.raises(StoreUnavailable, match="closed"), ledger.snapshot():
+        pass
 
 
 async def test_a_failing_embedder_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def test_every_use_case_that_is_run_says_where_it_belongs() -> None:
         and not NAMING & inspect.signature(use_case).parameters.keys()
     }
     assert homeless == {
-        "health.scrub_if_needed", "review.screen_missing", "sessions.drop_erased", "warming.warm",
+        "aftermath.forget_exposures", "health.scrub_if_needed", "review.screen_missing", "sessions.drop_erased",
+        "warming.warm",
     }  # fmt: skip
     for name in (*ANYWHERE, *EVERYWHERE):
         assert name in {name_of(use_case) for use_case in use_cases()}, name

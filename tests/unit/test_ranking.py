@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import mnemic
+import mnemic.retrieval.turns as turn_index
 from mnemic.domain.memory import Role, RowKey
 from mnemic.domain.recall import PARTS
 from mnemic.protocols import LedgerSnapshot, SearchedText, TurnRow
@@ -171,8 +172,13 @@ def test_what_recall_must_not_return_is_nobodys_neighbour() -> None:
     assert changed == [2, 2, 2]
 
 
+@pytest.mark.parametrize("most_steps", [3, 20_000])
 @pytest.mark.parametrize("seed", range(6))
-def test_turns_that_come_one_by_one_are_linked_as_those_that_come_at_once(seed: int) -> None:
+def test_turns_that_come_one_by_one_are_linked_as_those_that_come_at_once(
+    seed: int, most_steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Those that are further back than so many steps are linked by sorting all of them.
+    monkeypatch.setattr(turn_index, "_MOST_STEPS", most_steps)
     chance = random.Random(seed)
     feed, index = _Feed(), TurnIndex()
     for step in range(120):
@@ -187,18 +193,47 @@ def test_turns_that_come_one_by_one_are_linked_as_those_that_come_at_once(seed: 
     assert _chain(grown) == _chain(TurnIndex().around(_snapshot(feed), [1], everything, reach=0))
 
 
+def test_what_is_told_late_is_linked_without_a_walk_through_all_that_was_said_since(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turn_index, "_MOST_STEPS", 10)
+    sorted_anew: list[int] = []
+    link_all = turn_index._Shelf._link_all
+
+    def noted(self: turn_index._Shelf) -> None:
+        sorted_anew.append(self.count)
+        link_all(self)
+
+    feed, index = _Feed(), TurnIndex()
+    for key in range(1, 301):
+        feed.put(key, "s", "Ana", at=key)
+    index.around(_snapshot(feed), [1], [], reach=0)
+    monkeypatch.setattr(turn_index._Shelf, "_link_all", noted)
+    feed.put(301, "s", "Ana", at=295)
+    index.around(_snapshot(feed), [1], [], reach=0)
+    assert sorted_anew == []
+    feed.put(302, "s", "Ana", at=0)
+    assert _chain(index.around(_snapshot(feed), [1], [302], reach=1)) == [(1, 302, NONE), (302, NONE, 1)]
+    assert sorted_anew == [302]
+
+
 def test_somebody_takes_part_in_the_sessions_where_that_person_speaks() -> None:
     feed = _Feed()
     feed.put(1, "a", "Ana")
     feed.put(2, "a", "Ben")
     feed.put(3, "b", "Ben")
-    index = TurnIndex()
-    turns = index.around(_snapshot(feed), [1], [1, 2, 3], reach=0)
-    assert index.takes_part(["Ana"], turns.session).tolist() == [True, True, False]
-    assert index.takes_part(["Ben"], turns.session).tolist() == [True, True, True]
-    assert index.takes_part(["Cleo"], turns.session).tolist() == [False, False, False]
-    assert index.takes_part(["Ana", "Ben"], turns.session).tolist() == [True, True, False]
-    assert index.takes_part(["Ana", "Cleo"], turns.session).tolist() == [True, True, False]
+    index, snapshot = TurnIndex(), _snapshot(feed)
+    turns = index.around(snapshot, [1], [1, 2, 3], reach=0)
+
+    def takes_part(*people: str) -> list[bool]:
+        found: list[bool] = index.takes_part(snapshot, [1], people, turns.session).tolist()
+        return found
+
+    assert takes_part("Ana") == [True, True, False]
+    assert takes_part("Ben") == [True, True, True]
+    assert takes_part("Cleo") == [False, False, False]
+    assert takes_part("Ana", "Ben") == [True, True, False]
+    assert takes_part("Ana", "Cleo") == [True, True, False]
 
 
 def test_the_company_of_a_person_is_left_out_where_it_is_most_of_all_or_too_much() -> None:

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mnemic
+import mnemic.retrieval.turns as turns
 import mnemic.storage.exact_index as exact_index
+from mnemic import NewMemory
 from mnemic.domain.memory import RowKey
 from mnemic.domain.shelves import Shelves
 from mnemic.storage.exact_index import ExactIndex
@@ -53,3 +56,27 @@ def test_an_index_that_let_a_namespace_go_answers_about_it_as_before(
     assert index.describe()["vectors"] < 9
     assert ask() == first
     ledger.close()
+
+
+async def test_the_turns_of_a_namespace_that_was_let_go_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_MOST_BYTES", 1)
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=WordEmbedder()) as memory:
+        said = [("Ana", "Shall we go by boat or by train?"), ("Ben", "By boat, the harbour is near.")]
+        await memory.remember_many(
+            [
+                NewMemory(text=text, namespace=f"n{number}", session="s", speaker=who)
+                for number in range(4)
+                for who, text in said
+            ]
+        )
+
+        async def asked(namespace: str) -> list[tuple[str, float | None]]:
+            found = await memory.recall("What did Ben say to Ana?", namespace=namespace)
+            return [(hit.memory.text, hit.score) for hit in found.hits]
+
+        first = [await asked(f"n{number}") for number in range(4)]
+        assert [await asked(f"n{number}") for number in range(4)] == first
+        index = memory._opened().backends.turns
+        assert len(list(index._shelves)) == 1

@@ -43,12 +43,19 @@ def shown(of: Path, project: str) -> str:
         return ""
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder and those above it that are missing, for their owner alone, as the memory's own is."""
+    for one in reversed([folder, *folder.parents]):
+        if not one.exists():
+            one.mkdir(mode=0o700, exist_ok=True)
+
+
 def write(path: Path, text: str) -> None:
-    """Write a file that nobody sees half of."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    """Write a file that nobody sees half of, and nobody but its owner."""
+    from mnemic_mcp.private_files import replacing  # a session's start, which writes nothing, does not wait for it
+
+    with replacing(path) as file:
+        file.write(text)
 
 
 def read_json(path: Path) -> dict[str, Any]:

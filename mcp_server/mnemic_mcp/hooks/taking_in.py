@@ -15,7 +15,7 @@ from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.transcripts import read_transcript, spoken_text
 from mnemic.errors import GuardRefused, InvalidInput
 from mnemic.storage.foreign_files import read_text
-from mnemic_mcp.hooks.prepared import MAX_SHOWN_CHARS, folder, home, project_of, read_json, write
+from mnemic_mcp.hooks.prepared import MAX_SHOWN_CHARS, folder, home, make_private, project_of, read_json, write
 
 BUDGET_TOKENS = 1_500
 MAX_TRANSCRIPT_BYTES = 64_000_000
@@ -36,7 +36,7 @@ def take_in(told: dict[str, Any]) -> None:
     """
     project, session = project_of(told), str(told.get("session_id") or "")
     kept = folder(home(), project)
-    kept.mkdir(parents=True, exist_ok=True)
+    make_private(kept)
     with FileLock(kept / "lock", timeout=60):
         state = read_json(kept / "sessions.json")
         messages = _messages(_transcript(str(told.get("transcript_path") or "")))

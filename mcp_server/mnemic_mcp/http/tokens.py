@@ -8,13 +8,14 @@ import json
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from mnemic import MnemicError
 from mnemic.domain.access import Access, make_access
@@ -112,8 +113,15 @@ class TokenFile:
                 self._read = (stamp, {token.id: token for token in _parsed(self.path)})
             return self._read[1]
 
-    def _writing(self) -> _Writing:
-        return _Writing(self)
+    @contextmanager
+    def _writing(self) -> Iterator[dict[str, Token]]:
+        """One writer at a time over all processes, with what the file holds by then."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path.with_name(self.path.name + ".lock"), timeout=_LOCK_SECONDS):
+                yield dict(self._tokens())
+        except Timeout as error:
+            raise StoreUnavailable(f"Another process changes {self.path}.", hint="Try again.") from error
 
     def _write(self, tokens: Iterable[Token]) -> None:
         text = json.dumps({"version": 1, "tokens": [_plain(token) for token in tokens]}, indent=1, ensure_ascii=False)
@@ -124,22 +132,6 @@ class TokenFile:
             raise StoreUnavailable(
                 f"{self.path} cannot be written ({error}).", hint="Make room or give leave."
             ) from error
-
-
-class _Writing:
-    """One writer at a time over all processes, with what the file holds by then."""
-
-    def __init__(self, file: TokenFile) -> None:
-        self._file = file
-        self._lock = FileLock(file.path.with_name(file.path.name + ".lock"), timeout=_LOCK_SECONDS)
-
-    def __enter__(self) -> dict[str, Token]:
-        self._file.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire()
-        return dict(self._file._tokens())
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 def _digest(secret: str) -> str:

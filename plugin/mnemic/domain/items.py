@@ -15,7 +15,7 @@ from typing import Any, Literal, NewType
 from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import normalise
-from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_NAMESPACE_DEPTH
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_NAMESPACE_DEPTH, shown
 from mnemic.errors import InvalidInput
 
 ItemKey = NewType("ItemKey", int)
@@ -173,7 +173,7 @@ def _compares(value: object, operator: str, other: object) -> bool:
         )
     bound = _number(other)
     if bound is None:
-        raise InvalidInput(f"{operator} compares with {str(other)[:60]!r}.", hint="Give a number.")
+        raise InvalidInput(f"{operator} compares with {shown(other, 60)}.", hint="Give a number.")
     number = _number(value)
     if number is None:
         return False

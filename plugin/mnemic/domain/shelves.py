@@ -21,14 +21,20 @@ class Shelves(Generic[_T]):
         self._size = size
         self._most = most
         self._shelves: OrderedDict[int, _T] = OrderedDict()
+        # A shelf grows only while it is the one in use, so its size is that of the next use of any.
+        self._sizes: dict[int, int] = {}
+        self._total = 0
+        self._used: int | None = None
 
     def use(self, namespace: int) -> _T:
         """The shelf of a namespace."""
+        self._measure()
         shelf = self._shelves.get(namespace)
         if shelf is None:
             self._make_room()
             shelf = self._shelves[namespace] = self._make(namespace)
         self._shelves.move_to_end(namespace)
+        self._used = namespace
         return shelf
 
     def get(self, namespace: int) -> _T | None:
@@ -41,8 +47,16 @@ class Shelves(Generic[_T]):
     def clear(self) -> None:
         """Let all of them go."""
         self._shelves.clear()
+        self._sizes.clear()
+        self._total, self._used = 0, None
+
+    def _measure(self) -> None:
+        if self._used is not None:
+            size = self._size(self._shelves[self._used])
+            self._total += size - self._sizes.get(self._used, 0)
+            self._sizes[self._used] = size
 
     def _make_room(self) -> None:
-        total = sum(self._size(shelf) for shelf in self)
-        while total > self._most:
-            total -= self._size(self._shelves.popitem(last=False)[1])
+        while self._total > self._most:
+            self._total -= self._sizes.pop(self._shelves.popitem(last=False)[0])
+            self._used = None

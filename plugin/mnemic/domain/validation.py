@@ -75,7 +75,7 @@ def check_namespace(namespace: object) -> Namespace:
 def _check_namespace_label(label: object) -> str:
     if not isinstance(label, str) or not label.strip():
         raise InvalidInput(
-            f"The namespace has the label {label!r}.", hint='Labels are non-empty strings, as in "team/ana".'
+            f"The namespace has the label {shown(label)}.", hint='Labels are non-empty strings, as in "team/ana".'
         )
     text = check_label(label, name="a namespace label") or ""
     if text != label or "/" in text or text in {".", ".."}:
@@ -89,9 +89,8 @@ def _check_namespace_label(label: object) -> str:
 def check_id(value: object) -> MemoryId:
     """A well-formed memory id. Whether it exists is for the ledger to say."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        shown = repr(value)[:60]
         raise InvalidInput(
-            f"{shown} is not a memory id.",
+            f"{shown(value, 60)} is not a memory id.",
             hint='Ids are "m" and 15 letters or digits, as remember and recall give them.',
         )
     return MemoryId(value)
@@ -143,7 +142,7 @@ def check_choice(value: object, choices: type[_EnumT], *, name: str) -> _EnumT |
         return choices(str(value))
     except ValueError:
         known = ", ".join(member.value for member in choices)
-        raise InvalidInput(f"{name} is {str(value)[:60]!r}.", hint=f"Use one of: {known}.") from None
+        raise InvalidInput(f"{name} is {shown(value, 60)}.", hint=f"Use one of: {known}.") from None
 
 
 def check_named(value: object, choices: tuple[_T, ...], *, name: str) -> _T:
@@ -151,7 +150,7 @@ def check_named(value: object, choices: tuple[_T, ...], *, name: str) -> _T:
     for known in choices:
         if value == known:
             return known
-    raise InvalidInput(f"{name} is {value!r:.60}.", hint=f"Use one of: {', '.join(map(str, choices))}.")
+    raise InvalidInput(f"{name} is {shown(value, 60)}.", hint=f"Use one of: {', '.join(map(str, choices))}.")
 
 
 def check_choices(values: Iterable[object], choices: type[_EnumT], *, name: str) -> tuple[_EnumT, ...]:
@@ -174,16 +173,26 @@ def check_tags(tags: Iterable[object]) -> tuple[str, ...]:
 def check_count(value: object, *, name: str, low: int, high: int) -> int:
     """A whole number within bounds."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        shown = "a very large number" if isinstance(value, int) and abs(value) > 10**30 else repr(value)[:40]
-        raise InvalidInput(f"{name} is {shown}.", hint=f"Give a whole number from {low} to {high:,}.")
+        raise InvalidInput(f"{name} is {shown(value)}.", hint=f"Give a whole number from {low} to {high:,}.")
     return value
 
 
 def check_share(value: object, *, name: str) -> float:
     """A number from 0 to 1."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint="Give a number from 0 to 1.")
+        raise InvalidInput(f"{name} is {shown(value)}.", hint="Give a number from 0 to 1.")
     return float(value)
+
+
+def shown(value: object, limit: int = 40) -> str:
+    """The beginning of a wrong value, as an error tells it."""
+    if isinstance(value, int) and abs(value) > 10**30:
+        # Python refuses to write out one of thousands of digits.
+        return "a very large number"
+    try:
+        return repr(str(value)[:limit]) if isinstance(value, str) else repr(value)[:limit]
+    except ValueError:  # such a number is somewhere in it
+        return f"a {type(value).__name__} with a very large number"
 
 
 def _items(values: object, name: str) -> Iterable[object]:

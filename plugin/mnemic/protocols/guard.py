@@ -84,6 +84,10 @@ class GuardWriter(GuardReader, Protocol):
         """Note that doubtful memories were delivered into a context."""
         ...
 
+    def forget_exposures(self, *, before: datetime) -> None:
+        """Drop the notes of deliveries before a moment."""
+        ...
+
     def reject(self, key: RowKey, question: int, *, at: datetime) -> None:
         """Note that a memory was rejected for a question, once for each question."""
         ...

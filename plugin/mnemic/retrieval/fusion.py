@@ -132,9 +132,10 @@ def _below_one(totals: Scores) -> Scores:
 
 def _best_of_session(session: Places, total: Scores) -> Scores:
     """For each the highest total of its session; what has none is a session of its own."""
-    best = np.zeros(int(session.max()) + 2)
-    np.maximum.at(best, session, total)
-    return np.where(session == NONE, total, best[session])
+    found, place = np.unique(session, return_inverse=True)
+    best = np.zeros(len(found))
+    np.maximum.at(best, place, total)
+    return np.where(session == NONE, total, best[place])
 
 
 def give_room(ranked: Sequence[Candidate], strangers: Set[RowKey]) -> list[Candidate]:

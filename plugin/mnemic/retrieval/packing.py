@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from mnemic.domain.recall import Hit
+from mnemic.domain.validation import shown
 from mnemic.errors import InvalidInput
 from mnemic.protocols import TokenCounter
 
@@ -100,7 +101,7 @@ def decode_cursor(cursor: str, question: int) -> Bookmark:
     numbers = (mark.skip, *mark.ahead, *mark.sessions)
     if asked != question or not all(isinstance(number, int) and number >= 0 for number in numbers):
         raise InvalidInput(
-            f"The cursor {str(cursor)[:40]!r} does not belong to this question.",
+            f"The cursor {shown(cursor)} does not belong to this question.",
             hint="Repeat the question with all its filters exactly, or leave the cursor out to start again.",
         )
     return mark

@@ -24,6 +24,8 @@ _FEED_CHUNK = 200
 _DECIMALS = 6
 # What a process holds before namespaces that were not asked for the longest time are let go.
 _MOST_BYTES = 256 * 1024 * 1024
+# Of passages that are gone, once there are more of them than of those that are there.
+_FEW_GONE = 1_024
 # Of many passages one comes near by chance: so much for each doubling of their number. Without it R@5 among LongMemEval's
 # replies falls from 63.3 to 56.7 (15 cases), and nothing changes where sessions of LoCoMo are documents.
 _CHANCE = 0.02
@@ -82,6 +84,7 @@ class PassageVectors:
                 for row in rows:
                     shelf.put(row)
                 shelf.seq = rows[-1].seq if len(rows) == _FEED_CHUNK else snapshot.last_seq()
+                shelf.tidy()
             cosines = Cosines(shelf)
         cosines.compute(query)
         return cosines
@@ -91,7 +94,7 @@ class _Shelf:
     """The passages of one namespace, those of a memory one after the other. ``seq`` is the last change taken in."""
 
     def __init__(self, dimensions: int) -> None:
-        self.seq = self.count = self.used = 0
+        self.seq = self.count = self.used = self.gone = 0
         self.slots: dict[int, int] = {}
         self.keys, self.starts, self.lengths = (np.zeros(64, np.int64) for _ in range(3))
         self.recallable = np.zeros(64, np.bool_)
@@ -105,6 +108,7 @@ class _Shelf:
             start = self.starts[slot]
             self.matrix[start : start + self.lengths[slot]] = 0.0
             self.recallable[slot] = False
+            self.gone += int(self.lengths[slot])
             del self.slots[row.key]
             slot = None
         if slot is None and len(vectors):
@@ -114,11 +118,32 @@ class _Shelf:
             self.matrix[start : start + len(vectors)] = vectors
             self.recallable[slot] = row.recallable
 
+    def tidy(self) -> None:
+        """Let go of the passages that are gone where those are most of all."""
+        if self.gone <= max(self.used - self.gone, _FEW_GONE):
+            return
+        # New arrays: whoever compares the old ones goes on.
+        there = sorted(self.slots.values())
+        places = np.concatenate(
+            [
+                np.arange(0),
+                *(
+                    np.arange(start, start + length)
+                    for start, length in zip(self.starts[there].tolist(), self.lengths[there].tolist(), strict=True)
+                ),
+            ]
+        )
+        self.matrix = self.matrix[places]
+        self.keys, self.lengths, self.recallable = self.keys[there], self.lengths[there], self.recallable[there]
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.slots = dict(zip(self.keys.tolist(), range(len(there)), strict=True))
+        self.count, self.used, self.gone = len(there), len(places), 0
+
     def _append(self, key: int, length: int) -> int:
         if self.count == len(self.keys):
             for name in ("keys", "starts", "lengths", "recallable"):
                 array = getattr(self, name)
-                setattr(self, name, np.append(array, np.zeros_like(array)))
+                setattr(self, name, np.append(array, np.zeros(max(len(array), 64), array.dtype)))
         if self.used + length > len(self.matrix):
             more = max(length, len(self.matrix) // 2)
             self.matrix = np.append(self.matrix, np.zeros((more, self.matrix.shape[1]), np.float32), axis=0)

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import Role
+from mnemic.domain.shelves import Shelves
+from mnemic.domain.text import fingerprint
 from mnemic.protocols import LedgerSnapshot, TurnRow
 
 _FEED_CHUNK = 1_000
 # More changes than this are linked by sorting everything, fewer by walking back from the end of their session.
 _SORTED_FROM = 200
+# What is told late stands far from the end of a long session: so many steps back cost as much as sorting 100,000 turns.
+_MOST_STEPS = 20_000
+# What a process holds before namespaces that were not asked for the longest time are let go.
+_MOST_BYTES = 256 * 1024 * 1024
+# Of a namespace without a turn, and of the name of a session or a person.
+_SHELF_BYTES, _NAME_BYTES = 2_048, 150
 NONE = -1
 _NOBODY = 0
 USER = -1
@@ -49,20 +57,26 @@ _NO_TURNS = Turns(*(np.zeros(0, np.int64) for _ in range(5)))
 
 
 class TurnIndex:
-    """The turns of the namespaces in use, followed by the ledger's sequence. Memory: about 40 bytes a turn.
+    """The turns of the namespaces in use, followed by the ledger's sequence. Memory: about 40 bytes a turn, of as many
+    namespaces as a quarter of a gigabyte holds.
 
     ``changed`` is told the keys of memories that are no longer what they were.
     """
 
     def __init__(self, changed: Callable[[Iterable[int]], None] = lambda _: None) -> None:
-        self._shelves: dict[int, _Shelf] = {}
-        self._names = _Names()
+        self._shelves = Shelves(_Shelf, size=lambda shelf: shelf.nbytes, most=_MOST_BYTES)
         self._changed = changed
         self._lock = threading.Lock()
 
-    def takes_part(self, people: Sequence[str], session: Places) -> NDArray[np.bool_]:
-        """In which of the sessions all of ``people`` speak, or one of them where they never speak together."""
-        return np.isin(session, self._names.sessions_of(people))
+    def takes_part(
+        self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[str], session: Places
+    ) -> NDArray[np.bool_]:
+        """In which of the sessions, which are of ``namespaces``, all of ``people`` speak, or one of them where they never
+        speak together there.
+        """
+        with self._lock:
+            shelves = [self._follow(snapshot, namespace) for namespace in namespaces]
+            return np.isin(session, _sessions_of(people, shelves))
 
     def company(
         self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[str], *, limit: int
@@ -70,7 +84,7 @@ class TurnIndex:
         """The turns of the sessions in which ``people`` take part, ascending; none if they are most of all or too many."""
         with self._lock:
             shelves = [self._follow(snapshot, namespace) for namespace in namespaces]
-            sessions = self._names.sessions_of(people)
+            sessions = _sessions_of(people, shelves)
             parts = [(shelf.of_sessions(sessions), shelf.count) for shelf in shelves]
         found = [keys for keys, count in parts if len(keys) * 2 <= count]
         keys = np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
@@ -98,7 +112,7 @@ class TurnIndex:
         return _joined(found) if len(found) > 1 else found[0]
 
     def _follow(self, snapshot: LedgerSnapshot, namespace: int) -> _Shelf:
-        shelf = self._shelves.setdefault(namespace, _Shelf(namespace, self._names))
+        shelf = self._shelves.use(namespace)
         last = snapshot.last_seq()
         if shelf.seq < last:
             rows: dict[int, TurnRow] = {}
@@ -114,38 +128,27 @@ class TurnIndex:
         return shelf
 
 
-class _Names:
-    """Sessions and people as numbers, the same in all namespaces, and who speaks where."""
-
-    def __init__(self) -> None:
-        self.people: dict[str, int] = {}
-        self.heard_in: dict[str, set[int]] = {}
-        self._sessions: dict[tuple[int, str], int] = {}
-
-    def sessions_of(self, people: Sequence[str]) -> list[int]:
-        heard = [self.heard_in.get(person, set()) for person in people]
-        return sorted(set.intersection(*heard) or set.union(*heard)) if heard else []
-
-    def voice(self, row: TurnRow) -> int:
-        if row.speaker is not None:
-            return self.people.setdefault(row.speaker, len(self.people) + 1)
-        return _NOBODY if row.role is None else voice_of_role(row.role)
-
-    def session(self, namespace: int, name: str) -> int:
-        return self._sessions.setdefault((namespace, name), len(self._sessions))
+def _sessions_of(people: Sequence[str], shelves: Sequence[_Shelf]) -> list[int]:
+    """Of what is searched alone: who speaks with whom elsewhere must not show."""
+    heard = [set[int]().union(*(shelf.heard_in.get(person, ()) for shelf in shelves)) for person in people]
+    return sorted(set.intersection(*heard) or set.union(*heard)) if heard else []
 
 
 class _Shelf:
-    """The turns of one namespace by key. ``seq`` is the last change taken in."""
+    """The turns of one namespace by key, its sessions and people as numbers. ``seq`` is the last change taken in,
+    ``heard_in`` says in which sessions a person speaks.
+    """
 
-    def __init__(self, namespace: int, names: _Names) -> None:
+    def __init__(self, namespace: int) -> None:
         self.seq = 0
-        self._namespace = namespace
-        self._names = names
+        self.heard_in: dict[str, set[int]] = {}
+        self._namespace = str(namespace)
+        self._sessions: dict[str, int] = {}
+        self._people: dict[str, int] = {}
         self._count = 0
         self._last: dict[int, int] = {}
         self._keys, self._at = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        self._session, self._voice = np.zeros(0, np.int32), np.zeros(0, np.int32)
+        self._session, self._voice = np.zeros(0, np.int64), np.zeros(0, np.int32)
         self._before, self._after = np.zeros(0, np.int32), np.zeros(0, np.int32)
         self._linked = np.zeros(0, np.bool_)
 
@@ -158,25 +161,39 @@ class _Shelf:
         changed = [rows[key] for key in keys[old].tolist()]
         end = self._count
         self._append(news)
-        if len(news) + len(changed) > _SORTED_FROM or (news and end and news[0].key < known[-1]):
+        many = len(news) + len(changed) > _SORTED_FROM or (news and end and news[0].key < known[-1])
+        if many or not self._link_each(changed, end):
             for row in changed:
                 self._linked[self._place(row.key)] = row.present
             self._link_all()
-            return
+
+    def _link_each(self, changed: Sequence[TurnRow], end: int) -> bool:
+        """Link what changed and what stands from ``end`` on. False when that is too far back: then everything is to be
+        linked anew.
+        """
+        steps = _MOST_STEPS
         for row in changed:
             place = self._place(row.key)
             if self._linked[place] and not row.present:
                 self._unlink(place)
             elif row.present and not self._linked[place]:
-                self._link(place)
+                steps = self._link(place, steps)
         for place in range(end, self._count):
-            if self._linked[place]:
-                self._link(place)
+            if steps >= 0 and self._linked[place]:
+                steps = self._link(place, steps)
+        return steps >= 0
 
     @property
     def count(self) -> int:
         """How many turns there are."""
         return self._count
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        arrays = (self._keys, self._at, self._session, self._voice, self._before, self._after, self._linked)
+        names = len(self._sessions) + len(self._people)
+        return _SHELF_BYTES + _NAME_BYTES * names + sum(array.nbytes for array in arrays)
 
     def of_sessions(self, sessions: Sequence[int]) -> Places:
         """The turns of some sessions that recall may return."""
@@ -201,9 +218,14 @@ class _Shelf:
                 break
             places, frontier = np.union1d(places, beside), beside
         return Turns(
-            self._keys[places], self._session[places].astype(np.int64), self._voice[places].astype(np.int64),
+            self._keys[places], self._session[places], self._voice[places].astype(np.int64),
             _among(places, self._before[places]), _among(places, self._after[places]),
         )  # fmt: skip
+
+    def _voice_of(self, row: TurnRow) -> int:
+        if row.speaker is not None:
+            return self._people.setdefault(row.speaker, len(self._people) + 1)
+        return _NOBODY if row.role is None else voice_of_role(row.role)
 
     def _place(self, key: int) -> int:
         return int(np.searchsorted(self._keys[: self._count], key))
@@ -217,9 +239,12 @@ class _Shelf:
                 setattr(self, name, np.append(array, np.zeros(capacity - len(array), array.dtype)))
         for at, row in enumerate(rows, self._count):
             assert row.session is not None
-            session, voice = self._names.session(self._namespace, row.session), self._names.voice(row)
+            if row.session not in self._sessions:
+                # The same number when the namespace was let go and is read again, and another in any other.
+                self._sessions[row.session] = fingerprint(self._namespace, row.session)
+            session, voice = self._sessions[row.session], self._voice_of(row)
             if row.speaker is not None:
-                self._names.heard_in.setdefault(row.speaker, set()).add(session)
+                self.heard_in.setdefault(row.speaker, set()).add(session)
             self._keys[at], self._at[at] = row.key, row.at
             self._session[at], self._voice[at] = session, voice
             self._before[at] = self._after[at] = NONE
@@ -240,12 +265,16 @@ class _Shelf:
         ends = np.flatnonzero(np.append(~same, True)) if len(chain) else chain
         self._last = dict(zip(self._session[chain[ends]].tolist(), chain[ends].tolist(), strict=True))
 
-    def _link(self, place: int) -> None:
+    def _link(self, place: int, most: int) -> int:
+        """Link one turn, by at most so many steps back; how many of them are left, less than 0 when it took more."""
         session = int(self._session[place])
         moment = (int(self._at[place]), int(self._keys[place]))
         after, before = NONE, self._last.get(session, NONE)
         while before != NONE and (int(self._at[before]), int(self._keys[before])) > moment:
             after, before = before, int(self._before[before])
+            most -= 1
+            if most < 0:
+                return most
         self._before[place], self._after[place], self._linked[place] = before, after, True
         if before != NONE:
             self._after[before] = place
@@ -253,6 +282,7 @@ class _Shelf:
             self._before[after] = place
         else:
             self._last[session] = place
+        return most
 
     def _unlink(self, place: int) -> None:
         session, before, after = int(self._session[place]), int(self._before[place]), int(self._after[place])

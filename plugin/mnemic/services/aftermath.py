@@ -23,6 +23,8 @@ from mnemic.services.vetting import Vetting
 _RENEW_AFTER = timedelta(minutes=20)
 # An answer does not wait for another process's long write.
 _PATIENCE_SECONDS = 0.25
+# Only the last hour's deliveries are asked for. The clocks of several machines may differ.
+_NOTED_FOR = timedelta(days=1)
 
 
 def note_vetting(
@@ -77,6 +79,12 @@ def note_shown(
                     transaction.expose(name, doubtful, at=now)
     except MnemicError as error:
         log.warning("guard.not_noted", error=str(error))
+
+
+def forget_exposures(backends: Backends) -> None:
+    """Let go of notes of what was delivered where that nobody asks for any more. Raises `StoreUnavailable`."""
+    with backends.ledger.transaction(patience_seconds=_PATIENCE_SECONDS) as transaction:
+        transaction.forget_exposures(before=backends.clock.now() - _NOTED_FOR)
 
 
 def _not_yet_noted(

@@ -144,7 +144,7 @@ def _occasion(search: Search, turns: Turns, words: Gathered) -> dict[str, NDArra
     if question.about is not None:
         spoken = np.isin(turns.keys, list(search.snapshot.about(question.about, turns.keys.tolist())))
     if question.named:
-        part = spoken | backends.turns.takes_part(question.named, turns.session)
+        part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
     asked_role = role_asked(question.text)
     if asked_role is not None:
         role = turns.voice == voice_of_role(asked_role)

@@ -27,7 +27,7 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import jaccard, words_of
-from mnemic.domain.validation import check_ids
+from mnemic.domain.validation import check_ids, shown
 from mnemic.domain.verdict import Decision
 from mnemic.errors import GuardRefused, InvalidInput, MnemicError
 from mnemic.guard.guard import SECRETS
@@ -153,14 +153,16 @@ def _experience(given: NewExperience | dict[str, Any], place: int) -> NewExperie
         found = values.get(name, ())
         found = [found] if isinstance(found, str) else found
         if not isinstance(found, list | tuple) or not all(isinstance(item, str) for item in found):
-            raise InvalidInput(f"{name} of experience {place} is {found!r:.60}.", hint="Give a list of texts.")
+            raise InvalidInput(f"{name} of experience {place} is {shown(found, 60)}.", hint="Give a list of texts.")
         values[name] = tuple(found)
     for name in ("when_to_use", "content", "category", "task", "generalized_query", "author"):
         if not isinstance(values.get(name, ""), str):
-            raise InvalidInput(f"{name} of experience {place} is {values[name]!r:.60}.", hint="Give a text.")
+            raise InvalidInput(f"{name} of experience {place} is {shown(values[name], 60)}.", hint="Give a text.")
     confidence = values.get("confidence", 0.5)
     if isinstance(confidence, bool) or not isinstance(confidence, int | float):
-        raise InvalidInput(f"confidence of experience {place} is {confidence!r:.60}.", hint="Give a number, 0 to 1.")
+        raise InvalidInput(
+            f"confidence of experience {place} is {shown(confidence, 60)}.", hint="Give a number, 0 to 1."
+        )
     facets = {item.name: values[item.name] for item in fields(Facets) if item.name in values}
     return NewExperience(
         when_to_use=values.get("when_to_use", ""), content=values.get("content", ""), keywords=values["keywords"],
@@ -175,7 +177,7 @@ def _form_problems(experience: NewExperience) -> Sequence[Problem]:
     )  # fmt: skip
     if experience.facets.category not in CATEGORIES:
         wrong = Problem(
-            code="category", message=f"category is {experience.facets.category!r:.40}.",
+            code="category", message=f"category is {shown(experience.facets.category)}.",
             hint=f"Use one of: {', '.join(CATEGORIES)}.",
         )  # fmt: skip
         return (*problems, wrong)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from mnemic.domain.drafting import check_origin
 from mnemic.domain.memory import Action, EraseReceipt, MemoryId, Namespace, Relation, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label
 from mnemic.errors import InvalidInput, StoreUnavailable
+from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, log, require
 from mnemic.services.cold import Thaw, put_back, thaw
 from mnemic.services.facts import mark_return
@@ -52,22 +54,48 @@ def erase(backends: Backends, ids: Iterable[object], *, namespace: Namespace | N
         receipts = transaction.erasures_of(wanted)
         gone = {one.memory_id for one in receipts if namespace is None or one.namespace == namespace}
         require(transaction, [id for id in wanted if id not in gone], namespace=namespace)
-        doomed = tuple(dict.fromkeys(version.id for id in wanted for version in transaction.chain(id)))
-        beside = [version.id for id in companions(transaction, doomed) for version in transaction.chain(id)]
-        doomed = tuple(dict.fromkeys([*doomed, *beside]))
-        citing = [link.source for link in transaction.links(doomed) if link.relation is Relation.EVIDENCE]
         at = backends.clock.now()
-        if doomed:
-            transaction.erase(doomed, at=at)
-            # A vector tells about its text, and Chroma keeps deleted ones in its files: let it be built anew.
-            transaction.forget_index_states()
-    derived = tuple(dict.fromkeys(id for id in citing if id not in doomed))
+        doomed, derived = destroy(transaction, wanted, at=at)
+    erased = doomed or tuple(sorted(gone))
+    return EraseReceipt(erased=erased, derived=derived, erased_at=at, scrubbed=scrub_after(backends))
+
+
+def destroy(
+    transaction: LedgerTransaction, ids: Iterable[MemoryId], *, at: datetime
+) -> tuple[tuple[MemoryId, ...], tuple[MemoryId, ...]]:
+    """Destroy memories with all their versions, and the items that they belong to with theirs; which those are, and which
+    memories cite them. `scrub_after` has to follow the commit.
+    """
+    versions = _versions(transaction, ids)
+    doomed = _versions(transaction, companions(transaction, versions), known=versions)
+    citing = [link.source for link in transaction.links(doomed) if link.relation is Relation.EVIDENCE]
+    if doomed:
+        transaction.erase(doomed, at=at)
+        # A vector tells about its text, and Chroma keeps deleted ones in its files: let it be built anew.
+        transaction.forget_index_states()
+    gone = set(doomed)
+    return doomed, tuple(dict.fromkeys(id for id in citing if id not in gone))
+
+
+def scrub_after(backends: Backends) -> bool:
+    """Have nothing be left in the files of what was erased. False when another process holds that up: it is done later."""
     try:
-        scrubbed = backends.ledger.scrub()
+        return backends.ledger.scrub()
     except StoreUnavailable as error:
         log.warning("erase.not_scrubbed", error=str(error))
-        scrubbed = False
-    return EraseReceipt(erased=doomed or tuple(sorted(gone)), derived=derived, erased_at=at, scrubbed=scrubbed)
+        return False
+
+
+def _versions(
+    transaction: LedgerTransaction, ids: Iterable[MemoryId], *, known: Iterable[MemoryId] = ()
+) -> tuple[MemoryId, ...]:
+    """All versions of these memories, as far as there are any, after those that are ``known``."""
+    found = dict.fromkeys(known)
+    for id in ids:
+        # Of versions of one memory each has the same ones.
+        if id not in found:
+            found |= dict.fromkeys(version.id for version in transaction.chain(id))
+    return tuple(found)
 
 
 def _set_archived(

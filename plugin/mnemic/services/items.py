@@ -157,10 +157,11 @@ def erase_item(backends: Backends, path: object, key: str, *, root: Namespace) -
         if found is None:
             return None
         ids = [link.memory for link in transaction.item_links([found[0]]).get(found[0], ())]
+        at = backends.clock.now()
+        # All of it at once: a retry finds nothing under the key.
+        erased, derived = curate.destroy(transaction, ids, at=at)
         transaction.erase_item(found[0])
-    if ids:
-        return curate.erase(backends, ids)
-    return EraseReceipt(erased=(), derived=(), erased_at=backends.clock.now(), scrubbed=backends.ledger.scrub())
+    return EraseReceipt(erased=erased, derived=derived, erased_at=at, scrubbed=curate.scrub_after(backends))
 
 
 def check_root(root: object) -> Namespace:

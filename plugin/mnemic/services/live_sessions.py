@@ -47,20 +47,36 @@ Where = tuple[Namespace, str]
 
 
 @dataclass(slots=True)
+class _Turn:
+    """Who has the turn of a session, and how many have it or wait for it."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    takers: int = 0
+
+
+@dataclass(slots=True)
 class LiveSessions:
     """Sessions by namespace and name, the least recently used one dropped first. Each has its turns."""
 
     _live: OrderedDict[Where, LiveSession] = field(default_factory=OrderedDict)
-    _turns: dict[Where, threading.RLock] = field(default_factory=dict)
+    _turns: dict[Where, _Turn] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def turn(self, where: Where) -> Iterator[None]:
         """One thread at a time for each session; different sessions do not wait for each other here."""
         with self._guard:
-            lock = self._turns.setdefault(where, threading.RLock())
-        with lock:
-            yield
+            turn = self._turns.setdefault(where, _Turn())
+            turn.takers += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._guard:
+                turn.takers -= 1
+                # A session may be asked for by any name: of those that nobody takes none is kept.
+                if not turn.takers:
+                    del self._turns[where]
 
     def get(self, where: Where) -> LiveSession | None:
         with self._guard:

@@ -189,6 +189,7 @@ def audit(
 ) -> tuple[AuditEntry, ...]:
     """The guard's log, latest first."""
     check_count(limit, name="limit", low=1, high=_MAX_LISTED)
+    check_count(before, name="before", low=0, high=2**53)
     about = None if memory is None else check_id(memory)
     with backends.ledger.snapshot() as snapshot:
         return tuple(snapshot.audit(namespace=namespace, memory=about, limit=limit, before=before))

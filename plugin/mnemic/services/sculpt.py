@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mnemic.domain.memory import Namespace, Role
-from mnemic.domain.validation import check_count, check_label, check_text
+from mnemic.domain.validation import check_count, check_label, check_text, shown
 from mnemic.domain.working_memory import hiagent, prune, sculptor, search, task_graph
 from mnemic.domain.working_memory.auto_folding import FOLDING, MAX_STEPS
 from mnemic.domain.working_memory.hiagent import SUBGOAL_SUMMARY, folds_by_hand
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_TOOL_STEPS = 20
 """Sculptor's cap on tool steps within one turn of the user."""
+_MOST_TOKENS = 10**9
 _INTERNAL = ("summarise", "at", "fold", "again", "options")
 SCULPTOR_TOOLS: Mapping[str, Callable[..., Outcome]] = {
     "fragment_context": sculptor.fragment_context,
@@ -42,7 +43,7 @@ def sculpt(backends: Backends, namespace: Namespace, session: str, action: str, 
     """Do one edit and make it durable. Raises `InvalidInput`, and nothing has changed then."""
     if not isinstance(action, str) or action not in _ACTIONS:
         raise InvalidInput(
-            f"There is no action {str(action)[:60]!r}.", hint=f"Use one of: {', '.join(sorted(_ACTIONS))}."
+            f"There is no action {shown(action, 60)}.", hint=f"Use one of: {', '.join(sorted(_ACTIONS))}."
         )
     _check_arguments(action, arguments)
     prepared = _with_model(backends, namespace, session, action, arguments)
@@ -217,27 +218,27 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
         if name == FOLDING:
             if not isinstance(value, str) or value not in PRESETS:
                 raise InvalidInput(
-                    f"There is no folding preset {str(value)[:40]!r}.", hint=f"Use one of: {', '.join(PRESETS)}."
+                    f"There is no folding preset {shown(value)}.", hint=f"Use one of: {', '.join(PRESETS)}."
                 )
         elif name == SUBGOAL_SUMMARY:
             if value not in ("values", "last_observation"):
-                raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint='Use "values" or "last_observation".')
+                raise InvalidInput(f"{name} is {shown(value)}.", hint='Use "values" or "last_observation".')
         elif name == MAX_STEPS:
             check_count(value, name=MAX_STEPS, low=1, high=1_000)
         elif name in (SAFE_FOLDING, BATCHING):
             if not isinstance(value, bool):
-                raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint="Give true or false.")
+                raise InvalidInput(f"{name} is {shown(value)}.", hint="Give true or false.")
         elif name == NUDGE_AT:
             try:
                 low, high = (int(number) for number in value)
             except (TypeError, ValueError, OverflowError):
                 low, high = 1, 0
-            if not 0 < low <= high:
-                raise InvalidInput(f"{name} is {str(value)[:40]!r}.", hint="Give two rising numbers of tokens.")
+            if not 0 < low <= high <= _MOST_TOKENS:
+                raise InvalidInput(f"{name} is {shown(value)}.", hint="Give two rising numbers of tokens.")
             value = [low, high]
         else:
             known = ", ".join((FOLDING, MAX_STEPS, SUBGOAL_SUMMARY, SAFE_FOLDING, BATCHING, NUDGE_AT))
-            raise InvalidInput(f"There is no option {str(name)[:40]!r}.", hint=f"The options are: {known}.")
+            raise InvalidInput(f"There is no option {shown(name)}.", hint=f"The options are: {known}.")
         checked[name] = value
     return checked
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnemic.domain.memory import Namespace, Role
-from mnemic.domain.validation import check_label, check_unicode
+from mnemic.domain.validation import check_label, check_unicode, shown
 from mnemic.domain.working_memory.journal import Cell, Edit
 from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.session import WorkingMemory
@@ -224,7 +224,7 @@ def _checked(message: Message) -> Message:
     """A message that can be stored and shown, whoever made it. Raises `InvalidInput`."""
     if not isinstance(message, Message) or not isinstance(message.role, Role) or not isinstance(message.text, str):
         raise InvalidInput(
-            f"{str(message)[:80]!r} is not a message.", hint="Give a Message with a Role and a text, or a transcript."
+            f"{shown(message, 80)} is not a message.", hint="Give a Message with a Role and a text, or a transcript."
         )
     labels = [message.id, message.name, message.answers, *(part for c in message.calls for part in (c.id, c.name))]
     for label in labels:

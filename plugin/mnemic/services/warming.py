@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mnemic.domain.memory import RowKey
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
@@ -14,6 +13,8 @@ from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 if TYPE_CHECKING:
     from mnemic.domain.memory import Namespace
     from mnemic.services.backends import Backends
+
+_T = TypeVar("_T")
 
 # About 5 ms of work at a time, between which questions that wait have their turn.
 _MEMORIES_AT_ONCE = 200
@@ -26,6 +27,8 @@ _PATIENCE_SECONDS = 0.02
 # namespace must be asked about so often first, which shows that more will follow.
 _FEW_NAMESPACES = 8
 _ASKED_BEFORE = 3
+# Of so many namespaces it is known how often they were asked about, and of as many that they were read ahead.
+_MOST_KNOWN = 4_096
 
 
 class Warmth:
@@ -38,8 +41,9 @@ class Warmth:
         self.wake = threading.Event()
         self._lock = threading.Condition()
         self._answering = 0
-        self._known: set[Namespace] = set()
-        self._asked: Counter[Namespace] = Counter()
+        # In the order in which they came.
+        self._known: dict[Namespace, None] = {}
+        self._asked: dict[Namespace, int] = {}
         self._waiting: list[Namespace] = []
         self._reading = False
 
@@ -60,7 +64,7 @@ class Warmth:
             with self._lock:
                 self._answering -= 1
                 if not filter.subtree and self._is_worth_it(filter.namespace):
-                    self._known.add(filter.namespace)
+                    _put(self._known, filter.namespace, None)
                     self._waiting.append(filter.namespace)
                     self.wake.set()
                 self._lock.notify_all()
@@ -70,10 +74,10 @@ class Warmth:
             return False
         if len(self._known) < _FEW_NAMESPACES:
             return True
-        self._asked[namespace] += 1
-        if self._asked[namespace] < _ASKED_BEFORE:
+        asked = self._asked.pop(namespace, 0) + 1
+        if asked < _ASKED_BEFORE:
+            _put(self._asked, namespace, asked)
             return False
-        del self._asked[namespace]
         return True
 
     def make_way(self) -> None:
@@ -86,6 +90,12 @@ class Warmth:
         with self._lock:
             self._reading = bool(self._waiting)
             return self._waiting.pop(0) if self._waiting else None
+
+
+def _put(known: dict[Namespace, _T], namespace: Namespace, value: _T) -> None:
+    known[namespace] = value
+    if len(known) > _MOST_KNOWN:
+        del known[next(iter(known))]
 
 
 def warm(backends: Backends, *, stopped: Callable[[], bool] = lambda: False) -> int:

@@ -90,6 +90,10 @@ class ChromaFollower:
         """End the thread, close Chroma and release the lease. A thread that waits for a stalled server is left behind."""
         self._stop.set()
         self._wake.set()
+        # Whoever waits asks the ledger in between, which may be out of reach.
+        if self._caught_up.acquire(timeout=timeout_seconds):
+            self._caught_up.notify_all()
+            self._caught_up.release()
         if self._thread is not None:
             self._thread.join(timeout_seconds)
 
@@ -97,7 +101,8 @@ class ChromaFollower:
         """Wait until some process has fed Chroma with every large namespace up to ``seq``."""
         self.nudge()
         with self._caught_up:
-            return self._caught_up.wait_for(lambda: self._has_fed(seq) or self._stop.is_set(), timeout_seconds)
+            fed = self._caught_up.wait_for(lambda: self._stop.is_set() or self._has_fed(seq), timeout_seconds)
+            return fed and not self._stop.is_set()
 
     def _has_fed(self, seq: int) -> bool:
         with self._ledger.snapshot() as snapshot:

@@ -24,6 +24,8 @@ _MOST_BYTES = 512 * 1024 * 1024
 # Similarities are rounded so that the order does not depend on where in the matrix a row happens to lie. What leaves is
 # computed with double precision: of single ones, one in 50,000 rounds otherwise beside other rows.
 _DECIMALS = 6
+# Rows of what has gone are let go once there are more of them than of what is there, and more than this.
+_FEW_ABSENT = 1_024
 
 
 @dataclass(slots=True)
@@ -62,6 +64,20 @@ class _Shelf:
         vectors = [row.vector for row in news if row.vector is not None]
         if vectors:
             self._append([row for row in news if row.vector is not None], b"".join(vectors))
+
+    def tidy(self) -> None:
+        """Let go of what is absent where that is most of it. A tail has to know what it has seen go."""
+        absent = int(self.absent[: self.count].sum())
+        if self.is_tail or absent <= max(self.count - absent, _FEW_ABSENT):
+            return
+        # New arrays: whoever searches the old ones goes on.
+        kept = ~self.absent[: self.count]
+        self.keys, self.recallable = self.keys[: self.count][kept], self.recallable[: self.count][kept]
+        self.matrix = self.matrix[: self.count][kept]
+        self.count = len(self.keys)
+        self.absent = np.zeros(self.count, np.bool_)
+        self.rows = dict(zip(self.keys.tolist(), range(self.count), strict=True))
+        self.projection = Projection()
 
     @property
     def room(self) -> int:
@@ -131,6 +147,7 @@ class ExactIndex:
                     shelf.take(rows)
                     shelf.seq = rows[-1].seq
                 shelf.seq = max(shelf.seq, snapshot.last_seq())
+                shelf.tidy()
             return shelf
 
     def search(

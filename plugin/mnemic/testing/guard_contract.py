@@ -124,6 +124,9 @@ class GuardContract:
             assert snapshot.exposures("a", since=_NOW) == [(two, _LATER), (one, _NOW)]
             assert snapshot.exposures("a", since=_LATER) == [(two, _LATER)]
             assert snapshot.exposures("b", since=_NOW) == []
+        with ledger.transaction() as transaction:
+            transaction.forget_exposures(before=_LATER)
+            assert transaction.exposures("a", since=_NOW) == [(two, _LATER)]
             assert (snapshot.rejections(one), snapshot.rejections(two)) == (2, 0)
         ledger.close()
 

@@ -120,6 +120,15 @@ class ItemContract:
         assert all(check.ok for check in ledger.diagnose("none") if check.check == "orphans")
         ledger.close()
 
+    def test_a_life_never_ends_after_the_last_moment_that_there_is(self, tmp_path: Path) -> None:
+        ledger = self.make_ledger(tmp_path)
+        last = datetime.max.replace(tzinfo=UTC)
+        with ledger.transaction() as transaction:
+            key = transaction.put_item(replace(_item(("a",), "k"), ttl=last - _NOW, expires_at=last))
+            transaction.refresh_items([key], at=_NOW + timedelta(days=1))
+            assert transaction.items([key])[key].expires_at == last
+        ledger.close()
+
     def test_lives_end_and_begin_anew(self, tmp_path: Path) -> None:
         ledger = self.make_ledger(tmp_path)
         with ledger.transaction() as transaction:

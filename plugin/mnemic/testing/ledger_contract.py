@@ -91,6 +91,18 @@ class LedgerContract:
             assert statuses == [Status.SUPERSEDED, Status.ACTIVE]
         ledger.close()
 
+    def test_the_links_of_any_number_of_memories_are_read(self, tmp_path: Path) -> None:
+        ledger = self.open(tmp_path)
+        first, second = make_record("one"), make_record("two")
+        self.add(ledger, first, second)
+        link = Link(source=first.id, target=second.id, relation=Relation.RELATED, score=0.5)
+        with ledger.transaction() as transaction:
+            transaction.link(link)
+        others = [MemoryId(f"m{number:015d}") for number in range(130_000)]
+        with ledger.snapshot() as snapshot:
+            assert snapshot.links([first.id, *others, second.id]) == [link]
+        ledger.close()
+
     def test_every_change_enters_the_feed_once_with_a_higher_number(self, tmp_path: Path) -> None:
         ledger = self.open(tmp_path)
         first, second = make_record("one"), make_record("two")

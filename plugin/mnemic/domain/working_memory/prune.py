@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mnemic.domain.memory import Role
-from mnemic.domain.validation import check_text
+from mnemic.domain.validation import check_text, shown
 from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
@@ -87,7 +87,7 @@ def _record(memory: WorkingMemory, id: str) -> int:
     message: Message | None = None if at is None else memory.messages[at]
     if at is None or message is None or message.role is not Role.TOOL:
         raise InvalidInput(
-            f"{str(id)[:60]!r} is not the id of a tool's result; nothing was pruned.",
+            f"{shown(id, 60)} is not the id of a tool's result; nothing was pruned.",
             hint="Give ids of tool calls or of their results, as the stats of the session list them.",
         )
     return at

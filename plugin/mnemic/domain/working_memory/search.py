@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mnemic.domain.memory import Role
 from mnemic.domain.quoting import quote
-from mnemic.domain.validation import check_count, check_text
+from mnemic.domain.validation import check_count, check_text, shown
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import MessageId
 from mnemic.domain.working_memory.outcome import Outcome
@@ -84,7 +84,7 @@ def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context
     hit = memory.value(Cell.SEARCH_HIT, search_id)
     if not isinstance(hit, SearchHit):
         raise InvalidInput(
-            f"There is no search hit {str(search_id)[:60]!r}.", hint="Use an id that search_context gave."
+            f"There is no search hit {shown(search_id, 60)}.", hint="Use an id that search_context gave."
         )
     if hit.at_user_message != memory.last_user_at:
         raise InvalidInput(
@@ -101,7 +101,7 @@ def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context
 def messages_of(memory: WorkingMemory, role: str) -> Sequence[int]:
     """Positions of the messages that ``role`` (user, assistant, all) means; the system's are never among them."""
     if role not in ("user", "assistant", "all"):
-        raise InvalidInput(f"role is {str(role)[:40]!r}.", hint='Use "user", "assistant" or "all" (tools included).')
+        raise InvalidInput(f"role is {shown(role)}.", hint='Use "user", "assistant" or "all" (tools included).')
     if role == "all":
         return [at for at, message in enumerate(memory.messages) if message.role is not Role.SYSTEM]
     return [at for at, message in enumerate(memory.messages) if message.role is Role(role)]

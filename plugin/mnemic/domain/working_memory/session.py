@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from mnemic.domain.memory import Role
+from mnemic.domain.validation import shown
 from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentId, FragmentState, make_id
 from mnemic.domain.working_memory.journal import Cell, Change, Edit
 from mnemic.domain.working_memory.latest_values import LatestValues
@@ -86,7 +87,7 @@ class WorkingMemory:
         at = self._positions.get(cast(MessageId, message_id)) if isinstance(message_id, str) else None
         if at is None:
             raise InvalidInput(
-                f"There is no message {str(message_id)[:60]!r} in the session {self.session!r}.",
+                f"There is no message {shown(message_id, 60)} in the session {self.session!r}.",
                 hint="The stats of the session list the ids.",
             )
         return at
@@ -121,7 +122,7 @@ class WorkingMemory:
         found = self.value(Cell.FRAGMENT, fragment_id) if isinstance(fragment_id, str) else None
         if found is None:
             raise InvalidInput(
-                f"There is no fragment {str(fragment_id)[:60]!r} in the session {self.session!r}.",
+                f"There is no fragment {shown(fragment_id, 60)} in the session {self.session!r}.",
                 hint="Use an id that cutting gave; the stats of the session list them all.",
             )
         return cast(Fragment, found)

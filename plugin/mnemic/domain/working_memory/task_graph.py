@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import cast
 
-from mnemic.domain.validation import check_label
+from mnemic.domain.validation import check_label, shown
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.session import WorkingMemory
@@ -113,4 +113,4 @@ def _status(status: str) -> TaskStatus:
     try:
         return TaskStatus(status)
     except ValueError:
-        raise InvalidInput(f"status is {str(status)[:40]!r}.", hint=f"Use one of: {', '.join(TaskStatus)}.") from None
+        raise InvalidInput(f"status is {shown(status)}.", hint=f"Use one of: {', '.join(TaskStatus)}.") from None

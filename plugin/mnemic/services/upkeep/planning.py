@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ _LONGEST_PAUSE_SECONDS = 0.02
 MOST_STEPS = 20_000
 """A plan of more steps than this would lock the ledger for longer than a writer waits when it is applied."""
 
+
+_WAYS = threading.Lock()
+# How long the turns were before each of those began that give way now: the first one knows how long they are to be again.
+_GIVEN: list[float] = []
 
 Planner = Callable[[Work, int], Iterator[Batch]]
 """Draws up one kind of maintenance in batches, from a place on."""
@@ -135,12 +140,18 @@ def _giving_way() -> Iterator[None]:
     """Have Python's threads take turns ten times as often: a recall beside a plan must not wait 5 ms after each of its
     reads.
     """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _TURN_SECONDS))
+    with _WAYS:
+        _GIVEN.append(sys.getswitchinterval())
+        sys.setswitchinterval(min(_GIVEN[0], _TURN_SECONDS))
     try:
         yield
     finally:
-        sys.setswitchinterval(before)
+        with _WAYS:
+            first = _GIVEN[0]
+            _GIVEN.pop()
+            # Of several at once the last one puts it back.
+            if not _GIVEN:
+                sys.setswitchinterval(first)
 
 
 def _keep(backends: Backends, plan: Plan) -> None:

@@ -29,6 +29,8 @@ TURN_SECONDS = 30.0
 _REACH_SECONDS = 10.0
 # A writer holds everybody up. One whose process hangs, or whose machine is gone, is cut off.
 _HUNG_MS = 60_000
+# What a reader sees is kept for it: one that hangs is cut off as well, much later.
+_SLOW_MS = 3_600_000
 _MOST_CONNECTIONS = 12
 # Of all parts of a divided memory together: eight of them, which are open at once, have a housekeeper each.
 _MOST_SHARED = 20
@@ -140,7 +142,11 @@ class PostgresConnections:
         ``access`` only, if there are any.
         """
         with self.translated_errors():
-            connection = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _confined(access))
+            # Whoever reads an export may take their time over it, and holds nobody up.
+            connection = self._begun(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                f"; SET LOCAL idle_in_transaction_session_timeout = {_SLOW_MS}{_confined(access)}",
+            )
             try:
                 yield PostgresConnection(connection, self._mark)
             finally:

@@ -154,6 +154,10 @@ class PostgresFullText:
                 "ON CONFLICT (stem) DO UPDATE SET documents = stems.documents + excluded.documents",
                 ([stem for stem, _ in changed], [more for _, more in changed]),
             )
+        fewer = [stem for stem, more in changed if more < 0]
+        if fewer:
+            # A word that nobody has any more may be one that was erased.
+            self._connection.execute("DELETE FROM stems WHERE documents = 0 AND stem = ANY (?)", (fewer,))
         if self._more_words:
             self._connection.execute("UPDATE ledger SET words = words + ?", (self._more_words,))
         self._more.clear()

@@ -115,6 +115,8 @@ class PostgresLedger:
             ).fetchone()
             if row is None or row[0]:
                 return False
+            # Older versions kept the words that nobody has any more, with a count of 0.
+            connection.execute("DELETE FROM stems WHERE documents = 0")
             for (table,) in _tables(connection):
                 connection.execute(ours(f'VACUUM "{table}"'))
             connection.execute("UPDATE ledger SET unscrubbed = 0")

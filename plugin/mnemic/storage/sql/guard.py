@@ -206,6 +206,9 @@ class SqlGuardWriter(SqlGuardReader):
             [(context, key, to_microseconds(at)) for key in keys],
         )
 
+    def forget_exposures(self, *, before: datetime) -> None:
+        self._connection.execute("DELETE FROM guard_exposures WHERE at < ?", (to_microseconds(before),))
+
     def reject(self, key: RowKey, question: int, *, at: datetime) -> None:
         self._connection.execute(
             "INSERT INTO guard_rejections VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (key, question, to_microseconds(at))

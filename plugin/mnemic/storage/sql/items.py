@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mnemic.domain.item_values import decode_value, encode_value
@@ -26,6 +26,8 @@ _COLUMNS = "i.key, n.path, s.path, i.name, i.value, i.created_at, i.updated_at, 
 _TABLES = "items i JOIN item_spaces s ON s.key = i.space JOIN namespaces n ON n.key = s.namespace"
 _CHUNK = 100
 _MICROSECOND = timedelta(microseconds=1)
+_LAST = to_microseconds(datetime.max.replace(tzinfo=UTC))
+"""The last moment that there is."""
 
 
 class SqlItemReader:
@@ -141,9 +143,10 @@ class SqlItemWriter(SqlItemReader):
         )
 
     def refresh_items(self, keys: Sequence[ItemKey], *, at: datetime) -> None:
+        now = to_microseconds(at)
         self._connection.executemany(
-            "UPDATE items SET expires_at = ? + ttl WHERE key = ? AND ttl IS NOT NULL",
-            [(to_microseconds(at), key) for key in keys],
+            "UPDATE items SET expires_at = CASE WHEN ttl > ? THEN ? ELSE ttl + ? END WHERE key = ? AND ttl IS NOT NULL",
+            [(_LAST - now, _LAST, now, key) for key in keys],
         )
 
     def delete_item(self, key: ItemKey) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,7 @@ _COUNTERS = (
     "shown", "shown_successes", "used", "used_successes", "reward_sum", "recent", "recent_successes", "q_value", "doubt",
 )  # fmt: skip
 _OUTCOME_COLUMNS = "o.number, o.id, n.path, o.reward, o.at, o.body"
+_AN_ID = re.compile(r"(?=(m[0-9a-z]{15}))")
 _PLAN_COLUMNS = "p.id, n.path, p.status, p.created_at, p.body"
 
 
@@ -291,39 +293,48 @@ class SqlLearningWriter(SqlLearningReader):
             "DELETE FROM links WHERE source = ? AND target = ? AND relation = ?", (source, target, relation)
         )
 
-    def _erase_learnt(self, key: RowKey, id: MemoryId, *, plans: bool) -> None:
-        """Destroy what experience says of a memory, and with ``plans`` the plans' steps that quote it."""
+    def _erase_learnt(self, key: RowKey) -> None:
+        """Destroy what experience says of a memory."""
         for table in ("utilities", "experiences", "facet_vectors"):
             self._connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
-        if not plans:
-            return
-        rows = self._connection.execute("SELECT key, body FROM plans WHERE instr(body, ?) > 0", (id,)).fetchall()
-        for plan, body in rows:
-            values = _without_erased(json.loads(body), id)
-            self._connection.execute("UPDATE plans SET body = ? WHERE key = ?", (encode_json(values), plan))
+
+    def _erase_from_plans(self, ids: Iterable[MemoryId]) -> None:
+        """Destroy the plans' steps that quote erased memories."""
+        gone = frozenset(ids)
+        changed = [
+            (encode_json(_without_erased(json.loads(body), gone)), plan)
+            for plan, body in self._connection.execute("SELECT key, body FROM plans")
+            if _named_in(body, gone)
+        ]
+        self._connection.executemany("UPDATE plans SET body = ? WHERE key = ?", changed)
 
 
-def _without_erased(plan: dict[str, Any], id: MemoryId) -> dict[str, Any]:
-    """A plan's body without an erased memory and what may quote it. What was done otherwise can be undone still."""
+def _named_in(text: str, ids: Set[str]) -> bool:
+    # One may begin within what looks like another.
+    return not ids.isdisjoint(_AN_ID.findall(text))
+
+
+def _without_erased(plan: dict[str, Any], ids: Set[str]) -> dict[str, Any]:
+    """A plan's body without erased memories and what may quote them. What was done otherwise can be undone still."""
     done = set(plan.get("done", ()))
     steps: list[dict[str, Any]] = []
     places: dict[int, int] = {}
     for at, step in enumerate(plan.get("steps", ())):
-        named = id in encode_json(step)
+        named = _named_in(encode_json(step), ids)
         # What was archived in favour of it comes back when the plan is undone; before that it is not archived any more.
-        if id in step["ids"] or (named and at not in done):
+        if not ids.isdisjoint(step["ids"]) or (named and at not in done):
             continue
         places[at] = len(steps)
         steps.append({**step, "reason": "what it was about was erased", "detail": {}} if named else step)
-    told = {name: [text for text in plan.get(name, ()) if not _tells_of(text, id)] for name in ("kept", "skipped")}
-    created = [other for other in plan.get("created", ()) if other != id]
+    told = {name: [text for text in plan.get(name, ()) if not _tells_of(text, ids)] for name in ("kept", "skipped")}
+    created = [other for other in plan.get("created", ()) if other not in ids]
     left = {"steps": steps, "done": [places[at] for at in plan.get("done", ()) if at in places], "created": created}
     return {**plan, **left, **told}
 
 
-def _tells_of(text: str, id: MemoryId) -> bool:
+def _tells_of(text: str, ids: Set[str]) -> bool:
     # A question of the gate is made from the words of memories and names none.
-    return id in text or text.startswith(LOST)
+    return _named_in(text, ids) or text.startswith(LOST)
 
 
 def task_hash(task: str) -> int:

@@ -204,7 +204,7 @@ class SqlTransaction(
             self._connection.execute("DELETE FROM events WHERE memory = ?", (id,))
             self._connection.execute("DELETE FROM links WHERE source = ? OR target = ?", (id, id))
             self._erase_guarded(key, id)
-            self._erase_learnt(key, id, plans=receipts)
+            self._erase_learnt(key)
             self._connection.execute("DELETE FROM facts WHERE key = ?", (key,))
             self._erase_passages(key)
             self._erase_items(key)
@@ -221,6 +221,7 @@ class SqlTransaction(
             [entry for entry in speakers if entry[1] is not None],
         )
         if receipts:
+            self._erase_from_plans(ids)
             self._connection.execute("UPDATE ledger SET unscrubbed = 1")
 
     def restore_event(self, event: Event) -> None:
