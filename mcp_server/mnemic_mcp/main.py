@@ -16,6 +16,9 @@ os.environ.setdefault("PYDANTIC_ERRORS_INCLUDE_URL", "0")
 def main() -> None:
     """Run the command line."""
     try:
+        from mnemic_mcp.text_streams import write_utf8
+
+        write_utf8()
         from mnemic_mcp.cli.app import app
 
         app()

@@ -230,7 +230,8 @@ def test_what_a_hook_quotes_does_not_move_the_terminal(tmp_path: Path) -> None:
 def test_a_session_start_imports_nothing_of_the_engine(tmp_path: Path) -> None:
     code = (
         "import io, sys, json; import mnemic_mcp.hooks.main as main\n"
-        "sys.stdin = io.StringIO(json.dumps({'hook_event_name': 'SessionStart', 'cwd': 'x'})); main.main()\n"
+        "told = json.dumps({'hook_event_name': 'SessionStart', 'cwd': 'x'}).encode()\n"
+        "sys.stdin = io.TextIOWrapper(io.BytesIO(told)); main.main()\n"
         "assert not {'mnemic', 'pydantic', 'numpy', 'mcp', 'anyio'} & set(sys.modules), sorted(sys.modules)"
     )
     environment = {**os.environ, "MNEMIC_HOME": str(tmp_path)}
