@@ -96,6 +96,8 @@ def test_a_link_stays_a_link_and_rights_stay_rights(tmp_path: Path) -> None:
         ("codex", "darwin", {}, "/home/ana/.codex/config.toml"),
         ("claude-code", "linux", {"CLAUDE_CONFIG_DIR": "/cc"}, "/cc/.claude.json"),
         ("zed", "darwin", {}, "/home/ana/.config/zed/settings.json"),
+        ("cursor", "win32", {"USERPROFILE": "/users/ana"}, "/users/ana/.cursor/mcp.json"),
+        ("cursor", "linux", {"USERPROFILE": "/users/ana"}, "/home/ana/.cursor/mcp.json"),
     ],
 )
 def test_every_platform_has_its_place(name: str, platform: str, environment: dict[str, str], expected: str) -> None:
