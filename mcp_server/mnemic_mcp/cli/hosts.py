@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mnemic import MnemicError
-from mnemic_mcp.cli.common import AsJson, Home, console, fail, print_json
+from mnemic_mcp.cli.common import AsJson, Home, complain, console, fail, print_json
 from mnemic_mcp.hosts.catalogue import HOSTS, host_named
 
 HostName = Annotated[str, typer.Argument(metavar="HOST", help=f"One of: {', '.join(HOSTS)}.")]
@@ -48,7 +48,7 @@ def install(
         return
     out = console()
     if plugin is not None:
-        typer.secho(f"Beware: {told_twice(known, plugin)}.", fg=typer.colors.YELLOW, err=True)
+        complain(f"Beware: {told_twice(known, plugin)}.", beware=True)
     if show:
         out.print(str(change.config), style="bold", markup=False)
         out.print(change.after if uninstall else snippet(change), markup=False)

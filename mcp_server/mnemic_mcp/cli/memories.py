@@ -13,7 +13,7 @@ from mnemic import Hit, Memory, MemoryRecord, NewMemory, Remembered
 from mnemic.domain.recall import CHANNELS, DEEP_PART, LINKS_PART, PARTS
 from mnemic.domain.validation import MAX_BATCH
 from mnemic.errors import InvalidInput
-from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, print_table, with_memory
+from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, print_table, to_plain, with_memory
 
 Ids = Annotated[list[str], typer.Argument(help="Ids of memories.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", help="A tag; may be given several times.")]
@@ -111,7 +111,8 @@ def recall(
 
     result = with_memory(home, run, namespace=namespace)
     if as_json:
-        print_json(result)
+        # Whoever goes through the hits need not ask first whether there are any.
+        print_json({"hits": [], **to_plain(result)})
         return
     out = console()
     for note in (*result.notes, *(f"Warning: {warning}" for warning in result.warnings)):

@@ -65,8 +65,11 @@ def export(
         count = with_memory(home, run)
     except FileExistsError:
         fail(_exists(path))
+    except BrokenPipeError:
+        raise  # whoever read it has enough, as with any command
     except OSError as error:
-        fail(InvalidInput(f"{path} cannot be written ({error}).", hint="Choose another file."))
+        what = "stdout" if path == "-" else path
+        fail(InvalidInput(f"{what} cannot be written ({error.strerror or error}).", hint="Choose another file."))
     typer.echo(f"exported {count} {'memories' if format == 'markdown' else 'lines'}", err=True)
 
 
