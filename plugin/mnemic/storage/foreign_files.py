@@ -27,9 +27,10 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-def read_text(path: Path, *, limit: int = MAX_FILE_BYTES) -> str:
-    """A text file in UTF-8, its line ends as they are. Raises `InvalidInput`."""
-    return _decoded(_read(path, limit), str(path))
+def read_text(path: Path, *, limit: int = MAX_FILE_BYTES, lossy: bool = False) -> str:
+    """A text file in UTF-8, its line ends as they are; ``lossy`` replaces what is not UTF-8. Raises `InvalidInput`."""
+    raw = _read(path, limit)
+    return raw.decode("utf-8", errors="replace") if lossy else _decoded(raw, str(path))
 
 
 def read_export(path: Path, wanted: re.Pattern[str], what: str) -> Iterator[tuple[str, str]]:
