@@ -14,6 +14,7 @@ import pytest
 
 from mnemic import open_memory
 from mnemic.errors import InvalidInput
+from mnemic_mcp.hooks import taking_in
 from mnemic_mcp.hooks.prepared import folder
 from mnemic_mcp.hooks.taking_in import take_in
 
@@ -193,6 +194,17 @@ async def test_what_is_damaged_in_a_transcript_holds_up_nothing_else_in_it(
             "Noted: two approvals it is.",
         } <= set(found)
         assert len(found) <= 5 and not any("callers of heron" in text for text in found)
+
+
+@pytest.mark.parametrize("cut", range(-1, 2))
+async def test_of_a_session_that_is_too_long_the_end_is_taken_in(
+    cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    monkeypatch.setattr(taking_in, "MAX_TRANSCRIPT_BYTES", len("\n".join(SAID[2:])) + 1 + cut)
+    await take(tmp_path, SAID)
+    whole = ["The deploy needs two approvals.", "Noted: two approvals it is."]
+    assert await remembered(tmp_path) == (whole if cut >= 0 else whole[1:])
 
 
 async def test_a_session_that_went_into_another_folder_stays_with_its_project(

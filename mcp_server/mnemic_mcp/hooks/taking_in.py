@@ -15,11 +15,12 @@ from mnemic.domain.working_memory.messages import Message, MessageId
 from mnemic.domain.working_memory.transcripts import TranscriptFormat, read_transcript, spoken_text
 from mnemic.domain.working_memory.transcripts.parsing import load_object
 from mnemic.errors import GuardRefused, InvalidInput
-from mnemic.storage.foreign_files import read_text
+from mnemic.storage.foreign_files import read_last_lines
 from mnemic_mcp.hooks.prepared import MAX_SHOWN_CHARS, folder, home, project_of, read_json, write
 
 BUDGET_TOKENS = 1_500
 MAX_TRANSCRIPT_BYTES = 64_000_000
+"""Of a longer session, one with many pictures, only the end is looked at: what came before was taken in at earlier stops."""
 _MAX_CHARS = 8_000
 _MIN_CHARS = 12
 _LAST_ASKED = 3
@@ -123,7 +124,7 @@ def _messages(path: Path) -> list[Message]:
     whole: they hold up none of the others. Raises `InvalidInput` where there is no line of a session at all.
     """
     # A pipe or a device would be waited for without end, with the lock held.
-    text = read_text(path, limit=MAX_TRANSCRIPT_BYTES, lossy=True)
+    text = read_last_lines(path, limit=MAX_TRANSCRIPT_BYTES)
     if not text.strip():
         return []
     try:
