@@ -222,6 +222,15 @@ def test_h5_a_failing_summariser_falls_back_and_no_observation_is_empty(said: st
     assert f"Observation: {closed.summary}" in render_history(memory)
 
 
+def test_h5_a_subgoal_in_which_nothing_was_observed_says_so() -> None:
+    for summarise in (None, lambda *_: "", lambda *_: "\n \n"):
+        memory = new_session()
+        hiagent.open_subgoal(memory, text="wait")
+        memory.append(tool_step("wait", "{}", "")[:1])
+        hiagent.close_subgoal(memory, summarise=summarise)
+        assert "Observation: nothing was observed" in render_history(memory)
+
+
 def test_h5_asking_which_actions_there_are_is_no_outcome_of_a_subgoal() -> None:
     """As in the released code, whose summaries leave these pairs out: a list of all actions tells no outcome."""
     seen: list[str] = []

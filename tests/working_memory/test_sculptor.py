@@ -262,6 +262,8 @@ def test_s5_pruning_is_all_or_nothing_and_a_quoted_id_is_not_pruned() -> None:
         ("kept", []),
         ("kept", ["nobody"]),
         ("kept", [call_id, "nobody"]),
+        ("kept", ["served"]),  # it stands in a result, and names none
+        ("kept", [f"call {call_id}"]),
         ("kept", [memory.messages[0].id]),
     ):
         with pytest.raises(InvalidInput):
