@@ -148,7 +148,10 @@ def test_the_command_installs_prints_and_forgets(tmp_path: Path) -> None:
     assert "Cursor knows mnemic now" in run("cursor")
     entry: Any = json.loads(config.read_text())["mcpServers"]["mnemic"]
     assert Path(entry["command"]).is_absolute()
+    assert entry["env"] == {"MNEMIC_HOME": environment["MNEMIC_HOME"]}, "the memory that this command uses"
     assert "knows mnemic already" in run("cursor")
+    del environment["MNEMIC_HOME"]
+    assert "env" not in json.loads(run("zed", "--print").partition("\n")[2])["context_servers"]["mnemic"]
     assert json.loads(run("cursor", "--uninstall", "--json"))["changed"] is True
     assert "mnemic" not in config.read_text()
 

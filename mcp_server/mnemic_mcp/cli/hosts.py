@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,9 @@ def install(
     try:
         known = host_named(host)
         plugin = None if uninstall else enabled_plugin(known)
+        if home is None and os.environ.get("MNEMIC_HOME"):
+            # The host starts the server with an environment of its own: it would use another memory than this command.
+            home = Path(os.environ["MNEMIC_HOME"])
         change = plan_removal(known, config=config) if uninstall else plan(known, config=config, home=home)
         backup = None if show else apply(change, now=datetime.now().astimezone())
     except MnemicError as error:
