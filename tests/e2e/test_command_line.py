@@ -160,6 +160,15 @@ def test_a_table_that_is_too_wide_for_the_terminal_loses_nothing(monkeypatch: py
         assert len(re.findall(r"\b0\.\d{3}\b", out)) >= 4, "no number is cut"
 
 
+def test_forgetting_tells_programs_what_it_did() -> None:
+    fact, other = remember("The office is in Porto."), remember("Another thing altogether.")
+    for options, expected in (
+        ([fact], {"archived": [fact]}), ([fact], {"archived": []}), ([fact, "--restore"], {"restored": [fact]}),
+        ([other, "--erase", "--yes"], {"erased": [other], "still_cited_by": []}),
+    ):  # fmt: skip
+        assert json.loads(run("forget", *options, "--json")) == expected
+
+
 def test_errors_have_no_colour_where_nobody_wants_any(monkeypatch: pytest.MonkeyPatch) -> None:
     for unwanted in ("", "1"):
         monkeypatch.setenv("NO_COLOR", unwanted)
