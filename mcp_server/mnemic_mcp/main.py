@@ -16,11 +16,17 @@ os.environ.setdefault("PYDANTIC_ERRORS_INCLUDE_URL", "0")
 def main() -> None:
     """Run the command line."""
     try:
+        from mnemic_mcp.text_streams import write_utf8
+
+        write_utf8()
         from mnemic_mcp.cli.app import app
 
         app()
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:  # such as a full disk under what is piped
+        print(f"mnemic: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from mnemic.storage.syncing import place_new
+from mnemic.storage.syncing import place_new, sync_handle
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def replacing(target: Path, *, new: bool = False) -> Iterator[IO[str]]:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            sync_handle(file.fileno())
         if new:
             place_new(partial, target)
         else:

@@ -64,18 +64,20 @@ class Session:
         return await self._run(append_messages, found, options=options)
 
     async def append_transcript(
-        self, transcript: str | Sequence[dict[str, Any]], *, format: str | None = None, **options: Any
-    ) -> tuple[str, ...]:
+        self, transcript: str | Sequence[dict[str, Any]], *, format: str | None = None, whole: bool = False,
+        **options: Any,
+    ) -> tuple[str, ...]:  # fmt: skip
         """Add the messages of a transcript: OpenAI's, LangChain's or Anthropic's as JSON text or as dicts, a Claude Code
         session, and others.
 
-        It may go on from what the session holds, and answer calls made there. ``options`` are those of `append`.
+        It may go on from what the session holds, and answer calls made there. With ``whole`` it is the conversation from
+        its beginning, and what the session holds of it is not added again. ``options`` are those of `append`.
         """
         from mnemic.services.sculpt import check_options
         from mnemic.services.sessions import append_transcript
 
         text = transcript if isinstance(transcript, str) else json.dumps(list(transcript))
-        return await self._run(append_transcript, text, format=format, options=check_options(options))
+        return await self._run(append_transcript, text, format=format, options=check_options(options), whole=whole)
 
     async def exists(self) -> bool:
         """Whether anything was ever appended."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -145,6 +147,69 @@ def test_text_cannot_move_the_cursor_of_a_terminal(monkeypatch: pytest.MonkeyPat
         assert "\x1b" not in out
         assert "\u202e" not in out
         assert "\\u001b[2J" in out
+
+
+def test_a_table_that_is_too_wide_for_the_terminal_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    id = remember("Ana moved to Lisbon in May.")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for columns in ("160", "80", "40", "25"):
+        monkeypatch.setenv("COLUMNS", columns)
+        out = re.sub(r"\x1b\[[0-9;]*m", "", run("recall", "Where is Lisbon?", "--explain"))
+        assert out.count(id) == 2, columns
+        assert {"words", "meaning", "nearness"} <= set(out.split()), columns
+        assert len(re.findall(r"\b0\.\d{3}\b", out)) >= 4, "no number is cut"
+
+
+def test_forgetting_tells_programs_what_it_did() -> None:
+    fact, other = remember("The office is in Porto."), remember("Another thing altogether.")
+    for options, expected in (
+        ([fact], {"archived": [fact]}), ([fact], {"archived": []}), ([fact, "--restore"], {"restored": [fact]}),
+        ([other, "--erase", "--yes"], {"erased": [other], "still_cited_by": []}),
+    ):  # fmt: skip
+        assert json.loads(run("forget", *options, "--json")) == expected
+
+
+def test_errors_have_no_colour_where_nobody_wants_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    for unwanted in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", unwanted)
+        shown = runner.invoke(app, ["show", "nope"], color=True)
+        assert ("\x1b" in shown.stderr) is (unwanted == ""), shown.stderr
+
+
+def test_an_answer_without_hits_has_an_empty_list_of_them_for_programs() -> None:
+    assert json.loads(run("recall", "nothing is here", "--json"))["hits"] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    "command", [["list"], ["list", "--json"], ["export", "-"], ["export", "-", "--format", "markdown"]]
+)
+def test_a_full_disk_behind_a_pipe_is_told_without_a_traceback(tmp_path: Path, command: list[str]) -> None:
+    environment = {**os.environ, "MNEMIC_HOME": str(tmp_path)}
+    program = [sys.executable, "-m", "mnemic_mcp.main"]
+    subprocess.run([*program, "remember", "Ana moved to Lisbon."], env=environment, check=True, capture_output=True)
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*program, *command], env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_export_that_nobody_reads_to_its_end_ends_quietly(tmp_path: Path) -> None:
+    environment = {**os.environ, "MNEMIC_HOME": str(tmp_path)}
+    program = [sys.executable, "-m", "mnemic_mcp.main"]
+    subprocess.run(
+        [*program, "remember", "-"], env=environment, check=True, capture_output=True, text=True,
+        input="\n".join(f"{at} " + "word " * 200 for at in range(200)),
+    )  # fmt: skip
+    with subprocess.Popen(
+        [*program, "export", "-"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as done:
+        assert done.stdout is not None and done.stderr is not None
+        done.stdout.readline()
+        done.stdout.close()
+        assert done.stderr.read() == b""
 
 
 def test_output_is_plain_when_piped(tmp_path: Path) -> None:

@@ -119,9 +119,9 @@ async def test_a_wrong_call_says_what_would_be_right(tmp_path: Path) -> None:
 
 
 def test_the_command_line_shows_sessions_and_replays_transcripts(tmp_path: Path) -> None:
-    def mnemic(*arguments: str) -> str:
+    def mnemic(*arguments: str, stdin: str = "") -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "mnemic_mcp.main", *arguments], capture_output=True, text=True, check=False,
+            [sys.executable, "-m", "mnemic_mcp.main", *arguments], capture_output=True, text=True, check=False, input=stdin,
             env={"MNEMIC_HOME": str(tmp_path / "home"), "PATH": ""},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -146,8 +146,19 @@ def test_the_command_line_shows_sessions_and_replays_transcripts(tmp_path: Path)
     assert "lean" in mnemic("context", "replay", str(path), "-p", "lean")
     assert "48 messages" in mnemic("context", "import", str(path), "--session", "rows", "--folding", "lean")
     assert json.loads(mnemic("context", "list", "--json"))[0]["messages"] == 48
+    assert "holds all of them" in mnemic("context", "import", str(path), "--session", "rows")
+    path.write_text(json.dumps([*turns, {"role": "user", "content": "Thank you."}]))
+    assert mnemic("context", "import", str(path), "--session", "rows").startswith("1 messages")
+    path.write_text(json.dumps(turns))
+    assert "holds all of them" in mnemic("context", "import", str(path), "--session", "rows")
+    assert json.loads(mnemic("context", "list", "--json"))[0]["messages"] == 49
+    assert mnemic("context", "import", "-", "--session", "piped", stdin=json.dumps(turns)).startswith("48 messages")
+    mnemic("context", "erase", "piped", "--yes")
+    asked = json.dumps({"messages": [{"role": "user", "content": "a\u2028b"}]}, ensure_ascii=False)
+    lines = "\n".join([asked] * 12)
+    assert json.loads(mnemic("context", "replay", "-", "--json", stdin=lines))["conversations"] == 12
     assert "What is in row 3?" in mnemic("context", "show", "rows")
-    assert len(json.loads(mnemic("context", "show", "rows", "--json"))) == 48
+    assert len(json.loads(mnemic("context", "show", "rows", "--json"))) == 49
     assert mnemic("context", "stats", "rows").startswith("msg1\tuser\t")
     assert "folding_policy by the policy" in mnemic("context", "log", "rows")
     assert "erased rows" in mnemic("context", "erase", "rows", "--yes")

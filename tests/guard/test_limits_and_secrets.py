@@ -153,6 +153,35 @@ async def test_a_deadline_lets_nothing_through_that_the_policy_withholds(
         assert "the guard's time was up" in told and "no-canteen: no canteens" in told
 
 
+async def test_what_is_not_judged_in_time_is_withheld_where_a_stranger_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_guarded(tmp_path) as memory:
+        trusted = (await memory.remember("The canteen opens at noon.", origin=USER)).id
+        stranger = (await memory.remember("The canteen has a terrace.", origin=WEB)).id
+        seconds = iter((0.0, 0.0, 1.0))
+        judging_by(monkeypatch, seconds.__next__)
+        result = await memory.recall("canteen", min_score=0)
+        assert [(hit.memory.id, hit.standing is not None and bool(hit.standing.labels)) for hit in result.hits] == [
+            (trusted, True)
+        ]
+        assert [(one.id, "the guard's time was up" in str(one.reasons)) for one in result.withheld] == [
+            (stranger, True)
+        ]
+
+
+@pytest.mark.parametrize("origin", [WEB, USER], ids=["a stranger", "whom it trusts"])
+async def test_steps_that_the_policy_denies_are_withheld_whoever_wrote_them(tmp_path: Path, origin: Origin) -> None:
+    policy = policy_file(tmp_path, "recall: {effects: {deny: [delete], review: []}}")
+    async with open_guarded(tmp_path, policy) as memory:
+        plan = "Clean the store: a = LoadDB('store')\nb = DeleteDB('store')"
+        steps = (await memory.remember(plan, kind="procedural", origin=origin)).id
+        said = (await memory.remember("Nobody may delete the store.", origin=USER)).id
+        result = await memory.recall("clean or delete the store", min_score=0)
+        assert [hit.memory.id for hit in result.hits] == [said], "who speaks of an effect has no steps"
+        assert [(one.id, one.reasons[-1]) for one in result.withheld] == [(steps, "effects: the policy denies delete")]
+
+
 async def test_recall_does_not_wait_for_another_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mnemic.storage.sqlite.connections.BUSY_TIMEOUT_SECONDS", 600.0)
     async with open_guarded(tmp_path) as memory:

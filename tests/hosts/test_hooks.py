@@ -14,6 +14,7 @@ import pytest
 
 from mnemic import open_memory
 from mnemic.errors import InvalidInput
+from mnemic_mcp.hooks import taking_in
 from mnemic_mcp.hooks.prepared import folder
 from mnemic_mcp.hooks.taking_in import take_in
 
@@ -157,6 +158,55 @@ async def test_one_message_that_cannot_be_stored_holds_up_none_of_the_others(
     ]  # fmt: skip
 
 
+LOST = line("user", "r1", "a1", [{"type": "tool_result", "tool_use_id": "gone", "content": "x"}])
+SUBAGENT = line("user", "s1", None, "Look for the callers of heron.", isSidechain=True)
+
+
+DAMAGE = {
+    "half a line": SAID[3][:80],
+    "words": "not JSON",
+    "a number": "5",
+    "no message": '{"type": "assistant", "uuid": "a9"}',
+    "NULs": "\0" * 600,
+    "Latin-1": '{"type": "user", "text": "gr\udcf6',
+    "no text": line("assistant", "a9", "u2", 5),
+    "a lost call": LOST,
+    "a lost call and a subagent": f"{LOST}\n{SUBAGENT}",
+    "an id twice": line("user", "u1", "a2", "The first once more."),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("at", [2, 4])
+async def test_what_is_damaged_in_a_transcript_holds_up_nothing_else_in_it(
+    damage: str, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    path = tmp_path / "s.jsonl"
+    for _ in range(2):
+        path.write_bytes("\n".join([*SAID[:at], damage, *SAID[at:]]).encode(errors="surrogateescape"))
+        told = {"session_id": "s", "transcript_path": str(path), "cwd": str(tmp_path / "shop")}
+        await anyio.to_thread.run_sync(take_in, told)
+        found = await remembered(tmp_path)
+        assert {
+            "Our staging database is called heron.",
+            "The deploy needs two approvals.",
+            "Noted: two approvals it is.",
+        } <= set(found)
+        assert len(found) <= 5 and not any("callers of heron" in text for text in found)
+
+
+@pytest.mark.parametrize("cut", range(-1, 2))
+async def test_of_a_session_that_is_too_long_the_end_is_taken_in(
+    cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", str(tmp_path / "memory"))
+    monkeypatch.setattr(taking_in, "MAX_TRANSCRIPT_BYTES", len("\n".join(SAID[2:])) + 1 + cut)
+    await take(tmp_path, SAID)
+    whole = ["The deploy needs two approvals.", "Noted: two approvals it is."]
+    assert await remembered(tmp_path) == (whole if cut >= 0 else whole[1:])
+
+
 async def test_a_session_that_went_into_another_folder_stays_with_its_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +280,8 @@ def test_what_a_hook_quotes_does_not_move_the_terminal(tmp_path: Path) -> None:
 def test_a_session_start_imports_nothing_of_the_engine(tmp_path: Path) -> None:
     code = (
         "import io, sys, json; import mnemic_mcp.hooks.main as main\n"
-        "sys.stdin = io.StringIO(json.dumps({'hook_event_name': 'SessionStart', 'cwd': 'x'})); main.main()\n"
+        "told = json.dumps({'hook_event_name': 'SessionStart', 'cwd': 'x'}).encode()\n"
+        "sys.stdin = io.TextIOWrapper(io.BytesIO(told)); main.main()\n"
         "assert not {'mnemic', 'pydantic', 'numpy', 'mcp', 'anyio'} & set(sys.modules), sorted(sys.modules)"
     )
     environment = {**os.environ, "MNEMIC_HOME": str(tmp_path)}

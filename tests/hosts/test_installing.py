@@ -96,6 +96,8 @@ def test_a_link_stays_a_link_and_rights_stay_rights(tmp_path: Path) -> None:
         ("codex", "darwin", {}, "/home/ana/.codex/config.toml"),
         ("claude-code", "linux", {"CLAUDE_CONFIG_DIR": "/cc"}, "/cc/.claude.json"),
         ("zed", "darwin", {}, "/home/ana/.config/zed/settings.json"),
+        ("cursor", "win32", {"USERPROFILE": "/users/ana"}, "/users/ana/.cursor/mcp.json"),
+        ("cursor", "linux", {"USERPROFILE": "/users/ana"}, "/home/ana/.cursor/mcp.json"),
     ],
 )
 def test_every_platform_has_its_place(name: str, platform: str, environment: dict[str, str], expected: str) -> None:
@@ -146,7 +148,10 @@ def test_the_command_installs_prints_and_forgets(tmp_path: Path) -> None:
     assert "Cursor knows mnemic now" in run("cursor")
     entry: Any = json.loads(config.read_text())["mcpServers"]["mnemic"]
     assert Path(entry["command"]).is_absolute()
+    assert entry["env"] == {"MNEMIC_HOME": environment["MNEMIC_HOME"]}, "the memory that this command uses"
     assert "knows mnemic already" in run("cursor")
+    del environment["MNEMIC_HOME"]
+    assert "env" not in json.loads(run("zed", "--print").partition("\n")[2])["context_servers"]["mnemic"]
     assert json.loads(run("cursor", "--uninstall", "--json"))["changed"] is True
     assert "mnemic" not in config.read_text()
 

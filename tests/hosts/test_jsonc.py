@@ -43,6 +43,18 @@ def test_comments_and_trailing_commas_stay_where_they_are() -> None:
     assert jsonc.remove_member(with_it, ("mcpServers", "mnemic")) == COMMENTED
 
 
+def test_lines_end_as_they_ended_before() -> None:
+    windows = COMMENTED.replace("\n", "\r\n")
+    for text in (windows, "{\r\n}\r\n", '{\r\n  "mcpServers": {}\r\n}', '{\r\n  "mcpServers": {"mnemic": 1}\r\n}\r\n'):
+        with_it = jsonc.set_member(text, ("mcpServers", "mnemic"), ENTRY)
+        assert with_it.count("\n") == with_it.count("\r\n") > text.count("\n")
+        assert jsonc.read(with_it)["mcpServers"]["mnemic"] == ENTRY
+    assert (
+        jsonc.remove_member(jsonc.set_member(windows, ("mcpServers", "mnemic"), ENTRY), ("mcpServers", "mnemic"))
+        == windows
+    )
+
+
 def test_an_entry_is_replaced_in_its_place() -> None:
     old = jsonc.set_member(COMMENTED, ("mcpServers", "files"), ENTRY)
     assert "// the files of the house" in old

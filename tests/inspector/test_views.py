@@ -96,6 +96,18 @@ async def test_a_memory_shows_its_versions_and_what_it_was_drawn_from(looker: Lo
     assert "drawn from" in drawing and f"/memory?id={ids['Porto']}" in drawing
 
 
+async def test_when_an_experience_helps_is_said_once(looker: Looker, memory: Memory) -> None:
+    situation = "When the mug is dirty"
+    receipt = await memory.remember("Clean the mug first.", kind="procedural", when_to_use=situation)
+    pages = [
+        await looker.page("/"),
+        await looker.page("/memory", id=receipt.id),
+        await looker.page("/why", q="dirty mug"),
+    ]
+    for page in pages:
+        assert f"when: {situation}" in text_of(page) and f"When {situation}" not in text_of(page)
+
+
 async def test_an_erased_source_is_named_and_not_linked(looker: Looker, memory: Memory, ids: dict[str, str]) -> None:
     await memory.erase([ids["talk"]])
     page = await looker.page("/memory", id=ids["limit"])

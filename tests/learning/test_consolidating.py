@@ -40,6 +40,19 @@ async def test_what_three_conversations_say_becomes_a_note_that_cites_them(memor
     assert not (await memory.learning.plan(["consolidate"])).steps, "what is noted is not noted again"
 
 
+async def test_what_episodes_contradict_is_told_and_becomes_no_note(memory: Memory) -> None:
+    ids = await told(memory, [f"I live in Porto near the harbour. It is day {at}." for at in range(3)])
+    agreed = await memory.learning.plan(["consolidate"])
+    assert {id for step in agreed.steps for id in step.ids} == set(ids) and not agreed.kept
+    await memory.remember(
+        "I live in Lisbon near the harbour.", kind="episodic", speaker="Ana", occurred_at="2026-04-01"
+    )
+    plan = await memory.learning.plan(["consolidate"])
+    assert plan.kept and all("contradict each other about Ana" in reason for reason in plan.kept)
+    in_doubt = {id for id in ids for reason in plan.kept if id in reason}
+    assert in_doubt and not in_doubt & {id for step in plan.steps for id in step.ids}
+
+
 async def test_undoing_a_consolidation_restores_the_export_byte_for_byte(memory: Memory) -> None:
     await told(memory, HIKES)
     await memory.remember_many(["The staging database runs on port 5433.", "The staging database is on port 5433 now."])

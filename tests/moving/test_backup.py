@@ -182,6 +182,11 @@ def test_the_commands_print_the_digest_and_say_what_to_do(tmp_path: Path) -> Non
     first = runner.invoke(app, ["backup", file, "--home", home, "--json"])
     assert first.exit_code == 0, first.stderr
     digest = json.loads(first.stdout)["sha256"]
+    nowhere = runner.invoke(app, ["backup", "-", "--home", home])
+    assert nowhere.exit_code == 1 and "A backup is a file" in nowhere.stderr, (
+        "elsewhere - is stdout, and no file's name"
+    )
+    assert not Path("-").exists()
     again = runner.invoke(app, ["backup", file, "--home", home])
     assert again.exit_code == 1 and "--force" in again.stderr
     done = runner.invoke(app, ["restore", file, "--home", copy, "--sha256", digest])

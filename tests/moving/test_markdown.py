@@ -71,6 +71,23 @@ def test_texts_tags_and_times_come_back_from_markdown_exactly(
     asyncio.run(_round_trip(entries, single))
 
 
+async def test_a_namespace_of_any_name_comes_back_from_a_folder(tmp_path: Path) -> None:
+    """What begins with a dot is hidden, and Windows makes no folder that is called like a device."""
+    spaces = (".hidden/a", "a/.b", "con/AUX.b", "a.b/..c", "com1.x", "a:b/*?", "plain")
+    async with mnemic.open_memory(tmp_path / "there", chroma="off", durable=False) as memory:
+        await memory.remember_many([NewMemory(text=f"It is in {one}.", namespace=one) for one in spaces])
+    arguments = ["export", str(tmp_path / "out"), "--format", "markdown", "--home", str(tmp_path / "there")]
+    assert (await asyncio.to_thread(runner.invoke, app, arguments)).exit_code == 0
+    folders = {
+        part for path in (tmp_path / "out").rglob("*.md") for part in path.relative_to(tmp_path / "out").parts[:-1]
+    }
+    assert {"%2Ehidden", "%63on", "%41UX.b", "plain"} <= folders
+    assert not any(folder.startswith(".") or folder.endswith((" ", ".")) or ":" in folder for folder in folders)
+    async with mnemic.open_memory(tmp_path / "here", chroma="off", durable=False) as memory:
+        await memory.imports.run(await memory.imports.plan(tmp_path / "out", format="markdown"))
+        assert len(await memory.records()) == len(spaces)
+
+
 def test_the_export_is_readable_and_replaces_nothing(tmp_path: Path) -> None:
     home = ["--home", str(tmp_path / "home")]
     for text in ("Ana moved to Lisbon.", "A ruler:\n---\nand words."):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.subgoals import parse_step
 from mnemic.domain.working_memory.transcripts import read_transcript
 from mnemic.errors import InvalidInput
+from mnemic.storage.sql.session_codec import decode_message, encode_message
 from tests.working_memory.scripts import COUNT, message, new_session, shown, tool_step
 
 SUBGOALS = 12
@@ -151,11 +152,24 @@ def test_h3_evicted_chunks_are_exported_whole_and_keep_their_numbers() -> None:
     assert "4 Subgoal: tidy shelf 4" in short
     assert COUNT(short) <= budget
     assert len(memory.messages) == 1 + 15 * ACTIONS * 2
-    trajectory = hashlib.sha256("\n".join(environment.received).encode()).hexdigest()
-    exported = [parse_step(m.text).action for m in memory.messages if m.role is Role.ASSISTANT]
-    assert hashlib.sha256("\n".join(map(str, exported)).encode()).hexdigest() == trajectory
+    replayed = Environment()
+    trajectory = [line for action in environment.received for line in (action, replayed.step(action))]
+    stored = [decode_message(encode_message(m)) for m in memory.messages]
+    exported = [
+        parse_step(m.text).action or "" if m.role is Role.ASSISTANT else m.text
+        for m in stored
+        if m.role is not Role.USER
+    ]
+    assert digest(exported) == digest(trajectory)
     take_answer(memory, message("assistant", "Action: retrieve(1)"))
-    assert "RAW observation 1 of move 1.1" in render_history(memory)
+    for prompt in (render_history(memory), render_history(memory, budget_tokens=budget)):
+        assert all(line in prompt for line in trajectory[: 2 * ACTIONS]), (
+            "retrieved is shown, whatever the budget leaves out"
+        )
+
+
+def digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def test_h4_last_observation_folding_halves_the_history_and_keeps_every_word_of_the_user(
@@ -206,6 +220,43 @@ def test_h5_a_failing_summariser_falls_back_and_no_observation_is_empty(said: st
     assert closed.summary is not None
     assert closed.summary.startswith(expected)
     assert f"Observation: {closed.summary}" in render_history(memory)
+
+
+def test_h5_a_subgoal_in_which_nothing_was_observed_says_so() -> None:
+    for summarise in (None, lambda *_: "", lambda *_: "\n \n"):
+        memory = new_session()
+        hiagent.open_subgoal(memory, text="wait")
+        memory.append(tool_step("wait", "{}", "")[:1])
+        hiagent.close_subgoal(memory, summarise=summarise)
+        assert "Observation: nothing was observed" in render_history(memory)
+
+
+def test_h5_asking_which_actions_there_are_is_no_outcome_of_a_subgoal() -> None:
+    """As in the released code, whose summaries leave these pairs out: a list of all actions tells no outcome."""
+    seen: list[str] = []
+
+    def summarise(subgoal: str, text: str) -> str:
+        seen.append(text)
+        return ""
+
+    valid = "open door, go north, look"
+    for option in ("values", "last_observation"):
+        memory = new_session(subgoal_summary=option)
+        take_answer(memory, message("assistant", "Subgoal: take the key\nAction: take key"), summarise=summarise)
+        memory.append([message("tool", "You hold the brass key. " * 20)])
+        take_answer(memory, message("assistant", "Action: Check valid actions"), summarise=summarise)
+        memory.append([message("tool", valid)])
+        memory.append(tool_step("check_valid_actions", "{}", valid))
+        take_answer(memory, message("assistant", "Subgoal: next\nAction: go"), summarise=summarise)
+        summary = memory.subgoals()[0].summary
+        assert summary is not None and summary.startswith("You hold the brass key.")
+        assert "open door" not in summary
+    assert len(seen) == 2 and not any("open door" in text for text in seen)
+    alone = new_session()
+    take_answer(alone, message("assistant", "Subgoal: look around\nAction: check valid actions"))
+    alone.append([message("tool", valid)])
+    take_answer(alone, message("assistant", "Subgoal: next\nAction: go"))
+    assert (alone.subgoals()[0].summary or "").startswith(valid), "there is nothing else to tell"
 
 
 def test_h5_a_session_that_is_resumed_in_the_middle_of_a_subgoal_gives_the_same_prompt() -> None:

@@ -86,6 +86,11 @@ def test_pieces_put_together_are_the_original_and_fold_to_markers() -> None:
     assert memory.render() == memory.messages
 
 
+def shown_window(said: str) -> str:
+    """The last quotation in what a search said."""
+    return "\n".join(line.removeprefix("> ") for line in said.rsplit("):\n", 1)[1].split("\n"))
+
+
 def test_s4_search_is_literal_finds_what_is_folded_and_changes_nothing_in_view() -> None:
     text = "Alpha (one) [x].\n" + "filler " * 200 + "\nThe secret is (one) [x] again.\n" + "filler " * 200 + "\nEnd."
     memory = with_text(text)
@@ -96,14 +101,17 @@ def test_s4_search_is_literal_finds_what_is_folded_and_changes_nothing_in_view()
     assert len(found.ids) == 2
     assert f"folded in {cut.ids[0]}" in found.said
     assert "visible" in found.said
+    for size in (50, 120):
+        said = search.search_context(memory, query="(one) [x] again", context_size=size).said
+        at = text.index("(one) [x] again")
+        assert shown_window(said) == text[at - size : at + len("(one) [x] again") + size]
     assert search.search_context(memory, query="(one).*").ids == ()
     many = search.search_context(memory, query="filler", max_results=50)
     assert len(many.ids) == 50
     assert "there are more" in many.said
     detail = search.get_search_detail(memory, search_id=found.ids[1], extended_context=100)
     at = text.index("(one) [x] again")
-    window = "\n".join(line.removeprefix("> ") for line in detail.said.split(":\n", 1)[1].split("\n"))
-    assert window == text[at - 100 : at + len("(one) [x]") + 100]
+    assert shown_window(detail.said) == text[at - 100 : at + len("(one) [x]") + 100]
     # What a tool says is the last message; nothing before it has changed, so a prompt cache holds.
     memory.append(tool_step("search_context", "{}", found.said))
     assert memory.render()[: len(before)] == before
@@ -175,7 +183,7 @@ def test_s3_folding_seven_of_ten_as_published_loses_latest_values_of_keys_that_c
     if updates == 4:
         assert sum(scores) / len(scores) == pytest.approx(0.763, abs=0.05)
     elif updates >= 16:
-        assert sum(scores) / len(scores) >= 0.99
+        assert sum(scores) / len(scores) >= 0.995
 
 
 @pytest.mark.parametrize("updates", UPDATES)
@@ -254,6 +262,8 @@ def test_s5_pruning_is_all_or_nothing_and_a_quoted_id_is_not_pruned() -> None:
         ("kept", []),
         ("kept", ["nobody"]),
         ("kept", [call_id, "nobody"]),
+        ("kept", ["served"]),  # it stands in a result, and names none
+        ("kept", [f"call {call_id}"]),
         ("kept", [memory.messages[0].id]),
     ):
         with pytest.raises(InvalidInput):

@@ -203,6 +203,27 @@ async def test_a_transcript_goes_on_where_the_session_ended(tmp_path: Path) -> N
         ]  # fmt: skip
 
 
+async def test_a_transcript_that_went_on_is_imported_again_without_doubling_anything(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({
+            "type": kind, "uuid": f"u{at}", "parentUuid": f"u{at - 1}" if at else None, "sessionId": "s",
+            "message": {"role": kind, "content": f"{kind} says {at}", **({"id": f"a{at}"} if kind == "assistant" else {})},
+        })
+        for at, kind in enumerate(["user", "assistant"] * 3)
+    ]  # fmt: skip
+    async with quick(tmp_path) as memory:
+        session = memory.session("chat")
+        added = [
+            len(await session.append_transcript("\n".join(lines[:count]), whole=True)) for count in (2, 2, 5, 6, 4, 6)
+        ]
+        assert added == [2, 0, 3, 1, 0, 0]
+        assert [m.text for m in await session.originals()][-1] == "assistant says 5"
+        other = json.dumps([{"role": "user", "content": "Something else."}])
+        assert len(await session.append_transcript(other, whole=True)) == 1, "another conversation goes on from it"
+        with pytest.raises(InvalidInput, match="too"):
+            await session.append_transcript("\n".join(lines))
+
+
 async def test_a_models_answers_in_the_text_protocol_open_subgoals_and_retrieve_them(tmp_path: Path) -> None:
     async with quick(tmp_path) as memory:
         session = memory.session("maze")

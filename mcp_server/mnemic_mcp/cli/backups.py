@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mnemic import MnemicError
+from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import AsJson, Home, fail, print_json, settings_for
 
 
@@ -20,6 +21,9 @@ def backup(
     """Write the whole memory to one file, checked, as it is at this moment. Servers and agents may go on writing."""
     from mnemic.backup import back_up_memory
 
+    if str(path) == "-":
+        # Elsewhere this is stdout, and a backup is checked before anybody has it.
+        fail(InvalidInput("A backup is a file, and - is none.", hint="Name one, such as memory.backup."))
     try:
         report = back_up_memory(path, home=settings_for(home).home, force=force)
     except MnemicError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NARROW = 100
+_LONG_WORD = 24
+_BETWEEN = 2
 
 Home = Annotated[
     Path | None, typer.Option("--home", help="Folder of the memory (else MNEMIC_HOME, else the platform's).")
@@ -66,10 +69,17 @@ def with_memory(
 def fail(error: MnemicError) -> NoReturn:
     """End the command: what happened, then what to do."""
     # What is quoted may be anybody's, and a terminal obeys it.
-    typer.secho(f"{type(error).__name__}: {visible(error.message)}", fg=typer.colors.RED, err=True)
+    complain(f"{type(error).__name__}: {visible(error.message)}")
     if error.hint:
-        typer.secho(f"→ {visible(error.hint)}", err=True)
+        typer.echo(f"→ {visible(error.hint)}", err=True)
     raise typer.Exit(1)
+
+
+def complain(text: str, *, beware: bool = False) -> None:
+    """A line on stderr in red, or in yellow where it only warns; without colour where nobody wants any (no-color.org)."""
+    if not os.environ.get("NO_COLOR"):
+        text = typer.style(text, fg=typer.colors.YELLOW if beware else typer.colors.RED)
+    typer.echo(text, err=True)
 
 
 def console() -> Console:
@@ -80,7 +90,7 @@ def console() -> Console:
 
 
 def print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """A table in a terminal; lines with tabs between the cells when piped."""
+    """A table in a terminal, or a paragraph a row where it is too narrow; lines with tabs between the cells when piped."""
     out = console()
     if not out.is_terminal:
         for row in rows:
@@ -96,12 +106,26 @@ def print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> No
             out.print(Text(" · ".join(facts), style="dim"))
             out.print(Text(row[columns.index("text")]))
         return
+    rows = list(rows)
+    if _least_width(columns, rows) > out.width:
+        # Columns would cut words and numbers into pieces, and then leave them out.
+        for row in rows:
+            named = zip(columns, row, strict=True)
+            out.print(Text(" · ".join(f"{name} {cell}".strip() for name, cell in named if cell)))
+        return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "score", "kind", "status"))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
+
+
+def _least_width(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> int:
+    """How wide a table must be for no word to be cut, but for very long ones."""
+    cells = zip(columns, *rows, strict=True)
+    words = [[word for cell in column for word in cell.split()] for column in cells]
+    return sum(min(max(map(len, found), default=0), _LONG_WORD) + _BETWEEN for found in words)
 
 
 def heading(text: str) -> None:

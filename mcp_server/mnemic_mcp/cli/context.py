@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,25 +118,26 @@ def erase(
 
 @app.command("import")
 def import_transcript(
-    path: Annotated[Path, typer.Argument(help="A transcript: OpenAI, LangChain, Anthropic, Claude Code.")],
+    path: Annotated[Path, typer.Argument(help='A transcript of OpenAI, LangChain, Anthropic or Claude Code; "-" is stdin.')],
     session: Annotated[str, typer.Option("--session", "-s", help="The session it goes to.")],
     home: Home = None, namespace: Namespace = None,
     folding: Folding = None,
     format: Format = None,
 ) -> None:  # fmt: skip
-    """Take a recorded conversation into a session."""
+    """Take a recorded conversation into a session. Done again after it went on, it adds what is new."""
     text = _read(path)
 
     async def run(memory: Memory) -> tuple[str, ...]:
         target = memory.session(session, namespace=namespace)
-        return await target.append_transcript(text, format=format, folding=folding)
+        return await target.append_transcript(text, format=format, folding=folding, whole=True)
 
-    typer.echo(f"{len(with_memory(home, run))} messages imported into {session}")
+    added = len(with_memory(home, run))
+    typer.echo(f"{added} messages imported into {session}" + ("" if added else ": it holds all of them"))
 
 
 @app.command()
 def replay(
-    path: Annotated[Path, typer.Argument(help="A transcript; one conversation, or one in each line.")],
+    path: Annotated[Path, typer.Argument(help='A transcript, one conversation or one in each line; "-" is stdin.')],
     preset: Annotated[
         list[str] | None,
         typer.Option("--preset", "-p", help="Only this one, may be repeated: none, lossless, lean, live, k2, hiagent."),
@@ -212,7 +214,8 @@ def _summed(preset: str, found: list[Replay]) -> dict[str, Any]:
 
 def _conversations(text: str) -> list[str]:
     """The conversations of a file: its lines, if each of them is a record of its own, else the whole."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    # Only a line end ends a line: the other separators of Unicode may stand in a text.
+    lines = [line for line in text.split("\n") if line.strip()]
     records = all(
         line.startswith("{") and ('"traj"' in line or '"steps"' in line or '"messages"' in line) for line in lines
     )
@@ -223,8 +226,8 @@ def _read(path: Path) -> str:
     import gzip
 
     try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError, EOFError) as error:
         fail(
             InvalidInput(f"{path} cannot be read ({error}).", hint="Give a transcript as UTF-8, or one packed by gzip.")

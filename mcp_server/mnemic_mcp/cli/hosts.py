@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mnemic import MnemicError
-from mnemic_mcp.cli.common import AsJson, Home, console, fail, print_json
+from mnemic_mcp.cli.common import AsJson, Home, complain, console, fail, print_json
 from mnemic_mcp.hosts.catalogue import HOSTS, host_named
 
 HostName = Annotated[str, typer.Argument(metavar="HOST", help=f"One of: {', '.join(HOSTS)}.")]
@@ -32,6 +33,9 @@ def install(
     try:
         known = host_named(host)
         plugin = None if uninstall else enabled_plugin(known)
+        if home is None and os.environ.get("MNEMIC_HOME"):
+            # The host starts the server with an environment of its own: it would use another memory than this command.
+            home = Path(os.environ["MNEMIC_HOME"])
         change = plan_removal(known, config=config) if uninstall else plan(known, config=config, home=home)
         backup = None if show else apply(change, now=datetime.now().astimezone())
     except MnemicError as error:
@@ -48,7 +52,7 @@ def install(
         return
     out = console()
     if plugin is not None:
-        typer.secho(f"Beware: {told_twice(known, plugin)}.", fg=typer.colors.YELLOW, err=True)
+        complain(f"Beware: {told_twice(known, plugin)}.", beware=True)
     if show:
         out.print(str(change.config), style="bold", markup=False)
         out.print(change.after if uninstall else snippet(change), markup=False)

@@ -13,7 +13,7 @@ from mnemic import Hit, Memory, MemoryRecord, NewMemory, Remembered
 from mnemic.domain.recall import CHANNELS, DEEP_PART, LINKS_PART, PARTS
 from mnemic.domain.validation import MAX_BATCH
 from mnemic.errors import InvalidInput
-from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, print_table, with_memory
+from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, print_table, to_plain, with_memory
 
 Ids = Annotated[list[str], typer.Argument(help="Ids of memories.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", help="A tag; may be given several times.")]
@@ -111,7 +111,8 @@ def recall(
 
     result = with_memory(home, run, namespace=namespace)
     if as_json:
-        print_json(result)
+        # Whoever goes through the hits need not ask first whether there are any.
+        print_json({"hits": [], **to_plain(result)})
         return
     out = console()
     for note in (*result.notes, *(f"Warning: {warning}" for warning in result.warnings)):
@@ -263,6 +264,7 @@ def forget(
     erase: Annotated[bool, typer.Option("--erase", help="Destroy them for good, with all versions.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before erasing.")] = False,
     reason: Annotated[str | None, typer.Option(help="Kept in the history.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take memories out of recall (archive them), bring them back, or destroy them."""
     if restore and erase:
@@ -270,15 +272,20 @@ def forget(
     if erase and not yes:
         typer.confirm(f"Destroy {len(ids)} memories with all their versions for good?", abort=True, err=True)
 
-    async def run(memory: Memory) -> str:
+    done = "erased" if erase else "restored" if restore else "archived"
+
+    async def run(memory: Memory) -> tuple[Sequence[str], Sequence[str]]:
         if erase:
             receipt = await memory.erase(ids)
-            derived = f"; still cited by {', '.join(receipt.derived)}" if receipt.derived else ""
-            return f"erased {', '.join(receipt.erased)}{derived}"
-        changed = await (memory.bring_back if restore else memory.archive)(ids, reason=reason)
-        return f"{'restored' if restore else 'archived'} {', '.join(changed) or 'nothing: it was so already'}"
+            return receipt.erased, receipt.derived
+        return await (memory.bring_back if restore else memory.archive)(ids, reason=reason), ()
 
-    typer.echo(with_memory(home, run))
+    changed, derived = with_memory(home, run)
+    if as_json:
+        print_json({done: list(changed), **({"still_cited_by": list(derived)} if erase else {})})
+        return
+    cited = f"; still cited by {', '.join(derived)}" if derived else ""
+    typer.echo(f"{done} {', '.join(changed) or 'nothing: it was so already'}{cited}")
 
 
 def _row(memory: MemoryRecord) -> tuple[str, str, str, str, str]:

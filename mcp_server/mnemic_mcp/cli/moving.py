@@ -25,6 +25,7 @@ from mnemic_mcp.cli.common import (
     with_memory,
 )
 from mnemic_mcp.private_files import replacing
+from mnemic_mcp.text_streams import read_utf8
 
 if TYPE_CHECKING:
     from mnemic.services.moving.planning import ImportPlan
@@ -64,8 +65,11 @@ def export(
         count = with_memory(home, run)
     except FileExistsError:
         fail(_exists(path))
+    except BrokenPipeError:
+        raise  # whoever read it has enough, as with any command
     except OSError as error:
-        fail(InvalidInput(f"{path} cannot be written ({error}).", hint="Choose another file."))
+        what = "stdout" if path == "-" else path
+        fail(InvalidInput(f"{what} cannot be written ({error.strerror or error}).", hint="Choose another file."))
     typer.echo(f"exported {count} {'memories' if format == 'markdown' else 'lines'}", err=True)
 
 
@@ -201,7 +205,7 @@ def import_(
 
 def _import_own(path: str, home: Path | None, as_json: bool) -> None:
     async def run(memory: Memory) -> Any:
-        text = sys.stdin.read() if path == "-" else await in_thread(partial(Path(path).read_text, encoding="utf-8-sig"))
+        text = read_utf8() if path == "-" else await in_thread(partial(Path(path).read_text, encoding="utf-8-sig"))
         # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
         lines = text.split("\n")
         bar, advance = progress_bar("importing", len(lines))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnemic.errors import MnemicError, PolicyError
-from mnemic_mcp.cli.common import AsJson, console, fail, print_json, print_table, progress_bar
+from mnemic_mcp.cli.common import AsJson, complain, console, fail, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from mnemic.guard.policy.explaining import Explanation
@@ -45,7 +45,7 @@ def check(source: Source, as_json: AsJson = False) -> None:
             about = f" {problem.path}:" if problem.path else ""
             typer.echo(f"{source}{place}:{about} {problem.message}")
         count = len(error.problems)
-        typer.secho(f"{count} problem{'' if count == 1 else 's'}.", fg=typer.colors.RED, err=True)
+        complain(f"{count} problem{'' if count == 1 else 's'}.")
         raise typer.Exit(1) from None
     if as_json:
         print_json({"ok": True, "source": source, "name": policy.name, "digest": policy.digest, "problems": []})

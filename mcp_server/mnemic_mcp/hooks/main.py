@@ -16,7 +16,7 @@ from typing import Any
 from mnemic_mcp.hooks.prepared import home, project_of, shown
 
 _TAKES_IN = ("Stop", "PreCompact", "SessionEnd")
-_MAX_CHARS = 1_000_000
+_MAX_BYTES = 1_000_000
 
 
 class NotToldWell(Exception):
@@ -41,8 +41,9 @@ def main() -> None:
 def _read() -> dict[str, Any]:
     """What the host tells: an object. Raises `NotToldWell`."""
     try:
-        text = sys.stdin.read(_MAX_CHARS + 1)
-        told = json.loads(text) if len(text) <= _MAX_CHARS else None
+        # Bytes: on Windows Python takes text from a pipe for the code page of the machine, and the host writes UTF-8.
+        told_as = sys.stdin.buffer.read(_MAX_BYTES + 1)
+        told = json.loads(told_as.decode()) if len(told_as) <= _MAX_BYTES else None
     except (ValueError, RecursionError):  # neither UTF-8 nor JSON
         told = None
     if not isinstance(told, dict):

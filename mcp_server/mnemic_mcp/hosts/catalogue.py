@@ -33,13 +33,13 @@ class Host:
     def config(self, environment: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
         """The file of this host, whether it is there or not."""
         known: Platform = "darwin" if platform == "darwin" else "win32" if platform == "win32" else "linux"
-        return Path(_filled(self.places[known], os.environ if environment is None else environment))
+        return Path(_filled(self.places[known], os.environ if environment is None else environment, platform))
 
     def settings(self, environment: Mapping[str, str] | None = None) -> Path | None:
         """The file in which the user's plugins are enabled, whether it is there or not."""
         if self.plugins is None:
             return None
-        return Path(_filled(self.plugins, os.environ if environment is None else environment))
+        return Path(_filled(self.plugins, os.environ if environment is None else environment, sys.platform))
 
     def entry(self, command: list[str], home: Path | None) -> dict[str, Any]:
         """What the host is told of the server that ``command`` starts."""
@@ -102,10 +102,12 @@ def host_named(name: str) -> Host:
     return HOSTS[name]
 
 
-def _filled(place: str, environment: Mapping[str, str]) -> str:
+def _filled(place: str, environment: Mapping[str, str], platform: str) -> str:
     if place.startswith("{"):
         name, _, rest = place[1:].partition(":")
         default, _, tail = rest.partition("}")
         place = (environment.get(name) or default) + tail
-    home = environment.get("HOME") or environment.get("USERPROFILE")
+    # On Windows a shell or a company may set HOME as well, to a place where no host looks.
+    homes = ("USERPROFILE", "HOME") if platform == "win32" else ("HOME", "USERPROFILE")
+    home = next((environment[name] for name in homes if environment.get(name)), None)
     return place.replace("~", home, 1) if place.startswith("~") and home else str(Path(place).expanduser())

@@ -79,7 +79,7 @@ async def _answers(command: str, arguments: list[str], environment: Any) -> Heal
     )
     begin = time.monotonic()
     try:
-        with anyio.fail_after(_DEADLINE_SECONDS), Path(os.devnull).open("w") as silent:  # noqa: ASYNC230
+        with anyio.fail_after(_DEADLINE_SECONDS), Path(os.devnull).open("w", encoding="utf-8") as silent:  # noqa: ASYNC230
             async with Client(stdio_client(server, errlog=silent)) as client:
                 tools = [tool.name for tool in (await client.list_tools()).tools]
                 version = getattr(client.server_info, "version", None)

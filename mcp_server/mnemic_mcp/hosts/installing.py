@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemic.errors import InvalidInput
+from mnemic.storage.syncing import sync_handle
 from mnemic_mcp.hosts import jsonc
 from mnemic_mcp.hosts.catalogue import Host
 
@@ -80,7 +81,7 @@ def apply(change: Change, *, now: datetime) -> Path | None:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(change.after)
             file.flush()
-            os.fsync(file.fileno())
+            sync_handle(file.fileno())
         if path.exists():
             shutil.copymode(path, name)
         Path(name).replace(path)

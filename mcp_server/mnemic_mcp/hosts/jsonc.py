@@ -46,7 +46,7 @@ def set_member(text: str, path: Sequence[str], value: Any) -> str:
                 value = {outer: value}
             return _insert(text, node, key, value)
         if depth == len(path) - 1:
-            written = _written(value, _indent_at(text, found[0]), _unit(text))
+            written = _written(value, _indent_at(text, found[0]), _unit(text), _line_end(text))
             return text[: found[1].start] + written + text[found[1].end :]
         node = _object(found[1], text, path, depth + 1)
     raise ValueError("the path is empty")
@@ -152,26 +152,31 @@ def _collection(text: str, at: int, depth: int) -> _Node:
 
 
 def _insert(text: str, node: _Node, key: str, value: Any) -> str:
-    unit = _unit(text)
+    unit, end = _unit(text), _line_end(text)
     if not node.members:
         indent = _line_indent(text, node.start) + unit
         inner = text[node.start + 1 : node.end - 1]
-        kept = inner.rstrip() + "\n" if inner.strip() else "\n"
-        member = f"{indent}{json.dumps(key)}: {_written(value, indent, unit)}"
-        return f"{text[: node.start + 1]}{kept}{member}\n{_line_indent(text, node.start)}{text[node.end - 1 :]}"
+        kept = inner.rstrip() + end if inner.strip() else end
+        member = f"{indent}{json.dumps(key)}: {_written(value, indent, unit, end)}"
+        return f"{text[: node.start + 1]}{kept}{member}{end}{_line_indent(text, node.start)}{text[node.end - 1 :]}"
     begin, last = list(node.members.values())[-1]
     indent = _indent_at(text, begin)
-    member = f"{json.dumps(key)}: {_written(value, indent, unit)}"
+    member = f"{json.dumps(key)}: {_written(value, indent, unit, end)}"
     after = _skip(text, last.end)
     one_line = "\n" not in text[node.start : node.end]
-    lead = " " if one_line else f"\n{indent}"
+    lead = " " if one_line else f"{end}{indent}"
     if text[after : after + 1] == ",":
         return f"{text[: after + 1]}{lead}{member},{text[after + 1 :]}"
     return f"{text[: last.end]},{lead}{member}{text[last.end :]}"
 
 
-def _written(value: Any, indent: str, unit: str) -> str:
-    return json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", f"\n{indent}")
+def _written(value: Any, indent: str, unit: str, end: str) -> str:
+    return json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", f"{end}{indent}")
+
+
+def _line_end(text: str) -> str:
+    """How the lines of a document end: as its first one does."""
+    return "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
 
 
 def _comma_before(text: str, node: _Node, start: int) -> int | None:

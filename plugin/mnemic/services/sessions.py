@@ -90,26 +90,43 @@ def append_messages(
 
 
 def append_transcript(
-    backends: Backends, namespace: Namespace, name: str, text: str, *, format: str | None, options: dict[str, Any]
-) -> tuple[str, ...]:
-    """Add the messages of a transcript, which may go on from what the session holds. The ids of the messages."""
+    backends: Backends, namespace: Namespace, name: str, text: str, *, format: str | None, options: dict[str, Any],
+    whole: bool = False,
+) -> tuple[str, ...]:  # fmt: skip
+    """Add the messages of a transcript, which may go on from what the session holds. The ids of the messages.
+
+    ``whole``: it is the conversation from its beginning; where the session begins alike, only what is new is added.
+    """
     where = (namespace, check_session(name))
     with backends.sessions.turn(where), backends.ledger.snapshot() as snapshot:
         session = _open(backends, snapshot, where)
         earlier = [] if session is None else list(session.memory.messages)
+    told = _transcript(text, format, ()) if whole else []
+
+    def new_after(known: Sequence[Message]) -> list[Message]:
+        if told and all(map(_says_the_same, known, told)):
+            return told[len(known) :]
+        return _transcript(text, format, known)
+
     # Reading may take long: it is done before anything is locked, and again in the rare case that somebody was faster.
-    messages = [_checked(m) for m in _bounded(read_transcript(text, format=format, after=earlier).messages)]
+    messages = new_after(earlier)
 
     def act(memory: WorkingMemory) -> tuple[str, ...]:
         set_options(memory, options)
-        fresh = messages
-        if len(memory.messages) != len(earlier):
-            found = read_transcript(text, format=format, after=memory.messages).messages
-            fresh = [_checked(message) for message in found]
+        fresh = messages if len(memory.messages) == len(earlier) else new_after(memory.messages)
         memory.append(fresh)
         return tuple(message.id for message in fresh)
 
     return edit_session(backends, namespace, name, act, create=True)
+
+
+def _transcript(text: str, format: str | None, after: Sequence[Message]) -> list[Message]:
+    return [_checked(message) for message in _bounded(read_transcript(text, format=format, after=after).messages)]
+
+
+def _says_the_same(kept: Message, told: Message) -> bool:
+    """Whether two messages are one, whatever each is called."""
+    return replace(kept, id=told.id, opaque=told.opaque) == told
 
 
 def set_options(memory: WorkingMemory, options: dict[str, Any]) -> Edit | None:

@@ -32,6 +32,25 @@ def read_text(path: Path, *, limit: int = MAX_FILE_BYTES) -> str:
     return _decoded(_read(path, limit), str(path))
 
 
+def read_last_lines(path: Path, *, limit: int) -> str:
+    """The last ``limit`` bytes of a text file, or the whole lines in them; what is not UTF-8 is replaced.
+
+    Raises `InvalidInput`.
+    """
+    _check_file(path)
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            # One more: where it ends a line, the first line that is read is whole.
+            file.seek(max(size - limit - 1, 0))
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read ({error.strerror or error}).", hint="Check the path.") from error
+    if size > limit:
+        raw = raw.partition(b"\n")[2]
+    return raw.decode("utf-8", errors="replace")
+
+
 def read_export(path: Path, wanted: re.Pattern[str], what: str) -> Iterator[tuple[str, str]]:
     """Names and texts of the files of an export whose name is ``wanted``, by name: the file itself whatever it is called,
     those in a folder, or those in a zip archive, in whichever folder of it.

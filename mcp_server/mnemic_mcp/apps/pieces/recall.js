@@ -35,7 +35,7 @@ const reasons = (why, scale, open) => {
 };
 
 const words = (memory) => {
-  const scenario = memory.when_to_use ? element("i", {}, "When ", ...asData(memory.when_to_use, 160), ": ") : null;
+  const scenario = memory.when_to_use ? element("i", {}, "when: ", ...asData(memory.when_to_use, 160), " ") : null;
   if ([...memory.text].length <= SAID) return element("p", { class: "said", dir: "auto" }, scenario, ...asData(memory.text));
   return element("details", { class: "said", dir: "auto" }, element("summary", {}, scenario,
     element("span", { class: "begin" }, ...asData(memory.text, SAID)), element("span", { class: "whole" }, ...asData(memory.text))));

@@ -21,6 +21,8 @@ _RULE = "---"
 _ESCAPED = re.compile(r"^(\\*)---$", re.MULTILINE)
 _UNESCAPED = re.compile(r"^\\(\\*---)$", re.MULTILINE)
 _MAX_FOLDER_CHARS = 100
+# What Windows takes for a device, whatever stands after a dot.
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 HEADER = 'mnemic: "memories"'
 _NOTE = (
     "Memories in the order in which they were written. `mnemic import --from markdown` takes in texts, tags and times\n"
@@ -49,9 +51,16 @@ def memory_section(record: MemoryRecord) -> str:
 
 def file_name(record: MemoryRecord) -> str:
     """Where a memory stands in a folder: its namespace, then the day it was recorded and its id."""
-    # Any label can be a namespace's; not any can be a folder's.
-    folders = [quote(label, safe=" ")[:_MAX_FOLDER_CHARS].rstrip(". ") or "_" for label in record.namespace]
+    folders = map(_folder_name, record.namespace)
     return "/".join([*folders, f"{record.recorded_at:%Y-%m-%d}-{record.id}.md"])
+
+
+def _folder_name(label: str) -> str:
+    """Any label can be a namespace's. Not any can be a folder's on every system, and a hidden folder is not read again."""
+    name = quote(label, safe=" ")[:_MAX_FOLDER_CHARS].rstrip(". ") or "_"
+    if name.startswith(".") or name.partition(".")[0].rstrip().lower() in _DEVICES:
+        name = f"%{ord(name[0]):02X}{name[1:]}"
+    return name
 
 
 def is_portable(text: str) -> bool:

@@ -31,6 +31,7 @@ from mnemic.domain.working_memory.subgoals import (
     one_line,
     open_subgoal_of,
     parse_step,
+    without_probes,
 )
 from mnemic.domain.working_memory.summaries import shorten
 from mnemic.errors import InvalidInput
@@ -306,6 +307,7 @@ def _summary(
     summarise: SummariseChunk | None,
 ) -> tuple[str, SummarySource]:  # fmt: skip
     """One line, never empty: the caller's, the model's, else the last observation."""
+    chunk = without_probes(chunk)
     if given is not None and (line := one_line(check_text(given, name="summary", limit=MAX_SUMMARY_CHARS))):
         return line, "caller"
     if summarise is not None:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.fragments import Display, FragmentId
+from mnemic.domain.working_memory.messages import Message
 
 MAX_RETRIEVES_PER_STEP = 2
 MAX_SUBGOAL_CHARS = 500
@@ -62,6 +64,8 @@ class Step:
 # A label counts only at the beginning of a line: an action may well mention the word.
 _LABELLED = re.compile(r"^[ \t>*_#]*(subgoal|action)[ \t*_]*:[ \t*_]*(.*?)[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
 _RETRIEVE = re.compile(r"retrieve\s*\(\s*([\d\s,;#]*)\)\s*\.?", re.IGNORECASE)
+# What HiAgent's environments answer with all actions that are possible.
+_PROBE = re.compile(r"check[ _]valid[ _]actions?\b", re.IGNORECASE)
 _LABEL = re.compile(r"[ \t>*_#]*(?:subgoal|action)[ \t*_]*:", re.IGNORECASE)
 
 
@@ -99,6 +103,27 @@ def parse_step(answer: str) -> Step:
         )
         return Step(subgoal=subgoal, problem=problem)
     return Step(subgoal=subgoal, action=action)
+
+
+def without_probes(chunk: Sequence[Message]) -> Sequence[Message]:
+    """A subgoal's messages without those that only asked which actions there are: their answer is no outcome of it.
+
+    All of them where there is nothing else.
+    """
+    kept: list[Message] = []
+    probed: set[str] = set()
+    asked = False
+    for message in chunk:
+        if message.role is Role.ASSISTANT:
+            asked = _PROBE.match(parse_step(message.text).action or "") is not None
+            named = {call.id for call in message.calls if _PROBE.match(call.name)}
+            probed |= named
+            if asked or (named and len(named) == len(message.calls)):
+                continue
+        elif message.role is Role.TOOL and (asked if message.answers is None else message.answers in probed):
+            continue
+        kept.append(message)
+    return kept if any(message.role in (Role.ASSISTANT, Role.TOOL) for message in kept) else chunk
 
 
 def one_line(text: str, limit: int = MAX_SUBGOAL_CHARS) -> str:

@@ -164,6 +164,8 @@ class SqliteConnections:
             self.path.chmod(0o600)
         _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        # On macOS a sync leaves what was written in the disk's own cache, where a power cut takes it.
+        connection.execute(f"PRAGMA fullfsync = {'ON' if self._synchronous == 'FULL' else 'OFF'}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
