@@ -382,7 +382,5 @@ def _read_ahead(backends: Backends, stopping: threading.Event, *, seconds: float
     end = time.monotonic() + seconds
     while not stopping.is_set() and backends.warmth.wake.wait(max(end - time.monotonic(), 0.0)):
         backends.warmth.wake.clear()
-        try:
+        with log.instead_of_failing("reading_ahead.failed"):
             warm(backends, stopped=stopping.is_set)
-        except MnemicError as error:
-            log.warning("reading_ahead.failed", error=str(error))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from mnemic.domain.quoting import visible
+from mnemic.errors import MnemicError
 
 
 class EventLogger:
@@ -21,6 +23,14 @@ class EventLogger:
 
     def warning(self, event: str, **values: Any) -> None:
         self._log(logging.WARNING, event, values)
+
+    @contextmanager
+    def instead_of_failing(self, event: str) -> Iterator[None]:
+        """Warn with ``event`` of a `MnemicError`, and go on behind the block that it ended."""
+        try:
+            yield
+        except MnemicError as error:
+            self.warning(event, error=str(error))
 
     def _log(self, level: int, event: str, values: dict[str, Any]) -> None:
         if self._logger is None:
