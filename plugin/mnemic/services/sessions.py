@@ -16,6 +16,7 @@ from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.transcripts import read_transcript
 from mnemic.errors import InvalidInput
 from mnemic.services.live_sessions import LiveSession
+from mnemic.services.session_secrets import kept_as
 from mnemic.services.spelling import check_spellings
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def edit_session(
             session = LiveSession(WorkingMemory(where[1], count_tokens=backends.token_counter.count), key)
             backends.sessions.keep(where, session)
         memory = session.memory
+        memory.kept_as = kept_as(backends.guard.policy)
         result = act(memory)
         session.fold()
         _store(backends, transaction, session)
