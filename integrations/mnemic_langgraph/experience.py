@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
 
+from mnemic.errors import InvalidInput
 from mnemic_langgraph.conversation import first_asked, messages_in, trajectory_of, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, current_config, namespace_of, session_name, writer
@@ -69,9 +72,10 @@ def create_reflect_node(
 ) -> Runnable[Any, Any]:  # fmt: skip
     """A node for the end of a task: what happened is kept, what it teaches is stored, and memories get the credit.
 
-    ``reward`` gives 0..1 (by default the state's ``reward``); as long as it is None, nothing is done. ``used`` names the
-    memories that helped (by default the state's ``used``); where nobody knows, those in the state get the weak credit of
-    having been there. ``trajectory`` is what happened in any form that the engine reads, by default the messages.
+    ``reward`` gives a finite number (by default the state's ``reward``): 1 and more is a success, and the credit is
+    reckoned within 0..1; as long as it is None, nothing is done. ``used`` names the memories that helped (by default the
+    state's ``used``); where nobody knows, those in the state get the weak credit of having been there. ``trajectory`` is
+    what happened in any form that the engine reads, by default the messages.
     ``only_successes``: ReMe's selective addition; failures are kept as episodes all the same. ``model`` False keeps to
     the rules. Writes ``learnt`` and ``episodes`` (`ExperienceState`), and ``reward`` None, so that the next task begins
     without one. Streams ``{"event": "learnt", "ids", "reward"}``. The same trajectory counts once, however often the
@@ -82,11 +86,12 @@ def create_reflect_node(
         value = value_in(state, "reward") if reward is None else reward(state)
         if value is None:
             return {}
+        ended = _number(value)
         about = task_of(state, task)
         told = trajectory_of(messages_in(state), task=about) if trajectory is None else trajectory(state)
         named = value_in(state, "used") if used is None else used(state)
         return await learn(
-            memory_of(memory), told, task=about, reward=float(value), used=named, shown=in_play(state),
+            memory_of(memory), told, task=about, reward=ended, used=named, shown=in_play(state),
             namespace=namespace_of(namespace, state), only_successes=only_successes, model=model, origin=writer(),
         )  # fmt: skip
 
@@ -98,10 +103,7 @@ async def learn(
     namespace: str | Namespace | None, only_successes: bool, model: bool, origin: Origin,
 ) -> dict[str, Any]:  # fmt: skip
     """The update of `create_reflect_node`."""
-    if isinstance(trajectory, list):
-        trajectory = {"task": task, "messages": trajectory}
-    if isinstance(trajectory, dict):
-        trajectory = {**trajectory, "reward": reward}
+    trajectory = _rewarded(trajectory, task, reward)
     distilled = await memory.learning.learn_from(
         [trajectory], used=used, shown=shown, only_successes=only_successes, model=model, namespace=namespace,
         origin=origin,
@@ -109,12 +111,37 @@ async def learn(
     if not distilled.episodes:
         # The guard keeps the episode back: the outcome counts all the same, once for a run of the graph.
         await memory.learning.outcome(
-            task or "a task without words", reward, used=used, shown=shown, key=_run_name(), namespace=namespace,
-            session=session_name(), origin=origin,
+            task or "a task without words", min(max(reward, 0.0), 1.0), used=used, shown=shown, key=_run_name(),
+            namespace=namespace, session=session_name(), origin=origin,
         )  # fmt: skip
     ids = [str(one.id) for one in distilled.report.stored]
     tell("learnt", ids=ids, reward=reward)
     return {"learnt": ids, "episodes": [str(id) for id in distilled.episodes], "reward": None, "used": None}
+
+
+def _rewarded(trajectory: Any, task: str, reward: float) -> Any:
+    """A trajectory in any form, with the reward in it. Raises `InvalidInput` for text that holds none."""
+    from mnemic.domain.experience.reading import read_trajectory
+    from mnemic.domain.experience.trajectory import Trajectory
+
+    if isinstance(trajectory, Trajectory):
+        return replace(trajectory, reward=reward)
+    if isinstance(trajectory, str):
+        return read_trajectory(trajectory, reward=reward)
+    if isinstance(trajectory, list | tuple):
+        return {"task": task, "messages": list(trajectory), "reward": reward}
+    return {**trajectory, "reward": reward} if isinstance(trajectory, Mapping) else trajectory
+
+
+def _number(reward: Any) -> float:
+    """A reward as a finite number. Raises `InvalidInput`."""
+    try:
+        value = float(reward)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise InvalidInput(f"The reward is {reward!r:.40}.", hint="Give a finite number; 1 and more is a success.")
+    return value
 
 
 def task_of(state: Any, task: Callable[[Any], str] | None) -> str:

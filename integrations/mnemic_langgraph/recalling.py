@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
 
+from mnemic.errors import InvalidInput
+from mnemic.filters import Filters
 from mnemic_langgraph.conversation import asked, message_keys, messages_in, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
@@ -31,8 +33,9 @@ def create_recall_node(
     """A node that finds what was remembered about the user's last words, or about what ``query`` makes of the state.
 
     Without ``memory`` it uses the one behind the graph's store. At most ``k`` (1..100) memories within
-    ``budget_tokens`` (None: no limit); ``filters`` are those of `Memory.recall` (kinds, tags, since …), or a function of
-    the state that gives them. What `create_remember_node` kept of messages that stand in the state is left out.
+    ``budget_tokens`` (None: no limit); ``filters`` are those of `Memory.recall` (kinds, tags, since …) with its
+    ``asked_at``, ``expand_links`` and ``per_session``, or a function of the state that gives them. What
+    `create_remember_node` kept of messages that stand in the state is left out.
 
     Writes ``query``, ``recalled``, ``withheld`` and ``lessons`` (`RecallState`); with nothing to ask, empty ones. Streams
     ``{"event": "recalled", "query", "ids"}`` and, where the guard kept something back, ``{"event": "withheld", "ids",
@@ -44,7 +47,7 @@ def create_recall_node(
         question = (asked if query is None else query)(state)
         if not question.strip():
             return {"query": "", "recalled": [], "withheld": [], "lessons": []}
-        given = dict(filters(state) if callable(filters) else filters or {})
+        given = _checked(filters(state) if callable(filters) else filters or {})
         where = namespace_of(namespace, state)
         if where is not None:
             given["namespace"] = where
@@ -88,6 +91,19 @@ def create_context_pack_node(
         return {"context": packed.text, "context_tokens": packed.tokens, "context_ids": ids}
 
     return make_node(pack, name=name)
+
+
+def _checked(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Filters without what is an argument of the node. Raises `InvalidInput`."""
+    known = (*Filters.__annotations__, "asked_at", "expand_links", "per_session")
+    strange = sorted(str(name) for name in filters if name not in known)
+    if strange:
+        raise InvalidInput(
+            f"The filters of the recall node hold {', '.join(strange)[:200]}, which it cannot filter by.",
+            hint=f"Filters are {', '.join(known)}; k, budget_tokens, min_score, rank, mode and query are arguments of "
+            "create_recall_node.",
+        )
+    return dict(filters)
 
 
 async def _recall_beside(

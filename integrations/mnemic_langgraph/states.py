@@ -135,9 +135,9 @@ class ExperienceState(TypedDict, total=False):
     """Of `create_experience_node`, `create_reflect_node` and `create_retry_graph`.
 
     ``guidance`` is what earlier tasks teach about ``guidance_task``, as quoted data; empty when nothing is known.
-    ``guidance_ids`` are the experiences in it. ``reward`` 0..1 says how the task ended, None as long as nobody knows;
-    ``used`` which memories helped, None when nobody knows. ``learnt``: the experiences that were stored, ``episodes``
-    what they were drawn from.
+    ``guidance_ids`` are the experiences in it. ``reward`` says how the task ended (1 and more is a success), None as long
+    as nobody knows; ``used`` which memories helped, None when nobody knows. ``learnt``: the experiences that were stored,
+    ``episodes`` what they were drawn from.
     """
 
     guidance: str

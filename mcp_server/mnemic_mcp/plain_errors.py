@@ -1,5 +1,5 @@
-"""Errors in plain words: of arguments, where the SDK names our classes and the validator's web site, and of the memory,
-where the whole text is not for every client.
+"""Errors in plain words: of arguments and answers, where the SDK names our classes and functions and the validator's web
+site, and of the memory, where the whole text is not for every client.
 """
 
 from __future__ import annotations
@@ -22,10 +22,16 @@ log = get_logger(__name__)
 
 _MOST_PROBLEMS = 5
 _SHOWN_CHARS = 40
+# How the SDK begins when a client accepts a question with an answer that is none; the name of our function follows.
+_UNREAD_ANSWER = "Resolver "
+_NO_ANSWER = (
+    "Nothing was done: the user was asked, and the answer came back without what was asked for. Tell the user to fill in "
+    "the form when the question comes again, then call again."
+)
 
 
 class PlainTool(Tool):
-    """A tool that says of wrong arguments which, what they are and what they should be."""
+    """A tool that says of wrong arguments which, what they are and what they should be, and of no answer that it is none."""
 
     async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
         try:
@@ -33,6 +39,9 @@ class PlainTool(Tool):
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(f"Error executing tool {self.name}: {told(error.__cause__)}") from None
+            if isinstance(error.__cause__, ToolError) and str(error.__cause__).startswith(_UNREAD_ANSWER):
+                log.warning("elicitation.unread", error=str(error.__cause__))
+                raise ToolError(f"Error executing tool {self.name}: {_NO_ANSWER}") from None
             raise
 
 

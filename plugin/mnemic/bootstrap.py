@@ -391,7 +391,7 @@ def _read_ahead(backends: Backends, stopping: threading.Event, *, seconds: float
     end = time.monotonic() + seconds
     while not stopping.is_set() and backends.warmth.wake.wait(max(end - time.monotonic(), 0.0)):
         backends.warmth.wake.clear()
-        try:
+        with log.instead_of_failing(
+            "reading_ahead.failed", Exception
+        ):  # an embedder of somebody else may raise anything
             warm(backends, stopped=stopping.is_set)
-        except Exception as error:
-            log.warning("reading_ahead.failed", error=f"{type(error).__name__}: {error}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from mnemic.domain.quoting import visible
+from mnemic.errors import MnemicError
 
 
 class EventLogger:
@@ -21,6 +23,15 @@ class EventLogger:
 
     def warning(self, event: str, **values: Any) -> None:
         self._log(logging.WARNING, event, values)
+
+    @contextmanager
+    def instead_of_failing(self, event: str, errors: type[Exception] = MnemicError) -> Iterator[None]:
+        """Warn with ``event`` of one of ``errors``, and go on behind the block that it ended."""
+        try:
+            yield
+        except errors as error:
+            told = str(error) if isinstance(error, MnemicError) else f"{type(error).__name__}: {error}"
+            self.warning(event, error=told)
 
     def _log(self, level: int, event: str, values: dict[str, Any]) -> None:
         if self._logger is None:

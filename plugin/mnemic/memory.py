@@ -256,7 +256,11 @@ class Memory(RunningMemory):
         return await self.run(all_records, namespace=_optional_namespace(namespace))
 
     async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> ImportReport:
-        """Take in an export, all of it or nothing. Importing twice adds nothing. Raises `InvalidInput`."""
+        """Take in an export, all of it or nothing. Importing twice adds nothing.
+
+        Memories keep their ids, which are the whole ledger's: a caller of some namespaces is refused. Raises `InvalidInput`,
+        `AccessDenied`.
+        """
         from mnemic.services.transfer import import_lines
 
         return await self.run(import_lines, lines, progress=progress)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -179,6 +180,22 @@ async def test_erasing_asks_a_person_where_the_client_can(tmp_path: Path) -> Non
             assert "No ids were given" in await refused(client, "forget", ids=[], action="erase")
             assert len(asked) == 4
             assert "My PIN is 4711." in asked[0]
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("content", [None, {"erase": "perhaps"}, {}], ids=["none", "wrong", "empty"])
+async def test_an_agreement_without_the_answer_erases_nothing_and_is_told_in_plain_words(
+    tmp_path: Path, era: str, content: dict[str, Any] | None
+) -> None:
+    async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
+        return ElicitResult(action="accept", content=content)
+
+    async with Client(parameters(tmp_path), mode=era, elicitation_callback=ask) as client:
+        id = (await call(client, "remember", text="My PIN is 4711."))["results"][0]["id"]
+        said = await refused(client, "forget", ids=[id], action="erase")
+        assert "Nothing was done: the user was asked" in said
+        assert not re.search("(?i)resolver|elicit|ask_before|schema", said)
+        assert (await call(client, "recall", query="PIN"))["memories"]
 
 
 async def test_erasing_needs_an_explicit_word_where_nobody_can_be_asked(tmp_path: Path) -> None:

@@ -97,6 +97,14 @@ async def test_more_memories_than_recall_gives_are_refused_and_not_quietly_fewer
             await create_recall_node(memory=memory, k=101).ainvoke({"messages": [HumanMessage("Where?")]})
 
 
+@pytest.mark.parametrize("name", ["k", "query", "origin", "own", "colour"])
+async def test_an_argument_among_the_filters_is_refused_with_where_it_belongs(tmp_path: Path, name: str) -> None:
+    async with open_here(tmp_path) as memory:
+        node = create_recall_node(memory=memory, filters=lambda _: {"tags": ["code"], name: 3})
+        with pytest.raises(InvalidInput, match=f"hold {name}, .* arguments of create_recall_node"):
+            await node.ainvoke({"messages": [HumanMessage("Where?")]})
+
+
 def _words(count: int) -> list[str]:
     """Words that nothing else says."""
     letters = itertools.product("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "z")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,126 +14,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from mnemic import Memory
-from mnemic.backup import back_up_memory, restore_memory
-from mnemic.domain.items import GetItem, Item
-from mnemic.errors import InvalidInput, LedgerMoved, MnemicError, StoreCorrupted, StoreUnavailable
+from mnemic.errors import InvalidInput, LedgerMoved, MnemicError, StoreUnavailable
 from mnemic.migration import migrate_memory, undo_migration
-from mnemic.services.transfer import lines_of
-from mnemic.storage.migrating.source import Source
 from mnemic.storage.sqlite.connections import translated_errors
 from mnemic.storage.sqlite.ledger import SqliteLedger
-from tests.conftest import ROOT
-from tests.migrating.filling import NAMESPACE, Acknowledged, change, fill, open_home
+from tests.migrating.filling import NAMESPACE, Acknowledged, change, open_home
+from tests.migrating.moves import COMMAND, Process, check_moved, exported, folder_export, names_in, rows_of_every_table
 from tests.postgres.servers import PostgresServer
-
-COMMAND = str(Path(sys.executable).parent / "mnemic")
-
-
-class Process:
-    """A process of the tests whose lines are kept."""
-
-    def __init__(self, module: str, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", f"tests.migrating.{module}", *arguments], cwd=ROOT, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        )  # fmt: skip
-        self._lines: list[str] = []
-        self._came = threading.Condition()
-        self._ended = False
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def wait_for_lines(self, count: int) -> None:
-        with self._came:
-            assert self._came.wait_for(lambda: len(self._lines) >= count or self._ended, timeout=240), self._lines
-            assert len(self._lines) >= count, self.end()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code and its last line."""
-        code = self._process.wait(timeout=240)
-        self._reader.join(60)
-        assert self._process.stderr is not None and self._process.stdout is not None
-        with self._process.stderr as errors, self._process.stdout:
-            told = errors.read()
-        assert code in (0, -signal.SIGKILL), told
-        return code, self._lines[-1] if self._lines else ""
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._came:
-                self._lines.append(line)
-                self._came.notify_all()
-        with self._came:
-            self._ended = True
-            self._came.notify_all()
-
-
-@pytest.fixture
-def writing() -> Iterator[Callable[[Path], list[Process]]]:
-    """Starts two processes that write a folder, and waits until both do."""
-    started: list[Process] = []
-
-    def start(home: Path) -> list[Process]:
-        started.extend(Process("writer", str(home), f"writer {at}") for at in range(2))
-        for writer in started:
-            writer.wait_for_lines(2)
-        return started
-
-    yield start
-    for writer in started:
-        writer.kill()
-
-
-@pytest.fixture
-async def home(tmp_path: Path) -> Path:
-    await fill(tmp_path / "home")
-    return tmp_path / "home"
-
-
-def folder_export(home: Path) -> list[str]:
-    """The export of a folder, closed or not."""
-    with closing(Source(home / "ledger.sqlite3")) as source, source.snapshot() as snapshot:
-        return list(lines_of(snapshot.reader()))
-
-
-def rows_of_every_table(home: Path) -> dict[str, int]:
-    with closing(Source(home / "ledger.sqlite3")) as source, source.snapshot() as snapshot:
-        return {table.name: snapshot.count(table) for table in snapshot.all_tables()}
-
-
-async def exported(memory: Memory) -> list[str]:
-    return [line async for line in memory.export()]
-
-
-async def check_moved(memory: Memory, home: Path, written: list[Acknowledged]) -> None:
-    """All of it is there, and what was acknowledged as it was acknowledged."""
-    assert await exported(memory) == folder_export(home)
-    findings = (await memory.doctor()).findings
-    # What was erased before the move is vacuumed when no reader is old enough to see it: by housekeeping, a little later.
-    assert all(finding.ok for finding in findings if finding.check != "erasures"), findings
-    records = {str(record.id): record.text for record in await memory.records()}
-    for done in written:
-        assert {id: records.get(id) for id in done.texts} == done.texts
-        assert not set(done.erased) & records.keys()
-    tasks = [json.loads(line)["task"] for line in await exported(memory) if '"type":"outcome"' in line]
-    assert len(tasks) == len(set(tasks))
-    for done in written:
-        assert set(done.tasks) <= set(tasks)
-        for key, text in done.items.items():
-            (found,) = await memory.items.run([GetItem(path=("shelf",), key=key)])
-            assert found is None if text is None else isinstance(found, Item) and found.value["text"] == text
-    for number, done in enumerate(written):
-        messages = [message.text for message in await memory.session(f"talk of writer {number}").originals()]
-        assert len(messages) == len(set(messages))
-        assert [text for text in messages if text in set(done.said)] == done.said
-    # New rows take numbers that none had, and are found.
-    receipt = await memory.remember("The heron of Kallavesi stands at pier 44")
-    assert [hit.memory.id for hit in (await memory.recall("heron of Kallavesi", k=1)).hits] == [receipt.id]
 
 
 async def test_a_memory_moves_while_two_processes_write_it(
@@ -244,7 +128,7 @@ async def test_a_move_is_taken_back_and_the_folder_is_as_it_was(
         assert await exported(memory) == before
         assert (await memory.doctor()).healthy
         await memory.remember("The folder is open again")
-    names = _names_in(home)
+    names = names_in(home)
     assert not [name for name in names if name.startswith("moving")]
     with pytest.raises(StoreUnavailable, match="taken back to the folder"):
         async with open_home(home, database=postgres.url, database_schema=schema) as memory:
@@ -282,7 +166,7 @@ async def test_a_move_that_is_not_finished_is_stopped_and_leaves_nothing(
         migrate_memory(postgres.url, schema="another", home=home)
     assert undo_migration(postgres.url, home=home) == []
     assert folder_export(home) == before
-    assert not [name for name in _names_in(home) if name.startswith("moving")]
+    assert not [name for name in names_in(home) if name.startswith("moving")]
     with psycopg.connect(postgres.url) as other:
         assert other.execute("SELECT to_regnamespace(%s)", (schema,)).fetchone() == (None,)
 
@@ -297,106 +181,6 @@ async def test_a_folder_that_is_closed_for_the_last_step_can_be_opened_again(
     undo_migration(postgres.url, home=home)
     async with open_home(home) as memory:
         await memory.remember("The folder is open again")
-
-
-async def test_the_vectors_of_an_embedder_that_comes_during_a_move_come_along(
-    home: Path, postgres: PostgresServer, schema: str
-) -> None:
-    ledger = SqliteLedger(home / "ledger.sqlite3")
-
-    def progress(what: str, _done: int, _total: int) -> None:
-        if what in ("building indexes", "comparing tables"):
-            ledger.register_embedder(what, 2)
-            with ledger.transaction() as transaction:
-                (key, *_) = (key for key, _ in transaction.iterate())
-                transaction.put_vectors(what, [(key, b"12345678")])
-
-    report = migrate_memory(postgres.url, schema=schema, home=home, progress=progress)
-    ledger.close()
-    assert (report.rows["embedders"], report.rows["vectors_2"], report.rows["vectors_3"]) == (3, 1, 1)
-    async with open_home(home, database=postgres.url, database_schema=schema) as memory:
-        assert await exported(memory) == folder_export(home)
-    with psycopg.connect(postgres.url) as other:
-        for table in ("vectors_2", "vectors_3"):
-            assert other.execute(f'SELECT vector FROM "{schema}".{table}').fetchall() == [(b"12345678",)]
-
-
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        "UPDATE memories SET text = text || '.' WHERE key = 1",
-        "DELETE FROM guard_audit",
-        "UPDATE links SET score = score + 1e-9",
-    ],
-)
-async def test_a_copy_that_differs_is_not_opened_and_the_folder_goes_on(
-    home: Path, postgres: PostgresServer, schema: str, spoilt: str
-) -> None:
-    def progress(what: str, done: int, _total: int) -> None:
-        if what == "comparing tables" and not done:
-            with psycopg.connect(postgres.url, options=f"-c search_path={schema}") as other:
-                other.execute(spoilt)
-
-    with pytest.raises(StoreCorrupted, match=r"The two sides differ: (memories|guard_audit|links): "):
-        migrate_memory(postgres.url, schema=schema, home=home, progress=progress)
-    async with open_home(home) as memory:
-        await memory.remember("The folder goes on")
-    with pytest.raises(StoreCorrupted):
-        migrate_memory(postgres.url, schema=schema, home=home)
-    undo_migration(postgres.url, home=home)
-    migrate_memory(postgres.url, schema=schema, home=home)
-
-
-async def test_a_schema_with_something_in_it_is_refused_and_one_that_is_empty_is_taken(
-    home: Path, tmp_path: Path, postgres: PostgresServer, schema: str
-) -> None:
-    async with open_home(tmp_path / "other", database=postgres.url, database_schema=schema) as memory:
-        await memory.status()  # makes the tables
-    migrate_memory(postgres.url, schema=schema, home=home)
-    async with open_home(tmp_path / "second") as memory:
-        await memory.remember("A second memory")
-    with pytest.raises(InvalidInput, match=f"The schema {schema} of that database holds something"):
-        migrate_memory(postgres.url, schema=schema, home=tmp_path / "second")
-    async with open_home(tmp_path / "second") as memory:
-        assert len(await memory.records()) == 1
-    with pytest.raises(InvalidInput, match="is there already"):
-        migrate_memory(postgres.url, schema=schema, home=home)
-    with pytest.raises(InvalidInput, match="There is no memory in"):
-        migrate_memory(postgres.url, schema=schema, home=tmp_path / "nowhere")
-
-
-async def test_numbers_of_erased_memories_are_not_given_again(
-    home: Path, postgres: PostgresServer, schema: str
-) -> None:
-    async with open_home(home) as memory:
-        last = await memory.remember("The last memory of the folder")
-        await memory.erase([last.id])
-    with closing(Source(home / "ledger.sqlite3")) as source, source.snapshot() as snapshot:
-        highest = snapshot.highest_keys()["memories"]
-    migrate_memory(postgres.url, schema=schema, home=home)
-    async with open_home(home, database=postgres.url, database_schema=schema) as memory:
-        await memory.remember("The first memory of the database")
-    with psycopg.connect(postgres.url) as other:
-        assert other.execute(f'SELECT max(key) FROM "{schema}".memories').fetchone() == (highest + 1,)
-
-
-async def test_a_backup_of_a_memory_that_is_moving_is_a_memory_of_its_own(
-    home: Path, tmp_path: Path, postgres: PostgresServer, schema: str
-) -> None:
-    before = folder_export(home)
-
-    def progress(what: str, _done: int, _total: int) -> None:
-        if what == "building indexes" and not (tmp_path / "copy").exists():
-            back_up_memory(tmp_path / "copy", home=home)
-
-    migrate_memory(postgres.url, schema=schema, home=home, progress=progress)
-    with pytest.raises(LedgerMoved):
-        back_up_memory(tmp_path / "late", home=home)
-    restore_memory(tmp_path / "copy", home=tmp_path / "restored")
-    async with open_home(tmp_path / "restored") as memory:
-        assert await exported(memory) == before
-        await memory.remember("It can be written")
-    assert not [name for name in _names_in(tmp_path / "restored") if name.startswith("moving")]
 
 
 async def test_the_command_tells_people_and_programs(home: Path, postgres: PostgresServer, schema: str) -> None:
@@ -414,8 +198,3 @@ async def test_the_command_tells_people_and_programs(home: Path, postgres: Postg
     assert report["memories"] == len([line for line in folder_export(home) if '"type":"memory"' in line])
     assert report["closed_seconds"] <= report["seconds"]
     assert NAMESPACE
-
-
-def _names_in(home: Path) -> list[str]:
-    with closing(sqlite3.connect(home / "ledger.sqlite3")) as raw:
-        return [row[0] for row in raw.execute("SELECT name FROM sqlite_schema")]

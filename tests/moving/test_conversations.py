@@ -330,3 +330,24 @@ def test_what_claude_keeps_of_nothing_is_nothing_and_what_is_broken_is_damage() 
     assert read({"account_uuid": "a1"}) == []
     (damage,) = read({"account_uuid": "a1", "conversations_memory": 7})
     assert str(damage) == "conversations.json, conversation 1: conversations_memory is a number, not a string"
+
+
+@pytest.mark.parametrize(("format", "list_of_one"), [("chatgpt", CHATGPT), ("claude", CLAUDE)])
+async def test_a_file_of_one_conversation_alone_comes_in_like_a_list_of_it(
+    tmp_path: Path, format: str, list_of_one: list[Any]
+) -> None:
+    file = tmp_path / "trip.json"
+    file.write_text(json.dumps(list_of_one[0]), encoding="utf-8")
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        alone = await memory.imports.plan(file, format=format)
+        assert len(alone.records) == 3 and not alone.damaged
+        await take_in(memory, file, format)
+        file.write_text(json.dumps(list_of_one), encoding="utf-8")
+        assert (await take_in(memory, file, format)).present == 3
+
+
+def test_a_file_of_neither_is_refused_and_one_of_the_other_service_is_named() -> None:
+    (damage,) = read_chatgpt(json.dumps({"title": "Tea"}), "tea.json")
+    assert isinstance(damage, Damage) and "a list of conversations, or one" in damage.message
+    (damage,) = read_chatgpt(json.dumps(CLAUDE[0]), "tea.json")
+    assert isinstance(damage, Damage) and "of the format claude" in damage.message

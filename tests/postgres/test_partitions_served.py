@@ -16,7 +16,7 @@ from mnemic_mcp.http.tokens import TokenFile
 from tests.e2e.servers import parameters, served
 from tests.postgres.divided import COUNT, ONE_IN_EACH, command, divided, environment, texts_in
 from tests.postgres.servers import PostgresServer
-from tests.serving.test_callers import call, client_of
+from tests.serving.teams import call, client_of
 
 
 def test_commands_find_their_part_by_the_namespace_or_the_id(

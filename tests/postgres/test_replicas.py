@@ -29,7 +29,7 @@ from tests.e2e.servers import SERVE, served
 from tests.ports import free_port
 from tests.postgres.servers import PostgresServer, postgres_server
 from tests.replicas.topology import Program
-from tests.serving.test_callers import ERAS, call, client_of, make_tokens, post
+from tests.serving.teams import ERAS, call, client_of, make_tokens, post
 
 
 @dataclass(frozen=True)

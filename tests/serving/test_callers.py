@@ -8,9 +8,6 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,68 +15,14 @@ import anyio
 import httpx
 import psutil
 import pytest
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from mnemic_mcp.http.app import HttpOptions, HttpServer
 from mnemic_mcp.http.tokens import TokenFile
-from tests.e2e.servers import INITIALIZE, SERVE, served
+from tests.e2e.servers import SERVE, served
 from tests.serving.providers import AUDIENCE, provider
+from tests.serving.teams import ERAS, call, client_of, make_tokens, post, team
 from tests.waiting import until
-
-ACCEPT = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
-ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
-
-
-@dataclass(frozen=True)
-class Team:
-    """A served memory of a team, and the tokens of its members."""
-
-    home: Path
-    url: str
-    tokens: dict[str, str]
-
-    @property
-    def base(self) -> str:
-        return self.url.removesuffix("/mcp")
-
-
-def make_tokens(home: Path) -> dict[str, str]:
-    file = TokenFile(home / "tokens.json")
-    grants: dict[str, tuple[list[str], list[str]]] = {
-        "ana": (["team/ana"], ["read", "write"]),
-        "bob": (["team/bob", "team/shared"], ["read", "write"]),
-        "reader": (["team"], ["read"]),
-        "reviewer": (["team"], ["read", "review"]),
-        "admin": (["team"], ["read", "write", "admin"]),
-    }
-    return {name: file.create(name, namespaces=where, rights=what)[1] for name, (where, what) in grants.items()}
-
-
-@asynccontextmanager
-async def team(home: Path, *arguments: str, **env: str) -> AsyncIterator[Team]:
-    tokens = make_tokens(home)
-    async with served(home, *arguments, **env) as url:
-        yield Team(home, url, tokens)
-
-
-@asynccontextmanager
-async def client_of(url: str, token: str, era: str = "auto") -> AsyncIterator[Client]:
-    async with (
-        httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=60) as web,
-        Client(streamable_http_client(url, http_client=web), mode=era) as client,  # type: ignore[arg-type]
-    ):
-        yield client
-
-
-async def call(client: Client, tool: str, **arguments: Any) -> tuple[bool, str, Any]:
-    result = await client.call_tool(tool, arguments)
-    return (
-        not result.is_error,
-        " ".join(getattr(part, "text", "") for part in result.content),
-        result.structured_content,
-    )
 
 
 @ERAS
@@ -151,11 +94,6 @@ async def test_rights_hold_for_every_tool(tmp_path: Path) -> None:
         async with client_of(served_team.url, tokens["admin"]) as admin:
             done, text, _ = await call(admin, "forget", ids=[id], action="erase", confirm=True)
             assert done, text
-
-
-async def post(url: str, body: Any = INITIALIZE, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as web:
-        return await web.post(url, headers={**ACCEPT, **headers}, content=json.dumps(body))
 
 
 async def test_whoever_has_no_token_is_told_so_and_nothing_else(tmp_path: Path) -> None:
@@ -250,43 +188,6 @@ async def test_every_process_of_a_server_logs_its_requests_and_those_it_turned_a
     assert tokens["ana"] not in log.read_text()
 
 
-@ERAS
-async def test_a_client_is_told_that_what_it_sent_is_too_large(tmp_path: Path, era: str) -> None:
-    async with (
-        team(tmp_path, "--max-body", "20000") as served_team,
-        client_of(served_team.url, served_team.tokens["ana"], era) as client,
-    ):
-        with pytest.raises(MCPError, match="larger than 20,000 bytes"):
-            await client.call_tool("remember", {"text": "x" * 30_000})
-
-
-async def test_too_many_and_too_large_requests_are_turned_away(tmp_path: Path) -> None:
-    async with team(tmp_path, "--rate", "3/day", "--max-body", "20000") as served_team:
-        tokens = served_team.tokens
-        large = {**INITIALIZE, "padding": "x" * 30_000}
-        assert (await post(served_team.url, large, authorization=f"Bearer {tokens['ana']}")).status_code == 413
-        answers = [await post(served_team.url, authorization=f"Bearer {tokens['ana']}") for _ in range(7)]
-        assert [answer.status_code for answer in answers][-1] == 429
-        assert 1 <= int(answers[-1].headers["retry-after"]) <= 86_401
-        assert (await post(served_team.url, authorization=f"Bearer {tokens['bob']}")).status_code == 200
-
-
-@ERAS
-async def test_a_client_is_told_that_it_asked_too_much_and_when_to_come_back(tmp_path: Path, era: str) -> None:
-    async with (
-        team(tmp_path, "--rate", "6/hour") as served_team,
-        client_of(served_team.url, served_team.tokens["ana"], era) as client,
-    ):
-        with pytest.raises(MCPError, match=r"one caller may make 6 per 1 hour\. Try again in \d+ s"):
-            for _ in range(13):  # more than the hours before and after a full hour allow together
-                await client.call_tool("recall", {"query": "anything", "namespace": "team/ana"})
-
-
-async def test_on_an_open_server_many_clients_are_not_held_to_what_one_caller_may_ask(tmp_path: Path) -> None:
-    async with served(tmp_path, "--rate", "3/hour") as url:
-        assert [(await post(url)).status_code for _ in range(6)] == [200] * 6
-
-
 async def test_health_is_open_and_metrics_are_for_admins_and_hold_no_text(tmp_path: Path) -> None:
     async with team(tmp_path) as served_team, httpx.AsyncClient(trust_env=False, timeout=60) as web:
         assert (await web.get(served_team.base + "/healthz")).status_code == 200
@@ -379,7 +280,6 @@ async def test_a_server_that_is_told_to_end_says_so_and_still_answers(tmp_path: 
                 await anyio.sleep(0.02)
         header = {"authorization": f"Bearer {served_team.tokens['ana']}"}
         assert (await post(served_team.url, **header)).status_code == 200
-        # Told a second time, as it is now, it ends without waiting for the rest of the ten minutes.
 
 
 @pytest.mark.parametrize(

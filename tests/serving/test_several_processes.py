@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.e2e.servers import served
-from tests.serving.test_callers import call, client_of, make_tokens, post
+from tests.serving.teams import call, client_of, make_tokens, post
 from tests.waiting import until
 
 PAGE = "The walrus handbook lives under {} these days."

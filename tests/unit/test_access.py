@@ -274,31 +274,6 @@ async def test_a_caller_has_everything_in_its_own_namespaces(memory: Memory) -> 
     assert (await ana.erase([newer.id])).erased
 
 
-async def test_an_id_that_was_erased_elsewhere_is_answered_like_one_that_never_was(memory: Memory) -> None:
-    """By the ledger's own owner too, where a namespace is named; whoever may know of an erasure is told again."""
-    never = "m" + "0" * 15
-    erased = (await memory.remember("The bees were sold.", namespace=BOB)).id
-    beside = (await memory.remember("The hives were sold.", namespace=ANA)).id
-    await memory.erase([erased])
-    ana = memory.within(access())
-
-    async def answer(caller: Memory, *ids: str, namespace: tuple[str, ...] | None = None) -> str:
-        with pytest.raises(UnknownMemory) as caught:
-            await caller.erase(ids, namespace=namespace)
-        return str(caught.value).replace(ids[0], "an id")
-
-    for namespace in (None, ANA):
-        assert await answer(ana, erased, namespace=namespace) == await answer(ana, never, namespace=namespace)
-        assert await answer(ana, erased, beside, namespace=namespace) == await answer(
-            ana, never, beside, namespace=namespace
-        )
-    assert await answer(memory, erased, namespace=ANA) == await answer(memory, never, namespace=ANA)
-    assert (await memory.get(beside)).text == "The hives were sold."
-    for caller in (memory, memory.within(access(name="bob", namespace=BOB))):
-        assert (await caller.erase([erased])).erased == (erased,)
-        assert (await caller.erase([erased], namespace=BOB)).erased == (erased,)
-
-
 async def test_a_caller_is_answered_with_the_scores_of_the_owner_however_much_others_hold(memory: Memory) -> None:
     own = ["The kettle is in the kitchen.", "The kettle was mended.", "Somebody painted the kitchen."]
     await memory.remember_many([NewMemory(text=text, namespace=ANA) for text in own])

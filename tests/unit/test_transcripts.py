@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,38 +18,12 @@ from mnemic.domain.working_memory.transcripts import (
 )
 from mnemic.errors import InvalidInput
 from mnemic.testing import check_anthropic, check_openai
-
-SHARED_DATA = Path(__file__).parents[2].parent / "shared" / "data"
-
-
-def _read(value: Any, **options: Any) -> Transcript:
-    return read_transcript(json.dumps(value), **options)
-
-
-def _lines(*values: Any) -> str:
-    return "".join(json.dumps(value) + "\n" for value in values)
+from tests.unit.transcripts import OPENAI, call_of, json_lines, read_any
 
 
 def _shape(transcript: Transcript) -> list[tuple[str, str]]:
     return [(message.role.value, message.text) for message in transcript.messages]
 
-
-def _call(id: str = "c1", name: str = "look", arguments: str = '{"at": "door"}') -> dict[str, Any]:
-    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
-
-
-OPENAI: list[dict[str, Any]] = [
-    {"role": "developer", "content": "Be brief."},
-    {"role": "user", "name": "ana", "content": [
-        {"type": "text", "text": "What is"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
-        {"type": "text", "text": "at the door?"},
-    ]},
-    {"role": "assistant", "content": None, "tool_calls": [_call(), _call("c2", "listen", "{}")]},
-    {"role": "tool", "tool_call_id": "c2", "content": "steps"},
-    {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "a cat"}]},
-    {"role": "assistant", "content": "A cat.", "refusal": None, "reasoning_content": "cats walk"},
-]  # fmt: skip
 
 ANTHROPIC: dict[str, Any] = {
     "model": "some-model",
@@ -78,12 +49,13 @@ ANTHROPIC: dict[str, Any] = {
     ],
 }  # fmt: skip
 
+
 LANGCHAIN: list[dict[str, Any]] = [
     {"type": "system", "data": {"content": "Be brief.", "type": "system", "name": None, "id": None}},
     {"type": "human", "data": {"content": "What is at the door?", "type": "human", "id": "h1", "example": False}},
     {"type": "ai", "data": {
         "content": [{"type": "text", "text": "Looking."}, {"type": "tool_use", "id": "t1", "name": "look", "input": {}}],
-        "additional_kwargs": {"tool_calls": [_call("t1")]}, "response_metadata": {"model": "m"}, "type": "ai", "id": "a1",
+        "additional_kwargs": {"tool_calls": [call_of("t1")]}, "response_metadata": {"model": "m"}, "type": "ai", "id": "a1",
         "tool_calls": [{"name": "look", "args": {"at": "door"}, "id": "t1", "type": "tool_call"}],
         "invalid_tool_calls": [{"name": "listen", "args": "{bad", "id": "t2", "error": "e", "type": "invalid_tool_call"}],
         "usage_metadata": None,
@@ -132,7 +104,7 @@ SESSION = [
 
 
 def test_messages_of_openai_come_in_with_calls_and_results() -> None:
-    found = _read(OPENAI)
+    found = read_any(OPENAI)
     assert found.format is TranscriptFormat.OPENAI
     assert _shape(found) == [
         ("system", "Be brief."),
@@ -149,7 +121,7 @@ def test_messages_of_openai_come_in_with_calls_and_results() -> None:
 
 
 def test_messages_of_openai_go_out_as_they_came_in() -> None:
-    written = write_openai(_read(OPENAI).messages)
+    written = write_openai(read_any(OPENAI).messages)
     assert written[:4] == OPENAI[:4]
     assert written[4]["content"] == "a cat"
     assert written[5]["reasoning_content"] == "cats walk"
@@ -157,10 +129,10 @@ def test_messages_of_openai_go_out_as_they_came_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [json.dumps({"messages": OPENAI}), _lines(*OPENAI), "\ufeff" + json.dumps(OPENAI, indent=2)]
+    "text", [json.dumps({"messages": OPENAI}), json_lines(*OPENAI), "\ufeff" + json.dumps(OPENAI, indent=2)]
 )
 def test_openai_messages_are_recognised_in_an_object_in_lines_and_after_a_byte_order_mark(text: str) -> None:
-    assert read_transcript(text) == _read(OPENAI)
+    assert read_transcript(text) == read_any(OPENAI)
 
 
 def test_a_line_separator_of_unicode_does_not_end_a_line() -> None:
@@ -169,7 +141,7 @@ def test_a_line_separator_of_unicode_does_not_end_a_line() -> None:
 
 
 def test_the_old_function_calls_are_calls_too() -> None:
-    found = _read([
+    found = read_any([
         {"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": "{}"}},
         {"role": "function", "name": "look", "content": "a cat"},
     ])  # fmt: skip
@@ -179,15 +151,15 @@ def test_the_old_function_calls_are_calls_too() -> None:
 
 def test_fields_of_calls_and_calls_of_custom_tools_go_out_as_they_came_in() -> None:
     calls = [
-        {**_call(), "extra_content": {"signature": "s"}},
+        {**call_of(), "extra_content": {"signature": "s"}},
         {"id": "c2", "type": "custom", "custom": {"name": "sql", "input": "select 1"}},
     ]
     messages = [{"role": "assistant", "content": None, "tool_calls": calls}]
-    assert write_openai(_read(messages).messages) == messages
+    assert write_openai(read_any(messages).messages) == messages
 
 
 def test_messages_of_anthropic_become_one_message_for_each_result() -> None:
-    found = _read(ANTHROPIC)
+    found = read_any(ANTHROPIC)
     assert found.format is TranscriptFormat.ANTHROPIC
     assert _shape(found) == [
         ("system", "Be brief."),
@@ -203,14 +175,14 @@ def test_messages_of_anthropic_become_one_message_for_each_result() -> None:
 
 
 def test_messages_of_anthropic_go_out_as_they_came_in() -> None:
-    system, written = write_anthropic(_read(ANTHROPIC).messages)
+    system, written = write_anthropic(read_any(ANTHROPIC).messages)
     assert (system, written) == (ANTHROPIC["system"], ANTHROPIC["messages"])
     assert check_anthropic(written) == []
 
 
 def test_thinking_is_signed_and_stays_when_the_text_after_it_is_edited() -> None:
     thinking, text = {"type": "thinking", "thinking": "Hm.", "signature": "s"}, {"type": "text", "text": "Yes."}
-    (message,) = _read([{"role": "assistant", "content": [thinking, text, {**text, "text": "No."}]}]).messages
+    (message,) = read_any([{"role": "assistant", "content": [thinking, text, {**text, "text": "No."}]}]).messages
     edited = Message(id=message.id, role=message.role, text="Maybe.", opaque=message.opaque)
     _, written = write_anthropic([edited])
     assert written[-1]["content"] == [thinking, {"type": "text", "text": "Maybe."}]
@@ -220,16 +192,16 @@ def test_thinking_is_signed_and_stays_when_the_text_after_it_is_edited() -> None
 
 
 def test_a_view_of_another_provider_leaves_out_what_only_the_first_can_read() -> None:
-    written = write_openai(_read(ANTHROPIC).messages)
+    written = write_openai(read_any(ANTHROPIC).messages)
     assert check_openai(written) == []
     assert "signature" not in json.dumps(written)
-    system, back = write_anthropic(_read(OPENAI).messages)
+    system, back = write_anthropic(read_any(OPENAI).messages)
     assert system == "Be brief."
     assert check_anthropic(back) == []
 
 
 def test_the_ids_of_several_results_in_one_message_derive_from_its_id() -> None:
-    found = read_transcript(_lines(
+    found = read_transcript(json_lines(
         _line("assistant", "a", None, [_use("t1"), _use("t2")]),
         _line("user", "r", "a", [_result("t1"), _result("t2"), {"type": "text", "text": "Well?"}]),
     ))  # fmt: skip
@@ -237,7 +209,7 @@ def test_the_ids_of_several_results_in_one_message_derive_from_its_id() -> None:
 
 
 def test_messages_of_langchain_are_read_in_all_three_forms() -> None:
-    found = _read(LANGCHAIN)
+    found = read_any(LANGCHAIN)
     assert found.format is TranscriptFormat.LANGCHAIN
     plain = [entry["data"] for entry in LANGCHAIN]
     names = {"system": "SystemMessage", "human": "HumanMessage", "ai": "AIMessage", "tool": "ToolMessage"}
@@ -251,16 +223,16 @@ def test_messages_of_langchain_are_read_in_all_three_forms() -> None:
         }
         for entry in LANGCHAIN
     ]
-    assert found == _read(plain) == _read(dumped) == _read({"messages": dumped})
+    assert found == read_any(plain) == read_any(dumped) == read_any({"messages": dumped})
     assert [message.id for message in found.messages] == ["msg1", "h1", "a1", "msg4", "msg5", "msg6"]
     assert [call.arguments for call in found.messages[2].calls] == ['{"at": "door"}', "{bad"]
     assert found.messages[4].is_error
 
 
 def test_messages_of_langchain_go_out_without_a_second_copy_of_their_calls() -> None:
-    found = _read(LANGCHAIN)
+    found = read_any(LANGCHAIN)
     written = write_langchain(found.messages)
-    assert _read(written).messages == found.messages
+    assert read_any(written).messages == found.messages
     answer = written[2]["data"]
     assert answer["additional_kwargs"] == {}
     assert answer["response_metadata"] == {"model": "m"}
@@ -270,12 +242,12 @@ def test_messages_of_langchain_go_out_without_a_second_copy_of_their_calls() -> 
 
 
 def test_an_instruction_to_remove_a_message_is_skipped_and_counted() -> None:
-    found = _read([{"type": "remove", "data": {"content": "", "id": "h1"}}, LANGCHAIN[1]])
+    found = read_any([{"type": "remove", "data": {"content": "", "id": "h1"}}, LANGCHAIN[1]])
     assert (len(found.messages), found.skipped) == (1, {"remove": 1})
 
 
 def test_a_session_of_claude_code_is_the_branch_that_ends_last() -> None:
-    found = read_transcript(_lines(*SESSION))
+    found = read_transcript(json_lines(*SESSION))
     assert found.format is TranscriptFormat.CLAUDE_CODE
     assert _shape(found) == [
         ("user", "List the files."),
@@ -300,17 +272,17 @@ def test_a_session_of_claude_code_is_the_branch_that_ends_last() -> None:
 
 
 def test_a_file_of_nothing_but_a_subagent_is_its_conversation() -> None:
-    found = read_transcript(_lines(_line("user", "u", None, "Go and look.", isSidechain=True)))
+    found = read_transcript(json_lines(_line("user", "u", None, "Go and look.", isSidechain=True)))
     assert _shape(found) == [("user", "Go and look.")]
 
 
 def test_an_error_of_the_api_is_not_an_answer() -> None:
-    found = read_transcript(_lines(SESSION[2], _line("assistant", "e", "u1", "API Error", isApiErrorMessage=True)))
+    found = read_transcript(json_lines(SESSION[2], _line("assistant", "e", "u1", "API Error", isApiErrorMessage=True)))
     assert (_shape(found), found.skipped) == ([("user", "List the files.")], {"API error": 1})
 
 
 def test_a_list_of_steps_becomes_thoughts_calls_and_results() -> None:
-    found = _read({"task": "Cool a potato.", "steps": [
+    found = read_any({"task": "Cool a potato.", "steps": [
         {"thought": "Look.", "action": "open fridge", "observation": "It is open.", "score": 0.5},
         {"thought": "", "action": "take potato", "observation": ""},
     ]})  # fmt: skip
@@ -321,149 +293,14 @@ def test_a_list_of_steps_becomes_thoughts_calls_and_results() -> None:
     assert check_openai(write_openai(found.messages)) == []
 
 
-def test_a_call_at_the_very_end_may_still_run() -> None:
-    found = _read([*OPENAI, {"role": "assistant", "content": None, "tool_calls": [_call("c9")]}])
-    assert found.messages[-1].calls[0].id == "c9"
-
-
-def test_an_id_of_a_call_that_is_used_again_gets_a_number_and_its_result_follows() -> None:
-    turn = [{"role": "assistant", "tool_calls": [_call("c")]}, {"role": "tool", "tool_call_id": "c", "content": "x"}]
-    found = _read(turn * 3)
-    assert [message.calls[0].id for message in found.messages[::2]] == ["c", "c_2", "c_3"]
-    assert [message.answers for message in found.messages[1::2]] == ["c", "c_2", "c_3"]
-    assert found.mended == {"call id used again": 2}
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "empty"),
-        (" \n", "empty"),
-        ("42", "42, not a conversation"),
-        ('{"a": 1}', "no message of a known format"),
-        ('[{"role": "user", "content": "a"}', "line 1, column"),
-        ('{"role":"user","content":"a"}\n{"role": ', "line 2, column"),
-        ('[{"role": "user", "content": NaN}]', "NaN"),
-        ('[{"role": "user", "content": 1e999}]', "out of range"),
-        (f'[{{"role": "user", "content": {"9" * 5000}}}]', "not JSON"),
-        ("[" * 100_000, "too deep"),
-        ('[{"role": "user", "content": 7}]', "message 1: content is 7"),
-        ('[{"role": "user", "content": [7]}]', "message 1, content[0]"),
-        ('[{"role": "user", "content": [{"type": "text"}]}]', "text is None"),
-        ('[{"role": "king", "content": "a"}]', "the role is 'king'"),
-        ('[{"role": "user", "content": "a"}, "b"]', "message 2: this is 'b'"),
-        ('[{"role": "user", "content": "a", "id": [1]}]', "id is list"),
-        ('[{"role": "user", "content": "a", "id": "x"}, {"role": "user", "content": "b", "id": "x"}]', "message id 'x'"),
-        ('[{"role": "tool", "content": "a", "tool_call_id": "x"}]', "was not made"),
-        ('[{"role": "tool", "content": "a"}]', "tool_call_id is None"),
-        ('[{"role": "assistant", "tool_calls": 3}]', "tool_calls is 3"),
-        ('[{"role": "assistant", "tool_calls": [3]}]', "tool_calls[0]"),
-        ('[{"role": "user", "content": "a", "tool_calls": [{}]}]', "user calls tools"),
-        ('[{"role": "assistant", "function_call": 3}]', "function_call is 3"),
-        ('{"traj": [], "steps": [], "messages": 3}\n{"traj": []}', "one of 2 lines"),
-        ('{"steps": [3]}', "step 1"),
-        ('{"steps": [{"thought": 3}]}', "thought is 3"),
-        ('[{"lc": 1, "type": "not_implemented", "id": ["x"]}]', "could not serialise"),
-        ('[{"type": "ai", "data": {"tool_calls": [{"name": "f", "id": null}]}}]', "the id of a tool call"),
-        ('{"type": "user", "uuid": "u", "parentUuid": null}', "message is None"),
-        ('[{"role": "assistant", "content": [{"type": "tool_result"}]}]', "inside of an assistant"),
-        ('[{"role": "function", "content": "x"}, {"role": "assistant", "content": [{"type": "tool_use"}]}]', "role is"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_read_is_refused_with_its_place_and_a_way_out(text: str, said: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        read_transcript(text)
-    assert said in str(caught.value)
-    assert caught.value.hint
-    assert len(str(caught.value)) < 400
-
-
-def test_results_that_are_missing_or_given_twice_are_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"message 4: the call 'c1' of message 3 has no result"):
-        _read([*OPENAI[:3], OPENAI[5]])
-    with pytest.raises(InvalidInput, match="answered already"):
-        _read([*OPENAI[:5], OPENAI[4]])
-    with pytest.raises(InvalidInput, match="two calls have the id 'c1'"):
-        _read([{"role": "assistant", "tool_calls": [_call(), _call()]}])
-
-
 def test_a_format_that_was_named_is_the_one_that_is_read() -> None:
     plain = [{"role": "user", "content": "Hello."}]
-    assert _read(plain, format="anthropic").format is TranscriptFormat.ANTHROPIC
+    assert read_any(plain, format="anthropic").format is TranscriptFormat.ANTHROPIC
     for format in TranscriptFormat:
         if format not in (TranscriptFormat.OPENAI, TranscriptFormat.ANTHROPIC, TranscriptFormat.CLAUDE_CODE):
             with pytest.raises(InvalidInput):
-                _read(plain, format=format)
+                read_any(plain, format=format)
     with pytest.raises(InvalidInput, match="Use one of: openai"):
-        _read(plain, format="gopher")
+        read_any(plain, format="gopher")
     with pytest.raises(InvalidInput, match="not text"):
         read_transcript(b"[]")  # type: ignore[arg-type]
-
-
-def test_half_a_character_is_replaced_and_counted_and_a_nul_is_kept() -> None:
-    found = read_transcript(r'[{"role": "user", "content": "cut \ud83d off, 😀 whole, \u0000"}]')
-    assert found.messages[0].text == "cut \ufffd off, 😀 whole, \x00"
-    assert found.mended == {"half a surrogate pair": 1}
-    assert check_openai(write_openai(found.messages)) == []
-
-
-@pytest.mark.parametrize("depth", [300, 900, 990, 2_000])
-def test_a_message_that_is_nested_deeply_is_read_or_refused(depth: int) -> None:
-    block = '{"type": "x\\ud800", "v": ' + "[" * depth + "]" * depth + "}"
-    call = '{"type": "tool_use", "id": "a", "name": "b", "input": ' + '{"a":' * depth + "1" + "}" * depth + "}"
-    for content in (block, call):
-        try:
-            found = read_transcript('[{"role": "assistant", "content": [' + content + "]}]")
-        except InvalidInput as error:
-            assert "nested too deeply" in str(error)
-        else:
-            assert write_anthropic(found.messages)[1]
-
-
-def test_a_line_of_ten_megabytes_is_read() -> None:
-    found = read_transcript(
-        _lines({"role": "user", "content": "x" * 10_000_000}, {"role": "assistant", "content": "y"})
-    )
-    assert len(found.messages[0].text) == 10_000_000
-
-
-def _recorded(name: str) -> list[str]:
-    path = SHARED_DATA / name
-    if not path.exists():
-        pytest.skip(f"the recorded data {name} is not on this machine ({SHARED_DATA} is absent)")
-    return gzip.decompress(path.read_bytes()).decode().splitlines()
-
-
-@pytest.mark.parametrize(
-    ("name", "format", "field"),
-    [
-        ("taubench_airline_dev.jsonl.gz", TranscriptFormat.TAU_BENCH, "traj"),
-        ("trajectories_dev.jsonl.gz", TranscriptFormat.STEPS, "steps"),
-    ],
-)
-def test_every_recorded_episode_is_read_whole_and_written_for_every_provider(
-    name: str, format: TranscriptFormat, field: str
-) -> None:
-    for line in _recorded(name):
-        found = read_transcript(line)
-        source = json.loads(line)[field]
-        assert found.format is format
-        if format is TranscriptFormat.STEPS:
-            assert len(found.messages) == 2 * len(source) + 1
-        else:
-            assert [message.text for message in found.messages] == [message["content"] or "" for message in source]
-        written = write_openai(found.messages)
-        assert check_openai(written) == []
-        assert _read(written, format="openai").messages == _without_host(found.messages)
-        assert check_anthropic(write_anthropic(found.messages)[1]) == []
-        # LangChain holds the arguments as an object: how the model spaced them is lost.
-        assert _without_host(_read(write_langchain(found.messages)).messages, spaced=False) == _without_host(
-            found.messages, spaced=False
-        )
-
-
-def _without_host(messages: tuple[Message, ...], *, spaced: bool = True) -> tuple[Message, ...]:
-    def plain(call: ToolCall) -> ToolCall:
-        return call if spaced else replace(call, arguments=json.dumps(json.loads(call.arguments)))
-
-    return tuple(replace(message, opaque={}, calls=tuple(map(plain, message.calls))) for message in messages)

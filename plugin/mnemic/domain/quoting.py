@@ -6,6 +6,8 @@ import unicodedata
 
 # Letters that show nothing, and joiners without which emoji and some scripts fall apart.
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
+# What shows nothing by itself: spaces, controls, joiners and other format characters, marks on a letter that is not there.
+_SHOWS_NOTHING = frozenset(("Cc", "Cf", "Cs", "Me", "Mn", "Zl", "Zp", "Zs"))
 _KEPT = "\n\t\u200c\u200d"
 
 
@@ -19,6 +21,14 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text if not any(letter in text for letter in _BLANK_LETTERS) else "".join(map(_escaped, text))
     return "".join(map(_escaped, text))
+
+
+def shows_something(text: str) -> bool:
+    """Whether a reader sees anything of ``text``."""
+    return any(
+        unicodedata.category(char) not in _SHOWS_NOTHING and char not in _BLANK_LETTERS and char != "\u2800"
+        for char in text
+    )
 
 
 def _escaped(char: str) -> str:

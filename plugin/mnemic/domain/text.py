@@ -35,6 +35,13 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def spellings(label: str) -> tuple[str, ...]:
+    """``label`` and the same name with its letters composed and taken apart, as far as they differ; it looks the same."""
+    if label.isascii():
+        return (label,)
+    return tuple(dict.fromkeys((label, unicodedata.normalize("NFC", label), unicodedata.normalize("NFD", label))))
+
+
 def words_of(text: str) -> list[str]:
     """Lower-case runs of letters and digits, in order, as the full-text index cuts them."""
     return _WORD.findall(text.lower())

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from mnemic.domain.memory import MemoryId, Namespace
+from mnemic.domain.quoting import shows_something
 from mnemic.errors import InvalidInput
 
 MAX_TEXT_CHARS = 100_000
@@ -19,6 +20,7 @@ MAX_TAGS = 64
 MAX_EVIDENCE = 256
 MAX_BATCH = 10_000
 MAX_NAMESPACE_DEPTH = 8
+_SHOWN_CODES = 8
 
 _TOO_LONG = "Split it into passages, or remember where it can be found and what matters in it."
 _ID = re.compile(r"m[0-9a-z]{15}")
@@ -50,6 +52,12 @@ def check_label(value: object, *, name: str, limit: int = MAX_LABEL_CHARS) -> st
     if control is not None:
         raise InvalidInput(
             f"{name} holds the control character U+{ord(control):04X}.", hint="Use visible characters only."
+        )
+    if not shows_something(text):
+        codes = " ".join(f"U+{ord(char):04X}" for char in text[:_SHOWN_CODES])
+        raise InvalidInput(
+            f"{name} shows nothing: it is {codes}{' …' if len(text) > _SHOWN_CODES else ''}.",
+            hint="Give at least one visible character.",
         )
     return text
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
+from mnemic.domain.drafting import MAX_WHEN_TO_USE_CHARS
 from mnemic.domain.marks import Marks, Review, Screened, Taint, merge_taints, taint_of
 from mnemic.domain.memory import MemoryRecord, Role
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_SOURCE_CHARS, MAX_TEXT_CHARS
 from mnemic.domain.verdict import Decision, Finding, Judged, Span, Verdict, strictest
 from mnemic.guard.bounded import run_bounded
 from mnemic.guard.effects import find_effects
@@ -134,25 +136,32 @@ class Guard:
     def redacted(
         self, policy: Policy, record: MemoryRecord, verdict: Verdict
     ) -> tuple[MemoryRecord, tuple[str, ...]]:  # fmt: skip
-        """The memory without what the verdict wants out of it, in its text and its labels, and what that was."""
+        """The memory without what the verdict wants out of it, in its text and its labels, and what that was.
+
+        None of them becomes longer than it may be, the text not than the policy allows if it was not before.
+        """
         wanted = [judged.finding for judged in verdict.judged if judged.decision is Decision.REDACT]
         rules = {finding.rule for finding in wanted} & RULES.keys()
         own = [rule for id in dict.fromkeys(one.rule for one in wanted) if (rule := policy.own_rules.get(id))]
         wanted = [finding for finding in wanted if finding.rule not in policy.own_rules]
         kinds: dict[str, None] = {}
+        most = policy.write.max_chars if len(record.text) <= policy.write.max_chars else MAX_TEXT_CHARS
 
-        def clean(text: str, found: Iterable[Finding] | None = None, own: Iterable[OwnRule] = ()) -> str:
+        def clean(
+            text: str, found: Iterable[Finding] | None = None, own: Iterable[OwnRule] = (), *, limit: int = MAX_LABEL_CHARS
+        ) -> str:  # fmt: skip
             found = [*(screen(text, rules=rules).findings if found is None else found), *_all_places(own, text)]
             findings = [one for one in found if one.spans]
             kinds.update((one.detail or one.rule, None) for one in findings)
-            return redact(text, findings) if findings else text
+            return redact(text, findings, limit=limit) if findings else text
 
         changed = replace(
             record,
-            text=clean(record.text, wanted, own),
-            when_to_use=record.when_to_use and clean(record.when_to_use, own=own),
+            text=clean(record.text, wanted, own, limit=min(most, MAX_TEXT_CHARS)),
+            when_to_use=record.when_to_use and clean(record.when_to_use, own=own, limit=MAX_WHEN_TO_USE_CHARS),
             # Whose mail it is says where it came from: of a source only secrets are taken out.
-            source=record.source and clean(record.source, screen(record.source, rules=rules & {SECRET}).findings),
+            source=record.source
+            and clean(record.source, screen(record.source, rules=rules & {SECRET}).findings, limit=MAX_SOURCE_CHARS),
             speaker=record.speaker and clean(record.speaker),
             session=record.session and clean(record.session),
             tags=tuple(dict.fromkeys(clean(tag) for tag in record.tags)),

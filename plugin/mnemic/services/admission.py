@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from mnemic.domain.learning.facets import MAX_TASK_CHARS
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.text import jaccard, numbers_in, shape_words
@@ -100,11 +101,11 @@ def examine(
 
 
 def without_secrets(policy: Policy, text: str) -> str:
-    """A text that is kept beside memories, such as a task's, without the keys and passwords that a memory would not keep."""
+    """A text that is kept beside memories, a task's, without the keys and passwords that a memory would not keep."""
     wanted = policy.enforced and policy.write.enabled
     if not wanted or decide_rule(policy, SECRET, OriginClass.AGENT) is Decision.ALLOW:
         return text
-    return redact(text, screen(text, rules=SECRETS).findings)
+    return redact(text, screen(text, rules=SECRETS).findings, limit=MAX_TASK_CHARS)
 
 
 def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from mnemic.domain.lesson import Lesson
@@ -11,7 +11,6 @@ from mnemic.domain.memory import Action, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit
 from mnemic.domain.text import fingerprint
-from mnemic.errors import MnemicError
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, log
@@ -46,20 +45,15 @@ def note_vetting(
     rejected = [one for one in vetted if one.rejected]
     learnt = [lesson for vetting in vettings for lesson in vetting.learnt]
     heeded = tuple(dict.fromkeys(id for vetting in vettings for id in vetting.heeded))
-    try:
-        doubtful = _not_yet_noted(backends, contexts, doubtful, now=now)
-        if not (doubtful or rejected or learnt or heeded):
-            return
-        with backends.ledger.transaction(patience_seconds=_PATIENCE_SECONDS) as transaction:
-            for name in contexts:
-                transaction.expose(name, doubtful, at=now)
-            transaction.hit_lessons(heeded, at=now)
-            for lesson in learnt:
-                _learn(transaction, policy, lesson, origin, now)
-            for one in rejected:
-                _count_rejection(transaction, policy, one, question, origin, now)
-    except MnemicError as error:
-        log.warning("guard.not_noted", error=str(error))
+
+    def further(transaction: LedgerTransaction) -> None:
+        transaction.hit_lessons(heeded, at=now)
+        for lesson in learnt:
+            _learn(transaction, policy, lesson, origin, now)
+        for one in rejected:
+            _count_rejection(transaction, policy, one, question, origin, now)
+
+    _keep(backends, contexts, doubtful, further if rejected or learnt or heeded else None, now=now)
 
 
 def note_shown(
@@ -69,16 +63,24 @@ def note_shown(
     contexts = context_keys(backends, connection=origin.connection, session=None, task=origin.task)
     known = [(key, hit.standing) for key, hit in read if hit.standing is not None]
     backends.deliveries.note(contexts, [key for key, standing in known if not standing.trusted], now=now)
-    if not policy.enforced:
-        return
-    try:
-        doubtful = _not_yet_noted(backends, contexts, [key for key, standing in known if standing.doubtful], now=now)
-        if doubtful:
-            with backends.ledger.transaction(patience_seconds=_PATIENCE_SECONDS) as transaction:
-                for name in contexts:
-                    transaction.expose(name, doubtful, at=now)
-    except MnemicError as error:
-        log.warning("guard.not_noted", error=str(error))
+    if policy.enforced:
+        _keep(backends, contexts, [key for key, standing in known if standing.doubtful], now=now)
+
+
+def _keep(
+    backends: Backends, contexts: Sequence[str], doubtful: Sequence[RowKey],
+    further: Callable[[LedgerTransaction], None] | None = None, *, now: datetime,
+) -> None:  # fmt: skip
+    """Keep which doubtful memories went where and what ``further`` writes, as far as there is anything to write."""
+    with log.instead_of_failing("guard.not_noted"):
+        unnoted = _not_yet_noted(backends, contexts, doubtful, now=now)
+        if not unnoted and further is None:
+            return
+        with backends.ledger.transaction(patience_seconds=_PATIENCE_SECONDS) as transaction:
+            for name in contexts:
+                transaction.expose(name, unnoted, at=now)
+            if further is not None:
+                further(transaction)
 
 
 def forget_exposures(backends: Backends) -> None:

@@ -44,6 +44,7 @@ from mnemic.services.backends import Backends, require
 from mnemic.services.embedding import EMBEDDED_AT_ONCE, Embedding
 from mnemic.services.facts import Settlement, apply_settlement, fact_in, settle
 from mnemic.services.passages import Cut, cut_records, keep_cut
+from mnemic.services.spelling import check_spellings
 
 _MAX_NEAR_DUPLICATES = 3
 _MAX_CONTEXT = 100
@@ -114,6 +115,7 @@ def remember(
         cuts = cut_records(backends.embedder, [candidate.record for candidate in candidates])
         batch_backends = backends.for_batch()
         with backends.ledger.transaction() as transaction:
+            check_spellings(transaction, dict.fromkeys(draft.namespace for draft in drafts))
             receipts = tuple(
                 _store(transaction, batch_backends, policy, *entry)
                 for batch in _batches(list(zip(candidates, vectors, cuts, facts, strict=True)))

@@ -16,6 +16,8 @@ from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.transcripts import read_transcript
 from mnemic.errors import InvalidInput
 from mnemic.services.live_sessions import LiveSession
+from mnemic.services.session_secrets import kept_as
+from mnemic.services.spelling import check_spellings
 
 if TYPE_CHECKING:
     from mnemic.protocols import LedgerTransaction, SessionInfo, SessionReader
@@ -58,10 +60,12 @@ def edit_session(
         if session is None:
             if not create:
                 raise _unknown(where)
+            check_spellings(transaction, [namespace])
             key = transaction.create_session(namespace, where[1], at=backends.clock.now())
             session = LiveSession(WorkingMemory(where[1], count_tokens=backends.token_counter.count), key)
             backends.sessions.keep(where, session)
         memory = session.memory
+        memory.kept_as = kept_as(backends.guard.policy)
         result = act(memory)
         session.fold()
         _store(backends, transaction, session)

@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 
-from mnemic.errors import MnemicError
 from mnemic.logs import get_logger
 from mnemic.protocols import FORGOTTEN, WHOLE_INDEX, IndexState, Ledger
 from mnemic.storage.chroma_store import (
@@ -246,18 +245,13 @@ class ChromaFollower:
             except Exception as error:
                 log.info("chroma.close_failed", error=str(error))
         if lost and self._lease.held:
-            try:
-                with self._ledger.transaction() as transaction:
-                    # Not dropped but forgotten: what is in it may have been erased and must go. Somebody else may have put
-                    # another in its place.
-                    whole = transaction.index_state(self.index_name, WHOLE_INDEX)
-                    if whole is not None and generation in (None, whole.generation):
-                        transaction.drop_index_states(self.index_name)
-                        transaction.set_index_state(
-                            self.index_name, WHOLE_INDEX, IndexState(generation=FORGOTTEN, seq=0)
-                        )
-            except MnemicError as error:
-                log.warning("chroma.state_not_reset", error=str(error))
+            with log.instead_of_failing("chroma.state_not_reset"), self._ledger.transaction() as transaction:
+                # Not dropped but forgotten: what is in it may have been erased and must go. Somebody else may have put
+                # another in its place.
+                whole = transaction.index_state(self.index_name, WHOLE_INDEX)
+                if whole is not None and generation in (None, whole.generation):
+                    transaction.drop_index_states(self.index_name)
+                    transaction.set_index_state(self.index_name, WHOLE_INDEX, IndexState(generation=FORGOTTEN, seq=0))
 
     def _release(self) -> None:
         self._abandon(lost=False)

@@ -39,7 +39,7 @@ BY_RECORD = frozenset("append append_audit append_outcome neighbours put_lesson 
 
 BY_KEY = frozenset(
     """about announced append_edit append_messages average_length cold confirm current_facts delete_item disputes
-    document_counts erase_item erase_session erased expose exposures facet_vectors facets fact_after fact_before
+    document_counts erase_item erase_session expose exposures facet_vectors facets fact_after fact_before
     facts feed feed_size forget_index_states has_untrusted hit_lessons index_state item_links items items_of
     known_outcomes last_seq ledger_id link marks moments namespace_seq passage_feed passages put_facet_vectors
     put_facets put_fact put_marks put_passages put_utilities put_vectors refresh_items reinstate reject
@@ -50,11 +50,11 @@ BY_KEY = frozenset(
 """What they take was given out by the ledger through this wall, or tells nothing of a memory."""
 
 REFUSED = frozenset(
-    """cool coolable count_cold drop_index_states facets_without_vector forget_exposures index_names is_unscrubbed
+    """cool coolable count_cold drop_index_states erased facets_without_vector forget_exposures index_names is_unscrubbed
     large_namespaces restore_erasure restore_event set_index_state texts_without_vector unscreened
     without_passages""".split()
 )
-"""Housekeeping of the ledger as a whole."""
+"""Housekeeping of the ledger as a whole, and what taking in an export asks: its ids may be others' here."""
 
 
 class WalledLedger:

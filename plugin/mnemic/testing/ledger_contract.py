@@ -44,6 +44,27 @@ class LedgerContract:
                 for record, vector in zip(records, vectors, strict=True)
             ]
 
+    def test_labels_are_kept_as_they_are_written_and_found_however_they_are(self, tmp_path: Path) -> None:
+        composed, apart = "Jos\u00e9", "Jose\u0301"
+        ledger = self.open(tmp_path)
+        (key, _) = self.add(
+            ledger,
+            make_record("a kettle", tags=(apart,), session=composed, speaker=apart, source=composed),
+            make_record("a pot", tags=("Jose",), session="Jose", speaker="Jose", source="Jose"),
+        )
+        with ledger.snapshot() as snapshot:
+            for name in (composed, apart):
+                conditions: tuple[dict[str, Any], ...] = (
+                    {"tags": (name,)}, {"session": name}, {"speaker": name}, {"source": name},
+                )  # fmt: skip
+                for condition in conditions:
+                    filter = MemoryFilter(namespace=("test",), **condition)
+                    ((found, record),) = snapshot.select(filter, limit=9)
+                    assert (found, record.tags, record.session) == (key, (apart,), composed)
+                    assert list(snapshot.matching_keys(filter)) == [key]
+                    assert [hit.key for hit in snapshot.lexical(["kettle", "pot"], filter, limit=9)] == [key]
+        ledger.close()
+
     def test_a_memory_comes_back_exactly_as_it_was_written(self, tmp_path: Path) -> None:
         record = make_record(
             "Zażółć 東京 😀\nline\ttab", tags=("a", "b"), session="s", speaker="Ana", source="mail 7",

@@ -27,19 +27,19 @@ _ROLES = frozenset(Role)
 def read_conversations(
     text: str, name: str, messages: Callable[[dict[str, Any], str], Iterator[Found]], *, field: str, other: str
 ) -> Reading:
-    """What ``messages`` makes of every conversation of an export, each with its place.
+    """What ``messages`` makes of every conversation of an export, each with its place. A file may hold one alone.
 
     ``field`` is what a conversation of this export holds its messages in; ``other`` names the format and the field of what
     it is mistaken for.
     """
+    format, strange = other.split()
     try:
-        conversations = check_kind(
-            decode_json(text.removeprefix("\ufeff")), list, "the file", "a list of conversations"
-        )
+        whole = decode_json(text.removeprefix("\ufeff"))
+        alone = isinstance(whole, dict) and (field in whole or strange in whole)
+        conversations = [whole] if alone else check_kind(whole, list, "the file", "a list of conversations, or one")
     except Unreadable as error:
         yield Damage(place=name, message=str(error))
         return
-    format, strange = other.split()
     for number, conversation in enumerate(conversations, 1):
         place = f"{name}, conversation {number}"
         try:

@@ -9,6 +9,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from mnemic.domain.memory import Kind, Relation
+from mnemic.domain.quoting import shows_something
 from mnemic.domain.text import normalise
 from mnemic.domain.validation import MAX_LABEL_CHARS
 
@@ -106,12 +107,13 @@ def token_in(source: str) -> str:
 
 def label(value: object) -> str | None:
     """A short text such as a tag or a session's name that is stored whatever it was: on one line, without control
-    characters, cut at `MAX_LABEL_CHARS`. None when nothing is left.
+    characters, cut at `MAX_LABEL_CHARS`. None when nothing is left to see.
     """
     if value is None or isinstance(value, dict | list):
         return None
     words = "".join(letter if letter.isprintable() else " " for letter in str(value)).split()
-    return " ".join(words)[:MAX_LABEL_CHARS].strip() or None
+    found = " ".join(words)[:MAX_LABEL_CHARS].strip()
+    return found if shows_something(found) else None
 
 
 def labels(*values: object) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ class WorkingMemory:
         self._shown_tokens = TokenSums()
         self._rendered: dict[int, Message] = {}
         self._latest = LatestValues()
+        self.kept_as: Callable[[Message], Message] = lambda message: message
         self._undoable: list[int] = []
         self._redoable: list[int] = []
 
@@ -56,12 +57,13 @@ class WorkingMemory:
     ) -> None:
         """Add messages at the end, all or none. ``tokens`` are the counts of their parts if they are known already.
 
-        ``trusted``: they were checked when they were stored.
+        ``trusted``: they were checked when they were stored. What is new goes in as ``kept_as`` makes it.
 
         Raises `InvalidInput` for an id that is taken and for a result that answers no call, or one that has its answer.
         """
         if not trusted:
             check_pairing(messages, self)
+            messages = [self.kept_as(message) for message in messages]
         if tokens is None:
             tokens = [self.count_parts(message) for message in messages]
         for message, counts in zip(messages, tokens, strict=True):

@@ -8,7 +8,7 @@ from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.verdict import Decision
 from mnemic.guard.policy.deciding import decide_rule
 from mnemic.guard.policy.defaults import KNOWN_RULES, Family, OriginClass
-from mnemic.guard.policy.model import Claims, Handling, Independence, Mode, Policy
+from mnemic.guard.policy.model import Claims, Handling, Independence, Messages, Mode, Policy
 from mnemic.guard.policy.origins import class_of, trust_of
 from mnemic.guard.policy.own_rules import WriteConditions, WriteRule
 
@@ -128,6 +128,9 @@ def _storing(policy: Policy) -> tuple[str, ...]:
         if requests
         else "Unrelated requests in untrusted text are kept, labelled.",
         f"Longer than {write.max_chars:,} characters is too long.",
+        "Messages of sessions are kept as they came, secrets included."
+        if write.messages is Messages.AS_GIVEN
+        else "Secrets are taken out of the messages of sessions.",
         f"It is a flood when one untrusted origin stores more than {flood.max_untrusted:,} memories in "
         f"{_counted(flood.window_minutes, 'minute')}, or more than {flood.max_alike:,} almost alike.",
         f"A rule that needs more than {write.rule_timeout_ms:,} ms has failed, which is a finding of its own (rule-failed).",

@@ -44,6 +44,13 @@ class Withhold(StrEnum):
     STEERING_AND_REQUESTS = "steering_and_requests"
 
 
+class Messages(StrEnum):
+    """How the messages of working-memory sessions are kept."""
+
+    AS_GIVEN = "as_given"
+    WITHOUT_SECRETS = "without_secrets"
+
+
 class Handling(StrEnum):
     """What happens to a doubtful memory in an answer: given as it is, given with a warning, or not given."""
 
@@ -178,6 +185,11 @@ class Writing(PolicyPart):
         "(user, agent, untrusted).",
     )
     max_chars: Count = Field(default=50_000, description="Longer text is a finding of the rule `too-long`.")
+    messages: Messages = Field(
+        default=Messages.AS_GIVEN,
+        description="How messages of working-memory sessions are kept. `as_given`: to the byte. `without_secrets`: keys and "
+        "passwords are taken out before a message is stored, and no restore brings them back.",
+    )
     flooding: Flooding = Field(default=Flooding(), description=Flooding.__doc__)
     rule_timeout_ms: Count = Field(
         default=100, description="A rule that takes longer has failed: the finding `rule-failed`."

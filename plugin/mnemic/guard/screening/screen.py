@@ -195,14 +195,21 @@ def mask(text: str, spans: Sequence[Span], *, placeholder: str = "[instruction-l
     return "".join(pieces)
 
 
-def redact(text: str, findings: Sequence[Finding]) -> str:
-    """``text`` without what was found, such as a credential: each place becomes ``[redacted: what it was]``."""
+def redact(text: str, findings: Sequence[Finding], *, limit: int | None = None) -> str:
+    """``text`` without what was found, such as a credential: each place becomes ``[redacted: what it was]``.
+
+    Where that would make it longer than ``limit`` characters, each place becomes ``[redacted]`` or else ``…``, which is not
+    longer than what it stands for.
+    """
     found = sorted((start, end, finding.detail or finding.rule) for finding in findings for start, end in finding.spans)
-    pieces: list[str] = []
-    last = 0
-    for start, end, kind in found:
-        if start >= last:
-            pieces += (text[last:start], f"[redacted: {kind}]")
-        last = max(last, end)
-    pieces.append(text[last:])
-    return "".join(pieces)
+    for form in ("[redacted: {}]", "[redacted]", "…"):
+        pieces: list[str] = []
+        last = 0
+        for start, end, kind in found:
+            if start >= last:
+                pieces += (text[last:start], form.format(kind))
+            last = max(last, end)
+        clean = "".join((*pieces, text[last:]))
+        if limit is None or len(clean) <= limit:
+            break
+    return clean

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mnemic.domain.memory import RowKey
-from mnemic.errors import MnemicError
 from mnemic.logs import get_logger
 from mnemic.protocols import DELIVERY_WINDOW, MOST_DELIVERED
 from mnemic.storage.postgres.connections import PostgresConnections
@@ -35,7 +34,7 @@ class PostgresDeliveries:
         """Note that these memories were delivered. What cannot be noted is logged: an answer does not fail for it."""
         if not keys:
             return
-        try:
+        with log.instead_of_failing("deliveries.not_noted"):
             self._connections.note(
                 f"INSERT INTO {self._table} (purpose, context, key, at) "
                 "SELECT %s, context, key, %s FROM hurried, unnest(%s::text[]) AS context, unnest(%s::bigint[]) AS key "
@@ -46,8 +45,6 @@ class PostgresDeliveries:
                 self._connections.note(
                     f"DELETE FROM {self._table} USING hurried WHERE at < %s", (to_microseconds(now - DELIVERY_WINDOW),)
                 )
-        except MnemicError as error:
-            log.warning("deliveries.not_noted", error=str(error))
 
     def recent(self, contexts: Iterable[str], *, now: datetime) -> list[RowKey]:
         """What was delivered into any of these contexts within the last hour, each once. Raises `StoreUnavailable`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from mnemic.domain.memory import Namespace, Status
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
+from mnemic.domain.text import spellings
 from mnemic.storage.sql.rows import in_clause, path_of, to_microseconds
 
 # Of what is superseded: whether it was said to hold for longer (`MemoryRecord.is_announced`).
@@ -57,10 +58,10 @@ def where_clause(filter: MemoryFilter, *, one_by_one: bool = False) -> tuple[str
     if filter.kinds:
         add(f"m.kind IN {in_clause(filter.kinds)}", *(kind.value for kind in filter.kinds))
     for tag in filter.tags:
-        add("EXISTS (SELECT 1 FROM json_each(m.tags) WHERE value = ?)", tag)
+        add(f"EXISTS (SELECT 1 FROM json_each(m.tags) WHERE {_is('value', tag)})", *spellings(tag))
     for column, value in (("session", filter.session), ("speaker", filter.speaker), ("source", filter.source)):
         if value is not None:
-            add(f"m.{column} = ?", value)
+            add(_is(f"m.{column}", value), *spellings(value))
     if filter.channels:
         add(f"m.channel IN {in_clause(filter.channels)}", *(channel.value for channel in filter.channels))
     if filter.since is not None:
@@ -94,6 +95,12 @@ def where_clause(filter: MemoryFilter, *, one_by_one: bool = False) -> tuple[str
             add("(m.superseded_at IS NULL OR m.superseded_at > ?)", moment)
     _add_statuses(filter, conditions, values)
     return " AND ".join(conditions), values
+
+
+def _is(column: str, label: str) -> str:
+    """The condition that a column has a label, in whichever of its `spellings`."""
+    known = spellings(label)
+    return f"{column} = ?" if len(known) == 1 else f"{column} IN {in_clause(known)}"
 
 
 def _add_statuses(filter: MemoryFilter, conditions: list[str], values: list[Any]) -> None:

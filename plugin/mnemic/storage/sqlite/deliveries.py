@@ -55,15 +55,13 @@ class FileDeliveries:
             return
         at = to_microseconds(now)
         rows = [(self._purpose, context, key, at) for context in contexts for key in keys]
-        try:
-            with _translated(), self._lock, self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.executemany("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?)", rows)
-                if random.randrange(_CLEARS_ONCE_IN) == 0:  # noqa: S311  # no secret
-                    oldest = to_microseconds(now - DELIVERY_WINDOW)
-                    self._connection.execute("DELETE FROM deliveries WHERE at < ?", (oldest,))
-        except StoreUnavailable as error:
-            log.warning("deliveries.not_noted", error=str(error))
+        failing = log.instead_of_failing("deliveries.not_noted")
+        with failing, _translated(), self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?)", rows)
+            if random.randrange(_CLEARS_ONCE_IN) == 0:  # noqa: S311  # no secret
+                oldest = to_microseconds(now - DELIVERY_WINDOW)
+                self._connection.execute("DELETE FROM deliveries WHERE at < ?", (oldest,))
 
     def recent(self, contexts: Iterable[str], *, now: datetime) -> list[RowKey]:
         """What was delivered into any of these contexts within the last hour, each once. Raises `StoreUnavailable`."""
