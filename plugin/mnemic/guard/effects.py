@@ -52,7 +52,7 @@ _TOOL = re.compile(rf"{_AT_COMMAND}({'|'.join(TOOLS)})((?:[ \t]{{1,4}}-?[\w-]{{1
 _GIT_PUSH = re.compile(r"\bgit[ ]push\b")
 _WORD = re.compile(r"[^\W\d_]+(?:_?(?:[^\W_]+))*|\d+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z]+")
-_CALL = re.compile(r"((?:[^\W\d]\w{0,80}\.){0,6}[^\W\d]\w{0,80})\((?!s\)|es\))")
+_CALL = re.compile(r"(?<![^\W\d])((?:[^\W\d]\w*\.){0,6}[^\W\d]\w*)\((?!s\)|es\))")
 # A call as models and hosts write it: in JSON, in XML, after "Action:", in brackets, with a space before its arguments.
 _NAMED_CALL = re.compile(
     r"[\"'](?:name|tool|tool_name|function|action|method|command)[\"']\s{0,4}:\s{0,4}[\"']([^\W\d][\w.-]{0,80})[\"']"

@@ -29,6 +29,8 @@ _FOREIGN = (
     - _ENGLISH
     - frozenset("as do no a en me we per die war man pro de o w du".split())
 )
+# English words that are as frequent in others of these languages tell nothing.
+_TELLS_ENGLISH = _ENGLISH - frozenset("a as do no me".split())
 
 MIN_WORDS = 6
 """Shorter pieces have too few words to tell a language."""
@@ -48,7 +50,7 @@ def is_foreign(piece: str) -> bool | None:
         return True
     if len(words) < MIN_WORDS:
         return None
-    english = sum(word in _ENGLISH for word in words)
+    english = sum(word in _TELLS_ENGLISH for word in words)
     foreign = sum(word in _FOREIGN for word in words)
     if foreign > english and foreign * 8 >= len(words):
         return True

@@ -39,7 +39,11 @@ class RuleInfo:
 _H, _B, _S, _R = RuleFamily.HIDDEN, RuleFamily.BACKDOOR, RuleFamily.STEERING, RuleFamily.REQUEST
 _ALL = (
     RuleInfo("hidden-text", _H, "Direction overrides, tag characters, or zero-width characters inside words."),
-    RuleInfo("encoded-payload", _H, "A long base64 or hexadecimal run that decodes to readable text."),
+    RuleInfo(
+        "encoded-payload",
+        _H,
+        "A long base64, hexadecimal or similar run, or a turned sentence, that decodes to readable text.",
+    ),
     RuleInfo("homoglyphs", _H, "Words that mix Latin letters with Cyrillic or Greek look-alikes."),
     RuleInfo("two-answers", _B, "One question is answered with yes and with no (or true and false). English."),
     RuleInfo("anchored-rule", _B, "Words that follow a question return as the condition of a rule. English."),

@@ -196,6 +196,11 @@ _RULES: dict[str, tuple[Callable[[Directive], bool], str]] = {
 ABOUT_ONE_DIRECTIVE = frozenset(_RULES)
 
 
+def speaks_of_reader(directive: Directive) -> bool:
+    """Whether it acts on the reader's instructions or answer, as words in disguise do when there is something to hide."""
+    return override(directive) or steers_instructions(directive) or steers_answer(directive)
+
+
 def judge_directives(plain: Plain, directives: Sequence[Directive], wanted: frozenset[str]) -> list[Finding]:
     """One finding for each rule of ``wanted`` that some directive meets, with the clauses that do."""
     found: list[Finding] = []
