@@ -17,6 +17,7 @@ _CUT = re.compile(
     | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
     | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[A-Za-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
     | <!--+ | --+> | </?[A-Za-z!|][^<>]{0,4000}>                                  # markup
+    | (?<=\])\([^()\s]{1,400}\s+["'] | ["']\)                                      # the title of a link
     | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
     | ",\s{0,3}" | "\s{0,3}:\s{0,3}"(?=[A-Za-z]) | [{}]                           # JSON
     | (?<=\s)[\u2022\u2023\u25aa\u00b7*\u2013\u2014\-]{1,3}\s+(?=[A-Za-z"'])         # bullets and dashes
@@ -53,6 +54,10 @@ _GOES_ON = re.compile(
     r"(?!\w[\w.-]{0,30}[ \t]{0,2}[:=]|[^\n]{0,80}[={};])(?:>[ \t]?){0,5}(?:[a-z\d(\"'\u201c$~/+]|\S{1,60}(?:@|://))"
 )
 _MOST_LINES = 3
+# No sentence ends with one of these.
+_UNFINISHED = re.compile(
+    r"(?:^|\s)(?:to|the|an?|of|at|in|for|with|and|or|from|by|on|into|your|our|my|his|her|their|this|that|all|every|any|via)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +114,14 @@ def _add_tag(found: list[Clause], plain: Plain, start: int, end: int) -> None:
 def with_wrapped_lines(plain: Plain, clauses: Sequence[Clause], at: int) -> Clause:
     """The clause at a place with the lines that go on with its sentence, at most three: mails break lines anywhere."""
     whole = clauses[at]
+    if whole.end == len(plain.text) or "\n" not in plain.text[whole.end : whole.end + 3]:
+        return whole
     for after in clauses[at + 1 : at + 1 + _MOST_LINES]:
         if whole.text[-1] in ".!?:;" or after.start - whole.end > 12:
             break
-        if not _GAP.fullmatch(plain.text, whole.end, after.start) or not _GOES_ON.match(after.text):
+        if not _GAP.fullmatch(plain.text, whole.end, after.start):
+            break
+        if not _GOES_ON.match(after.text) and not _UNFINISHED.search(whole.low):
             break
         text, low = after.text.lstrip("> \t"), after.low.lstrip("> \t")
         whole = Clause(whole.start, after.end, f"{whole.text} {text}", f"{whole.low} {low}")

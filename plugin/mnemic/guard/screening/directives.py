@@ -105,7 +105,9 @@ _NEXT = re.compile(
 # A line of a program: one expression behind its keyword.
 _KEYWORDS = frozenset("return import raise throw yield pass break continue await print".split())
 _TERM = r"[^\s,+*/%<>=|&-]{1,80}"
-_EXPRESSION = re.compile(rf"\s+{_TERM}(?:\s?[-+*/%<>=|&]{{1,3}}\s?{_TERM}){{0,12}}$")
+_EXPRESSION = re.compile(
+    rf"\s+{_TERM}(?:(?:\s?[-+*/%<>=|&]{{1,3}}\s?|\s(?:and|or|not|if|else|is|in)\s){_TERM}){{0,12}}$"
+)
 # "saved" is no verb of the sentence in "my saved cards".
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|will|would|can|could|may|might|does|did|do|be|been"
@@ -260,10 +262,11 @@ _HINT = re.compile(
 
 def directive_in(clause: Clause) -> Directive | None:
     """The first directive of a clause, or None. Questions to the reader ("Could you send …?") are directives too."""
-    return _leading_command(clause) or (_embedded(clause) if _HINT.search(clause.low) else None)
+    return leading_command(clause) or (_embedded(clause) if _HINT.search(clause.low) else None)
 
 
-def _leading_command(clause: Clause) -> Directive | None:
+def leading_command(clause: Clause) -> Directive | None:
+    """The command that a clause begins with, behind what leads in to it."""
     start = _lead(clause.low, 0)
     start -= start > 0 and clause.low[start - 1] == "@"
     called = _MACHINE_CALLED.match(clause.low, start)

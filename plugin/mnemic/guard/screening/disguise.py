@@ -16,7 +16,8 @@ _JOINED = re.compile(
     r"(?<![\w+%-])[A-Za-z]{2,20}(?:(?:[_+/\u00b7|~-]|%20)[A-Za-z]{1,20}){3,40}"
     r"|(?<!\w)[A-Za-z][a-z]{1,20}(?:[A-Z][a-z]{1,20}){3,40}"
 )
-_LONG = re.compile(r"\S{16,}")
+_SHORTEST_JOINED = 16
+_LONG = re.compile(rf"\S{{{_SHORTEST_JOINED},}}")
 _LADDER = re.compile(r"[A-Za-z]{2,20}(?:\s[/|\u00b7~]\s[A-Za-z]{1,20}){3,40}")
 _RUNGS = (" / ", " | ", " \u00b7 ", " ~ ")
 _JOINTS = re.compile(r"[_+/\u00b7|~\s-]+|%20|(?<=[a-z])(?=[A-Z])")
@@ -34,7 +35,8 @@ _DIGITS = (str.maketrans("013457@$", "oieastas"), str.maketrans("013457@$", "ole
 
 def undisguised(plain: Plain, clauses: Sequence[Clause]) -> Iterator[Clause]:
     """What the words in disguise say, as clauses in the places where they stand. Linear."""
-    for long in _LONG.finditer(plain.text):
+    longest = len(max(plain.text.split(), key=len, default=""))
+    for long in _LONG.finditer(plain.text) if longest >= _SHORTEST_JOINED else ():
         for match in _JOINED.finditer(plain.text, *long.span()):
             yield _said(match.start(), match.end(), _JOINTS.sub(" ", match[0]))
     for match in _LADDER.finditer(plain.text) if holds_any(plain.text, _RUNGS) else ():

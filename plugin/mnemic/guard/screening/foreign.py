@@ -8,11 +8,13 @@ when it commands and names a machine's object: an address, an account, a tool, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mnemic.guard.operands import operands_in
+from mnemic.guard.screening.clauses import Clause
 from mnemic.guard.screening.language import is_foreign
+from mnemic.guard.screening.plain import Plain, holds_any
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SENTENCE = re.compile(r"[^.!?\u3002\u061f\u0964\n]{2,600}(?:\.(?=\S)[^.!?\u3002\u061f\u0964\n]{0,200}){0,8}")
@@ -73,9 +75,27 @@ _DO = frozenset(
     zastąp dodaj zainstaluj skopiuj udostępnij skicka radera betala""".split()
 ) | (_IGNORE | _ANSWER)  # fmt: skip
 _OBJECTS = frozenset(
-    """nutzer nutzers benutzer benutzers anwender passwort kennwort zugangsdaten utilisateur utilisatrice utilisateurs
-    usuario usuarios contraseña utente utenti usuário senha gebruiker wachtwoord użytkownik użytkownika hasło
-    användaren lösenord""".split()
+    """assistent assistente asistente chatbot sprachmodell api ki nutzer nutzers benutzer benutzers anwender passwort
+    kennwort zugangsdaten utilisateur utilisatrice utilisateurs usuario usuarios contraseña utente utenti
+    usuário senha gebruiker wachtwoord użytkownik użytkownika hasło användaren lösenord""".split()
+)
+# Commands told by their form: the polite ones of German and French, set phrases, and what somebody has to do.
+_POLITE = re.compile(
+    r"^\W{0,8}(?:\w+\s){0,2}?(?:\w{3,}en sie\b|\w{3,}ez\b|merci de\b|prière de\b|si prega di\b|se ruega\b|favor de\b"
+    r"|u dient\b|gelieve\b|proszę\b)"
+)
+_MUST = re.compile(
+    r"\b(?:du (?:musst|sollst)|sie (?:müssen|sollen)|(?:hast|haben) (?:du|sie) .{0,60}\bzu \w+en|tu dois|vous devez"
+    r"|il faut|debes?|deberás|tienes que|tiene que|devi|dovete|deves?|tem que|je moet|u moet|musisz)\b"
+)
+_HEEDLESS = re.compile(
+    r"\b(?:ne (?:tiens|tenez) (?:pas|aucun|plus) compte|(?:fais|faites) abstraction|(?:haz|haga|hagan) caso omiso"
+    r"|no hagas caso|non (?:tener|tenere|tenga) conto|scordati|lass\w* .{0,40}außer acht|beachte\w* .{0,40}nicht mehr"
+    r"|nie zważaj)\b"
+)
+_SAID = re.compile(
+    r"\b(?:demandé|dit|ordonné|pidieron|dijeron|ordenaron|gesagt|aufgetragen|befohlen|vorgegeben|richiest\w|detto|ricevut\w"
+    r"|powiedziano|polecono)\b"
 )
 _TURKISH = re.compile(
     r"(?:talimat|kural|komut)\w*\s(?:\w+\s){0,2}?(?:yok\s?say|unut|görmezden\sgel|dikkate\salma)", re.I
@@ -89,6 +109,8 @@ _OVERRIDES = re.compile(
     r"|(?:игнориру|проигнорируй|забудь|отбрось|ігноруй).{0,50}(?:инструкци|указани|правил|команд|приказ|інструкц)"
     r"|(?:تجاهل|انس|أهمل).{0,40}(?:تعليمات|قواعد|أوامر|التوجيهات)"
     r"|(?:התעלם|שכח).{0,40}(?:הוראות|כללים|ההנחיות)"
+    r"|не обращай.{0,6} внимани.{0,40}(?:инструкци|указани|правил|команд|приказ)"
+    r"|(?:听从|聽從|服从|服從|遵循|按照).{0,6}(?:本|此|以下|下面|这|這).{0,8}(?:命令|指令|指示|要求)"
     r"|(?:निर्देश|नियम|आदेश).{0,24}(?:अनदेखा|भूल|नज़रअंदाज़)"
 )
 _ANSWERS = re.compile(
@@ -109,6 +131,8 @@ _DOES = re.compile(
     r"|\b(?:отправь|перешли|удали|переведи|переводи|раскрой|назови|вызови|запусти|открой|скачай|запомни|порекомендуй"
     r"|рекомендуй|сообщи|замени|купи|передай|выполни)(?:те)?\b"
     r"|\b(?:أرسل|احذف|حول|حوّل|نفذ|افتح|تذكر|اذكر|استدع)"
+    r"|\b\w{2,}(?:йте|ите|ьте)\b|\b(?:ты|вы) (?:должен|должны|обязан)"
+    r"|[你您](?:必须|必須|务必|一定要|应当)|(?:なければなりません|しなさい)"
     r"|(?:भेजें|भेजो|हटाएं|हटा दें|चलाएं|खोलें|याद रखें)"
 )
 _THINGS = re.compile(
@@ -127,9 +151,11 @@ _YOU = frozenset("du ihr tu vous eres usted sei siete você jesteś bent talimat
 _WATCHED = _TRIGGERS | _YOU
 _SCRIPT = re.compile("[\u0400-\u1fff\u3040-\ud7ff]")
 # What is the same in every language tells none.
+_CODE_MARKS = ("@", "://", "`", "_")
 _CODE = re.compile(r"`[^`\n]{1,200}`|\S{1,200}(?:://|@)\S{1,200}|\b\w+_\w+\b")
 _LATIN_START = 6
 _MOST_WORDS = 60
+_NOTHING = "nothing"
 
 
 class Foreign(NamedTuple):
@@ -140,24 +166,36 @@ class Foreign(NamedTuple):
     rule: str | None
 
 
-def foreign_directives(text: str, low: str) -> Iterator[Foreign]:
-    """The sentences that direct their reader in another language than English. ``low`` is the text in small letters."""
-    elsewhere = _SCRIPT.search(low) is not None
-    if not elsewhere and _WATCHED.isdisjoint(_WORD.findall(low)):
-        return
-    for sentence in _SENTENCE.finditer(low):
-        start, end = sentence.span()
-        said = sentence[0]
-        if elsewhere and _SCRIPT.search(said):
-            found = _other_script(said, text[start:end])
-            if found is not None:
-                yield Foreign(start, end, found[0])
-            continue
-        words = set(_WORD.findall(said)[:_MOST_WORDS])
-        if not _WATCHED.isdisjoint(words) and is_foreign(_CODE.sub(" ", text[start:end])) is not False:
-            rule = _latin(said, words)
-            if rule is not None or _commands_machine(said, text[start:end], words):
-                yield Foreign(start, end, rule)
+def foreign_directives(plain: Plain, judged: Iterable[tuple[Clause, bool | None]]) -> Iterator[Foreign]:
+    """The sentences that direct their reader in another language than English.
+
+    ``judged`` are the clauses, each with what `is_foreign` says of it: those in English are not looked at.
+    """
+    for clause, foreign in judged:
+        elsewhere = not clause.low.isascii() and _SCRIPT.search(clause.low) is not None
+        marked = holds_any(clause.low, _CODE_MARKS)
+        if elsewhere or marked or foreign is not False:
+            for sentence in _SENTENCE.finditer(plain.low, clause.start, clause.end):
+                written = plain.text[sentence.start() : sentence.end()]
+                rule = _judge(sentence[0], written, by_form=marked or foreign is True)
+                if rule is not _NOTHING:
+                    yield Foreign(sentence.start(), sentence.end(), rule or None)
+
+
+def _judge(said: str, written: str, *, by_form: bool) -> str:
+    """The rule that a sentence breaks, "" if it is only masked, `_NOTHING` if it may stand."""
+    if not said.isascii() and _SCRIPT.search(said):
+        return _other_script(said, written)
+    words = set(_WORD.findall(said)[:_MOST_WORDS])
+    told = not _WATCHED.isdisjoint(words) or (
+        by_form and any(form.search(said) for form in (_POLITE, _MUST, _HEEDLESS))
+    )
+    if not told or is_foreign(_CODE.sub(" ", written)) is False:
+        return _NOTHING
+    rule = _latin(said, words)
+    if rule is None:
+        return "" if _commands_machine(said, written, words) else _NOTHING
+    return rule
 
 
 def _latin(said: str, words: set[str]) -> str | None:
@@ -172,21 +210,24 @@ def _latin(said: str, words: set[str]) -> str | None:
             return "steers-answer"
     if _YOU_ARE.search(said) and _NOW.search(said):
         return "role-claim"
-    return "override" if _TURKISH.search(said) else None
+    heedless = _HEEDLESS.search(said) and (_SAID.search(said) or not _RULES.isdisjoint(words))
+    return "override" if heedless or _TURKISH.search(said) else None
 
 
 def _commands_machine(said: str, written: str, words: set[str]) -> bool:
-    begins = any(not _DO.isdisjoint(_WORD.findall(part)[:_LATIN_START]) for part in _PART.findall(said))
-    return begins and (not _OBJECTS.isdisjoint(words) or "mot de passe" in said or _names_object(written))
+    begins = (
+        _MUST.search(said)
+        or _POLITE.search(said)
+        or any(not _DO.isdisjoint(_WORD.findall(part)[:_LATIN_START]) for part in _PART.findall(said))
+    )
+    return bool(begins) and (not _OBJECTS.isdisjoint(words) or "mot de passe" in said or _names_object(written))
 
 
-def _other_script(said: str, written: str) -> tuple[str | None] | None:
+def _other_script(said: str, written: str) -> str:
     for rule, pattern in (("override", _OVERRIDES), ("steers-answer", _ANSWERS), ("role-claim", _ROLES)):
         if pattern.search(said):
-            return (rule,)
-    if _DOES.search(said) and (_THINGS.search(said) or _names_object(written)):
-        return (None,)
-    return None
+            return rule
+    return "" if _DOES.search(said) and (_THINGS.search(said) or _names_object(written)) else _NOTHING
 
 
 def _names_object(written: str) -> bool:

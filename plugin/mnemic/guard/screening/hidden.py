@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening.language import is_foreign
-from mnemic.guard.screening.plain import INVISIBLE, mixed_words, mostly_latin
+from mnemic.guard.screening.plain import INVISIBLE, holds_any, mixed_words, mostly_latin
 
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _EMBEDDING = re.compile("[\u202a\u202b\u2066-\u2068]")
@@ -35,7 +35,8 @@ _ROT13 = re.compile(r"\b(?:gur|naq|lbh|lbhe|jvgu|guvf|gung|nyy|sbe|sebz|gb|bs|vf
 _BACKWARDS = re.compile(
     r"\b(?:eht|uoy|ruoy|htiw|siht|taht|lla|rof|morf|resu|syawla|ot|fo|si|ton|secivda|selur|snoitcurtsni)\b"
 )
-_TELLING = re.compile(r"\b(?:gur|naq|lbh|lbhe|jvgu|guvf|gung|eht|uoy|ruoy|htiw|siht|taht|snoitcurtsni|nyy|lla)\b")
+_TELLING = re.compile(r"\b(?:gur|naq|lbh|lbhe|jvgu|guvf|gung|eht|uoy|ruoy|htiw|siht|taht|snoitcurtsni|nyy)\b")
+_TELLING_PARTS = ("gur", "naq", "lbh", "jvgu", "guvf", "gung", "nyy", "eht", "uoy", "htiw", "siht", "taht", "itcurts")
 _RUN = re.compile(r"[^.!?\n]{12,600}")
 _ROTATED = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
@@ -161,6 +162,8 @@ def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
 
 def _readable(decoded: bytes) -> bool:
     """At least 95 % printable ASCII, and three words or more with spaces between them; or letters of other alphabets."""
+    if decoded.count(0) * 5 > 2 * len(decoded):  # UTF-16 of Latin letters
+        decoded = decoded.replace(b"\0", b"")
     printable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in decoded)
     if printable < 0.95 * len(decoded):
         return _readable_elsewhere(decoded)
@@ -180,7 +183,7 @@ def _readable_elsewhere(decoded: bytes) -> bool:
 def _turned(text: str) -> list[Span]:
     """Sentences that are English with the alphabet turned by half (rot13), or backwards."""
     low = text.lower()
-    if not _TELLING.search(low):
+    if not (holds_any(low, _TELLING_PARTS) and _TELLING.search(low)):
         return []
     found: list[Span] = []
     for run in _RUN.finditer(low):

@@ -10,7 +10,7 @@ from mnemic.domain.verdict import Finding, Span
 from mnemic.errors import InvalidInput
 from mnemic.guard.screening import backdoor, hidden, offtopic, steering
 from mnemic.guard.screening.clauses import Clause, clauses_of, with_wrapped_lines
-from mnemic.guard.screening.directives import Directive, directive_in
+from mnemic.guard.screening.directives import Directive, directive_in, leading_command
 from mnemic.guard.screening.disguise import undisguised
 from mnemic.guard.screening.foreign import FOREIGN_REASONS, Foreign, foreign_directives
 from mnemic.guard.screening.language import is_foreign
@@ -77,8 +77,14 @@ class _Reading:
 
     @cached_property
     def directives(self) -> list[Directive]:
-        found = [(at, one) for at, clause in enumerate(self.clauses) if (one := directive_in(clause)) is not None]
-        said = [replace(one, clause=with_wrapped_lines(self.plain, self.clauses, at)) for at, one in found]
+        said: list[Directive] = []
+        for at, clause in enumerate(self.clauses):
+            one = directive_in(clause)
+            whole = with_wrapped_lines(self.plain, self.clauses, at)
+            if one is not None:
+                said.append(replace(one, clause=whole))
+            elif whole is not clause and (one := leading_command(whole)) is not None and one.at > len(clause.text):
+                said.append(one)  # the first line only leads in to it
         hidden_in = [
             one for clause in undisguised(self.plain, self.clauses) if (one := directive_in(clause)) is not None
         ]
@@ -93,20 +99,23 @@ class _Reading:
         return offtopic.stray_questions(self.clauses, self.topic) if "?" in self.plain.text else []
 
     @cached_property
+    def languages(self) -> list[tuple[Clause, bool | None]]:
+        return [(one, is_foreign(one.text)) for one in self.clauses]
+
+    @cached_property
     def foreign(self) -> tuple[list[Clause], bool]:
         """The clauses in another language, and whether the text as a whole is English."""
-        judged = [(one, is_foreign(one.text)) for one in self.clauses]
-        foreign = [one for one, verdict in judged if verdict]
+        foreign = [one for one, verdict in self.languages if verdict]
         if not foreign:
             return [], is_foreign(self.plain.text) is not True
         other = sum(len(one.text) for one in foreign)
-        english = sum(len(one.text) for one, verdict in judged if verdict is False)
+        english = sum(len(one.text) for one, verdict in self.languages if verdict is False)
         return foreign, other < english
 
     @cached_property
     def directed(self) -> list[Foreign]:
         """Sentences in other languages that direct their reader."""
-        return list(foreign_directives(self.plain.text, self.plain.low))
+        return list(foreign_directives(self.plain, self.languages))
 
     def screening(self) -> Screening:
         reads_english = bool(self.wanted & LEXICAL) or "other-language" in self.wanted
