@@ -81,8 +81,8 @@ _OBJECTS = frozenset(
 )
 # Commands told by their form: the polite ones of German and French, set phrases, and what somebody has to do.
 _POLITE = re.compile(
-    r"^\W{0,8}(?:\w+\s){0,2}?(?:\w{3,}en sie\b|\w{3,}ez\b|merci de\b|prière de\b|si prega di\b|se ruega\b|favor de\b"
-    r"|u dient\b|gelieve\b|proszę\b)"
+    r"^\W{0,8}(?:\w+\s){0,2}?(?:\w{2,}(?:en|eln|ern) sie\b|\w{3,}ez\b|merci de\b|prière de\b|si prega di\b|se ruega\b"
+    r"|favor de\b|u dient\b|gelieve\b|proszę\b)"
 )
 _MUST = re.compile(
     r"\b(?:du (?:musst|sollst)|sie (?:müssen|sollen)|(?:hast|haben) (?:du|sie) .{0,60}\bzu \w+en|tu dois|vous devez"
@@ -90,6 +90,8 @@ _MUST = re.compile(
 )
 _HEEDLESS = re.compile(
     r"\b(?:ne (?:tiens|tenez) (?:pas|aucun|plus) compte|(?:fais|faites) abstraction|(?:haz|haga|hagan) caso omiso"
+    r"|n['\u2019](?:obéis|obéissez) (?:plus|pas)|ne (?:suis|suivez) (?:plus|pas)|no (?:sigas|siga|obedezcas|obedezca)"
+    r"|folge\w* .{0,40}nicht|non seguire"
     r"|no hagas caso|non (?:tener|tenere|tenga) conto|scordati|lass\w* .{0,40}außer acht|beachte\w* .{0,40}nicht mehr"
     r"|nie zważaj)\b"
 )
@@ -106,7 +108,8 @@ _OVERRIDES = re.compile(
     r"(?:忽略|无视|無視|忘记|忘記|忘掉|不要理会|不要理會).{0,14}(?:指令|指示|规则|規則|命令|提示|要求|设定|設定)"
     r"|(?:指示|命令|ルール|規則|指令|プロンプト).{0,14}(?:無視|忘れ|破棄)"
     r"|(?:지시|명령|규칙|지침|프롬프트).{0,12}(?:무시|잊)"
-    r"|(?:игнориру|проигнорируй|забудь|отбрось|ігноруй).{0,50}(?:инструкци|указани|правил|команд|приказ|інструкц)"
+    r"|(?:игнориру|проигнорируй|не следуй|не выполняй|не слушай|забудь|отбрось|ігноруй).{0,50}"
+    r"(?:инструкци|указани|правил|команд|приказ|інструкц)"
     r"|(?:تجاهل|انس|أهمل).{0,40}(?:تعليمات|قواعد|أوامر|التوجيهات)"
     r"|(?:התעלם|שכח).{0,40}(?:הוראות|כללים|ההנחיות)"
     r"|не обращай.{0,6} внимани.{0,40}(?:инструкци|указани|правил|команд|приказ)"
@@ -231,4 +234,5 @@ def _other_script(said: str, written: str) -> str:
 
 
 def _names_object(written: str) -> bool:
-    return bool(_TOOL.search(written) or operands_in(written).all())
+    """A mail address, a whole link, an account or another long number, a tool or code: not the bare name of a site."""
+    return "@" in written or "://" in written or bool(_TOOL.search(written) or operands_in(written).things)

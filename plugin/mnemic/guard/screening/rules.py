@@ -50,13 +50,19 @@ _ALL = (
     RuleInfo("conditional-reversal", _B, "If the input holds something, reverse the answer or destroy data. English."),
     RuleInfo("destructive-mismatch", _B, "A question that only reads is answered with a call that destroys. English."),
     RuleInfo("role-claim", _S, 'Tells the reader what it is: "you are a … model, assistant, agent". English.'),
-    RuleInfo("steers-answer", _S, "A directive whose object is the reader's answer. English."),
+    RuleInfo(
+        "steers-answer", _S, "A directive whose object is the reader's answer. English, and plainly in other languages."
+    ),
     RuleInfo("answer-manner", _S, "A directive on the manner or the language of the answer. English."),
     RuleInfo(
         "transforms-message", _S, "A directive to encode, scramble or replace the letters of the answer. English."
     ),
     RuleInfo("steers-instructions", _S, "A directive about the reader's instructions, task or nature. English."),
-    RuleInfo("override", _S, "A directive to ignore what the reader was told before. English."),
+    RuleInfo(
+        "override",
+        _S,
+        "A directive to ignore what the reader was told before. English, and plainly in other languages.",
+    ),
     RuleInfo("chat-markup", _S, "Control tags of a chat protocol before a directive."),
     RuleInfo(
         "offtopic-content", _R, "A self-contained request to produce content that the text is not about. English."
