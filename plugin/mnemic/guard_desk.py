@@ -13,7 +13,7 @@ from mnemic.domain.validation import check_namespace
 
 if TYPE_CHECKING:
     from mnemic.domain.recall import CheckResult
-    from mnemic.guard.effects import EffectVerdict
+    from mnemic.guard.authority import EffectVerdict
     from mnemic.guard.policy import Policy
     from mnemic.memory import Memory
     from mnemic.services.review import Explanation

@@ -10,7 +10,7 @@ from mnemic.domain.marks import Marks
 from mnemic.domain.memory import MemoryRecord, Namespace, Status
 from mnemic.domain.validation import check_ids, check_text
 from mnemic.domain.verdict import Decision
-from mnemic.guard.effects import EffectRules, EffectVerdict, Support, authorise, supported_effects
+from mnemic.guard.authority import EffectRules, EffectVerdict, Support, authorise, support_of
 from mnemic.guard.guard import class_in
 from mnemic.guard.lessons import triggered
 from mnemic.guard.paths import extract_path
@@ -58,8 +58,8 @@ def authorise_action(
 
 def _support(backends: Backends, policy: Policy, record: MemoryRecord, marks: Marks) -> Support:
     withheld = backends.guard.judge(policy, marks).decision.strictness >= Decision.QUARANTINE.strictness
-    return Support(
-        memory=record.id, trusted=class_in(policy, marks) is not OriginClass.UNTRUSTED,
-        origin_key=origin_key(policy, record), effects=supported_effects(record.text),
+    return support_of(
+        record.id, record.text, trusted=class_in(policy, marks) is not OriginClass.UNTRUSTED,
+        origin_key=origin_key(policy, record),
         contested=record.status is not Status.ACTIVE or (withheld and marks.review is None),
     )  # fmt: skip

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnemic.guard.screening.plain import Plain
-from mnemic.guard.screening.verbs import MIXED, RARE, SURE
+from mnemic.guard.screening.verbs import MIXED, RARE, SURE, VERBS
 
 # Where one clause ends and the next begins. Every alternative is bounded, so cutting is linear in the text.
 _CUT = re.compile(
     r"""
       [\r\n\u2028\u2029]+
-    | [.!?\u2026][)\]"'\u201d\u2019*_]{0,3}\s+(?=[A-Z"'\u201c\u2018(\[<*_\-\u2022#{\d])   # the end of a sentence
+    | [.!?\u2026][)\]"'\u201d\u2019*_]{0,3}\s+(?=[^\w\s]{1,8}[A-Z]|[A-Z"'\u201c\u2018(\[<*_\-\u2022#{\d])  # a sentence's end
     | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
     | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[A-Za-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
-    | </?[A-Za-z!|][^<>\n]{0,120}> | <!--+ | --+>                                 # markup
+    | <!--+ | --+> | </?[A-Za-z!|][^<>]{0,4000}>                                  # markup
+    | (?<=\])\([^()\s]{1,400}\s+["'] | ["']\)                                      # the title of a link
     | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
     | ",\s{0,3}" | "\s{0,3}:\s{0,3}"(?=[A-Za-z]) | [{}]                           # JSON
     | (?<=\s)[\u2022\u2023\u25aa\u00b7*\u2013\u2014\-]{1,3}\s+(?=[A-Za-z"'])         # bullets and dashes
@@ -39,10 +41,28 @@ _AUXILIARIES = frozenset("Can Could Would Will Is Are Does Did When".split())
 _OPENERS = frozenset("In At When Whenever If Before After While From Throughout Instead Also Please Kindly".split())
 _LONGEST = 600
 
+# Inside a tag: the name of an attribute with what opens its value, or what closes it. What is left may be sentences.
+_ATTRIBUTE = re.compile(r"[\w:.-]{1,60}\s{0,3}=\s{0,3}[\"']|[\"'](?=[\s/]|$)|[\r\n]+")
+_SPOKEN = re.compile(r"[A-Za-z]{2,}[\s,]+[A-Za-z]{2,}[\s,]+[A-Za-z]")
+_SPACES = re.compile(r"\s+")
+# A full stop behind these ends no sentence, unless a command begins there.
+_SHORT_FORM = re.compile(r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|Nr|Rev|Gen|Col|Capt|[A-Z])$")
+_NEXT_WORD = re.compile(r"[A-Za-z]+")
+# The next line goes on with the sentence of this one: no end here, and no beginning there.
+_GAP = re.compile(r"[ \t]*\r?\n[ \t]*(?:>[ \t]?){0,5}")
+_GOES_ON = re.compile(
+    r"(?!\w[\w.-]{0,30}[ \t]{0,2}[:=]|[^\n]{0,80}[={};])(?:>[ \t]?){0,5}(?:[a-z\d(\"'\u201c$~/+]|\S{1,60}(?:@|://))"
+)
+_MOST_LINES = 3
+# No sentence ends with one of these.
+_UNFINISHED = re.compile(
+    r"(?:^|\s)(?:to|the|an?|of|at|in|for|with|and|or|from|by|on|into|your|our|my|his|her|their|this|that|all|every|any|via)$"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One clause: its range in the plain text, its words as written, and the same in small letters."""
+    """One clause: its range in the plain text, its words as written with single spaces, and the same in small letters."""
 
     start: int
     end: int
@@ -60,10 +80,52 @@ def clauses_of(plain: Plain) -> list[Clause]:
     text = plain.text
     last = 0
     for cut in _CUT.finditer(text):
-        _add(found, plain, last, cut.end() if text[cut.start()] in ".!?\u2026" else cut.start())
+        first = text[cut.start()]
+        if first == "." and _abbreviates(text, last, cut):
+            continue
+        _add(found, plain, last, cut.end() if first in ".!?\u2026" else cut.start())
+        if first == "<":
+            _add_tag(found, plain, cut.start() + 1, cut.end() - 1)
         last = cut.end()
     _add(found, plain, last, len(text))
     return found
+
+
+def _abbreviates(text: str, start: int, cut: re.Match[str]) -> bool:
+    if not _SHORT_FORM.search(text[max(start, cut.start() - 6) : cut.start()]):
+        return False
+    word = _NEXT_WORD.match(text, cut.end())
+    return word is not None and word[0].lower() not in VERBS
+
+
+def _add_tag(found: list[Clause], plain: Plain, start: int, end: int) -> None:
+    """What a tag says: the values of its attributes, and all of it where it is no tag but a sentence in angle brackets."""
+    if not _SPOKEN.search(plain.text, start, end):
+        return
+    last = start
+    for cut in _ATTRIBUTE.finditer(plain.text, start, end):
+        if _SPOKEN.search(plain.text, last, cut.start()):
+            _add(found, plain, last, cut.start())
+        last = cut.end()
+    if _SPOKEN.search(plain.text, last, end):
+        _add(found, plain, last, end)
+
+
+def with_wrapped_lines(plain: Plain, clauses: Sequence[Clause], at: int) -> Clause:
+    """The clause at a place with the lines that go on with its sentence, at most three: mails break lines anywhere."""
+    whole = clauses[at]
+    if whole.end == len(plain.text) or "\n" not in plain.text[whole.end : whole.end + 3]:
+        return whole
+    for after in clauses[at + 1 : at + 1 + _MOST_LINES]:
+        if whole.text[-1] in ".!?:;" or after.start - whole.end > 12:
+            break
+        if not _GAP.fullmatch(plain.text, whole.end, after.start):
+            break
+        if not _GOES_ON.match(after.text) and not _UNFINISHED.search(whole.low):
+            break
+        text, low = after.text.lstrip("> \t"), after.low.lstrip("> \t")
+        whole = Clause(whole.start, after.end, f"{whole.text} {text}", f"{whole.low} {low}")
+    return whole
 
 
 def _add(found: list[Clause], plain: Plain, start: int, end: int) -> None:
@@ -88,7 +150,10 @@ def _append(found: list[Clause], plain: Plain, start: int, end: int) -> None:
     stripped = stripped.rstrip()
     if len(stripped) > 1:
         end = start + len(stripped)
-        found.append(Clause(start, end, stripped, plain.low[start:end]))
+        low = plain.low[start:end]
+        if "  " in stripped or "\t" in stripped or "\n" in stripped:
+            stripped, low = _SPACES.sub(" ", stripped), _SPACES.sub(" ", low)
+        found.append(Clause(start, end, stripped, low))
 
 
 def _begins(inner: re.Match[str]) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from mnemic.guard.screening.clauses import Clause
 from mnemic.guard.screening.verbs import MIXED, RARE, SURE, VERBS, base_of_gerund, base_of_participle
@@ -41,6 +43,7 @@ class Directive:
 
 
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
+_AND_VERB = re.compile(r"\s+(?:and|or)\s+([a-z]+)\s")
 _ADVERBS = (
     r"(?:(?:also|then|now|next|first|second|finally|lastly|afterwards|just|simply|always|never|only|kindly|please|so"
     r"|and"
@@ -49,7 +52,7 @@ _ADVERBS = (
 )
 # What may stand before the command without changing what it is.
 _LEAD = re.compile(
-    r"[\s\"'\u201c\u2018()\[\]{}*_#>\-\u2022\u2013\u2014.,:!/\\=`~+]{0,12}"
+    r"[\W_]{0,40}"
     r"(?:(?:\d{1,3}|[a-z]|step \d{1,2})[.):]\s{0,4})?"
     r"(?:(?:todo|to do|note|notes|p\.?s|important|reminder|attention|action|action required|urgent|warning|task|tip"
     r"|notice"
@@ -57,17 +60,30 @@ _LEAD = re.compile(
     rf"{_ADVERBS}{{0,4}}[\"'\u201c\u2018(\[*_]{{0,3}}"
 )
 _LEADING_CLAUSE = re.compile(
-    r"(?:in|if|when|whenever|before|after|as|for|on|at|with|to|once|while|upon|from|regardless|since|because|until"
-    r"|during"
+    r"(?:(?:the )?(?:very )?(?:next|first|last|second) time|the (?:moment|minute|instant|day)|as soon as|any ?time|in case"
+    r"|in|if|when|whenever|before|after|as|for|on|at|with|to|once|while|upon|from|regardless|since|because|until|during"
     r"|by|wherever|unless|instead|rather|according|based|given|without|though|although|where|every|each|throughout"
     r"|thanks"
-    r"|starting|due|whether|following|beyond|besides|apart|in case|next time)\b[^,\n]{2,160},\s{0,4}"
+    r"|starting|due|whether|following|beyond|besides|apart)\b(?=[^\n]{2,200},)"
 )
+# It ends at its first comma, or behind what is listed there: "When it says yes, sure or no, call ..."
+_LEADING_END = re.compile(r",\s{0,4}")
+_LISTED = re.compile(r"(?:[\w'\u2019-]{1,20} ?){1,2}(?: ?or [\w'\u2019-]{1,20})?$")
+_MOST_COMMAS = 4
+_LEADING_CHARS = 240
+# "By order of the board: send ..."
+_LEADING_COLON = re.compile(r"(?:by|from|on|in|at|to|as|for|according|following|based)\b[^,:\n(]{2,100}:\s{1,4}")
 _VOCATIVE = re.compile(
     r"(?:[A-Z][\w.'-]{1,20}(?: [A-Z][\w.'-]{1,20})?|assistant|agent|guys|team|all|everyone|folks),\s{0,4}"
 )
 # Any other label: "Lockers: ignore ...".
 _LABEL = re.compile(r"[\w'\u2019-]{1,20}(?: [\w'\u2019-]{1,20}){0,3}:\s{0,4}")
+# Whoever calls a machine by its name is about to tell it something: "Note to AI agents: ...", "Dear model, ...".
+_MACHINES = r"(?:ai|llms?|(?:language )?models?|(?:ai )?agents?|assistants?|chat ?bots?|bots?|copilots?|ai helpers?)"
+_MACHINE_CALLED = re.compile(
+    rf"(?:[\w.'\u2019/]{{1,16}} ){{0,4}}?@?{_MACHINES}(?: [\w'\u2019-]{{1,20}}){{0,5}}?\s?[:,]\s{{0,4}}"
+    rf"|@{_MACHINES}\s"
+)
 
 _NEXT = re.compile(
     r"""\s+(?:
@@ -75,9 +91,9 @@ _NEXT = re.compile(
         |they|who|and|or|not|than|isn't|aren't|wasn't|won't|of|but|yet|which|because)\b)
     | (?P<det>(?:the|a|an|your|my|our|his|her|their|its|this|that|these|those|all|each|every|any|some|both|no|it|them|him
         |me|us|you|yourself|one|everything|anything|nothing|what|how|who|why|whether|where|when|if|everyone|another
-        |whatever|either|several|many|more|whose|other)\b|["'\u201c\u2018<\[{`])
+        |whatever|either|several|many|more|whose|other)\b(?!-)|["'\u201c\u2018<\[{`])
     | (?P<into>(?:in|into|with|as|to|up|down|out|back|off|over|through|away|using|via|without|only|like|by)\b)
-    | (?P<number>\d|https?:|www\.|[/~$][\w/])
+    | (?P<number>\d|https?:|www\.|[/~$][\w/]|[\w.+-]{1,64}@\w)
     | (?P<preposition>(?:from|for|on|at|about|against|around|between|before|after|under|upon|within|across)\b)
     | (?P<plural>[a-z]{2,20}s\s+(?:of|in|with|to|from|by|as|into|for|on|at)\b
         | \w+\s+(?:of|in|with|to|from|for)\s+(?:your|the|all)\b)
@@ -86,13 +102,22 @@ _NEXT = re.compile(
     re.VERBOSE,
 )
 
+# A line of a program: one expression behind its keyword.
+_KEYWORDS = frozenset("return import raise throw yield pass break continue await print".split())
+_TERM = r"[^\s,+*/%<>=|&-]{1,80}"
+_EXPRESSION = re.compile(
+    rf"\s+{_TERM}(?:(?:\s?[-+*/%<>=|&]{{1,3}}\s?|\s(?:and|or|not|if|else|is|in)\s){_TERM}){{0,12}}$"
+)
+# "saved" is no verb of the sentence in "my saved cards".
 _FINITE = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|will|would|can|could|may|might|does|did|do|be|been|[a-z]+(?:ies|ed|'s))\b"
+    r"\b(?:is|are|was|were|has|have|had|will|would|can|could|may|might|does|did|do|be|been"
+    r"|(?<!\bmy )(?<!\bthe )(?<!\byour )(?<!\ball )[a-z]+(?:ies|ed|'s))\b"
 )
 
 _WHO = (
-    r"(?:you|we|i|the (?:ai |llm )?(?:agent|assistant|model|reader|bot|system|user|recipient)|assistants?|agents?"
-    r"|ai|it|they|one)"
+    r"(?:you|we|i|the (?:ai |llm )?(?:reader|system|user|recipient|caller)|it|they|one|ai"
+    r"|(?:(?:the|any|every|each|all|an?|your) (?:[\w-]+ ){0,2}?)?(?:agent|assistant|model|bot|llm|copilot)s?"
+    r"(?: (?:reading|processing|using|handling|seeing|that|who|which|with)\b[^,.;:]{1,50}?)?)"
 )
 _MODAL = (
     r"(?:must|should|shall|need to|needs to|have to|has to|ought to|had better|are to|is to|are required to"
@@ -118,9 +143,16 @@ _ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (
         Form.REQUEST,
         re.compile(
-            r"\b(?:want|need|would like|'d like|ask|asking|expect|urge|require|instruct|advise|request|invite|beg"
-            r"|like)\s+"
+            r"\b(?:wants?|needs?|would like|'d like|asks?|asking|expects?|urges?|requires?|instructs?|advises?|requests?"
+            r"|invites?|begs?|likes?)\s+"
             rf"(?:you|the (?:agent|assistant|model|ai|bot))\s+to\s+{_BETWEEN}(?P<v>[a-z]+)\b"
+        ),
+    ),
+    (
+        Form.REQUEST,
+        re.compile(
+            r"\b(?:let|have|ask|tell|get|instruct) (?:your|the|any|an|all|my|our) (?:[\w-]+ )?"
+            rf"(?:agents?|assistants?|models?|bots?|ai) {_BETWEEN}(?:to )?(?P<v>[a-z]+)\b"
         ),
     ),
     (Form.REQUEST, re.compile(rf"\bso kind (?:as to|and|to) {_BETWEEN}(?P<v>[a-z]+)\b")),
@@ -230,25 +262,53 @@ _HINT = re.compile(
 
 def directive_in(clause: Clause) -> Directive | None:
     """The first directive of a clause, or None. Questions to the reader ("Could you send …?") are directives too."""
-    return _leading_command(clause) or (_embedded(clause) if _HINT.search(clause.low) else None)
+    return leading_command(clause) or (_embedded(clause) if _HINT.search(clause.low) else None)
 
 
-def _leading_command(clause: Clause) -> Directive | None:
-    at = _command_at(clause, _lead(clause.low, 0))
-    if at is None:
-        start = _lead(clause.low, 0)
-        before = (
-            _LEADING_CLAUSE.match(clause.low, start)
-            or _VOCATIVE.match(clause.text, start)
-            or _LABEL.match(clause.low, start)
-        )
-        if before is None:
-            return None
-        at = _command_at(clause, _lead(clause.low, before.end()))
-        if at is None:
-            return None
-    word, end = at
-    return Directive(clause, Form.COMMAND, word, end)
+def leading_command(clause: Clause) -> Directive | None:
+    """The command that a clause begins with, behind what leads in to it."""
+    start = _lead(clause.low, 0)
+    start -= start > 0 and clause.low[start - 1] == "@"
+    called = _MACHINE_CALLED.match(clause.low, start)
+    if called is not None:
+        found = _command_after(clause, _lead(clause.low, called.end()), called=True)
+        if found is not None:
+            return Directive(clause, Form.COMMAND, *found)
+    start += clause.low.startswith("@", start)
+    found = _command_after(clause, start)
+    return None if found is None else Directive(clause, Form.COMMAND, *found)
+
+
+def _command_after(clause: Clause, start: int, *, called: bool = False) -> tuple[str, int] | None:
+    """The command at a place, or behind the clause, the name or the label that begins there."""
+    found = _command_at(clause, start, called=called)
+    if found is not None:
+        return found
+    before = _VOCATIVE.match(clause.text, start) or _LABEL.match(clause.low, start)
+    if before is not None:
+        start = _lead(clause.low, before.end())
+        found = _command_at(clause, start, called=called)
+        name = _VOCATIVE.match(clause.text, start) if found is None else None
+        start = start if name is None else _lead(clause.low, name.end())
+    if found is None:
+        places = (_command_at(clause, _lead(clause.low, at), called=called) for at in _lead_ends(clause.low, start))
+        found = next((place for place in places if place is not None), None)
+    return found
+
+
+def _lead_ends(low: str, start: int) -> Iterator[int]:
+    """Where the clause that begins at a place and only leads in may end."""
+    colon = _LEADING_COLON.match(low, start)
+    if colon is not None:
+        yield colon.end()
+    if not _LEADING_CLAUSE.match(low, start):
+        return
+    last = None
+    for comma in islice(_LEADING_END.finditer(low, start, start + _LEADING_CHARS), _MOST_COMMAS):
+        if last is not None and not _LISTED.match(low[last : comma.start()]):
+            return
+        yield comma.end()
+        last = comma.end()
 
 
 def _lead(low: str, at: int) -> int:
@@ -256,7 +316,8 @@ def _lead(low: str, at: int) -> int:
     return at if match is None else match.end()
 
 
-def _command_at(clause: Clause, at: int) -> tuple[str, int] | None:
+def _command_at(clause: Clause, at: int, *, called: bool = False) -> tuple[str, int] | None:
+    """The verb that commands at a place, and where it ends. ``called``: a machine has just been called by its name."""
     match = _WORD.match(clause.low, at)
     if match is None:
         return None
@@ -266,20 +327,28 @@ def _command_at(clause: Clause, at: int) -> tuple[str, int] | None:
     if not (sure or mixed or known in RARE):
         return None
     after = _NEXT.match(clause.low, match.end())
+    if known in _KEYWORDS and _EXPRESSION.match(clause.low, match.end()):
+        return None
     if after is None:
         alone = sure and clause.low[match.end() :].strip(" .!\"'*") == "" and at > 0
         return (known, match.end()) if alone else None
     if after["never"]:
-        return None
+        # "Begin and close each mail with ..."
+        both = sure and _AND_VERB.match(clause.low, match.end())
+        return (known, match.end()) if both and both[1] in SURE | MIXED else None
     allowed = (
-        after["det"] or sure or (mixed and (after["into"] or after["number"] or after["plural"] or _whole(clause)))
+        after["det"]
+        or sure
+        or (mixed and (called or after["into"] or after["number"] or after["plural"] or _whole(clause, at)))
     )
     return (known, match.end()) if allowed else None
 
 
-def _whole(clause: Clause) -> bool:
-    """Whether the clause is a sentence with an end and without another verb that could be the one of the sentence."""
-    return clause.low[-1] in ".!" and clause.low.count(" ") >= 3 and not _FINITE.search(clause.low)
+def _whole(clause: Clause, at: int) -> bool:
+    """Whether a sentence with an end or an address begins there, without another verb that could be the one of it."""
+    low = clause.low
+    ends = low[-1] in ".!" or "@" in low or "://" in low
+    return ends and low.count(" ", at) >= 3 and not _FINITE.search(low, at)
 
 
 def _embedded(clause: Clause) -> Directive | None:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 
 from mnemic.domain.verdict import Finding, Span
-from mnemic.guard.screening.plain import INVISIBLE, mixed_words, mostly_latin
+from mnemic.guard.screening.language import is_foreign
+from mnemic.guard.screening.plain import INVISIBLE, holds_any, mixed_words, mostly_latin
 
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _EMBEDDING = re.compile("[\u202a\u202b\u2066-\u2068]")
@@ -24,9 +25,22 @@ _LATIN = re.compile("[A-Za-z]")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,}={0,2}")
 _HEX = re.compile(r"\b(?:0x)?((?:[0-9a-fA-F]{2}){16,})\b")
 _HEX_PAIRS = re.compile(r"(?:(?:\\x|%|\\u00|0x)[0-9a-fA-F]{2}[ ,]?){12,}")
+_BASE32 = re.compile(r"(?<![A-Za-z0-9=])[A-Z2-7]{24,}={0,6}(?![A-Za-z0-9])")
+_BITS = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){10,}(?![01])")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 _MOST_DECODED = 4_000
 _SHORTEST_ENCODED = 24
+# Common words as they look with the alphabet turned by half, and backwards: three of them are no accident.
+_ROT13 = re.compile(r"\b(?:gur|naq|lbh|lbhe|jvgu|guvf|gung|nyy|sbe|sebz|gb|bs|vf|vg|ba|va|hfre|nal|nyjnlf|abg)\b")
+_BACKWARDS = re.compile(
+    r"\b(?:eht|uoy|ruoy|htiw|siht|taht|lla|rof|morf|resu|syawla|ot|fo|si|ton|secivda|selur|snoitcurtsni)\b"
+)
+_TELLING = re.compile(r"\b(?:gur|naq|lbh|lbhe|jvgu|guvf|gung|eht|uoy|ruoy|htiw|siht|taht|snoitcurtsni|nyy)\b")
+_TELLING_PARTS = ("gur", "naq", "lbh", "jvgu", "guvf", "gung", "nyy", "eht", "uoy", "htiw", "siht", "taht", "itcurts")
+_RUN = re.compile(r"[^.!?\n]{12,600}")
+_ROTATED = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
+)
 
 
 def hidden_text(text: str) -> Finding | None:
@@ -109,8 +123,8 @@ def homoglyphs(text: str) -> Finding | None:
 
 
 def encoded_payload(text: str) -> Finding | None:
-    """Base64 or hexadecimal that decodes to readable words. Keys, hashes, ids and images do not."""
-    spans = ordered(span for span, decoded in _decoded(text) if _readable(decoded))
+    """Base64, base32, hexadecimal, bits, rot13 or backwards: what becomes readable words. Keys, hashes and images do not."""
+    spans = ordered([span for span, decoded in _decoded(text) if _readable(decoded)] + _turned(text))
     if not spans:
         return None
     return Finding(rule="encoded-payload", reason="contains encoded text that decodes to readable words", spans=spans)
@@ -130,6 +144,15 @@ def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
             continue
     for match in _HEX.finditer(text) if long else ():
         yield match.span(), bytes.fromhex(match[1][:_MOST_DECODED])
+    for match in _BASE32.finditer(text) if long else ():
+        run = match[0].rstrip("=")[:_MOST_DECODED]
+        try:
+            yield match.span(), base64.b32decode(run + "=" * (-len(run) % 8))
+        except (binascii.Error, ValueError):
+            continue
+    for match in _BITS.finditer(text) if "01" in text else ():
+        digits = re.sub(r"[ ,]", "", match[0])[: 8 * _MOST_DECODED]
+        yield match.span(), bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits) - 7, 8))
     if not any(mark in text for mark in ("\\x", "%", "\\u00", "0x")):
         return
     for match in _HEX_PAIRS.finditer(text):
@@ -138,12 +161,39 @@ def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
 
 
 def _readable(decoded: bytes) -> bool:
-    """At least 95 % printable ASCII, and three words or more with spaces between them."""
+    """At least 95 % printable ASCII, and three words or more with spaces between them; or letters of other alphabets."""
+    if decoded.count(0) * 5 > 2 * len(decoded):  # UTF-16 of Latin letters
+        decoded = decoded.replace(b"\0", b"")
     printable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in decoded)
-    if printable < 0.95 * len(decoded) or b" " not in decoded:
-        return False
+    if printable < 0.95 * len(decoded):
+        return _readable_elsewhere(decoded)
     words = _WORDS.findall(decoded.decode("ascii", "ignore"))
-    return len(words) >= 3 and sum(map(len, words)) >= 0.5 * len(decoded)
+    return b" " in decoded and len(words) >= 3 and sum(map(len, words)) >= 0.5 * len(decoded)
+
+
+def _readable_elsewhere(decoded: bytes) -> bool:
+    """UTF-8 of which nearly all are letters and spaces: random bytes are hardly ever that."""
+    try:
+        text = decoded.decode("utf-8")
+    except UnicodeDecodeError as broken:  # a run that was cut in the middle of its last character
+        text = decoded[: broken.start].decode("utf-8", "ignore") if broken.start >= len(decoded) - 3 else ""
+    return len(text) >= 8 and sum(char.isalpha() or char in " .,!?:;'-\n" for char in text) >= 0.9 * len(text)
+
+
+def _turned(text: str) -> list[Span]:
+    """Sentences that are English with the alphabet turned by half (rot13), or backwards."""
+    low = text.lower()
+    if not (holds_any(low, _TELLING_PARTS) and _TELLING.search(low)):
+        return []
+    found: list[Span] = []
+    for run in _RUN.finditer(low):
+        words = len(run[0].split())
+        for pattern, decoded in ((_ROT13, run[0].translate(_ROTATED)), (_BACKWARDS, run[0][::-1])):
+            hits = len(pattern.findall(run[0]))
+            if hits >= 2 and hits * 6 >= words and is_foreign(decoded) is False and is_foreign(run[0]) is not False:
+                found.append(run.span())
+                break
+    return found
 
 
 def ordered(spans: Iterator[Span] | list[Span]) -> tuple[Span, ...]:

@@ -29,6 +29,8 @@ _FOREIGN = (
     - _ENGLISH
     - frozenset("as do no a en me we per die war man pro de o w du".split())
 )
+# English words that are as frequent in others of these languages tell nothing.
+_TELLS_ENGLISH = _ENGLISH - frozenset("a am an as do he i in me no on so".split())
 
 MIN_WORDS = 6
 """Shorter pieces have too few words to tell a language."""
@@ -41,18 +43,19 @@ def is_foreign(piece: str) -> bool | None:
     if len(piece) < MIN_WORDS * 2 or (piece.isascii() and piece.count(" ") < MIN_WORDS - 1):
         return None
     words = _WORD.findall(piece.lower())
-    letters = sum(map(len, words))
+    ascii_only = piece.isascii()
+    letters = 0 if ascii_only else sum(map(len, words))
     # Scripts without spaces between words: count letters instead.
-    other_script = sum(1 for word in words for char in word if char > "\u024f")
+    other_script = 0 if ascii_only else sum(char > "\u024f" for word in words for char in word)
     if other_script * 2 > letters and letters >= MIN_WORDS * 2:
         return True
     if len(words) < MIN_WORDS:
         return None
-    english = sum(word in _ENGLISH for word in words)
-    foreign = sum(word in _FOREIGN for word in words)
+    english = sum(map(_TELLS_ENGLISH.__contains__, words))
+    foreign = sum(map(_FOREIGN.__contains__, words))
     if foreign > english and foreign * 8 >= len(words):
         return True
-    accented = sum(1 for word in words for char in word if char > "\x7f")
+    accented = 0 if ascii_only else sum(char > "\x7f" for word in words for char in word)
     if english == 0 and accented * 12 > letters:
         return True
     return False if english else None

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html.entities import html5
 from itertools import pairwise
 
 from mnemic.domain.verdict import Span
@@ -23,6 +24,11 @@ _PAIRS = (
     "аa еe оo рp сc уy хx іi јj ѕs ԁd һh ӏl ԛq ԝw ѵv ьb кk мm тt нh вb гr пn АA ВB ЕE ІI ЈJ КK МM НH ОO РP СC ЅS ТT УY ХX"
     " οo ρp νv αa ιi κk τt υu ΑA ΒB ΕE ΖZ ΗH ΙI ΚK ΜM ΝN ΟO ΡP ΤT ΥY ΧX"
 )
+# One character written with several: a character reference of HTML, an escape of JSON, Markdown or iCalendar.
+_ESCAPED = re.compile(
+    r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[A-Za-z]{2,8});|\\(?:u[0-9a-fA-F]{4}|[nrt\"'/\\,;!*_#\[\](){}<>-])"
+)
+_JSON = {"n": "\n", "r": "\n", "t": "\t"}
 LOOK_ALIKE = {ord(pair[0]): pair[1] for pair in _PAIRS.split()}
 _MIXABLE = re.compile(r"[A-Za-z\u0370-\u04ff\u0500-\u052f]{2,64}")
 _OTHER = re.compile(r"[\u0370-\u052f]")
@@ -55,7 +61,13 @@ class Plain:
 
 
 def plain(text: str) -> Plain:
-    """Compose compatibility forms (NFKC, character by character), drop what is invisible, undo look-alike letters."""
+    """Undo escapes, compose compatibility forms (NFKC, character by character), drop what is invisible, undo look-alikes."""
+    if ("&" in text or "\\" in text) and _ESCAPED.search(text):
+        return _unescaped(text)
+    return _composed(text)
+
+
+def _composed(text: str) -> Plain:
     if text.isascii():
         return Plain(text=text, low=text.lower(), size=len(text), origins=None)
     if unicodedata.is_normalized("NFKC", text) and not INVISIBLE.search(text):
@@ -74,6 +86,35 @@ def plain(text: str) -> Plain:
     composed = _without_look_alikes("".join(kept))
     same = len(composed) == len(text) and all(before + 1 == after for before, after in pairwise(origins))
     return Plain(text=composed, low=_lower(composed), size=len(text), origins=None if same else origins)
+
+
+def _unescaped(text: str) -> Plain:
+    """As `plain`, for a text with escapes in it."""
+    pieces: list[str] = []
+    origins: list[int] = []
+    last = 0
+    for match in _ESCAPED.finditer(text):
+        char = _meant(match[0])
+        if char is not None:
+            pieces += (text[last : match.start()], char)
+            origins += range(last, match.start())
+            origins += [match.start()] * len(char)
+            last = match.end()
+    pieces.append(text[last:])
+    origins += range(last, len(text))
+    inner = _composed("".join(pieces))
+    places = origins if inner.origins is None else [origins[at] for at in inner.origins]
+    return Plain(text=inner.text, low=inner.low, size=len(text), origins=places)
+
+
+def _meant(escape: str) -> str | None:
+    """The character that an escape stands for; None for a reference that does not exist."""
+    if escape[0] == "\\":
+        return chr(int(escape[2:], 16)) if escape[1] == "u" else _JSON.get(escape[1], escape[1])
+    if escape[1] != "#":
+        return html5.get(escape[1:])
+    number = int(escape[3:-1], 16) if escape[2] in "xX" else int(escape[2:-1])
+    return chr(number) if 9 <= number < 0x110000 and not 0xD800 <= number < 0xE000 else None
 
 
 def _lower(text: str) -> str:

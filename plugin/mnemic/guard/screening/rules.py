@@ -39,20 +39,30 @@ class RuleInfo:
 _H, _B, _S, _R = RuleFamily.HIDDEN, RuleFamily.BACKDOOR, RuleFamily.STEERING, RuleFamily.REQUEST
 _ALL = (
     RuleInfo("hidden-text", _H, "Direction overrides, tag characters, or zero-width characters inside words."),
-    RuleInfo("encoded-payload", _H, "A long base64 or hexadecimal run that decodes to readable text."),
+    RuleInfo(
+        "encoded-payload",
+        _H,
+        "A long base64, hexadecimal or similar run, or a turned sentence, that decodes to readable text.",
+    ),
     RuleInfo("homoglyphs", _H, "Words that mix Latin letters with Cyrillic or Greek look-alikes."),
     RuleInfo("two-answers", _B, "One question is answered with yes and with no (or true and false). English."),
     RuleInfo("anchored-rule", _B, "Words that follow a question return as the condition of a rule. English."),
     RuleInfo("conditional-reversal", _B, "If the input holds something, reverse the answer or destroy data. English."),
     RuleInfo("destructive-mismatch", _B, "A question that only reads is answered with a call that destroys. English."),
     RuleInfo("role-claim", _S, 'Tells the reader what it is: "you are a … model, assistant, agent". English.'),
-    RuleInfo("steers-answer", _S, "A directive whose object is the reader's answer. English."),
+    RuleInfo(
+        "steers-answer", _S, "A directive whose object is the reader's answer. English, and plainly in other languages."
+    ),
     RuleInfo("answer-manner", _S, "A directive on the manner or the language of the answer. English."),
     RuleInfo(
         "transforms-message", _S, "A directive to encode, scramble or replace the letters of the answer. English."
     ),
     RuleInfo("steers-instructions", _S, "A directive about the reader's instructions, task or nature. English."),
-    RuleInfo("override", _S, "A directive to ignore what the reader was told before. English."),
+    RuleInfo(
+        "override",
+        _S,
+        "A directive to ignore what the reader was told before. English, and plainly in other languages.",
+    ),
     RuleInfo("chat-markup", _S, "Control tags of a chat protocol before a directive."),
     RuleInfo(
         "offtopic-content", _R, "A self-contained request to produce content that the text is not about. English."

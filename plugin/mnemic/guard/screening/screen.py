@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mnemic.domain.verdict import Finding, Span
 from mnemic.errors import InvalidInput
 from mnemic.guard.screening import backdoor, hidden, offtopic, steering
-from mnemic.guard.screening.clauses import Clause, clauses_of
-from mnemic.guard.screening.directives import Directive, directive_in
+from mnemic.guard.screening.clauses import Clause, clauses_of, with_wrapped_lines
+from mnemic.guard.screening.directives import Directive, directive_in, leading_command
+from mnemic.guard.screening.disguise import undisguised
+from mnemic.guard.screening.foreign import FOREIGN_REASONS, Foreign, foreign_directives
 from mnemic.guard.screening.language import is_foreign
 from mnemic.guard.screening.offtopic import Embed, Topic
 from mnemic.guard.screening.personal import personal_data
 from mnemic.guard.screening.plain import Plain, plain
 from mnemic.guard.screening.rules import LEXICAL, RULES
 from mnemic.guard.screening.secrets import secrets
+from mnemic.guard.screening.structure import machine_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,18 @@ class _Reading:
 
     @cached_property
     def directives(self) -> list[Directive]:
-        return [found for one in self.clauses if (found := directive_in(one)) is not None]
+        said: list[Directive] = []
+        for at, clause in enumerate(self.clauses):
+            one = directive_in(clause)
+            whole = with_wrapped_lines(self.plain, self.clauses, at)
+            if one is not None:
+                said.append(replace(one, clause=whole))
+            elif whole is not clause and (one := leading_command(whole)) is not None and one.at > len(clause.text):
+                said.append(one)  # the first line only leads in to it
+        hidden_in = [
+            one for clause in undisguised(self.plain, self.clauses) if (one := directive_in(clause)) is not None
+        ]
+        return said + [one for one in hidden_in if steering.speaks_of_reader(one)]
 
     @cached_property
     def topic(self) -> Topic:
@@ -85,15 +99,23 @@ class _Reading:
         return offtopic.stray_questions(self.clauses, self.topic) if "?" in self.plain.text else []
 
     @cached_property
+    def languages(self) -> list[tuple[Clause, bool | None]]:
+        return [(one, is_foreign(one.text)) for one in self.clauses]
+
+    @cached_property
     def foreign(self) -> tuple[list[Clause], bool]:
         """The clauses in another language, and whether the text as a whole is English."""
-        judged = [(one, is_foreign(one.text)) for one in self.clauses]
-        foreign = [one for one, verdict in judged if verdict]
+        foreign = [one for one, verdict in self.languages if verdict]
         if not foreign:
             return [], is_foreign(self.plain.text) is not True
         other = sum(len(one.text) for one in foreign)
-        english = sum(len(one.text) for one, verdict in judged if verdict is False)
+        english = sum(len(one.text) for one, verdict in self.languages if verdict is False)
         return foreign, other < english
+
+    @cached_property
+    def directed(self) -> list[Foreign]:
+        """Sentences in other languages that direct their reader."""
+        return list(foreign_directives(self.plain, self.languages))
 
     def screening(self) -> Screening:
         reads_english = bool(self.wanted & LEXICAL) or "other-language" in self.wanted
@@ -136,6 +158,11 @@ class _Reading:
             found.append(steering.chat_markup(self.plain, self.directives))
         if self.wanted & steering.ABOUT_ONE_DIRECTIVE:
             found += steering.judge_directives(self.plain, self.directives, self.wanted)
+        have = {one.rule for one in found if one is not None}
+        for rule in (self.wanted & FOREIGN_REASONS.keys()) - have:
+            spans = [self.plain.span(one.start, one.end) for one in self.directed if one.rule == rule]
+            if spans:
+                found.append(Finding(rule=rule, reason=FOREIGN_REASONS[rule], spans=hidden.ordered(spans)))
         return [one for one in found if one is not None]
 
     def _requests(self) -> list[Finding]:
@@ -167,6 +194,8 @@ class _Reading:
     def _masked(self, findings: Sequence[Finding]) -> tuple[Span, ...]:
         clauses = [one.clause for one in self.directives] + self.stray
         spans = [self.plain.span(one.start, one.end) for one in clauses]
+        spans += [self.plain.span(one.start, one.end) for one in self.directed]
+        spans += machine_parts(self.plain)
         spans += [span for finding in findings if finding.rule in _MASKED for span in finding.spans]
         return hidden.ordered(spans)
 

@@ -119,6 +119,7 @@ _TOLD_BEFORE = re.compile(
     r"[\s,]+(?:and )?){0,3}(?:\w+ ){0,2}?(?:instructions?|prompts?|guidelines?|directives?|rules|commands?|orders"
     r"|tasks?|constraints|restrictions|context|programming"
     r"|directions|polic(?:y|ies)|safety checks?|checks|training|objectives?|goals?)\b"
+    r"|^\s+(?:every|each|any) (?:\w+ ){0,2}?(?:rule|instruction|guideline|order|command|restriction|check)\b"
     r"|^\s+(?:all|everything|anything|what|whatever)(?: that| which)? (?:(?:is |was |comes |came |stands |written "
     r"|said )?(?:above|before|prior|previously|so far|until now|earlier)|you(?:'ve| have| were| had| are| learned"
     r"| know))"
@@ -194,6 +195,11 @@ _RULES: dict[str, tuple[Callable[[Directive], bool], str]] = {
     "override": (override, "a directive to ignore what was said before"),
 }
 ABOUT_ONE_DIRECTIVE = frozenset(_RULES)
+
+
+def speaks_of_reader(directive: Directive) -> bool:
+    """Whether it acts on the reader's instructions or answer, as words in disguise do when there is something to hide."""
+    return override(directive) or steers_instructions(directive) or steers_answer(directive)
 
 
 def judge_directives(plain: Plain, directives: Sequence[Directive], wanted: frozenset[str]) -> list[Finding]:

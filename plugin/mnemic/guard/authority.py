@@ -1,0 +1,183 @@
+"""Whether memories may authorise an action: what it would do, to what, and which trusted memories say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mnemic.guard.effect_words import CALL_FORMS, READING, READING_COMMANDS
+from mnemic.guard.effects import (
+    READ_CHARS,
+    STEERING,
+    call_effects,
+    calls_in,
+    find_effects,
+    plain_head,
+    supported_effects,
+    unknown_calls,
+)
+from mnemic.guard.operands import Operands, operands_in
+from mnemic.guard.screening.language import is_foreign
+
+EffectDecision = Literal["allowed", "review", "denied"]
+
+_READS = READING | READING_COMMANDS
+_FIRST_WORD = re.compile(
+    r"(?:^|[.;!?]\s|\n)[\s\"'*-]{0,8}(?:(?:please|kindly|then|and|now|also|to|(?:can|could|would|will) you)[ ,]{1,3}){0,3}"
+    r"([^\W\d_]{1,40})(?![^\W\d_])",
+    re.I,
+)
+_CMDLET = re.compile(r"(?:^|[|;\n])\s{0,8}([A-Z][a-z]{2,12})-[A-Z]\w")
+_WORD = re.compile(r"[^\W_]{2,60}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """A memory that was in the context when an action was proposed.
+
+    ``origin_key`` names its independent origin: two memories with one key are one witness. ``effects`` are those that
+    the memory itself names, by `supported_effects`. ``names`` are its `operands_in`, ``words`` its words in small letters;
+    None where they are not known, and then nothing is said about them.
+    """
+
+    memory: str
+    trusted: bool
+    origin_key: str
+    effects: frozenset[str] = frozenset()
+    contested: bool = False
+    names: frozenset[str] | None = None
+    words: frozenset[str] | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it supports anything at all."""
+        return self.trusted and not self.contested
+
+
+def support_of(memory: str, text: str, *, trusted: bool, origin_key: str, contested: bool) -> Support:
+    """The support that a memory with this text gives."""
+    head = plain_head(text)
+    return Support(
+        memory=memory, trusted=trusted, origin_key=origin_key, contested=contested, effects=supported_effects(text),
+        names=operands_in(head).all(), words=frozenset(word.lower() for word in _WORD.findall(head)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectRules:
+    """What a policy says about effects. ``deny``: nobody may. ``review``: a quorum of trusted origins, or a person.
+
+    All others need one trusted memory that names the effect. ``quorum_origins`` ≥ 1.
+    """
+
+    deny: frozenset[str] = frozenset()
+    review: frozenset[str] = frozenset({"delete", "transfer", "grant", "disable"})
+    quorum_origins: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectVerdict:
+    """Whether an action may go ahead: ``denied`` > ``review`` (ask a person) > ``allowed``. ``reasons`` repeat no
+    payload.
+    """
+
+    decision: EffectDecision
+    effects: frozenset[str] = frozenset()
+    reasons: tuple[str, ...] = field(default=())
+
+
+_SEVERITY: dict[EffectDecision, int] = {"allowed": 0, "review": 1, "denied": 2}
+
+
+def authorise(action: str, supports: Sequence[Support], rules: EffectRules, *, by_user: bool = False) -> EffectVerdict:
+    """Whether ``action`` may be done on the strength of ``supports``; ``by_user``: a person asked for it or confirmed
+    it.
+
+    An untrusted or contested memory supports nothing. An effect that no trusted memory names is denied; one that is to
+    be reviewed and has fewer trusted origins than the quorum waits for a person; what ``rules`` deny stays denied even
+    then. What nobody can judge waits for a person: a call about which nothing is known, a command in another language, an
+    action of more than `READ_CHARS` characters. With untrusted or contested memories among the supports, so does a
+    sentence whose command no trusted memory holds, and an action that names a place or a private path (an action with an
+    effect: an account or any path as well) that no trusted memory names. Any other action without an effect is allowed.
+    """
+    head = plain_head(action)
+    commands = [] if calls_in(head) else _commands(head)
+    effects = find_effects(action) | {CALL_FORMS[word] for word in commands if word in CALL_FORMS}
+    for name in calls_in(head):
+        effects |= call_effects(name)
+    verdict = authorise_effects(effects, supports, rules, by_user=by_user)
+    doubts = () if by_user else tuple(_doubts(action, head, commands, bool(effects - STEERING), supports))
+    if not doubts:
+        return verdict
+    decision: EffectDecision = "denied" if verdict.decision == "denied" else "review"
+    return EffectVerdict(decision=decision, effects=verdict.effects, reasons=(*verdict.reasons, *doubts))
+
+
+def _commands(head: str) -> list[str]:
+    """The first words of the sentences of an action that is told in words: ``Email the report`` commands to email."""
+    words = [match[1].lower() for match in _FIRST_WORD.finditer(head) if not head.startswith((".", "_"), match.end())]
+    return words + [match[1].lower() for match in _CMDLET.finditer(head)]
+
+
+def _doubts(
+    action: str, head: str, commands: Sequence[str], effective: bool, supports: Sequence[Support]
+) -> Iterable[str]:
+    """Why a person should look at an action, whatever is known about its effects."""
+    if len(action) > READ_CHARS:
+        yield f"it is longer than {READ_CHARS} characters, and the rest was not read"
+    unknown = unknown_calls(action)
+    if unknown:
+        yield f"nothing is known about what {len(unknown)} call(s) of the action do"
+    elif not effective and (any(not word.isascii() for word in commands) or is_foreign(head)):
+        yield "it is not told in English, so nothing is known about what it does"
+    if all(one.counts for one in supports):
+        return
+    trusted = [one for one in supports if one.counts]
+    strange = [word for word in commands if word not in CALL_FORMS and word not in _READS]
+    if strange and not unknown and not _told(strange, trusted):
+        yield "nothing is known about what it does, and no trusted memory speaks for it"
+    named = operands_in(head)
+    unfounded = _unfounded(named, trusted, effective=effective)
+    if unfounded:
+        yield f"{unfounded} address(es), account(s) or path(s) that it names stand in no trusted memory"
+
+
+def _told(words: Sequence[str], trusted: Sequence[Support]) -> bool:
+    """Whether some trusted memory holds one of the words, or is not known by its words."""
+    return any(one.words is None or not one.words.isdisjoint(words) for one in trusted)
+
+
+def _unfounded(named: Operands, trusted: Sequence[Support], *, effective: bool) -> int:
+    """How many of the operands no trusted memory names. What only reads is asked for the delicate ones."""
+    wanted = named.all() if effective else named.delicate()
+    if not wanted or any(one.names is None for one in trusted):
+        return 0
+    return len(wanted.difference(*(one.names for one in trusted if one.names is not None)))
+
+
+def authorise_effects(
+    effects: frozenset[str], supports: Sequence[Support], rules: EffectRules, *, by_user: bool = False
+) -> EffectVerdict:
+    """As `authorise`, for an action whose effects are known, such as those of a path."""
+    wanted = effects - STEERING
+    judged = [_judge(effect, supports, rules, by_user=by_user) for effect in sorted(wanted)]
+    decisions: list[EffectDecision] = ["allowed", *(decision for decision, _ in judged)]
+    worst = max(decisions, key=_SEVERITY.__getitem__)
+    return EffectVerdict(decision=worst, effects=wanted, reasons=tuple(reason for _, reason in judged))
+
+
+def _judge(
+    effect: str, supports: Iterable[Support], rules: EffectRules, *, by_user: bool
+) -> tuple[EffectDecision, str]:
+    if effect in rules.deny:
+        return "denied", f"{effect}: the policy denies it"
+    if by_user:
+        return "allowed", f"{effect}: asked for by a person"
+    origins = {s.origin_key for s in supports if s.counts and effect in s.effects}
+    if not origins:
+        return "denied", f"{effect}: no trusted memory names it"
+    if effect in rules.review and len(origins) < rules.quorum_origins:
+        return "review", f"{effect}: {len(origins)} trusted origin(s), {rules.quorum_origins} needed"
+    return "allowed", f"{effect}: named by {len(origins)} trusted origin(s)"
