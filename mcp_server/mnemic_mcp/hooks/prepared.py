@@ -45,10 +45,12 @@ def shown(of: Path, project: str) -> str:
 
 def write(path: Path, text: str) -> None:
     """Write a file that nobody sees half of."""
+    from mnemic.storage.syncing import take_place
+
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    take_place(fresh, path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
