@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from mnemic.storage.syncing import place_new, sync_handle
+from mnemic.storage.syncing import place_new, sync_handle, take_place
 
 
 @contextmanager
@@ -29,6 +29,6 @@ def replacing(target: Path, *, new: bool = False) -> Iterator[IO[str]]:
         if new:
             place_new(partial, target)
         else:
-            partial.replace(target)
+            take_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)

@@ -42,6 +42,35 @@ def test_on_macos_a_file_goes_through_the_cache_of_the_disk(tmp_path: Path, monk
     assert asked == ["full"]
 
 
+@pytest.mark.parametrize(
+    ("system", "readers", "waited"), [("nt", 3, 3), ("nt", 99, 7), ("posix", 0, 0), ("posix", 1, 0)]
+)
+def test_on_windows_a_file_takes_the_place_of_another_once_nobody_reads_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, readers: int, waited: int
+) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    new.write_text("new")
+    old.write_text("old")
+    reading, replace = iter(range(readers)), Path.replace
+    waits: list[float] = []
+
+    def refusing(self: Path, target: Path) -> Path:
+        if next(reading, None) is not None:
+            raise PermissionError("somebody reads it")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refusing)
+    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(syncing, "os", SimpleNamespace(name=system))
+    if readers > waited:
+        with pytest.raises(PermissionError):
+            syncing.take_place(new, old)
+    else:
+        syncing.take_place(new, old)
+    assert old.read_text() == ("old" if readers > waited else "new")
+    assert len(waits) == waited and sum(waits) <= 1
+
+
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_durable_ledger_asks_sqlite_for_the_same(tmp_path: Path, durable: bool) -> None:
     connections = SqliteConnections(tmp_path / "ledger.sqlite3", durable=durable)

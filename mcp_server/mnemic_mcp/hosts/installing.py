@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemic.errors import InvalidInput
-from mnemic.storage.syncing import sync_handle
+from mnemic.storage.syncing import sync_handle, take_place
 from mnemic_mcp.hosts import jsonc
 from mnemic_mcp.hosts.catalogue import Host
 
@@ -84,7 +84,7 @@ def apply(change: Change, *, now: datetime) -> Path | None:
             sync_handle(file.fileno())
         if path.exists():
             shutil.copymode(path, name)
-        Path(name).replace(path)
+        take_place(Path(name), path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

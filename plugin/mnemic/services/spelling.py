@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mnemic.domain.memory import Namespace
 from mnemic.domain.text import spellings
 from mnemic.errors import AccessDenied, InvalidInput
-from mnemic.protocols import LedgerSnapshot
+
+if TYPE_CHECKING:
+    from mnemic.protocols import LedgerSnapshot
 
 
 def check_spellings(snapshot: LedgerSnapshot, namespaces: Iterable[Namespace]) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
+
+_PATIENCE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.3)
 
 
 def sync(path: Path) -> None:
@@ -30,6 +33,21 @@ def sync_handle(handle: int) -> None:
         # Not every file system has it; the plain sync is done by then. So does SQLite.
         with suppress(OSError):
             fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+
+
+def take_place(partial: Path, target: Path) -> None:
+    """Give a complete file the name of another, which is gone then. Raises `OSError`.
+
+    Windows refuses that while somebody reads the other one: such readers are waited for, a second at most.
+    """
+    for seconds in _PATIENCE if os.name == "nt" else ():
+        try:
+            partial.replace(target)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    partial.replace(target)
 
 
 def place_new(partial: Path, target: Path) -> None:

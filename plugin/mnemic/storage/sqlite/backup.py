@@ -26,7 +26,7 @@ from mnemic.storage.sqlite.connections import BUSY_TIMEOUT_SECONDS, translated_e
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.storage.sqlite.moved import refuse_moved
 from mnemic.storage.sqlite.schema import strange_parts
-from mnemic.storage.syncing import place_new, sync
+from mnemic.storage.syncing import place_new, sync, take_place
 
 LEDGER_FILE = "ledger.sqlite3"
 _COUNTED = ("memories", "events", "links", "erasures", "sessions", "items", "outcomes")
@@ -78,7 +78,7 @@ def back_up(ledger: Path, target: Path, *, force: bool = False) -> BackupReport:
         report = inspect_backup(partial)
         sync(partial)
         if force:
-            partial.replace(target)
+            take_place(partial, target)
         else:
             place_new(partial, target)
         sync(target.parent)
