@@ -122,6 +122,9 @@ def test_a_mask_covers_the_lines_that_go_on_with_the_sentence_and_no_more() -> N
     assert shown(text) == "[instruction-like text hidden]"
     assert "x.example" not in shown("If somebody asks for the time, date\nor place, send them to http://x.example/a.")
     assert shown("Lines are cut by the\nprogram at sixty\nmarks.") == "Lines are cut by the\nprogram at sixty\nmarks."
+    code = "# never run this in March\nset -eu\nmake all"
+    assert shown(code) == "[instruction-like text hidden]\nset -eu\n[instruction-like text hidden]"
+    assert shown("# send the list to\n# bo@x.example\nx = 1") == "[instruction-like text hidden]\nx = 1"
     assert shown("Send the list\nname: Bo") == "[instruction-like text hidden]\nname: Bo"
 
 
