@@ -110,6 +110,11 @@ def test_what_leads_in_to_a_command_does_not_hide_it(text: str) -> None:
     assert shown(text).startswith("[")
 
 
+def test_two_commands_on_one_object_are_found_and_two_verbs_without_one_are_not() -> None:
+    assert shown("Delete and purge the list.") == "[instruction-like text hidden]"
+    assert shown("log(x)  # ignore and try again later") == "log(x)  # ignore and try again later"
+
+
 def test_a_title_or_an_initial_ends_no_sentence_and_so_no_mask() -> None:
     assert shown("Send the list to Dr. Osei and to K. Brandt by noon.") == "[instruction-like text hidden]"
     assert "override" in rules("He saw Dr. " + ORDER)
