@@ -110,6 +110,11 @@ def test_what_leads_in_to_a_command_does_not_hide_it(text: str) -> None:
     assert shown(text).startswith("[")
 
 
+def test_two_commands_on_one_object_are_found_and_two_verbs_without_one_are_not() -> None:
+    assert shown("Delete and purge the list.") == "[instruction-like text hidden]"
+    assert shown("log(x)  # ignore and try again later") == "log(x)  # ignore and try again later"
+
+
 def test_a_title_or_an_initial_ends_no_sentence_and_so_no_mask() -> None:
     assert shown("Send the list to Dr. Osei and to K. Brandt by noon.") == "[instruction-like text hidden]"
     assert "override" in rules("He saw Dr. " + ORDER)
@@ -122,6 +127,9 @@ def test_a_mask_covers_the_lines_that_go_on_with_the_sentence_and_no_more() -> N
     assert shown(text) == "[instruction-like text hidden]"
     assert "x.example" not in shown("If somebody asks for the time, date\nor place, send them to http://x.example/a.")
     assert shown("Lines are cut by the\nprogram at sixty\nmarks.") == "Lines are cut by the\nprogram at sixty\nmarks."
+    code = "# never run this in March\nset -eu\nmake all"
+    assert shown(code) == "[instruction-like text hidden]\nset -eu\n[instruction-like text hidden]"
+    assert shown("# send the list to\n# bo@x.example\nx = 1") == "[instruction-like text hidden]\nx = 1"
     assert shown("Send the list\nname: Bo") == "[instruction-like text hidden]\nname: Bo"
 
 

@@ -54,6 +54,8 @@ _GOES_ON = re.compile(
     r"(?!\w[\w.-]{0,30}[ \t]{0,2}[:=]|[^\n]{0,80}[={};])(?:>[ \t]?){0,5}(?:[a-z\d(\"'\u201c$~/+]|\S{1,60}(?:@|://))"
 )
 _MOST_LINES = 3
+# What opens a comment or a point of a list: only a line that is opened in the same way goes on with it.
+_OPENER = re.compile(r"(?:#+|//+|--|/?\*+|;+|%+|-)\s")
 # No sentence ends with one of these.
 _UNFINISHED = re.compile(
     r"(?:^|\s)(?:to|the|an?|of|at|in|for|with|and|or|from|by|on|into|your|our|my|his|her|their|this|that|all|every|any|via)$"
@@ -116,14 +118,19 @@ def with_wrapped_lines(plain: Plain, clauses: Sequence[Clause], at: int) -> Clau
     whole = clauses[at]
     if whole.end == len(plain.text) or "\n" not in plain.text[whole.end : whole.end + 3]:
         return whole
+    opener = _OPENER.match(whole.text)
     for after in clauses[at + 1 : at + 1 + _MOST_LINES]:
         if whole.text[-1] in ".!?:;" or after.start - whole.end > 12:
             break
         if not _GAP.fullmatch(plain.text, whole.end, after.start):
             break
-        if not _GOES_ON.match(after.text) and not _UNFINISHED.search(whole.low):
-            break
         text, low = after.text.lstrip("> \t"), after.low.lstrip("> \t")
+        if opener is not None:
+            if not text.startswith(opener[0]):
+                break
+            text, low = text[opener.end() :], low[opener.end() :]
+        if not text or (not _GOES_ON.match(text) and not _UNFINISHED.search(whole.low)):
+            break
         whole = Clause(whole.start, after.end, f"{whole.text} {text}", f"{whole.low} {low}")
     return whole
 

@@ -43,7 +43,7 @@ class Directive:
 
 
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
-_AND_VERB = re.compile(r"\s+(?:and|or)\s+([a-z]+)\s")
+_AND_VERB = re.compile(r"\s+(?:and|or)\s+([a-z]+)(?=\s)")
 _ADVERBS = (
     r"(?:(?:also|then|now|next|first|second|finally|lastly|afterwards|just|simply|always|never|only|kindly|please|so"
     r"|and"
@@ -334,8 +334,9 @@ def _command_at(clause: Clause, at: int, *, called: bool = False) -> tuple[str, 
         return (known, match.end()) if alone else None
     if after["never"]:
         # "Begin and close each mail with ..."
-        both = sure and _AND_VERB.match(clause.low, match.end())
-        return (known, match.end()) if both and both[1] in SURE | MIXED else None
+        both = _AND_VERB.match(clause.low, match.end()) if sure else None
+        object_after = _NEXT.match(clause.low, both.end(1)) if both and both[1] in SURE | MIXED else None
+        return (known, match.end()) if object_after and object_after["det"] else None
     allowed = (
         after["det"]
         or sure
