@@ -104,11 +104,11 @@ class LedgerSnapshot(
         ...
 
     def find(self, ids: Iterable[MemoryId]) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
-        """The memories that exist among ``ids``."""
+        """The memories that exist among ``ids``, in the order of writing."""
         ...
 
     def records(self, keys: Sequence[RowKey]) -> dict[RowKey, MemoryRecord]:
-        """The memories that exist among ``keys``, whatever their status."""
+        """The memories that exist among ``keys``, whatever their status, in the order of writing."""
         ...
 
     def select(

@@ -112,6 +112,20 @@ class LedgerContract:
             assert statuses == [Status.SUPERSEDED, Status.ACTIVE]
         ledger.close()
 
+    def test_memories_that_are_asked_for_come_in_the_order_of_writing_whatever_has_changed(
+        self, tmp_path: Path
+    ) -> None:
+        ledger = self.open(tmp_path)
+        records = [make_record(text) for text in ("one", "two", "three")]
+        keys = self.add(ledger, *records)
+        for key in keys[1::-1]:
+            with ledger.transaction() as transaction:
+                transaction.confirm(key, at=_LATER, origin=Origin(), detail={})
+        with ledger.snapshot() as snapshot:
+            assert list(snapshot.records(keys[::-1])) == keys
+            assert [key for key, _ in snapshot.find([record.id for record in records[::-1]]).values()] == keys
+        ledger.close()
+
     def test_the_links_of_any_number_of_memories_are_read(self, tmp_path: Path) -> None:
         ledger = self.open(tmp_path)
         first, second = make_record("one"), make_record("two")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -109,12 +110,13 @@ class SqlSnapshot(
 
     def find(self, ids: Iterable[MemoryId]) -> dict[MemoryId, tuple[RowKey, MemoryRecord]]:
         sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.id IN {{in_}}"
-        rows = fetch_in_chunks(self._connection, sql, list(ids))
+        rows = sorted(fetch_in_chunks(self._connection, sql, list(ids)), key=_key_of)
         return {MemoryId(row[1]): (RowKey(row[0]), record_from_row(row)) for row in rows}
 
     def records(self, keys: Sequence[RowKey]) -> dict[RowKey, MemoryRecord]:
         sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key IN {{in_}}"
-        return {RowKey(row[0]): record_from_row(row) for row in fetch_in_chunks(self._connection, sql, list(keys))}
+        rows = sorted(fetch_in_chunks(self._connection, sql, list(keys)), key=_key_of)
+        return {RowKey(row[0]): record_from_row(row) for row in rows}
 
     def select(
         self, filter: MemoryFilter, *, limit: int, before: RowKey | None = None
@@ -377,6 +379,10 @@ def _erasures(rows: Iterable[tuple[Any, ...]]) -> list[Erasure]:
         Erasure(memory_id=MemoryId(id), namespace=namespace_of(path), erased_at=from_microseconds(at))
         for id, path, at in rows
     ]
+
+
+# PostgreSQL gives rows as it finds them: what was changed last comes last. What is done with them must not depend on that.
+_key_of = itemgetter(0)
 
 
 def _keyed(rows: Iterable[tuple[Any, ...]]) -> list[tuple[RowKey, MemoryRecord]]:
