@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mnemic.services import vetting
+from mnemic.services.guarding import vetting
 from tests.postgres.servers import PostgresServer, binary, postgres_server
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnemic.services.conversation import ContextRules as ContextRules
+    from mnemic.services.working_memory.conversation import ContextRules as ContextRules
     from mnemic_langgraph.context_middleware import SculptorMiddleware as SculptorMiddleware
     from mnemic_langgraph.context_middleware import SubgoalMiddleware as SubgoalMiddleware
     from mnemic_langgraph.editing_tools import create_sculptor_tools as create_sculptor_tools
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from mnemic_langgraph.working_memory import Projection as Projection
 
 _EXPORTS: dict[str, str] = {
-    "ContextRules": "mnemic.services.conversation",
+    "ContextRules": "mnemic.services.working_memory.conversation",
     "ContextState": "mnemic_langgraph.states",
     "ExperienceMiddleware": "mnemic_langgraph.experience_middleware",
     "ExperienceState": "mnemic_langgraph.states",

@@ -19,7 +19,7 @@ from langchain.agents.middleware.types import (
 )
 from langchain_core.messages import AIMessage, BaseMessage
 
-from mnemic.services.conversation import SUBGOAL_TOOL_NAMES, ContextRules
+from mnemic.services.working_memory.conversation import SUBGOAL_TOOL_NAMES, ContextRules
 from mnemic_langgraph.editing_tools import create_sculptor_tools, create_subgoal_tools, sculptor_names
 from mnemic_langgraph.nodes import tell
 from mnemic_langgraph.projecting import with_system_text

@@ -16,7 +16,13 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.types import Command
 
 from mnemic.errors import InvalidInput
-from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules, Made
+from mnemic.services.working_memory.conversation import (
+    PRUNE_TOOL_NAME,
+    SCULPTOR_TOOL_NAMES,
+    SUBGOAL_TOOL_NAMES,
+    ContextRules,
+    Made,
+)
 from mnemic_langgraph.blocking import run_blocking
 from mnemic_langgraph.conversation import ARTIFACT, messages_in
 from mnemic_langgraph.editing_schemas import check_arguments, description_of, schema_of

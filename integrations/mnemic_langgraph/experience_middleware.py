@@ -15,7 +15,7 @@ from mnemic_langgraph.states import ExperienceState
 
 if TYPE_CHECKING:
     from mnemic import Memory
-    from mnemic.services.valuing import Rank
+    from mnemic.services.recalling.valuing import Rank
 
 
 class ExperienceAgentState(AgentState[Any], ExperienceState, total=False):

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.messages import Message
 from mnemic.domain.working_memory.transcripts import read_langchain_message, write_langchain
-from mnemic.services.conversation import Made, Said
+from mnemic.services.working_memory.conversation import Made, Said
 from mnemic_langgraph.conversation import ARTIFACT
 
 NOTE = "mnemic"

@@ -19,7 +19,7 @@ from mnemic_langgraph.states import RecalledMemory, WithheldMemory
 if TYPE_CHECKING:
     from mnemic import Memory
     from mnemic.domain.recall import Mode
-    from mnemic.services.valuing import Rank
+    from mnemic.services.recalling.valuing import Rank
 
 _MEMORY_ID = re.compile(r"m[0-9a-z]{15}")
 
@@ -115,7 +115,7 @@ async def _recall_beside(
     and recall goes on behind them.
     """
     from mnemic.domain.recall import MAX_K
-    from mnemic.services.recall import MIN_BUDGET_TOKENS
+    from mnemic.services.recalling.recall import MIN_BUDGET_TOKENS
 
     recalled: list[RecalledMemory] = []
     withheld: list[WithheldMemory] = []

@@ -131,7 +131,7 @@ class MnemicStore(BaseStore):
     def _is_sweep_due(self) -> bool:
         if self._sweep_every is None:
             return False
-        from mnemic.services.items import present_moment
+        from mnemic.services.items.operations import present_moment
 
         now = self.memory.run_now(present_moment)
         due = self._next_sweep is not None and now >= self._next_sweep

@@ -12,7 +12,7 @@ from langgraph.graph.message import add_messages
 
 from mnemic.domain.working_memory.subgoals import PROTOCOL, parse_step
 from mnemic.errors import InvalidInput
-from mnemic.services.conversation import ContextRules
+from mnemic.services.working_memory.conversation import ContextRules
 from mnemic_langgraph.conversation import messages_in
 from mnemic_langgraph.editing_tools import summariser
 from mnemic_langgraph.messages import NOTE, OBSERVATION

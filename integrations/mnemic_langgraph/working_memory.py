@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from mnemic.domain.working_memory.outcome import Outcome
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import ContextStats, context_stats
-from mnemic.services.conversation import ContextRules, Conversation, Diverged, Made, Said
+from mnemic.services.working_memory.conversation import ContextRules, Conversation, Diverged, Made, Said
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic_langgraph.messages import as_shown, said
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     # What learning stands on is not imported before somebody reflects: a host waits for the list of tools.
     from mnemic.domain.learning.plan import Plan
     from mnemic.domain.learning.utility import Utility
-    from mnemic.services.committing import CommitReport
-    from mnemic.services.outcomes import OutcomeReceipt
-    from mnemic.services.packets import Packet
+    from mnemic.services.learning.committing import CommitReport
+    from mnemic.services.learning.outcomes import OutcomeReceipt
+    from mnemic.services.learning.packets import Packet
 
 FORM = """\
 Now write what is worth knowing next time, if anything is, and call reflect with mode="commit" and experiences=[...], each

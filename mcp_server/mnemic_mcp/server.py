@@ -121,7 +121,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             shown = [hit for part in parts for hit in await opened.show(part, origin=origin)]
         except MnemicError as error:
             raise _not_found(error) from error
-        from mnemic.services.standing import is_shown
+        from mnemic.services.guarding.standing import is_shown
 
         withheld = {hit.memory.id for hit in shown if not is_shown(hit)}
         return _json(

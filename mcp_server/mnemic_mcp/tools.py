@@ -254,7 +254,7 @@ async def _doomed(memory: Memory, ids: list[str], *, reader: Origin | None = Non
 
 def _named(hit: Hit) -> str:
     """A memory by its first words, as far as they may be shown: a model may read them."""
-    from mnemic.services.standing import is_shown
+    from mnemic.services.guarding.standing import is_shown
 
     return f'{hit.memory.id} "{visible(hit.shown_text)[:80]}"' if is_shown(hit) else f"{hit.memory.id} (withheld)"
 

@@ -348,9 +348,9 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     written, finish erasures that other processes held up, make cold what has long been archived, forget what was delivered
     where long ago, clear an embedded Chroma that this process does not use, and read ahead.
     """
-    from mnemic.services.aftermath import forget_exposures
+    from mnemic.services.guarding.aftermath import forget_exposures
     from mnemic.services.health import embed_missing, scrub_if_needed
-    from mnemic.services.review import screen_missing
+    from mnemic.services.reviewing.review import screen_missing
 
     seen = -1
     tidied_at = time.monotonic()
@@ -367,12 +367,12 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 tidied_at = time.monotonic()
                 forget_exposures(backends)
                 if settings.cold_after_days:
-                    from mnemic.services.cold import cool
+                    from mnemic.services.storing.cold import cool
 
                     cool(backends, days=settings.cold_after_days, stopped=stopping.is_set)
             if backends.sessions.known():
                 # Importing it takes 50 ms, which are the first question's where there is one.
-                from mnemic.services.sessions import drop_erased
+                from mnemic.services.working_memory.sessions import drop_erased
 
                 drop_erased(backends)
             if settings.index != "embedded":

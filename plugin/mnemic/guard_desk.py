@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mnemic.guard.authority import EffectVerdict
     from mnemic.guard.policy import Policy
     from mnemic.memory import Memory
-    from mnemic.services.review import Explanation
+    from mnemic.services.reviewing.review import Explanation
 
 
 class GuardDesk:
@@ -32,7 +32,7 @@ class GuardDesk:
 
     async def policy(self) -> Policy:
         """The policy in force."""
-        from mnemic.services.review import policy_in_force
+        from mnemic.services.reviewing.review import policy_in_force
 
         return await self._memory.run(policy_in_force)
 
@@ -45,7 +45,7 @@ class GuardDesk:
         before: str | None = None,
     ) -> tuple[Explanation, ...]:
         """What is in quarantine and waits for a decision, newest first; ``before`` an id pages on. At most 1,000."""
-        from mnemic.services.review import pending
+        from mnemic.services.reviewing.review import pending
 
         return await self._memory.run(
             pending, namespace=self._where(namespace), subtree=subtree, limit=limit, before=before
@@ -60,7 +60,7 @@ class GuardDesk:
 
     async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> Explanation:
         """What was found about a memory, what the policy makes of it today, and what was done about it."""
-        from mnemic.services.review import explain
+        from mnemic.services.reviewing.review import explain
 
         return await self._memory.run(explain, id, namespace=_optional(namespace))
 
@@ -69,7 +69,7 @@ class GuardDesk:
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
         """Let memories out of quarantine as they were written; with ``vouch`` they count as the user's own words besides."""
-        from mnemic.services.review import release
+        from mnemic.services.reviewing.review import release
 
         return await self._memory.run(
             release, ids, origin=self._origin, vouch=vouch, reason=reason, namespace=_optional(namespace)
@@ -79,13 +79,13 @@ class GuardDesk:
         self, ids: Iterable[str], *, reason: str | None = None, namespace: Namespace | str | None = None
     ) -> tuple[MemoryId, ...]:
         """Keep memories out of recall until `release`."""
-        from mnemic.services.review import reject
+        from mnemic.services.reviewing.review import reject
 
         return await self._memory.run(reject, ids, origin=self._origin, reason=reason, namespace=_optional(namespace))
 
     async def lessons(self, *, namespace: Namespace | str | None = None) -> tuple[Lesson, ...]:
         """What was learnt from rejected memories, oldest first, released and expired lessons included."""
-        from mnemic.services.review import lessons
+        from mnemic.services.reviewing.review import lessons
 
         return await self._memory.run(lessons, namespace=self._where(namespace))
 
@@ -93,7 +93,7 @@ class GuardDesk:
         self, id: str, *, heeded: bool, reason: str | None = None, namespace: Namespace | str | None = None
     ) -> Lesson:
         """Appeal against a lesson (``heeded=False``), or take it up again. ``id`` is that of a lesson."""
-        from mnemic.services.review import set_lesson
+        from mnemic.services.reviewing.review import set_lesson
 
         return await self._memory.run(
             set_lesson, id, heeded=heeded, origin=self._origin, reason=reason, namespace=self._where(namespace)
@@ -103,7 +103,7 @@ class GuardDesk:
         self, *, namespace: Namespace | str | None = None, memory: str | None = None, limit: int = 100, before: int = 0
     ) -> tuple[AuditEntry, ...]:
         """The guard's log of one namespace, latest first; ``before`` a number pages on. At most 1,000."""
-        from mnemic.services.review import audit
+        from mnemic.services.reviewing.review import audit
 
         return await self._memory.run(
             audit, namespace=self._where(namespace), memory=memory, limit=limit, before=before
@@ -116,9 +116,9 @@ class GuardDesk:
         """What the guard says today of memories that somebody has at hand, such as those in the state of a graph.
 
         ``ids`` best first, at most 300. With the ``task`` that they were recalled for they are judged as a set, as recall
-        does; without it each by itself, and nothing is written. See `mnemic.services.checking.check_memories`.
+        does; without it each by itself, and nothing is written. See `mnemic.services.reviewing.checking.check_memories`.
         """
-        from mnemic.services.checking import check_memories
+        from mnemic.services.reviewing.checking import check_memories
 
         return await self._memory.run(
             check_memories,
@@ -138,7 +138,7 @@ class GuardDesk:
         Ask before a call with an effect. An untrusted, contested or withheld memory supports nothing; ``by_user``: a person
         asked for it.
         """
-        from mnemic.services.authorisation import authorise_action
+        from mnemic.services.reviewing.authorisation import authorise_action
 
         return await self._memory.run(
             authorise_action, action, because=because, by_user=by_user, namespace=_optional(namespace)

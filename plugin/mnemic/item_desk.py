@@ -50,7 +50,7 @@ class ItemDesk:
 
     async def erase(self, path: Sequence[str], key: str, *, root: Namespace | str | None = None) -> EraseReceipt | None:
         """Destroy an item with its memories and all their versions for good. None when nothing is under the key."""
-        from mnemic.services.items import erase_item
+        from mnemic.services.items.operations import erase_item
 
         return await self._memory.run(erase_item, tuple(path), key, root=self._root(root))
 
@@ -58,7 +58,7 @@ class ItemDesk:
         self, operations: Sequence[ItemOperation], *, root: Namespace | str | None = None, fields: Iterable[str] = (WHOLE,),
         omit_expired: bool = False, include_withheld: bool = False, origin: Origin | None = None,
     ) -> Callable[..., list[ItemAnswer]]:  # fmt: skip
-        from mnemic.services.items import run_items
+        from mnemic.services.items.operations import run_items
 
         return partial(
             run_items, operations=operations, root=self._root(root), origin=origin or self._origin, fields=tuple(fields),
@@ -66,7 +66,7 @@ class ItemDesk:
         )  # fmt: skip
 
     def _sweep(self, root: Namespace | str | None, origin: Origin | None) -> Callable[..., int]:
-        from mnemic.services.items import sweep_items
+        from mnemic.services.items.operations import sweep_items
 
         return partial(sweep_items, root=self._root(root), origin=origin or self._origin)
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from mnemic.domain.consolidation.segmentation import Episode
     from mnemic.memory import Memory
     from mnemic.reflection import Attempt, Guidance, Reflected
-    from mnemic.services.committing import CommitReport
-    from mnemic.services.distilling import Distilled
-    from mnemic.services.experience import ExperienceView
-    from mnemic.services.guidance import Reuse
-    from mnemic.services.outcomes import OutcomeReceipt
-    from mnemic.services.packets import Packet
-    from mnemic.services.pools import PoolReport
-    from mnemic.services.valuing import Rank
+    from mnemic.services.learning.committing import CommitReport
+    from mnemic.services.learning.distilling import Distilled
+    from mnemic.services.learning.experience import ExperienceView
+    from mnemic.services.learning.guidance import Reuse
+    from mnemic.services.learning.outcomes import OutcomeReceipt
+    from mnemic.services.learning.packets import Packet
+    from mnemic.services.learning.pools import PoolReport
+    from mnemic.services.recalling.valuing import Rank
 
 
 class LearningDesk:
@@ -47,9 +47,9 @@ class LearningDesk:
         """Record how a task ended, ``reward`` 0..1, and credit the memories that were ``used``.
 
         ``used`` None: nobody knows, and what was delivered gets weak credit. ``episodes``: memories that tell what happened.
-        With a ``key`` a retry counts once. See `mnemic.services.outcomes.record_outcome`.
+        With a ``key`` a retry counts once. See `mnemic.services.learning.outcomes.record_outcome`.
         """
-        from mnemic.services.outcomes import record_outcome
+        from mnemic.services.learning.outcomes import record_outcome
         from mnemic.services.upkeep.planning import refinement_named
 
         return await self._memory.run(
@@ -63,8 +63,8 @@ class LearningDesk:
         namespace: Namespace | str | None = None, origin: Origin | None = None,
     ) -> Packet:  # fmt: skip
         """What there is to learn from about ``focus``, a task or a topic: raw episodes, what contradicts, what is known."""
-        from mnemic.services.packets import prepare
-        from mnemic.services.recall import show_text
+        from mnemic.services.learning.packets import prepare
+        from mnemic.services.recalling.recall import show_text
 
         return await self._memory.run(
             prepare, namespace=self._where(namespace), focus=focus, budget_tokens=budget_tokens,
@@ -80,7 +80,7 @@ class LearningDesk:
         Every experience cites the ids of its evidence; dicts have the fields when_to_use, content, evidence and, if wanted,
         keywords, confidence, tools, category, task, generalized_query.
         """
-        from mnemic.services.committing import commit
+        from mnemic.services.learning.committing import commit
 
         return await self._memory.run(
             commit, experiences, namespace=self._where(namespace), origin=origin or self._origin
@@ -95,9 +95,9 @@ class LearningDesk:
 
         A trajectory is a list of chat messages, ``{"task": …, "steps": [{"action": …, "observation": …}], "reward":
         …}`` or a `Trajectory`. ``used`` and ``shown`` are the memories that the outcomes credit, as in `outcome`; by
-        default none. See `mnemic.services.distilling.learn_from`.
+        default none. See `mnemic.services.learning.distilling.learn_from`.
         """
-        from mnemic.services.distilling import learn_from
+        from mnemic.services.learning.distilling import learn_from
         from mnemic.services.upkeep.planning import refinement_named
 
         rule = refinement_named(self._memory.settings.refinement)
@@ -124,7 +124,7 @@ class LearningDesk:
         rewrite: bool = False, namespace: Namespace | str | None = None, origin: Origin | None = None,
     ) -> Reuse:  # fmt: skip
         """The experiences that help with a task, if wanted ordered and reworded by the memory's model."""
-        from mnemic.services.guidance import guide
+        from mnemic.services.learning.guidance import guide
 
         return await self._memory.run(
             guide, task, namespace=self._where(namespace), k=k, rank=rank, rerank=rerank, rewrite=rewrite,
@@ -136,7 +136,7 @@ class LearningDesk:
         origin: Origin | None = None,
     ) -> tuple[Remembered, ...]:  # fmt: skip
         """Store experiences as they are, without looking at their evidence: for those that come from elsewhere."""
-        from mnemic.services.experience import store_experiences
+        from mnemic.services.learning.experience import store_experiences
 
         return await self._memory.run(
             store_experiences, experiences, namespace=self._where(namespace), origin=origin or self._origin
@@ -146,7 +146,7 @@ class LearningDesk:
         self, lines: Iterable[str], *, namespace: Namespace | str | None = None, origin: Origin | None = None
     ) -> PoolReport:
         """Take in a pool in ReMe's format, all of it or nothing. Only what has the same words is merged."""
-        from mnemic.services.pools import import_pool
+        from mnemic.services.learning.pools import import_pool
 
         return await self._memory.run(
             import_pool, lines, namespace=self._where(namespace), origin=origin or self._origin
@@ -156,13 +156,13 @@ class LearningDesk:
         self, *, namespace: Namespace | str | None = None, limit: int = 50, after: int = 0
     ) -> tuple[ExperienceView, ...]:
         """The experiences of a namespace with what tasks have shown of them, in the order of writing. At most 1,000."""
-        from mnemic.services.experience import list_experiences
+        from mnemic.services.learning.experience import list_experiences
 
         return await self._memory.run(list_experiences, namespace=self._where(namespace), limit=limit, after=after)
 
     async def utilities(self, ids: Iterable[str]) -> dict[MemoryId, Utility]:
         """The counters of memories, for those that exist."""
-        from mnemic.services.outcomes import utilities_of
+        from mnemic.services.learning.outcomes import utilities_of
 
         return await self._memory.run(utilities_of, check_ids(ids, name="ids", limit=10_000))
 
@@ -198,7 +198,7 @@ class LearningDesk:
         self, *, session: str | None = None, limit: int = 2_000, namespace: Namespace | str | None = None
     ) -> tuple[Episode, ...]:
         """The latest episodic memories cut into episodes by topic, surprise, greetings and time, each with the reason."""
-        from mnemic.services.segmenting import segments
+        from mnemic.services.learning.segmenting import segments
 
         return await self._memory.run(segments, namespace=self._where(namespace), session=session, limit=limit)
 

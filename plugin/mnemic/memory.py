@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from mnemic.protocols import SessionInfo
     from mnemic.services.health import Diagnosis
     from mnemic.services.health import Status as HealthStatus
-    from mnemic.services.transfer import ImportReport
-    from mnemic.services.valuing import Rank
+    from mnemic.services.recalling.valuing import Rank
+    from mnemic.services.transferring.transfer import ImportReport
     from mnemic.walled import WalledMemory
 
 
@@ -98,7 +98,7 @@ class Memory(RunningMemory):
         self, memories: Sequence[NewMemory | str], *, origin: Origin | None = None
     ) -> tuple[Remembered, ...]:
         """Store several memories, or texts, in one transaction: all of them or none. At most 10,000 at once."""
-        from mnemic.services.remember import remember
+        from mnemic.services.storing.remember import remember
 
         return await self.run(
             remember, list(memories), namespace=self.settings.namespace, origin=origin or self._origin
@@ -127,7 +127,7 @@ class Memory(RunningMemory):
         concluded from doubtful memories is known for what it is. Raises `InvalidInput`, `StoreUnavailable`, and
         `ModelFailed` when ``mode`` is deep and there is no model for it.
         """
-        from mnemic.services.recall import RecallQuery, recall, show_text
+        from mnemic.services.recalling.recall import RecallQuery, recall, show_text
 
         question = RecallQuery(
             text="" if query is None else query, filter=self.make_filter(**filters), k=k, min_score=min_score,
@@ -195,7 +195,7 @@ class Memory(RunningMemory):
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
         """Take memories out of recall, all or none, until `restore`. The ids that changed."""
-        from mnemic.services.curate import archive
+        from mnemic.services.storing.curate import archive
 
         return await self.run(
             archive, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
@@ -206,7 +206,7 @@ class Memory(RunningMemory):
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
         """Bring archived memories back, all or none. The ids that changed."""
-        from mnemic.services.curate import restore
+        from mnemic.services.storing.curate import restore
 
         return await self.run(
             restore, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
@@ -219,7 +219,7 @@ class Memory(RunningMemory):
         """Make superseded memories current again, all or none. What took their place stays too, and both are marked as
         contradicting each other until one is archived or superseded. The ids that changed.
         """
-        from mnemic.services.facts import reinstate
+        from mnemic.services.storing.facts import reinstate
 
         return await self.run(
             reinstate, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
@@ -239,13 +239,13 @@ class Memory(RunningMemory):
 
     async def erase(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> EraseReceipt:
         """Destroy memories with all their versions for good, in every file. Nothing brings them back."""
-        from mnemic.services.curate import erase
+        from mnemic.services.storing.curate import erase
 
         return await self.run(erase, ids, namespace=_optional_namespace(namespace))
 
     def export(self, *, namespace: Namespace | str | None = None) -> AsyncGenerator[str, None]:
         """The lines of an export (JSON Lines, without line ends) from one consistent snapshot."""
-        from mnemic.services.transfer import export_lines
+        from mnemic.services.transferring.transfer import export_lines
 
         return self._stream(export_lines, namespace=_optional_namespace(namespace))
 
@@ -261,7 +261,7 @@ class Memory(RunningMemory):
         Memories keep their ids, which are the whole ledger's: a caller of some namespaces is refused. Raises `InvalidInput`,
         `AccessDenied`.
         """
-        from mnemic.services.transfer import import_lines
+        from mnemic.services.transferring.transfer import import_lines
 
         return await self.run(import_lines, lines, progress=progress)
 
@@ -299,13 +299,13 @@ class Memory(RunningMemory):
 
     async def sessions(self, *, namespace: Namespace | str | None = None) -> tuple[SessionInfo, ...]:
         """The sessions of a namespace, by name."""
-        from mnemic.services.sessions import list_sessions
+        from mnemic.services.working_memory.sessions import list_sessions
 
         return await self.run(list_sessions, _optional_namespace(namespace) or self.settings.namespace)
 
     async def fit(self, text: str, *, budget_tokens: int) -> str:
         """The beginning of ``text`` that fits the budget, counted as everything else is."""
-        from mnemic.services.compose import fit
+        from mnemic.services.working_memory.compose import fit
 
         return await self.run(fit, text, budget_tokens=budget_tokens)
 
@@ -313,7 +313,7 @@ class Memory(RunningMemory):
         self, goal: str, *, budget_tokens: int = 4_000, namespace: Namespace | str | None = None
     ) -> ContextPack:
         """What long-term memory has for ``goal``, as one text that fits the budget; `Session.compose` adds a session."""
-        from mnemic.services.compose import compose
+        from mnemic.services.working_memory.compose import compose
 
         where = _optional_namespace(namespace) or self.settings.namespace
         return await self.run(compose, where, None, goal=goal, budget_tokens=budget_tokens)
@@ -355,7 +355,7 @@ class Memory(RunningMemory):
         ``statuses`` a recall names, until `restore` brings them back as they were. Raises `InvalidInput` when the settings
         say never.
         """
-        from mnemic.services.cold import cool
+        from mnemic.services.storing.cold import cool
 
         if days is None:
             days = self.settings.cold_after_days

@@ -10,7 +10,7 @@ from mnemic.errors import InvalidInput
 from mnemic.settings import Settings
 
 if TYPE_CHECKING:
-    from mnemic.services.migration_run import MigrationReport, Progress
+    from mnemic.services.transferring.migration_run import MigrationReport, Progress
     from mnemic.storage.migrating.comparing import Difference
 
 
@@ -34,7 +34,7 @@ def migrate_memory(
             hint="Take over one first label after the other: `mnemic export FILE --namespace LABEL` with MNEMIC_DATABASE "
             'empty, then `mnemic import FILE` with both set (docs/replicas.md, "Partitions").',
         )
-    from mnemic.services.migrating import migrate
+    from mnemic.services.transferring.migrating import migrate
 
     return migrate(settings.ledger_path, settings.database, settings.database_schema, progress=progress)
 
@@ -52,7 +52,7 @@ def undo_migration(
     folder is opened all the same, and the tables that have changed are given.
     """
     settings = _settings(home, database, None)
-    from mnemic.services.migrating import undo
+    from mnemic.services.transferring.migrating import undo
 
     return undo(settings.ledger_path, settings.database, force=force, progress=progress)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mnemic.domain.experience.trajectory import Trajectory
     from mnemic.domain.recall import Hit
     from mnemic.memory import Memory
-    from mnemic.services.distilling import Distilled
+    from mnemic.services.learning.distilling import Distilled
 
 MAX_REFLECTIONS = 3
 
@@ -131,7 +131,7 @@ class Trial:
 
     async def lessons(self, failed: Sequence[Trajectory]) -> tuple[str, ...]:
         """What the failures so far teach the next attempt. Nothing is stored."""
-        from mnemic.services.distilling import lessons_of
+        from mnemic.services.learning.distilling import lessons_of
 
         return await self._memory.run(lessons_of, failed)
 

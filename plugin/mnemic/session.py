@@ -49,8 +49,8 @@ class Session:
         ``nudge_at_tokens``: where `stats` reminds, and where it urges, to tidy up.
         """
         from mnemic.domain.working_memory.messages import Message
-        from mnemic.services.sculpt import check_options
-        from mnemic.services.sessions import append_messages
+        from mnemic.services.working_memory.sculpt import check_options
+        from mnemic.services.working_memory.sessions import append_messages
 
         options = check_options(
             {
@@ -73,15 +73,15 @@ class Session:
         It may go on from what the session holds, and answer calls made there. With ``whole`` it is the conversation from
         its beginning, and what the session holds of it is not added again. ``options`` are those of `append`.
         """
-        from mnemic.services.sculpt import check_options
-        from mnemic.services.sessions import append_transcript
+        from mnemic.services.working_memory.sculpt import check_options
+        from mnemic.services.working_memory.sessions import append_transcript
 
         text = transcript if isinstance(transcript, str) else json.dumps(list(transcript))
         return await self._run(append_transcript, text, format=format, options=check_options(options), whole=whole)
 
     async def exists(self) -> bool:
         """Whether anything was ever appended."""
-        from mnemic.services.sessions import session_exists
+        from mnemic.services.working_memory.sessions import session_exists
 
         return await self._run(session_exists)
 
@@ -127,7 +127,7 @@ class Session:
         """Do the edit named ``action``: Sculptor's six tools, ``prune_context``, ``open_subgoal``, ``close_subgoal``,
         ``retrieve``, ``set_task``, ``pin``, ``unpin``, ``undo``, ``redo``, ``release``, ``set_options``.
         """
-        from mnemic.services.sculpt import sculpt
+        from mnemic.services.working_memory.sculpt import sculpt
 
         return await self._run(sculpt, action, arguments)
 
@@ -180,7 +180,7 @@ class Session:
         says that the model is to be asked again. Raises `InvalidInput` with what to tell a model that left the protocol;
         `mnemic.domain.working_memory.subgoals.PROTOCOL` explains it to one.
         """
-        from mnemic.services.sculpt import take_answer
+        from mnemic.services.working_memory.sculpt import take_answer
 
         return await self._run(take_answer, text)
 
@@ -202,18 +202,18 @@ class Session:
 
     async def compose(self, goal: str, *, budget_tokens: int = 4_000) -> ContextPack:
         """One text for ``goal`` that fits the budget: instructions, history, subgoal, lessons, experiences, memories."""
-        from mnemic.services.compose import compose
+        from mnemic.services.working_memory.compose import compose
 
         return await self._memory.run(compose, self.namespace, self.name, goal=goal, budget_tokens=budget_tokens)
 
     async def erase(self) -> None:
         """Destroy the session for good, with everything said in it."""
-        from mnemic.services.sessions import erase_session
+        from mnemic.services.working_memory.sessions import erase_session
 
         await self._run(erase_session)
 
     async def _read(self, look: Callable[[WorkingMemory], _T]) -> _T:
-        from mnemic.services.sessions import read_session
+        from mnemic.services.working_memory.sessions import read_session
 
         return await self._run(read_session, look)
 

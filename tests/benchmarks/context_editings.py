@@ -26,7 +26,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from mnemic.domain.folding.atoms import atoms_of
-from mnemic.services.conversation import SCULPTOR_TOOL_NAMES, ContextRules
+from mnemic.services.working_memory.conversation import SCULPTOR_TOOL_NAMES, ContextRules
 from mnemic.storage.token_counters import HeuristicTokenCounter
 from mnemic_langgraph.context_middleware import SculptorMiddleware, SubgoalMiddleware
 from mnemic_langgraph.conversation import ARTIFACT

@@ -37,7 +37,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, messages_from_dic
 import mnemic
 from mnemic import Channel, NewMemory, Origin
 from mnemic.domain.working_memory.transcripts import write_langchain
-from mnemic.services.conversation import ContextRules
+from mnemic.services.working_memory.conversation import ContextRules
 from mnemic.testing import WordEmbedder
 from mnemic_langgraph.guard_middleware import GuardMiddleware
 from mnemic_langgraph.showing import recalled_memory

@@ -15,7 +15,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from mnemic.services.conversation import ContextRules
+from mnemic.services.working_memory.conversation import ContextRules
 from mnemic_langgraph.subgoals import create_subgoal_node, observation
 from mnemic_langgraph.testing import ScriptedChatModel
 from mnemic_langgraph.working_memory import Projection

@@ -33,7 +33,7 @@ from mnemic.guard.screening.screen import screen
 from mnemic.retrieval.dates import read_question, read_text
 from mnemic.retrieval.packing import decode_cursor
 from mnemic.retrieval.question import parse_question
-from mnemic.services.export_format import parse_export
+from mnemic.services.transferring.export_format import parse_export
 from mnemic_mcp.hosts import jsonc
 from mnemic_mcp.http.tokens import TokenFile
 

@@ -15,7 +15,7 @@ import mnemic
 from mnemic import Channel, NewMemory, Origin
 from mnemic.bootstrap import load_settings
 from mnemic.guard.guard import OutsideRules
-from mnemic.services import vetting
+from mnemic.services.guarding import vetting
 from tests.conftest import judging_by
 from tests.guard.serving import STEER, serving
 from tests.guard.stores import AGENT, MAIL, USER, WEB, open_guarded, policy_file

@@ -298,7 +298,7 @@ async def test_memories_of_an_older_version_are_screened_when_the_memory_is_open
             transaction._connection.execute("DELETE FROM guard_marks")  # type: ignore[attr-defined]
     async with open_guarded(tmp_path) as memory:
         assert not (await memory.recall("previous instructions", min_score=0)).hits, "judged before it is delivered"
-        from mnemic.services.review import screen_missing
+        from mnemic.services.reviewing.review import screen_missing
 
         await memory.run(screen_missing)
         assert (await memory.get(id)).status is Status.QUARANTINED

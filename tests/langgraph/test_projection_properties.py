@@ -13,7 +13,12 @@ from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from mnemic.errors import InvalidInput
-from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, SUBGOAL_TOOL_NAMES, ContextRules
+from mnemic.services.working_memory.conversation import (
+    PRUNE_TOOL_NAME,
+    SCULPTOR_TOOL_NAMES,
+    SUBGOAL_TOOL_NAMES,
+    ContextRules,
+)
 from mnemic_langgraph import SculptorMiddleware, SubgoalMiddleware
 from mnemic_langgraph.testing import ScriptedChatModel, as_sent, call
 from mnemic_langgraph.working_memory import Projection

@@ -18,7 +18,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from mnemic.domain.working_memory.transcripts import read_transcript, write_langchain
-from mnemic.services.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, ContextRules
+from mnemic.services.working_memory.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, ContextRules
 from mnemic_langgraph.editing_tools import create_sculptor_tools
 from mnemic_langgraph.testing import ScriptedChatModel, as_sent, call
 from mnemic_langgraph.working_memory import Projection

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
-from mnemic.services.conversation import ContextRules
+from mnemic.services.working_memory.conversation import ContextRules
 from mnemic_langgraph.subgoals import (
     SubgoalState,
     create_environment_node,

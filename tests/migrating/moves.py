@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mnemic import Memory
 from mnemic.domain.items import GetItem, Item
-from mnemic.services.transfer import lines_of
+from mnemic.services.transferring.transfer import lines_of
 from mnemic.storage.migrating.source import Source
 from tests.conftest import ROOT
 from tests.migrating.filling import Acknowledged

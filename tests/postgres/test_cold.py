@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from mnemic.domain.memory import NewMemory
 from mnemic.domain.provenance import Origin
 from mnemic.services.backends import Backends
-from mnemic.services.cold import cool
-from mnemic.services.curate import archive
-from mnemic.services.remember import remember
+from mnemic.services.storing.cold import cool
+from mnemic.services.storing.curate import archive
+from mnemic.services.storing.remember import remember
 from mnemic.storage.postgres.ledger import PostgresLedger, drop_ledger
 from mnemic.testing import SetClock
 from tests.postgres.servers import PostgresServer

@@ -15,8 +15,8 @@ from mnemic.errors import MnemicError
 from mnemic.protocols import Ledger
 from mnemic.services.backends import Backends
 from mnemic.services.health import doctor
-from mnemic.services.remember import remember
-from mnemic.services.transfer import export_lines
+from mnemic.services.storing.remember import remember
+from mnemic.services.transferring.transfer import export_lines
 from mnemic.testing import SetClock
 from tests.property.test_ledger_model import backends_over
 

@@ -21,9 +21,9 @@ from mnemic.errors import InvalidInput, MnemicError
 from mnemic.retrieval.packing import Bookmark, decode_cursor, encode_cursor
 from mnemic.services.backends import Backends
 from mnemic.services.browse import get
-from mnemic.services.recall import RecallQuery, recall
-from mnemic.services.remember import remember
-from mnemic.services.transfer import export_lines, import_lines
+from mnemic.services.recalling.recall import RecallQuery, recall
+from mnemic.services.storing.remember import remember
+from mnemic.services.transferring.transfer import export_lines, import_lines
 from mnemic.testing import SetClock
 from tests.property.test_ledger_model import open_backends
 

@@ -17,10 +17,10 @@ from mnemic.domain.memory import MemoryId, NewMemory, Outcome, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.services.browse import history, list_memories
-from mnemic.services.facts import reinstate
 from mnemic.services.health import doctor
-from mnemic.services.remember import remember
-from mnemic.services.transfer import export_lines
+from mnemic.services.storing.facts import reinstate
+from mnemic.services.storing.remember import remember
+from mnemic.services.transferring.transfer import export_lines
 from mnemic.testing import SetClock
 from tests.property.test_ledger_model import open_backends
 

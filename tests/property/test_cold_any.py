@@ -15,12 +15,12 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.services.backends import Backends
 from mnemic.services.browse import all_records, history
-from mnemic.services.cold import cool
-from mnemic.services.curate import archive, restore
 from mnemic.services.health import doctor
-from mnemic.services.recall import RecallQuery, recall
-from mnemic.services.remember import remember
-from mnemic.services.transfer import export_lines
+from mnemic.services.recalling.recall import RecallQuery, recall
+from mnemic.services.storing.cold import cool
+from mnemic.services.storing.curate import archive, restore
+from mnemic.services.storing.remember import remember
+from mnemic.services.transferring.transfer import export_lines
 from mnemic.testing import SetClock
 from tests.property.test_ledger_model import open_backends
 

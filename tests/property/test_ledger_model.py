@@ -22,12 +22,12 @@ from mnemic.guard.creation import create_guard
 from mnemic.protocols import Ledger
 from mnemic.services.backends import Backends
 from mnemic.services.browse import get, history, list_memories
-from mnemic.services.cold import cool
-from mnemic.services.curate import archive, erase, restore
 from mnemic.services.health import doctor
-from mnemic.services.recall import RecallQuery, recall
-from mnemic.services.remember import remember
-from mnemic.services.transfer import export_lines, import_lines
+from mnemic.services.recalling.recall import RecallQuery, recall
+from mnemic.services.storing.cold import cool
+from mnemic.services.storing.curate import archive, erase, restore
+from mnemic.services.storing.remember import remember
+from mnemic.services.transferring.transfer import export_lines, import_lines
 from mnemic.storage.exact_index import ExactIndex
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.storage.system import new_memory_id

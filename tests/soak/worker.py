@@ -31,17 +31,17 @@ def load() -> None:
     import mnemic.retrieval.maxsim
     import mnemic.services.backends
     import mnemic.services.browse
-    import mnemic.services.curate
     import mnemic.services.health
-    import mnemic.services.items
-    import mnemic.services.outcomes
-    import mnemic.services.recall
-    import mnemic.services.remember
-    import mnemic.services.review
-    import mnemic.services.sculpt
-    import mnemic.services.sessions
-    import mnemic.services.transfer
+    import mnemic.services.items.operations
+    import mnemic.services.learning.outcomes
+    import mnemic.services.recalling.recall
+    import mnemic.services.reviewing.review
+    import mnemic.services.storing.curate
+    import mnemic.services.storing.remember
+    import mnemic.services.transferring.transfer
     import mnemic.services.warming
+    import mnemic.services.working_memory.sculpt
+    import mnemic.services.working_memory.sessions
     import mnemic.storage.chroma_follower
     import mnemic.storage.layered_index
     import mnemic.storage.sqlite.ledger

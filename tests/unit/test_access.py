@@ -22,7 +22,7 @@ from mnemic.domain.items import FindItems, GetItem, ListPaths, PutItem
 from mnemic.errors import AccessDenied, InvalidInput, MnemicError, UnknownMemory
 from mnemic.protocols.ledger import Ledger, LedgerTransaction
 from mnemic.services.rights import rights_for
-from mnemic.services.sculpt import sculpt, take_answer
+from mnemic.services.working_memory.sculpt import sculpt, take_answer
 from mnemic.storage import walled_ledger
 from mnemic.storage.walled_ledger import WalledLedger
 

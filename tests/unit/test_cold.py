@@ -20,11 +20,11 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends
 from mnemic.services.browse import list_memories
-from mnemic.services.cold import cool
-from mnemic.services.curate import archive, restore
 from mnemic.services.health import doctor, embed_missing
-from mnemic.services.recall import RecallQuery, recall
-from mnemic.services.remember import remember
+from mnemic.services.recalling.recall import RecallQuery, recall
+from mnemic.services.storing.cold import cool
+from mnemic.services.storing.curate import archive, restore
+from mnemic.services.storing.remember import remember
 from mnemic.storage.exact_index import ExactIndex
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.testing import FailingEmbedder, SetClock, WordEmbedder
@@ -96,7 +96,7 @@ def test_one_that_comes_back_is_complete_before_anybody_keeps_house(tmp_path: Pa
 
 
 def test_an_experience_that_comes_back_has_its_facets(tmp_path: Path) -> None:
-    from mnemic.services.experience import store_experiences
+    from mnemic.services.learning.experience import store_experiences
 
     clock = SetClock()
     backends = side(tmp_path, clock)
@@ -192,7 +192,7 @@ def test_what_is_superseded_is_not_cooled_and_goes_on_answering_for_its_time(tmp
 
 
 def test_cooling_that_is_stopped_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mnemic.services import cold
+    from mnemic.services.storing import cold
 
     monkeypatch.setattr(cold, "_BATCH", 2)
     clock = SetClock()
@@ -225,7 +225,7 @@ async def old_store(home: Path, **settings: Any) -> str:
     backends = side(home / "before", clock)
     (receipt,) = remember(backends, ["a kettle of tin"], namespace=HERE, origin=Origin())
     archive(backends, [receipt.id], origin=Origin())
-    from mnemic.services.transfer import export_lines
+    from mnemic.services.transferring.transfer import export_lines
 
     lines = list(export_lines(backends))
     backends.ledger.close()

@@ -57,7 +57,7 @@ async def test_a_recall_under_way_does_not_trip_over_what_is_written_meanwhile(t
 async def test_an_index_that_knows_more_than_a_snapshot_gives_only_what_the_snapshot_has(tmp_path: Path) -> None:
     from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
     from mnemic.services.asking import understand
-    from mnemic.services.recall import RecallQuery, _ranked
+    from mnemic.services.recalling.recall import RecallQuery, _ranked
 
     async with mnemic.open_memory(tmp_path, embedder=WordEmbedder(), chroma="off", namespace=("n",)) as memory:
         first = await memory.remember("red apple one")

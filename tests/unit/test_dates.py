@@ -265,7 +265,7 @@ def test_dates_of_memories_are_read_once_until_they_change() -> None:
 
 def test_a_question_without_words_of_time_reads_no_dates() -> None:
     code = (
-        "import sys; from datetime import datetime, UTC; import mnemic.services.recall\n"
+        "import sys; from datetime import datetime, UTC; import mnemic.services.recalling.recall\n"
         "from mnemic.retrieval.question import parse_question\n"
         "now = datetime.now(UTC); parse_question('What did Ana paint?', ['Ana'], asked_at=now)\n"
         "print('mnemic.retrieval.dates' in sys.modules); parse_question('today?', [], asked_at=now)\n"

@@ -20,10 +20,14 @@ from mnemic import NewMemory
 from mnemic.domain.partitions import MOST_PARTITIONS, partition_of
 from mnemic.errors import InvalidInput, SeveralPartitions, StoreUnavailable
 from mnemic.partitioning import Parts
-from mnemic.services import browse, checking, recall, remember, transfer
+from mnemic.services import browse
 from mnemic.services.health import probe, shared_secret
 from mnemic.services.places import ANYWHERE, EVERYWHERE, NAMING, read_call
+from mnemic.services.recalling import recall
+from mnemic.services.reviewing import checking
 from mnemic.services.rights import name_of
+from mnemic.services.storing import remember
+from mnemic.services.transferring import transfer
 from tests.unit.test_access import use_cases
 
 LABELS = st.lists(
@@ -72,9 +76,12 @@ def test_every_use_case_that_is_run_says_where_it_belongs() -> None:
         and not NAMING & inspect.signature(use_case).parameters.keys()
     }
     assert homeless == {
-        "aftermath.forget_exposures", "health.scrub_if_needed", "review.screen_missing", "sessions.drop_erased",
+        "guarding.aftermath.forget_exposures",
+        "health.scrub_if_needed",
+        "reviewing.review.screen_missing",
+        "working_memory.sessions.drop_erased",
         "warming.warm",
-    }  # fmt: skip
+    }
     for name in (*ANYWHERE, *EVERYWHERE):
         assert name in {name_of(use_case) for use_case in use_cases()}, name
 

@@ -68,7 +68,7 @@ async def test_a_ledger_that_holds_both_spellings_is_read_written_exported_and_i
     memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr("mnemic.services.remember.check_spellings", lambda *_: None)
+        before.setattr("mnemic.services.storing.remember.check_spellings", lambda *_: None)
         for name in (COMPOSED, APART):
             await memory.remember(f"The key of {name!a}.", namespace=(name,))
     for name in (COMPOSED, APART):

@@ -330,7 +330,7 @@ async def test_what_cannot_be_understood_is_a_typed_error(tmp_path: Path) -> Non
 
 
 async def test_an_erased_session_leaves_the_other_process_too(tmp_path: Path) -> None:
-    from mnemic.services.sessions import drop_erased
+    from mnemic.services.working_memory.sessions import drop_erased
 
     async with quick(tmp_path) as one, quick(tmp_path) as two:
         await one.session("chat").append("TOPSECRET")

@@ -10,7 +10,7 @@ from mnemic.domain.quoting import visible
 from mnemic_mcp.views import MAX_WITHHELD
 
 if TYPE_CHECKING:
-    from mnemic.services.review import Explanation
+    from mnemic.services.reviewing.review import Explanation
 
 WHY = "mnemic/why"
 REVIEW = "mnemic/review"

@@ -12,7 +12,7 @@ from mnemic import Memory, MemoryRecord
 from mnemic.domain.learning.utility import NO_UTILITY
 from mnemic.domain.memory import MemoryId, Status
 from mnemic.errors import InvalidInput, UnknownMemory
-from mnemic.services.review import Explanation
+from mnemic.services.reviewing.review import Explanation
 from mnemic_mcp.inspector.lineage_drawing import draw_lineage, ties_of
 from mnemic_mcp.inspector.pages import Asked, asked, back, back_to_review
 from mnemic_mcp.inspector.showing import PART_CHARS, Marked

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from mnemic.domain.lesson import Lesson
 from mnemic.domain.memory import MemoryRecord
 from mnemic.errors import InvalidInput
-from mnemic.services.review import Explanation
+from mnemic.services.reviewing.review import Explanation
 from mnemic_mcp.inspector.memory_view import marks_of
 from mnemic_mcp.inspector.pages import asked, back_to_review
 from mnemic_mcp.inspector.showing import Marked

@@ -35,7 +35,7 @@ question names; *session*: its best turn.
 """
 
 LINKS_PART, DEEP_PART = "links", "deep"
-"""What is added to them by `expand_links` (`mnemic.services.linked`) and in deep recall (`mnemic.retrieval.deep`)."""
+"""What is added by `expand_links` (`mnemic.services.recalling.linked`) and in deep recall (`mnemic.retrieval.deep`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

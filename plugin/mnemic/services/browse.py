@@ -22,9 +22,9 @@ from mnemic.domain.validation import (
     check_tags,
 )
 from mnemic.errors import InvalidInput
-from mnemic.services.aftermath import note_shown
 from mnemic.services.backends import Backends, require
-from mnemic.services.standing import is_shown, show
+from mnemic.services.guarding.aftermath import note_shown
+from mnemic.services.guarding.standing import is_shown, show
 
 MAX_LISTED = 1_000
 

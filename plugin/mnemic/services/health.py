@@ -11,8 +11,8 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.errors import ModelFailed
 from mnemic.protocols import HealthCheck
 from mnemic.services.backends import Backends, embedding_text
-from mnemic.services.experience import embed_missing_facets
-from mnemic.services.passages import cut_missing
+from mnemic.services.storing.facets import embed_missing_facets
+from mnemic.services.storing.passages import cut_missing
 
 _BATCH = 256
 

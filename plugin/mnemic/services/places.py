@@ -14,7 +14,14 @@ from mnemic.errors import SeveralPartitions
 from mnemic.services.health import Diagnosis, Status
 from mnemic.services.rights import name_of
 
-ANYWHERE = frozenset("compose.fit distilling.lessons_of items.present_moment review.policy_in_force".split())
+ANYWHERE = frozenset(
+    [
+        "items.operations.present_moment",
+        "learning.distilling.lessons_of",
+        "reviewing.review.policy_in_force",
+        "working_memory.compose.fit",
+    ]
+)
 """Use cases that look at no memory."""
 
 # Arguments that name a namespace, or have one.
@@ -115,7 +122,7 @@ def _diagnosis(found: Mapping[int, Diagnosis]) -> Diagnosis:
 EVERYWHERE: Mapping[str, Callable[[Mapping[int, Any]], Any]] = {
     "health.status": _status,
     "health.doctor": _diagnosis,
-    "cold.cool": lambda found: sum(found.values()),
+    "storing.cold.cool": lambda found: sum(found.values()),
     "health.embed_missing": lambda found: sum(found.values()),
     "health.reset_index": lambda _: None,
 }

@@ -12,43 +12,43 @@ _Rights = Right | frozenset[Right]
 _READ_AND_WRITE = frozenset([Right.READ, Right.WRITE])
 
 _OF_MODULES: Mapping[str, _Rights] = {
-    "authorisation": Right.READ,
     "browse": Right.READ,
-    "checking": Right.READ,
-    "cold": Right.ADMIN,
-    "committing": Right.WRITE,
-    "compose": Right.READ,
-    "curate": Right.WRITE,
-    "distilling": Right.WRITE,
-    "experience": Right.WRITE,
-    "facts": Right.WRITE,
-    "guidance": Right.READ,
-    "items": _READ_AND_WRITE,  # a batch both reads and writes
-    "outcomes": Right.WRITE,
-    "packets": Right.READ,
-    "recall": Right.READ,
-    "remember": Right.WRITE,
-    "review": Right.REVIEW,
-    "sculpt": _READ_AND_WRITE,  # edits answer with what they found, cut or hid
-    "segmenting": Right.READ,
-    "sessions": Right.WRITE,
+    "items.operations": _READ_AND_WRITE,  # a batch both reads and writes
+    "learning.committing": Right.WRITE,
+    "learning.distilling": Right.WRITE,
+    "learning.experience": Right.WRITE,
+    "learning.guidance": Right.READ,
+    "learning.outcomes": Right.WRITE,
+    "learning.packets": Right.READ,
+    "learning.segmenting": Right.READ,
+    "recalling.recall": Right.READ,
+    "reviewing.authorisation": Right.READ,
+    "reviewing.checking": Right.READ,
+    "reviewing.review": Right.REVIEW,
+    "storing.cold": Right.ADMIN,
+    "storing.curate": Right.WRITE,
+    "storing.facts": Right.WRITE,
+    "storing.remember": Right.WRITE,
     "upkeep.applying": Right.WRITE,
     "upkeep.planning": Right.WRITE,
+    "working_memory.compose": Right.READ,
+    "working_memory.sculpt": _READ_AND_WRITE,  # edits answer with what they found, cut or hid
+    "working_memory.sessions": Right.WRITE,
 }
 _OF_USE_CASES: Mapping[str, _Rights] = {
-    "compose.fit": frozenset(),  # looks at what it is given alone
-    "curate.erase": Right.ADMIN,
-    "experience.list_experiences": Right.READ,
     "health.status": Right.READ,
-    "items.erase_item": Right.ADMIN,
-    "outcomes.utilities_of": Right.READ,
-    "review.policy_in_force": frozenset(),  # tells of no memory
-    "sessions.erase_session": Right.ADMIN,
-    "sessions.list_sessions": Right.READ,
-    "sessions.read_session": Right.READ,
-    "sessions.session_exists": Right.READ,
-    "transfer.export_lines": Right.READ,
+    "items.operations.erase_item": Right.ADMIN,
+    "learning.experience.list_experiences": Right.READ,
+    "learning.outcomes.utilities_of": Right.READ,
+    "reviewing.review.policy_in_force": frozenset(),  # tells of no memory
+    "storing.curate.erase": Right.ADMIN,
+    "transferring.transfer.export_lines": Right.READ,
     "upkeep.planning.list_plans": Right.READ,
+    "working_memory.compose.fit": frozenset(),  # looks at what it is given alone
+    "working_memory.sessions.erase_session": Right.ADMIN,
+    "working_memory.sessions.list_sessions": Right.READ,
+    "working_memory.sessions.read_session": Right.READ,
+    "working_memory.sessions.session_exists": Right.READ,
 }
 _PREFIX = "mnemic.services."
 
@@ -61,7 +61,7 @@ def rights_for(use_case: Callable[..., Any]) -> frozenset[Right]:
 
 
 def name_of(use_case: Callable[..., Any]) -> str:
-    """Its module within the services and its name, as in ``curate.erase``; empty for what is no use case of theirs."""
+    """Its module within the services and its name, as in ``storing.curate.erase``; empty for what is none of theirs."""
     while isinstance(use_case, partial):
         use_case = use_case.func
     module = getattr(use_case, "__module__", "")

@@ -11,7 +11,7 @@ from mnemic.domain.provenance import Channel, Origin
 from mnemic.errors import GuardRefused
 from mnemic.services.backends import Backends
 from mnemic.services.moving.planning import ImportPlan, Prepared, known_tokens
-from mnemic.services.remember import remember
+from mnemic.services.storing.remember import remember
 
 _MAX_BATCH = 200
 _MAX_LINKS = 500

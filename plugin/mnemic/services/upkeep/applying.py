@@ -25,9 +25,9 @@ from mnemic.errors import InvalidInput
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends
-from mnemic.services.cold import put_back, thaw
-from mnemic.services.facts import mark_return
-from mnemic.services.remember import remember
+from mnemic.services.storing.cold import put_back, thaw
+from mnemic.services.storing.facts import mark_return
+from mnemic.services.storing.remember import remember
 from mnemic.services.upkeep.gate import check_plan, probe_plan
 from mnemic.services.upkeep.planning import find_plan
 

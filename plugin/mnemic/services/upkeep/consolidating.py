@@ -14,7 +14,7 @@ from mnemic.domain.consolidation.notes import propose_notes
 from mnemic.domain.consolidation.retention import Usage
 from mnemic.domain.learning.plan import PlanStep, StepAction, Upkeep
 from mnemic.domain.memory import MemoryId, Relation
-from mnemic.services.standing import trusted_among
+from mnemic.services.guarding.standing import trusted_among
 from mnemic.services.upkeep.batch import Batch, Work
 
 _MOST_PROPOSALS_TOLD = 50

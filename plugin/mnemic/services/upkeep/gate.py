@@ -12,7 +12,7 @@ from mnemic.domain.memory import MemoryId
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import MemoryFilter
 from mnemic.services.backends import Backends
-from mnemic.services.recall import RecallQuery, recall
+from mnemic.services.recalling.recall import RecallQuery, recall
 
 MOST_PROBES = 200
 _ASKING = Origin(connection="upkeep")

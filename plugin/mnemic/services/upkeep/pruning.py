@@ -8,7 +8,7 @@ from mnemic.domain.learning.plan import PlanStep, StepAction, Upkeep
 from mnemic.domain.learning.refinement import Judgement, Mode, judge_utility
 from mnemic.domain.learning.utility import NO_UTILITY, Utility
 from mnemic.domain.memory import MemoryId, RowKey
-from mnemic.services.outcomes import scope_rate
+from mnemic.services.learning.outcomes import scope_rate
 from mnemic.services.upkeep.batch import Batch, Work
 
 # A few milliseconds of work: a recall beside a plan waits no longer.

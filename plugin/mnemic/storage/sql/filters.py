@@ -12,7 +12,7 @@ from mnemic.storage.sql.rows import in_clause, path_of, to_microseconds
 # Of what is superseded: whether it was said to hold for longer (`MemoryRecord.is_announced`).
 ANNOUNCED = "m.valid_to > m.superseded_at AND m.valid_to > m.valid_from"
 # For indexes that follow the feed. What has been superseded from a later moment on stays in until then; the time at which
-# an index reads the feed may be long before a question, so every hit is checked again (`mnemic.services.recall`).
+# an index reads the feed may be long before a question, so every hit is checked again (`mnemic.services.recalling.recall`).
 RECALLABLE = (
     "m.held = 'active' AND (m.superseded_by IS NULL OR (m.valid_to > (julianday('now') - 2440587.5) * 86400e6 "
     f"AND {ANNOUNCED})) AND m.kind IN ({{}})"

@@ -1,0 +1,1 @@
+"""Values that programs keep under keys."""

@@ -1,0 +1,1 @@
+"""What tasks have shown, and what is concluded from it."""

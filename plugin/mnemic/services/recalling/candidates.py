@@ -1,0 +1,171 @@
+"""From a question to everything that may answer it, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemic.domain.memory import RowKey
+from mnemic.domain.recall import CHANNELS, PARTS, Explanation, MemoryFilter
+from mnemic.protocols import LedgerSnapshot, Vectors
+from mnemic.retrieval import bm25
+from mnemic.retrieval.bags import Gathered
+from mnemic.retrieval.fusion import Candidate, Evidence, rank
+from mnemic.retrieval.maxsim import nearness
+from mnemic.retrieval.meaning import apart, cosines
+from mnemic.retrieval.passages import focus
+from mnemic.retrieval.proximity import together
+from mnemic.retrieval.question import Question
+from mnemic.retrieval.roles import role_asked
+from mnemic.retrieval.smoothing import Scores
+from mnemic.retrieval.timing import asks_when
+from mnemic.retrieval.turns import Places, Turns, voice_of_role
+from mnemic.services.backends import Backends
+from mnemic.services.recalling import channels
+from mnemic.services.recalling.channels import Search
+from mnemic.services.storing.facets import scenario_similarities
+
+# The turns on both sides of a candidate are candidates too: the answer to what was asked says it in other words.
+_REACH = 1
+_WEAK_SHARE = 0.3
+
+
+class Found(NamedTuple):
+    """All candidates, best first.
+
+    ``complete`` hold every telling word of the question though it weighs little there. ``proposed``: what each channel
+    found, best first. ``passages``: the number of the best passage of each long one. ``parts``: the names of what
+    scores are made of.
+    """
+
+    candidates: list[Candidate]
+    complete: set[RowKey]
+    proposed: dict[str, list[RowKey]]
+    passages: dict[RowKey, int]
+    parts: tuple[str, ...] = PARTS
+
+    def explain(self, key: RowKey) -> Explanation:
+        """Why this candidate is where it is."""
+        place, one = next((place, one) for place, one in enumerate(self.candidates) if one.key == key)
+        parts = sorted(zip(self.parts, one.parts.tolist(), strict=True), key=lambda part: -part[1])
+        return Explanation(
+            rank=place + 1,
+            channels={name: keys.index(one.key) + 1 for name, keys in self.proposed.items() if one.key in keys},
+            parts={name: round(value, 4) for name, value in parts if round(value, 4)},
+        )
+
+
+def find_candidates(
+    backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, question: Question, vector: Vectors | None, *,
+    also: Sequence[RowKey] = (),
+) -> Found:  # fmt: skip
+    """Everything that may answer ``question``.
+
+    ``also``: memories that pass the filter and are candidates whether or not they share a word or a meaning.
+    """
+    search = channels.begin(backends, snapshot, filter, question, vector)
+    long, near_passages = channels.by_passages(search)
+    by_words = channels.by_words(search)
+    of_that_time = channels.of_that_time(search, by_words)
+    in_company, telling = channels.in_company(search)
+    proposed = (by_words, channels.by_meaning(search), in_company, long, of_that_time, list(also))
+    turns = backends.turns.around(
+        snapshot, search.namespaces, {key for keys in proposed for key in keys}, reach=_REACH, among=search.among
+    )
+    keys: list[RowKey] = turns.keys.tolist()
+    gathered = backends.bags.gather(snapshot, keys, search.words)
+    found = bm25.occurrences(gathered, telling)
+    average = snapshot.average_length()
+    share = bm25.shares(found, gathered.lengths, average)
+    passages: dict[RowKey, int] = {}
+    nearest: dict[RowKey, float] = {}
+    if gathered.cuts:
+        # A long memory is as good as its best passage: length drowns in it the few words that answer.
+        known = {at: one for at in gathered.cuts for near in near_passages if (one := near.of(keys[at])) is not None}
+        gathered, numbers, cosines_at = focus(gathered, telling, average, known)
+        found = bm25.occurrences(gathered, telling)
+        share = np.maximum(share, bm25.shares(found, gathered.lengths, average))
+        nearest = {keys[at]: cosine for at, cosine in cosines_at.items()}
+        passages = {keys[at]: number for at, number in numbers.items()}
+    similarity, meaning = _meaning(search, keys, nearest)
+    dated = _dated(search, keys, gathered, share, similarity)
+    if question.when is not None and question.when.alone:
+        # The date is all that is asked for, so whatever is of that date answers in full.
+        share = np.maximum(share, dated)
+    evidence = Evidence(
+        turns=turns, words=share, together=together(gathered, telling), meaning=meaning, similarity=similarity,
+        dated=dated, **_occasion(search, turns, gathered),
+    )  # fmt: skip
+    vectors = backends.word_vectors
+
+    def near(places: Places) -> Scores:
+        return np.zeros(len(keys)) if vectors is None else nearness(gathered, telling, vectors, places)
+
+    complete = np.flatnonzero((share > 0) & (share < _WEAK_SHARE) & (found.often > 0).all(axis=1))
+    return Found(
+        rank(evidence, near),
+        {keys[at] for at in complete.tolist()},
+        dict(zip(CHANNELS, proposed, strict=True)),
+        passages,
+    )
+
+
+def _meaning(
+    search: Search, keys: list[RowKey], passages: Mapping[RowKey, float]
+) -> tuple[dict[RowKey, float], Scores]:
+    """The cosine of each that has a vector, or of its nearest passage or scenario; and what it is worth among the others."""
+    meaning = np.zeros(len(keys))
+    if search.vector is None or not keys:
+        return {}, meaning
+    held, matrix = channels.vectors_of(search, keys)
+    near = cosines(matrix, search.vector)
+    similarity = dict(zip(held, near.tolist(), strict=True))
+    # Half of it without what all have in common, which tells them apart; half with it, for all of them may be to the point.
+    worth = dict(zip(held, ((near + apart(matrix, search.vector)) / 2).tolist(), strict=True))
+    nearest = list(passages.items())
+    # In a long text the few words that were asked for weigh little, though all of them are there.
+    if search.filter.subtree or search.snapshot.has_experiences(search.filter.namespace):
+        nearest += scenario_similarities(search.backends, search.snapshot, search.vector, keys).items()
+    for key, cosine in nearest:
+        gain = cosine - similarity.get(key, 0.0)
+        if gain > 0:
+            similarity[key] = cosine
+            worth[key] = worth.get(key, 0.0) + gain
+    return similarity, np.array([worth.get(key, 0.0) for key in keys])
+
+
+def _occasion(search: Search, turns: Turns, words: Gathered) -> dict[str, NDArray[np.bool_]]:
+    """Who said it, to whom, in which role, and whether it speaks of time, as far as the question asks for that."""
+    backends, question, count = search.backends, search.question, len(turns.keys)
+    spoken = part = role = timely = np.zeros(count, np.bool_)
+    if question.about is not None:
+        spoken = np.isin(turns.keys, list(search.snapshot.about(question.about, turns.keys.tolist())))
+    if question.named:
+        part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
+    asked_role = role_asked(question.text)
+    if asked_role is not None:
+        role = turns.voice == voice_of_role(asked_role)
+    if asks_when(question.text):
+        timely = _holds(words, words.temporal, count)
+    return {"spoken": spoken, "part": part, "role": role, "timely": timely}
+
+
+def _dated(
+    search: Search, keys: list[RowKey], words: Gathered, share: Scores, similarity: Mapping[RowKey, float]
+) -> Scores:
+    """How well each fits the date that the question names, 0..1."""
+    when = search.question.when
+    if when is None:
+        return np.zeros(len(keys))
+    promise = share + np.array([similarity.get(key, 0.0) for key in keys])
+    timely = _holds(words, words.temporal, len(keys))
+    return when.fit(search.snapshot, search.backends.datebook, keys, timely, promise)
+
+
+def _holds(words: Gathered, flags: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """Which memories hold a word of their own that is flagged."""
+    held: NDArray[np.bool_] = np.bincount(words.owner[flags[words.tokens] & words.own], minlength=count) > 0
+    return held

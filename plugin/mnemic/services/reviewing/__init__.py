@@ -1,0 +1,1 @@
+"""What people decide about memories, and what agents ask before they act."""

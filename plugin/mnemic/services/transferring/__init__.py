@@ -1,0 +1,1 @@
+"""A whole memory out, in, and to another ledger."""
