@@ -16,7 +16,7 @@ _FEED_CHUNK = 1_000
 # More changes than this are linked by sorting everything, fewer by walking back from the end of their session.
 _SORTED_FROM = 200
 NONE = -1
-_NOBODY = 0
+NOBODY = 0
 USER = -1
 ASSISTANT = -2
 _OTHER_ROLE = -3
@@ -94,7 +94,7 @@ class TurnIndex:
                     found.append(turns)
                     rest = rest[~np.isin(rest, turns.keys, assume_unique=True)]
         alone = np.full(len(rest), NONE)
-        found.append(Turns(rest, alone, np.full(len(rest), _NOBODY), alone, alone))
+        found.append(Turns(rest, alone, np.full(len(rest), NOBODY), alone, alone))
         return _joined(found) if len(found) > 1 else found[0]
 
     def _follow(self, snapshot: LedgerSnapshot, namespace: int) -> _Shelf:
@@ -129,7 +129,7 @@ class _Names:
     def voice(self, row: TurnRow) -> int:
         if row.speaker is not None:
             return self.people.setdefault(row.speaker, len(self.people) + 1)
-        return _NOBODY if row.role is None else voice_of_role(row.role)
+        return NOBODY if row.role is None else voice_of_role(row.role)
 
     def session(self, namespace: int, name: str) -> int:
         return self._sessions.setdefault((namespace, name), len(self._sessions))
