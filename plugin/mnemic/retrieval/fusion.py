@@ -66,8 +66,8 @@ class Evidence(NamedTuple):
     ``words``: BM25 as a share of the most that the question could earn. ``together``: the share of it whose words
     stand side by side. ``meaning``: how near it is in meaning, -1..1. ``similarity``: cosines by key, as they are
     reported. ``spoken``: by the person whom the question names, or about that person in a note of nobody's. ``part``:
-    that person takes part in the session. ``role``: said in the role that the question asks for. ``timely``: speaks
-    of time, as the question does. ``dated``: 0..1, how well it fits the date that the question names.
+    that person takes part in the session. ``role``: may be the words of the role that the question asks for.
+    ``timely``: speaks of time, as the question does. ``dated``: 0..1, how well it fits the date that the question names.
     """
 
     turns: Turns

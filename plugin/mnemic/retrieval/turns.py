@@ -24,7 +24,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 # Of a namespace without a turn, and of the name of a session or a person.
 _SHELF_BYTES, _NAME_BYTES = 2_048, 150
 NONE = -1
-_NOBODY = 0
+NOBODY = 0
 USER = -1
 ASSISTANT = -2
 _OTHER_ROLE = -3
@@ -108,7 +108,7 @@ class TurnIndex:
                     found.append(turns)
                     rest = rest[~np.isin(rest, turns.keys, assume_unique=True)]
         alone = np.full(len(rest), NONE)
-        found.append(Turns(rest, alone, np.full(len(rest), _NOBODY), alone, alone))
+        found.append(Turns(rest, alone, np.full(len(rest), NOBODY), alone, alone))
         return _joined(found) if len(found) > 1 else found[0]
 
     def _follow(self, snapshot: LedgerSnapshot, namespace: int) -> _Shelf:
@@ -225,7 +225,7 @@ class _Shelf:
     def _voice_of(self, row: TurnRow) -> int:
         if row.speaker is not None:
             return self._people.setdefault(row.speaker, len(self._people) + 1)
-        return _NOBODY if row.role is None else voice_of_role(row.role)
+        return NOBODY if row.role is None else voice_of_role(row.role)
 
     def _place(self, key: int) -> int:
         return int(np.searchsorted(self._keys[: self._count], key))

@@ -19,10 +19,10 @@ from mnemic.retrieval.meaning import apart, cosines
 from mnemic.retrieval.passages import focus
 from mnemic.retrieval.proximity import together
 from mnemic.retrieval.question import Question
-from mnemic.retrieval.roles import role_asked
+from mnemic.retrieval.roles import may_answer, role_asked
 from mnemic.retrieval.smoothing import Scores
 from mnemic.retrieval.timing import asks_when
-from mnemic.retrieval.turns import Places, Turns, voice_of_role
+from mnemic.retrieval.turns import Places, Turns
 from mnemic.services.backends import Backends
 from mnemic.services.recalling import channels
 from mnemic.services.recalling.channels import Search
@@ -147,7 +147,7 @@ def _occasion(search: Search, turns: Turns, words: Gathered) -> dict[str, NDArra
         part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
     asked_role = role_asked(question.text)
     if asked_role is not None:
-        role = turns.voice == voice_of_role(asked_role)
+        role = may_answer(asked_role, turns.voice)
     if asks_when(question.text):
         timely = _holds(words, words.temporal, count)
     return {"spoken": spoken, "part": part, "role": role, "timely": timely}
