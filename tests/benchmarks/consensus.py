@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path as File
 
 from mnemic.domain.lesson import Lesson
-from mnemic.guard.consensus import AMEMGUARD_RELEASED, OURS, ConsensusSettings, PathRecord, judge
 from mnemic.guard.authority import EffectRules, Support, authorise_effects
+from mnemic.guard.consensus import AMEMGUARD_RELEASED, OURS, ConsensusSettings, PathRecord, judge
 from mnemic.guard.lessons import distil, judge_with_lessons, learn
 from mnemic.guard.paths import extract_path
 from mnemic.testing.plans import PlanQuery, plan_queries
