@@ -151,17 +151,16 @@ BACKGROUND = (
     "The Hi-Fi of the club is broken.",
 )  # fmt: skip
 
-_FAINT = "they share no word, and what the vectors see in common is less than recall shows by default"
 _APART = "the vectors do not know that they mean the same"
 _ENGLISH = "the vectors know little but English: of two languages they see only what is spelt alike"
 _INITIALS = "abbreviations are not read as initials"
 
 CASES = (
     Case("synonyms", "Where did the automobile stop working?", "car"),
-    Case("synonyms", "What did the medic say about hypertension?", "doctor", _FAINT),
+    Case("synonyms", "What did the medic say about hypertension?", "doctor"),
     Case("synonyms", "Who lives in a flat over a bread shop?", "flat", _APART),
     Case("synonyms", "Which film did we see?", "film"),
-    Case("synonyms", "Who lost her employment?", "fired", _FAINT),
+    Case("synonyms", "Who lost her employment?", "fired"),
     Case("synonyms", "Where do the kids next door learn an instrument?", "kids"),
     Case("synonyms", "Why did we not travel to Norway?", "trip"),
     Case("synonyms", "What was wrong with the new sofa?", "sofa", _APART),
