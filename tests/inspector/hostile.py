@@ -10,6 +10,7 @@ from mnemic.domain.learning.facets import NewExperience
 from mnemic.domain.lesson import Lesson, LessonId
 from mnemic.domain.memory import MemoryId, Role
 from mnemic.domain.provenance import Channel
+from mnemic.domain.quoting import shows_something
 from mnemic.domain.working_memory.messages import Message, MessageId, ToolCall
 from mnemic.services.backends import Backends
 from tests.inspector.worlds import USER
@@ -23,8 +24,9 @@ LONG = {
 
 
 def label_of(text: str) -> str:
-    """As much of a text as a name may hold: labels have no control characters, but all that reorders."""
-    return "".join(char for char in text if ord(char) >= 32 and ord(char) != 127)[:190].strip()
+    """As much of a text as a name may hold: labels have no control characters, but all that reorders, and show something."""
+    held = "".join(char for char in text if ord(char) >= 32 and ord(char) != 127)[:190].strip()
+    return held if shows_something(held) else f"{held}x"
 
 
 def namespace_of(text: str) -> str:

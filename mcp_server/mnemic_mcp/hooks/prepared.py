@@ -54,6 +54,7 @@ def write(path: Path, text: str) -> None:
     """Write a file that nobody sees half of, and nobody but its owner."""
     from mnemic_mcp.private_files import replacing  # a session's start, which writes nothing, does not wait for it
 
+    make_private(path.parent)
     with replacing(path) as file:
         file.write(text)
 
