@@ -355,7 +355,8 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
     seen = -1
     tidied_at = time.monotonic()
     while True:
-        try:
+        # An embedder of somebody else may raise anything; the house is kept all the same.
+        with log.instead_of_failing("housekeeping.failed", Exception):
             with backends.ledger.snapshot() as snapshot:
                 last_seq = snapshot.last_seq()
             if last_seq != seen:
@@ -377,8 +378,6 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 drop_erased(backends)
             if settings.index != "embedded":
                 _clear_forgotten_chroma(backends, settings)
-        except Exception as error:  # an embedder of somebody else may raise anything; the house is kept all the same
-            log.warning("housekeeping.failed", error=f"{type(error).__name__}: {error}")
         _read_ahead(backends, stopping, seconds=_HOUSEKEEPING_SECONDS)
         if stopping.is_set():
             return
@@ -391,7 +390,5 @@ def _read_ahead(backends: Backends, stopping: threading.Event, *, seconds: float
     end = time.monotonic() + seconds
     while not stopping.is_set() and backends.warmth.wake.wait(max(end - time.monotonic(), 0.0)):
         backends.warmth.wake.clear()
-        with log.instead_of_failing(
-            "reading_ahead.failed", Exception
-        ):  # an embedder of somebody else may raise anything
+        with log.instead_of_failing("reading_ahead.failed", Exception):
             warm(backends, stopped=stopping.is_set)

@@ -94,9 +94,9 @@ class RunningMemory:
 
         Once begun it is done, whatever becomes of the caller.
         """
-        closing = ThreadPoolExecutor(1, thread_name_prefix="mnemic-closing")
-        closed = closing.submit(self.close_now)
-        closing.shutdown(wait=False)
+        executor = ThreadPoolExecutor(1, thread_name_prefix="mnemic-closing")
+        closed = executor.submit(self.close_now)
+        executor.shutdown(wait=False)
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(closed.result, limiter=anyio.CapacityLimiter(1))
 

@@ -13,10 +13,10 @@ from langchain_core.messages.utils import count_tokens_approximately as tokens
 from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
-from rich.terminal_theme import MONOKAI
 
 from mnemic_langgraph import SculptorMiddleware, SubgoalMiddleware
 from tests.conftest import ROOT
+from tests.docs.svg import as_svg
 
 SUBGOAL = "langgraph-subgoal.svg"
 LONG_HORIZON = "langgraph-long-horizon.svg"
@@ -77,8 +77,7 @@ def _picture(prompts: Mapping[str, Sequence[BaseMessage]], *, title: str, width:
     table.add_row()
     table.add_row("[bold]all", *(cell for column in columns for cell in ("", f"[bold]{tokens(column):,}")))
     console.print(table)
-    svg = re.sub(r"@font-face \{.*?\}\n", "", console.export_svg(title=title, theme=MONOKAI), flags=re.DOTALL)
-    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+    return as_svg(console, title=title)
 
 
 def _name(message: BaseMessage) -> str:

@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mnemic import Memory, Session
+from mnemic.guard_desk import GuardDesk
+from mnemic.learning_desk import LearningDesk
 from tests.docs import reference
 from tests.docs.database_figures import database_figures
 from tests.docs.guard_figures import guard_figures
@@ -44,12 +47,14 @@ def generated_parts() -> Mapping[Path, Mapping[str, Callable[[], str]]]:
         },
         DOCS / "side-by-side.md": {"details": lambda: details_part(_read("side_by_side"))},
         DOCS / "settings.md": {"settings": reference.settings_table},
-        DOCS / "python.md": {"calls": reference.memory_calls},
-        DOCS / "working-memory.md": {"calls": reference.session_calls},
+        DOCS / "python.md": {"calls": partial(reference.calls_of, Memory)},
+        DOCS / "working-memory.md": {"calls": partial(reference.calls_of, Session)},
         DOCS / "guard.md": {
-            "policies": reference.policies_table, "rules": reference.rules_table, "calls": reference.guard_calls,
+            "policies": reference.policies_table,
+            "rules": reference.rules_table,
+            "calls": partial(reference.calls_of, GuardDesk),
         },
-        DOCS / "learning.md": {"calls": reference.learning_calls},
+        DOCS / "learning.md": {"calls": partial(reference.calls_of, LearningDesk)},
         DOCS / "langgraph-parts.md": {
             "middleware": partial(reference.langgraph_parts, ending="Middleware"),
             "nodes": partial(reference.langgraph_parts, ending=("_node", "_graph")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,8 +10,9 @@ from rich.bar import Bar
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
-from rich.terminal_theme import MONOKAI
 from rich.text import Text
+
+from tests.docs.svg import as_svg
 
 Read = Callable[[str], Any]
 """What a benchmark has written, by its name."""
@@ -36,8 +36,7 @@ def headline_picture(read: Read) -> str:
             _panel("Recorded poison that is shown as if it could be trusted (percent)", _poison(read)),
         )
     )
-    svg = re.sub(r"@font-face \{.*?\}\n", "", console.export_svg(title="mnemic", theme=MONOKAI), flags=re.DOTALL)
-    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+    return as_svg(console, title="mnemic")
 
 
 def _rows(read: Read) -> Iterable[tuple[str, str, str, str]]:

@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import mnemic_langgraph
-from mnemic import Memory, Session, Settings
+from mnemic import Settings
 from mnemic.domain.verdict import Decision
 from mnemic.guard.policy.defaults import KNOWN_RULES
 from mnemic.guard.policy.explaining import explain
 from mnemic.guard.policy.loading import load_policy, preset_names
-from mnemic.guard_desk import GuardDesk
-from mnemic.learning_desk import LearningDesk
 
 _DECIDED = {
     Decision.ALLOW: "labelled", Decision.REDACT: "redacted", Decision.QUARANTINE: "held", Decision.BLOCK: "refused",
@@ -28,22 +26,6 @@ def calls_of(kind: type) -> str:
         ("call", ""),
         ((_called(name, member), _first_sentence(member)) for name, member in named if _is_call(member)),
     )
-
-
-def memory_calls() -> str:
-    return calls_of(Memory)
-
-
-def session_calls() -> str:
-    return calls_of(Session)
-
-
-def guard_calls() -> str:
-    return calls_of(GuardDesk)
-
-
-def learning_calls() -> str:
-    return calls_of(LearningDesk)
 
 
 def langgraph_parts(*, ending: str | tuple[str, ...]) -> str:

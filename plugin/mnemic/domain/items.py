@@ -15,7 +15,6 @@ from typing import Any, Literal, NewType
 from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.provenance import Origin
 from mnemic.domain.quoting import shows_something
-from mnemic.domain.text import normalise
 from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_NAMESPACE_DEPTH, shown
 from mnemic.errors import InvalidInput
 
@@ -209,7 +208,7 @@ def memory_namespace(root: Namespace, path: ItemPath) -> Namespace:
 
 
 def _held_label(label: str) -> str:
-    if label in (".", "..") or not shows_something(label) or not normalise(label):
+    if label in (".", "..") or not shows_something(label):
         return "".join(map(_escaped, label))
     start, end = len(label) - len(label.lstrip()), len(label.rstrip())
     return "".join(
