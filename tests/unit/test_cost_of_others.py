@@ -101,7 +101,7 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory) -> tuple[SqliteLedger, Sql
         pytest.param(lambda one: one.namespaces(OWN), id="namespaces"),
         pytest.param(lambda one: one.namespace_keys(OWN), id="namespace_keys"),
         pytest.param(lambda one: one.lexical(["heron"], BELOW, limit=9), id="lexical"),
-        pytest.param(lambda one: one.holding(["heron"], BELOW, limit=99), id="holding"),
+        pytest.param(lambda one: one.postings(["heron", "walrus"], BELOW, limit=99), id="postings"),
         pytest.param(lambda one: one.lexical_passages(["heron"], BELOW, limit=9), id="lexical_passages"),
         pytest.param(lambda one: one.undecided(OWN, subtree=True, limit=50), id="undecided"),
         pytest.param(lambda one: one.erasures(namespace=OWN), id="erasures"),

@@ -64,10 +64,10 @@ class RetrievalReader(Protocol):
         """The best memories of ``filter`` by stemmed BM25 over ``words``, best first. What is cold is not searched."""
         ...
 
-    def holding(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[RowKey] | None:
-        """All memories of ``filter`` in which one of ``words`` occurs in any form, in no order.
+    def postings(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> dict[str, list[RowKey]]:
+        """For each of ``words`` all memories of ``filter`` in which it occurs in any form, in no order.
 
-        None when they are more than ``limit``, or when the words are so frequent that they can be expected to be more.
+        A word is missing that more than ``limit`` hold.
         """
         ...
 

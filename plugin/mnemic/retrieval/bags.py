@@ -118,6 +118,12 @@ class Bags:
             stems, content, temporal, cuts,
         )  # fmt: skip
 
+    def stems(self, snapshot: LedgerSnapshot, words: Sequence[str]) -> tuple[Lexicon, list[int]]:
+        """The number of the stem of each word, and the lexicon whose numbers these are."""
+        with self._lock:
+            numbers = self._lexicon.numbers(snapshot, words)
+            return self._lexicon, self._lexicon.stems[numbers].tolist()
+
     def take(self, snapshot: LedgerSnapshot, keys: Sequence[RowKey]) -> None:
         """Read the words of those of ``keys`` that are not here yet, before somebody waits for them."""
         with self._lock:

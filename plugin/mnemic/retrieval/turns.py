@@ -68,6 +68,12 @@ class TurnIndex:
         self._changed = changed
         self._lock = threading.Lock()
 
+    def follow(self, snapshot: LedgerSnapshot, namespaces: Sequence[int]) -> None:
+        """Take in what has changed up to ``snapshot``."""
+        with self._lock:
+            for namespace in namespaces:
+                self._follow(snapshot, namespace)
+
     def takes_part(
         self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[str], session: Places
     ) -> NDArray[np.bool_]:

@@ -31,6 +31,7 @@ from mnemic.retrieval.bags import Bags
 from mnemic.retrieval.datebook import Datebook
 from mnemic.retrieval.maxsim import WordVectors
 from mnemic.retrieval.passages import PassageVectors
+from mnemic.retrieval.postings import Postings
 from mnemic.retrieval.spelling import Spellings
 from mnemic.retrieval.turns import TurnIndex
 from mnemic.services.asking import Speakers
@@ -71,6 +72,7 @@ class Backends:
     datebook: Datebook = field(default_factory=Datebook)
     turns: TurnIndex = field(init=False)
     passages: PassageVectors = field(init=False)
+    postings: Postings = field(init=False)
     spellings: Spellings = field(default_factory=Spellings)
     word_vectors: WordVectors | None = None
     warmth: Warmth = field(default_factory=Warmth)
@@ -97,6 +99,7 @@ class Backends:
             self.datebook.forget(keys)
 
         object.__setattr__(self, "turns", TurnIndex(changed=changed))
+        object.__setattr__(self, "postings", Postings(self.bags))
         object.__setattr__(self, "passages", PassageVectors(self.embedder.id, self.embedder.dimensions))
 
     def behind(self, ledger: Ledger, *, caller: str, shows_texts: bool = True) -> Backends:

@@ -31,7 +31,7 @@ BY_NAMESPACE = frozenset(
 )
 """The namespace is the first argument."""
 
-BY_FILTER = frozenset("holding lexical lexical_passages matching_keys occurs select".split())
+BY_FILTER = frozenset("lexical lexical_passages matching_keys occurs postings select".split())
 """One of the arguments is a `MemoryFilter`."""
 
 BY_RECORD = frozenset("append append_audit append_outcome neighbours put_lesson put_plan replace_lesson twins".split())

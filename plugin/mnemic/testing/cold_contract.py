@@ -86,7 +86,7 @@ class ColdContract:
         self._made_cold(ledger, keys[1:])
         with ledger.snapshot() as snapshot:
             assert {hit.key for hit in snapshot.lexical(["kettle"], _ANY, limit=9)} == {keys[0]}
-            assert snapshot.holding(["kettle", "violin"], _ANY, limit=9) == [keys[0]]
+            assert snapshot.postings(["kettle", "violin"], _ANY, limit=9) == {"kettle": [keys[0]], "violin": []}
             assert not snapshot.occurs("violin", _ANY)
             assert snapshot.lexical_passages(["lamps"], _ANY, limit=9) == []
             assert [key for key, _ in snapshot.select(_ANY, limit=9)] == keys[::-1]

@@ -167,10 +167,12 @@ class LedgerContract:
             assert [hit.key for hit in snapshot.lexical(["runs"], _HERE, limit=5)] == [key]
             below = MemoryFilter(namespace=("test",), subtree=True)
             assert {hit.key for hit in snapshot.lexical(["runs"], below, limit=5)} == {key, other_key}
-            assert snapshot.holding(["runs", "unheard"], _HERE, limit=5) == [key]
-            assert set(snapshot.holding(["runs"], below, limit=2) or ()) == {key, other_key}
-            assert snapshot.holding(["runs"], below, limit=1) is None
-            assert snapshot.holding([], _HERE, limit=5) == []
+            assert snapshot.postings(["runs", "unheard", "home"], _HERE, limit=5) == {
+                "runs": [key], "unheard": [], "home": [key],
+            }  # fmt: skip
+            assert set(snapshot.postings(["runs"], below, limit=2)["runs"]) == {key, other_key}
+            assert snapshot.postings(["runs", "home"], below, limit=1) == {"home": [key]}
+            assert snapshot.postings([], _HERE, limit=5) == {}
             assert snapshot.occurs("runs", _HERE)
             assert not snapshot.occurs("unheard", _HERE)
             assert not snapshot.occurs("runs", MemoryFilter(namespace=("elsewhere",)))

@@ -165,7 +165,7 @@ class RetrievalContract:
             everywhere = [("team",), ("team", "t1"), ("team", "t1", "b"), ("z",)]
             assert snapshot.namespace_keys(()) == [snapshot.namespace_key(place) for place in everywhere]
             assert {hit.key for hit in snapshot.lexical(["heron"], below, limit=9)} == set(keys[:2])
-            assert set(snapshot.holding(["heron"], below, limit=9) or ()) == set(keys[:2])
+            assert set(snapshot.postings(["heron"], below, limit=9)["heron"]) == set(keys[:2])
             assert set(snapshot.lexical_passages(["heron"], below, limit=9)) == set(keys[:2])
             assert snapshot.occurs("heron", below) and not snapshot.occurs("walrus", below)
             assert snapshot.matching_keys(below).tolist() == keys[:2] and snapshot.count(below) == 2

@@ -14,16 +14,17 @@ from mnemic.protocols import LedgerSnapshot, Vectors, WordStatistics
 from mnemic.retrieval import bm25
 from mnemic.retrieval.meaning import cosines
 from mnemic.retrieval.passages import Cosines
+from mnemic.retrieval.postings import Keys
 from mnemic.retrieval.question import Question
 from mnemic.retrieval.smoothing import Scores
 from mnemic.services.backends import Backends
-from mnemic.services.recalling.wording import words_asked
+from mnemic.services.recalling.wording import holding, words_asked
 
 PER_CHANNEL = 100
 # By their passages: a long text costs as much as a hundred turns to look at, and more of them find nothing more (measured on
 # sessions as documents, 30 against 100).
 _LONG_PER_CHANNEL = 30
-# The full-text index's own ranking of 200 memories costs ten times as much as finding them; of thousands, ours does.
+# Ranking thousands costs more than all else: what holds none but frequent words has little to win.
 _FEW = 1_000
 _MOST_COMPANY = 2_000
 _OF_A_TIME = 50
@@ -41,7 +42,7 @@ class Search:
 
     ``words`` tell candidates apart, ``sought`` are those of them that are rare enough to be worth a search. ``vector`` is
     None when there is no meaning to go by. ``namespaces`` are keys; ``among`` (ascending keys) are the memories that pass
-    the filter, None when it restricts no more than the namespace does.
+    the filter, None when it restricts no more than the namespace does. ``frequencies`` are those of ``words``.
     """
 
     backends: Backends
@@ -50,6 +51,7 @@ class Search:
     question: Question
     vector: Vectors | None
     words: Sequence[str]
+    frequencies: bm25.Frequencies
     sought: Sequence[str]
     namespaces: Sequence[int]
     among: NDArray[np.int64] | None
@@ -60,12 +62,15 @@ def begin(
 ) -> Search:
     """Find out where and for what to search."""
     namespaces = namespace_keys(snapshot, filter)
+    # Whose words have changed is known before anybody asks for them.
+    backends.turns.follow(snapshot, namespaces)
     words = words_asked(backends, snapshot, filter, namespaces, question)
     sought = snapshot.telling(words)
+    # What is too frequent to be sought still tells those that were found apart.
+    words = words if len(words) <= _MOST_WORDS else sought
     return Search(
-        backends=backends, snapshot=snapshot, filter=filter, question=question, vector=vector,
-        # What is too frequent to be sought still tells those that were found apart.
-        words=words if len(words) <= _MOST_WORDS else sought, sought=sought, namespaces=namespaces,
+        backends=backends, snapshot=snapshot, filter=filter, question=question, vector=vector, words=words,
+        frequencies=_frequencies(snapshot, namespaces, words), sought=sought, namespaces=namespaces,
         among=None if filter.is_plain() else snapshot.matching_keys(filter),
     )  # fmt: skip
 
@@ -79,12 +84,24 @@ def namespace_keys(snapshot: LedgerSnapshot, filter: MemoryFilter) -> list[int]:
 
 
 def by_words(search: Search) -> list[RowKey]:
-    """Of few memories that share a word those that our own BM25 puts first; of many, the full-text index's best."""
-    holding = search.snapshot.holding(search.sought, search.filter, limit=_FEW)
-    if holding is None:
-        return [hit.key for hit in search.snapshot.lexical(search.sought, search.filter, limit=PER_CHANNEL)]
-    keys = sorted(holding)
-    return _first(keys, _shares(search, keys, search.sought))
+    """The first by our own BM25 of the memories that hold a word sought; where those are too many, of those that hold the
+    rarest. Where each is held by too many, the full-text index's best.
+    """
+    lists = list(holding(search.backends, search.snapshot, search.filter, search.namespaces, search.sought).values())
+    keys = _together(lists)
+    if len(lists) < len(search.sought) or len(keys) > _FEW:
+        lists.sort(key=len)
+        few = int(np.searchsorted(np.cumsum([len(one) for one in lists]), _FEW, side="right"))
+        keys = _together(lists[:few])
+        if not len(keys):
+            return [hit.key for hit in search.snapshot.lexical(search.sought, search.filter, limit=PER_CHANNEL)]
+    found: list[RowKey] = keys.tolist()
+    return _first(found, _shares(search, found))
+
+
+def _together(lists: Sequence[Keys]) -> Keys:
+    """What is on any of the lists, ascending."""
+    return np.unique(np.concatenate(lists)) if lists else np.zeros(0, np.int64)
 
 
 def by_meaning(search: Search) -> list[RowKey]:
@@ -109,11 +126,10 @@ def in_company(search: Search) -> tuple[list[RowKey], Scores]:
     and MRR 58.2 instead of 59.4; among 3,600 turns of others 69.5 instead of 70.1, without others the same but for noise.
     """
     turns = _company(search)
-    frequencies = _frequencies(search, search.words)
     if not turns:
-        return [], bm25.weights(frequencies)
+        return [], bm25.weights(search.frequencies)
     gathered = search.backends.bags.gather(search.snapshot, turns, search.words)
-    telling, occurring = bm25.weights_among(gathered, frequencies)
+    telling, occurring = bm25.weights_among(gathered, search.frequencies)
     best = _first(turns, bm25.shares(occurring, gathered.lengths, search.snapshot.average_length()))
     if search.vector is not None:
         held, matrix = vectors_of(search, turns)
@@ -179,7 +195,7 @@ def vectors_of(search: Search, keys: Sequence[RowKey]) -> tuple[list[RowKey], Ve
     return list(rows), np.array(list(rows.values()), np.float32).reshape(len(rows), search.backends.embedder.dimensions)
 
 
-def _frequencies(search: Search, words: Sequence[str]) -> bm25.Frequencies:
+def _frequencies(snapshot: LedgerSnapshot, namespaces: Sequence[int], words: Sequence[str]) -> bm25.Frequencies:
     """How many memories hold each word where it is searched, and of how many: of its namespace, and of as many like all
     others in the ledger, at most `_BORROWED`.
 
@@ -188,10 +204,10 @@ def _frequencies(search: Search, words: Sequence[str]) -> bm25.Frequencies:
     by itself is small, and its counts are rough: without what is borrowed LongMemEval dev loses up to 5 of R@5 (15 cases;
     R@10 is between 70 and 74 either way).
     """
-    whole = _counted(search.snapshot.word_statistics(words))
-    own = whole
-    if len(search.namespaces) == 1:
-        own = _counted(search.snapshot.word_statistics(words, search.namespaces[0]))
+    whole = _counted(snapshot.word_statistics(words))
+    if len(namespaces) != 1:
+        return whole
+    own = _counted(snapshot.word_statistics(words, namespaces[0]))
     return whole if own.rows == whole.rows else own.borrowing(whole, min(own.rows, _BORROWED))
 
 
@@ -199,9 +215,11 @@ def _counted(found: WordStatistics) -> bm25.Frequencies:
     return bm25.Frequencies(np.array(found.counts, np.float64), found.memories)
 
 
-def _shares(search: Search, keys: Sequence[RowKey], words: Sequence[str]) -> Scores:
-    gathered = search.backends.bags.gather(search.snapshot, keys, words)
-    telling = bm25.weights(_frequencies(search, words))
+def _shares(search: Search, keys: Sequence[RowKey]) -> Scores:
+    """By the words sought."""
+    gathered = search.backends.bags.gather(search.snapshot, keys, search.sought)
+    places = [search.words.index(word) for word in search.sought]
+    telling = bm25.weights(search.frequencies)[places]
     return bm25.shares(bm25.occurrences(gathered, telling), gathered.lengths, search.snapshot.average_length())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from mnemic.protocols.retrieval import WordStatistics
@@ -83,14 +84,20 @@ class PostgresFullText:
         )  # fmt: skip
         return [place // PLACES for place, _ in rows]
 
-    def holding(self, words: Sequence[str], among: Among, *, limit: int) -> list[int] | None:
-        if self._share_of(among) >= _SCOPED_SHARE and sum(self.document_counts(words)) > limit / _SCOPED_SHARE:
-            return None
-        rows = self._find(words, among, limit + 1)
-        return [row[0] for row in rows] if len(rows) <= limit else None
+    def postings(self, words: Sequence[str], among: Among, *, limit: int) -> list[tuple[Any, ...]]:
+        self._take_in()
+        each = (
+            f"(SELECT ?::int, m.key FROM memories_words f JOIN {RECORD_TABLES} ON m.key = f.key "
+            f"WHERE f.words @@ ?::tsquery AND {among.where} LIMIT ?)"
+        )
+        stems = self.stems(words)
+        values = ((at, _query([stem], among.scopes), *among.values, limit) for at, stem in enumerate(stems))
+        return self._connection.execute(
+            " UNION ALL ".join([each] * len(stems)), tuple(chain.from_iterable(values))
+        ).fetchall()
 
     def occurs(self, word: str, among: Among) -> bool:
-        return bool(self._find([word], among, 1))
+        return bool(self.postings([word], among, limit=1))
 
     def large_namespaces(self, minimum: int) -> list[int]:
         self._take_in()
@@ -207,20 +214,6 @@ class PostgresFullText:
             self._totals = self._connection.execute("SELECT memories, words FROM ledger").fetchone()
         memories, words = self._totals or (0, 0)
         return memories, words + self._more_words
-
-    def _share_of(self, among: Among) -> float:
-        memories = self._of_all()[0]
-        if among.scopes is None or not memories:
-            return 1.0
-        return sum(self._counted([_scope(key) for key in among.scopes])) / memories
-
-    def _find(self, words: Sequence[str], among: Among, limit: int) -> list[tuple[Any, ...]]:
-        self._take_in()
-        return self._connection.execute(
-            f"SELECT m.key FROM memories_words f JOIN {RECORD_TABLES} ON m.key = f.key "
-            f"WHERE f.words @@ ?::tsquery AND {among.where} LIMIT ?",
-            (_query(self.stems(words), among.scopes), *among.values, limit),
-        ).fetchall()
 
     def _ranked(
         self, words: Sequence[str], among: Among, limit: int, *, table: str, key: str, source: str

@@ -93,8 +93,8 @@ class FullText(Protocol):
         """Keys of the memories of the best ``limit`` passages, best first; one with several comes several times."""
         ...
 
-    def holding(self, words: Sequence[str], among: Among, *, limit: int) -> list[int] | None:
-        """Keys of all memories with any of ``words``; None when they are, or can be expected to be, more than ``limit``."""
+    def postings(self, words: Sequence[str], among: Among, *, limit: int) -> Iterable[tuple[int, int]]:
+        """The place of each of ``words``, at least one, and the key of each memory that holds it, ``limit`` a word."""
         ...
 
     def occurs(self, word: str, among: Among) -> bool:

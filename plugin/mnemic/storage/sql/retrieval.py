@@ -66,12 +66,14 @@ class SqlRetrievalReader:
         found = self._full_text.ranked(words, among, limit=limit)
         return [LexicalHit(key=RowKey(key), bm25=score) for key, score in found]
 
-    def holding(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> list[RowKey] | None:
+    def postings(self, words: Sequence[str], filter: MemoryFilter, *, limit: int) -> dict[str, list[RowKey]]:
+        found: dict[str, list[RowKey]] = {word: [] for word in words}
         among = self._among(words, filter)
         if among is None:
-            return []
-        found = self._full_text.holding(words, among, limit=limit)
-        return None if found is None else [RowKey(key) for key in found]
+            return found
+        for at, key in self._full_text.postings(words, among, limit=limit + 1):
+            found[words[at]].append(RowKey(key))
+        return {word: keys for word, keys in found.items() if len(keys) <= limit}
 
     def occurs(self, word: str, filter: MemoryFilter) -> bool:
         among = self._among([word], filter)

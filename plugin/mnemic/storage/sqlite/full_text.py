@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from mnemic.protocols.retrieval import WordStatistics
 from mnemic.storage.sql.engine import Among, Connection
@@ -78,16 +79,15 @@ class SqliteFullText:
         )
         return [row[0] for row in rows]
 
-    def holding(self, words: Sequence[str], among: Among, *, limit: int) -> list[int] | None:
-        match = self._match(words, among)
-        if not match.startswith("scope") and sum(self.document_counts(words)) > limit / _SCOPED_SHARE:
-            return None
-        rows = self._connection.execute(
-            f"SELECT f.rowid FROM memories_words f CROSS JOIN {RECORD_TABLES} "
-            f"WHERE f.memories_words MATCH ? AND m.key = f.rowid AND {among.where} LIMIT ?",
-            (match, *among.values, limit + 1),
+    def postings(self, words: Sequence[str], among: Among, *, limit: int) -> list[tuple[int, int]]:
+        each = (
+            f"SELECT * FROM (SELECT ?, f.rowid FROM memories_words f CROSS JOIN {RECORD_TABLES} "
+            f"WHERE f.memories_words MATCH ? AND m.key = f.rowid AND {among.where} LIMIT ?)"
+        )
+        values = ((at, self._match([word], among), *among.values, limit) for at, word in enumerate(words))
+        return self._connection.execute(
+            " UNION ALL ".join([each] * len(words)), tuple(chain.from_iterable(values))
         ).fetchall()
-        return [row[0] for row in rows] if len(rows) <= limit else None
 
     def occurs(self, word: str, among: Among) -> bool:
         row = self._connection.execute(
