@@ -30,7 +30,15 @@ from mcp_types import (
 from mnemic.storage.token_counters import HeuristicTokenCounter, TiktokenCounter, is_encoding_cached
 from mnemic.testing.recall_bench import load_cases
 from tests.conftest import ROOT
-from tests.e2e.servers import INITIALIZE, INITIALIZED, SERVE, RawServer, importing_nothing_by_itself, parameters
+from tests.e2e.servers import (
+    INITIALIZE,
+    INITIALIZED,
+    SERVE,
+    RawServer,
+    importing_nothing_by_itself,
+    parameters,
+    without_signals,
+)
 
 ERAS = ("auto", "legacy")
 
@@ -337,6 +345,15 @@ def test_it_ends_on_a_signal(tmp_path: Path, name: str) -> None:
     server.call(2, "remember", text="before the end")
     server.process.send_signal(getattr(signal, name))
     _ends(server)
+
+
+def test_it_ends_on_an_interrupt_where_the_event_loop_knows_no_signals(tmp_path: Path) -> None:
+    server = RawServer(tmp_path, command=without_signals(tmp_path))
+    server.handshake()
+    server.call(2, "remember", text="before the end")
+    server.process.send_signal(signal.SIGINT)
+    _ends(server)
+    assert not (tmp_path / "ledger.sqlite3-wal").exists(), "the memory was closed"
 
 
 def test_it_ends_when_stdin_ends(tmp_path: Path) -> None:
