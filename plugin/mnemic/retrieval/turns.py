@@ -60,13 +60,19 @@ class TurnIndex:
     """The turns of the namespaces in use, followed by the ledger's sequence. Memory: about 40 bytes a turn, of as many
     namespaces as a quarter of a gigabyte holds.
 
-    ``changed`` is told the keys of memories that are no longer what they were.
+    ``changed`` is told the keys of memories that may be no longer what they were, and up to which change this is known.
     """
 
-    def __init__(self, changed: Callable[[Iterable[int]], None] = lambda _: None) -> None:
+    def __init__(self, changed: Callable[[Iterable[int], int], None] = lambda *_: None) -> None:
         self._shelves = Shelves(_Shelf, size=lambda shelf: shelf.nbytes, most=_MOST_BYTES)
         self._changed = changed
         self._lock = threading.Lock()
+
+    def follow(self, snapshot: LedgerSnapshot, namespaces: Sequence[int]) -> None:
+        """Take in what has changed in ``namespaces``, so that nobody goes by what a memory was before."""
+        with self._lock:
+            for namespace in namespaces:
+                self._follow(snapshot, namespace)
 
     def takes_part(
         self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[str], session: Places
@@ -120,9 +126,9 @@ class TurnIndex:
             while chunk := snapshot.turns(namespace, after=seq, limit=_FEED_CHUNK):
                 # Of what nobody has seen yet, what has no session is no turn.
                 rows |= {row.key: row for row in chunk if row.session is not None or not first}
+                # Also at first: a namespace may have been let go since somebody read what was in it.
+                self._changed((row.key for row in chunk), last)
                 seq = chunk[-1].seq
-            if rows and not first:
-                self._changed(rows)
             shelf.take(rows)
             shelf.seq = last
         return shelf
