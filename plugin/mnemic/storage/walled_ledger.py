@@ -50,8 +50,8 @@ BY_KEY = frozenset(
 """What they take was given out by the ledger through this wall, or tells nothing of a memory."""
 
 REFUSED = frozenset(
-    """cool coolable count_cold drop_index_states erased facets_without_vector forget_exposures index_names is_unscrubbed
-    large_namespaces restore_erasure restore_event set_index_state texts_without_vector unscreened
+    """cool coolable count_cold drop_index_states erased facets_without_vector forget_exposures forget_plans index_names
+    is_unscrubbed large_namespaces restore_erasure restore_event set_index_state texts_without_vector unscreened
     without_passages""".split()
 )
 """Housekeeping of the ledger as a whole, and what taking in an export asks: its ids may be others' here."""
