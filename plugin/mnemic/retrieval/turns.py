@@ -25,6 +25,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 _SHELF_BYTES, _NAME_BYTES = 2_048, 150
 NONE = -1
 NOBODY = 0
+_SOMEBODY = 1
 USER = -1
 ASSISTANT = -2
 _OTHER_ROLE = -3
@@ -46,6 +47,13 @@ class Turns(NamedTuple):
     voice: Places
     before: Places
     after: Places
+
+
+def voice_outside_sessions(speaker: str | None, role: str | None) -> int:
+    """The voice of what was said in no session. All people have the same there: which of them it is, nobody can tell."""
+    if speaker is not None:
+        return _SOMEBODY
+    return NOBODY if role is None else voice_of_role(role)
 
 
 def voice_of_role(role: str) -> int:

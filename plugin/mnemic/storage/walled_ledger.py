@@ -43,7 +43,7 @@ BY_KEY = frozenset(
     facts feed feed_size forget_index_states has_untrusted hit_lessons index_state item_links items items_of
     known_outcomes last_seq ledger_id link marks moments namespace_seq passage_feed passages put_facet_vectors
     put_facets put_fact put_marks put_passages put_utilities put_vectors refresh_items reinstate reject
-    rejections searched_texts session_edits session_messages set_item_links set_status set_tags stems
+    rejections said_by searched_texts session_edits session_messages set_item_links set_status set_tags stems
     strangers_facts supersede tainted telling texts turns unarchive unlink utilities vectors with_passages
     withdraw word_statistics written_by""".split()
 )
