@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -54,15 +56,35 @@ async def warm_up_later(holder: MemoryHolder) -> None:
 
 async def on_signal(act: Callable[[], Awaitable[Any]]) -> None:
     """Do ``act`` at every signal that asks a process to end."""
-    names = ("SIGTERM", "SIGHUP", "SIGINT")
+    names = ("SIGTERM", "SIGHUP", "SIGINT", "SIGBREAK")
     wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    with ExitStack() as stack:
+        signals: AsyncIterator[signal.Signals]
+        try:
+            signals = stack.enter_context(anyio.open_signal_receiver(*wanted))
+        except NotImplementedError:  # the event loop of Windows knows no signals
+            signals = stack.enter_context(_signals_of_python(wanted))
+        async for received in signals:
+            log.info("server.ending", signal=received.name)
+            await act()
+
+
+@contextmanager
+def _signals_of_python(wanted: Sequence[signal.Signals]) -> Iterator[AsyncIterator[signal.Signals]]:
+    """Signals by Python's own handlers, which run in the main thread between two steps of whatever it does."""
+    heard, come = anyio.create_memory_object_stream[signal.Signals](math.inf)
+    loop = asyncio.get_running_loop()
+
+    def note(number: int, _: object) -> None:
+        loop.call_soon_threadsafe(heard.send_nowait, signal.Signals(number))
+
+    before = {one: signal.signal(one, note) for one in wanted}
     try:
-        with anyio.open_signal_receiver(*wanted) as signals:
-            async for received in signals:
-                log.info("server.ending", signal=received.name)
-                await act()
-    except NotImplementedError:  # Windows: the client closes stdin instead
-        return
+        with heard, come:
+            yield come
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler or signal.SIG_DFL)
 
 
 async def end_without_parent(holder: MemoryHolder) -> None:

@@ -230,8 +230,9 @@ def _forget_tool(holder: MemoryHolder) -> Callable[..., Any]:
 
 
 def _can_ask(ctx: Context) -> bool:
-    """Whether the client can put a question to a person."""
-    return ctx.client_capabilities is not None and ctx.client_capabilities.elicitation is not None
+    """Whether the client can put a question with a form to a person; one that declares no mode means this."""
+    asking = None if ctx.client_capabilities is None else ctx.client_capabilities.elicitation
+    return asking is not None and (asking.form is not None or asking.url is None)
 
 
 async def _doomed(memory: Memory, ids: list[str], *, reader: Origin | None = None) -> str:

@@ -346,11 +346,12 @@ def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
 def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
     """What may be done later: embed what another embedder's processes wrote or what could not be embedded when it was
     written, finish erasures that other processes held up, make cold what has long been archived, forget what was delivered
-    where long ago, clear an embedded Chroma that this process does not use, and read ahead.
+    where long ago and which plans nobody applied, clear an embedded Chroma that this process does not use, and read ahead.
     """
     from mnemic.services.guarding.aftermath import forget_exposures
     from mnemic.services.health import embed_missing, scrub_if_needed
     from mnemic.services.reviewing.review import screen_missing
+    from mnemic.services.upkeep.forgetting import forget_plans
 
     seen = -1
     tidied_at = time.monotonic()
@@ -367,6 +368,7 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
             if time.monotonic() - tidied_at >= _TIDYING_SECONDS:
                 tidied_at = time.monotonic()
                 forget_exposures(backends)
+                forget_plans(backends)
                 if settings.cold_after_days:
                     from mnemic.services.storing.cold import cool
 

@@ -26,6 +26,16 @@ sys.argv = ["mnemic", "serve", "--home", sys.argv[1]]
 from mnemic_mcp.main import main
 main()
 """
+# The server as ever, on an event loop that knows no signals, as that of Windows.
+_WITHOUT_SIGNALS = """
+import asyncio, sys
+def refused(*_):
+    raise NotImplementedError
+asyncio.SelectorEventLoop.add_signal_handler = refused
+sys.argv = ["mnemic", "serve", *sys.argv[1:]]
+from mnemic_mcp.main import main
+main()
+"""
 INITIALIZE = {
     "jsonrpc": "2.0", "id": 1, "method": "initialize",
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
@@ -41,6 +51,11 @@ def parameters(home: Path, **env: str) -> StdioServerParameters:
 def importing_nothing_by_itself(home: Path) -> tuple[str, ...]:
     """The command of a server that tells on stderr what it imports, and imports what is asked of it alone."""
     return (sys.executable, "-X", "importtime", "-c", _COLD, str(home))
+
+
+def without_signals(home: Path, *arguments: str) -> tuple[str, ...]:
+    """The command of a server on an event loop that knows no signals."""
+    return (sys.executable, "-c", _WITHOUT_SIGNALS, "--home", str(home), *arguments)
 
 
 class RawServer:

@@ -169,6 +169,22 @@ def test_forgetting_tells_programs_what_it_did() -> None:
         assert json.loads(run("forget", *options, "--json")) == expected
 
 
+def test_what_is_written_taken_in_and_built_anew_is_told_to_programs(tmp_path: Path) -> None:
+    remember("Ana moved to Lisbon.")
+    file, folder, talk = (str(tmp_path / name) for name in ("out.jsonl", "out", "talk.json"))
+    told = json.loads(run("export", file, "--json"))
+    assert told == {"path": file, "format": "jsonl", "lines": len(Path(file).read_text("utf-8").splitlines())}
+    assert json.loads(run("export", folder, "--format", "markdown", "--json"))["memories"] == 1
+    assert "Name a file" in run("export", "--json", fails=True)
+    assert json.loads(run("reindex", "--json")) == {"embedded": 0}
+    Path(talk).write_text(json.dumps([{"role": "user", "content": "Hello."}]), encoding="utf-8")
+    taken_in = ("context", "import", talk, "--session", "s", "--json")
+    assert [len(json.loads(run(*taken_in))["added"]) for _ in range(2)] == [1, 0]
+    assert json.loads(run("context", "erase", "s", "--json", "--yes")) == {"erased": "s"}
+    run("token", "create", "ana", "--right", "read", "--namespace", "ana", "--json")
+    assert json.loads(run("token", "revoke", "ana", "--json")) == {"revoked": "ana"}
+
+
 def test_errors_have_no_colour_where_nobody_wants_any(monkeypatch: pytest.MonkeyPatch) -> None:
     for unwanted in ("", "1"):
         monkeypatch.setenv("NO_COLOR", unwanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import httpx
 import pytest
 from mcp import Client
 
-from tests.e2e.servers import INITIALIZE, SERVE, served
+from tests.e2e.servers import INITIALIZE, SERVE, served, without_signals
+from tests.ports import free_port
 
 ACCEPT = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 
@@ -70,6 +72,20 @@ async def test_a_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Choose another with --port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_an_interrupt_closes_the_memory_where_the_event_loop_knows_no_signals(tmp_path: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        without_signals(tmp_path, "--http", "--port", str(port)), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None and "mnemic serves" in process.stderr.readline()
+    async with Client(f"http://127.0.0.1:{port}/mcp") as client:
+        await client.call_tool("remember", {"text": "Ana moved to Lisbon."})
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "")
+    assert not (tmp_path / "ledger.sqlite3-wal").exists(), "the memory was closed"
 
 
 async def test_many_clients_at_once_see_each_others_memories(tmp_path: Path) -> None:

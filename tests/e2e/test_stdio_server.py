@@ -17,13 +17,28 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from mcp.client.session import ClientRequestContext
-from mcp_types import ElicitRequestParams, ElicitResult, ErrorData
+from mcp.client.session import ClientRequestContext, ClientSession
+from mcp_types import (
+    ClientCapabilities,
+    ElicitationCapability,
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+    UrlElicitationCapability,
+)
 
 from mnemic.storage.token_counters import HeuristicTokenCounter, TiktokenCounter, is_encoding_cached
 from mnemic.testing.recall_bench import load_cases
 from tests.conftest import ROOT
-from tests.e2e.servers import INITIALIZE, INITIALIZED, SERVE, RawServer, importing_nothing_by_itself, parameters
+from tests.e2e.servers import (
+    INITIALIZE,
+    INITIALIZED,
+    SERVE,
+    RawServer,
+    importing_nothing_by_itself,
+    parameters,
+    without_signals,
+)
 
 ERAS = ("auto", "legacy")
 
@@ -198,8 +213,14 @@ async def test_an_agreement_without_the_answer_erases_nothing_and_is_told_in_pla
         assert (await call(client, "recall", query="PIN"))["memories"]
 
 
-async def test_erasing_needs_an_explicit_word_where_nobody_can_be_asked(tmp_path: Path) -> None:
-    async with Client(parameters(tmp_path)) as client:
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("asking", [None, ElicitationCapability(url=UrlElicitationCapability())], ids=["no", "by-url"])
+async def test_erasing_needs_an_explicit_word_where_nobody_can_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, era: str, asking: ElicitationCapability | None
+) -> None:
+    declared = ClientCapabilities(elicitation=asking)
+    monkeypatch.setattr(ClientSession, "_build_capabilities", lambda *_: declared)
+    async with Client(parameters(tmp_path), mode=era) as client:
         id = (await call(client, "remember", text="My PIN is 4711."))["results"][0]["id"]
         assert "confirm=true" in await refused(client, "forget", ids=[id], action="erase")
         assert (await call(client, "forget", ids=[id], action="erase", confirm=True))["ids"] == [id]
@@ -324,6 +345,15 @@ def test_it_ends_on_a_signal(tmp_path: Path, name: str) -> None:
     server.call(2, "remember", text="before the end")
     server.process.send_signal(getattr(signal, name))
     _ends(server)
+
+
+def test_it_ends_on_an_interrupt_where_the_event_loop_knows_no_signals(tmp_path: Path) -> None:
+    server = RawServer(tmp_path, command=without_signals(tmp_path))
+    server.handshake()
+    server.call(2, "remember", text="before the end")
+    server.process.send_signal(signal.SIGINT)
+    _ends(server)
+    assert not (tmp_path / "ledger.sqlite3-wal").exists(), "the memory was closed"
 
 
 def test_it_ends_when_stdin_ends(tmp_path: Path) -> None:

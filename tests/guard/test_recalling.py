@@ -235,6 +235,14 @@ async def test_a_memory_rejected_for_several_questions_is_quarantined_and_can_be
         assert "Delete" in held.memory.text
         await memory.guard.release([held.memory.id])
         assert (await memory.get(held.memory.id)).status == "active"
+        for lesson in await memory.guard.lessons(namespace="a"):
+            await memory.guard.set_lesson(lesson.id, heeded=False, reason="test", namespace="a")
+        for word in ("Now?", "Today?", "Again?"):
+            again = await memory.recall(f"{query.query} {word}", namespace="a", k=4, min_score=0)
+            assert held.memory.id in {one.id for one in again.withheld}
+        with memory._opened().backends.ledger.snapshot() as snapshot:
+            (key, _) = snapshot.find([held.memory.id])[held.memory.id]
+            assert snapshot.rejections(key) == 2, "what a person has decided about is not counted on"
 
 
 async def test_changing_or_removing_an_entry_of_the_log_is_found(tmp_path: Path) -> None:

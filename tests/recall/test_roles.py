@@ -77,3 +77,13 @@ async def test_without_messages_of_the_user_nothing_counts_as_the_users_words(tm
         parts = [hit.explanation.parts for hit in result.hits if hit.explanation is not None]
         assert len(parts) == 2
         assert not any("occasion" in one for one in parts)
+
+
+@pytest.mark.parametrize("session", ["june", None])
+async def test_whose_words_a_message_is_counts_in_a_session_and_in_none(tmp_path: Path, session: str | None) -> None:
+    advice = NewMemory(text="The balcony gets thyme and chives.", session=session, role="assistant")
+    told = NewMemory(text="The balcony is full of thyme.", session=session and "july", role="user")
+    async with open_memory(tmp_path) as memory:
+        await memory.remember_many([*CHAT[:2], advice, told])
+        assert (await _order(memory, "What did you recommend for the balcony?"))[0] == advice.text
+        assert (await _order(memory, "What do I grow on the balcony, thyme?"))[0] == told.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import mnemic
 from mnemic import NewMemory, bootstrap
+from mnemic.domain.learning.plan import PlanId, PlanStatus
 from mnemic.domain.recall import MemoryFilter
 from mnemic.errors import InvalidInput
 from mnemic.retrieval import passages as passage_vectors
@@ -136,3 +138,18 @@ async def test_what_was_delivered_where_long_ago_is_forgotten(tmp_path: Path, mo
         with backends.ledger.snapshot() as snapshot:
             exposed = [snapshot.exposures(f"session {name}", since=now - timedelta(days=9)) for name in ("old", "new")]
         assert [len(found) for found in exposed] == [0, 1]
+
+
+async def test_plans_that_nobody_applied_for_long_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=WordEmbedder()) as memory:
+        young = await memory.learning.plan()
+        old = replace(young, id=PlanId("p-old"), created_at=young.created_at - timedelta(days=91))
+        done = replace(old, id=PlanId("p-done"), status=PlanStatus.APPLIED)
+        backends = _backends(memory)
+        with backends.ledger.transaction() as transaction:
+            transaction.put_plan(old)
+            transaction.put_plan(done)
+        monkeypatch.setattr(bootstrap, "_TIDYING_SECONDS", 0.0)
+        monkeypatch.setattr(bootstrap, "_read_ahead", lambda _, stopping, seconds: stopping.set())
+        bootstrap._keep_house(backends, memory.settings, threading.Event())
+        assert await memory.learning.plans() == (done, young)

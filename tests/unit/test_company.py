@@ -22,6 +22,9 @@ class _Texts:
     def __init__(self, texts: list[str]) -> None:
         self._texts = texts
 
+    def last_seq(self) -> int:
+        return 0
+
     def searched_texts(self, keys: list[RowKey]) -> dict[RowKey, SearchedText]:
         return {key: SearchedText("", self._texts[key]) for key in keys}
 

@@ -33,6 +33,15 @@ async def test_five_lines_are_enough(tmp_path: Path) -> None:
     assert result.hits[0].memory.text == "Ana moved to Lisbon in May."
 
 
+async def test_a_memory_is_found_by_a_new_tag_in_the_very_next_answer(memory: Memory) -> None:
+    await memory.remember_many([f"The note number {n} speaks of tea and of lamps, shelf {n * 7}." for n in range(400)])
+    receipt = await memory.remember("The kettle stands on the second floor.")
+    assert await texts(memory, "Where is the kettle?"), "its words have been read"
+    await memory.remember("The kettle stands on the second floor.", tags=["zanzibar"])
+    (hit,) = (await memory.recall("zanzibar")).hits
+    assert hit.memory.id == receipt.id
+
+
 async def test_the_same_text_is_confirmed_and_counted_with_its_origin(memory: Memory) -> None:
     first = await memory.remember("Ben likes tea.", origin=Origin(channel=Channel.USER, actor="Ben"))
     again = await memory.remember("  Ben   likes tea. ", tags=["drinks"], origin=Origin(channel=Channel.WEB))

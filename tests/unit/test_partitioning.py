@@ -79,6 +79,7 @@ def test_every_use_case_that_is_run_says_where_it_belongs() -> None:
         "guarding.aftermath.forget_exposures",
         "health.scrub_if_needed",
         "reviewing.review.screen_missing",
+        "upkeep.forgetting.forget_plans",
         "working_memory.sessions.drop_erased",
         "warming.warm",
     }

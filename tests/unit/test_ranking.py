@@ -38,6 +38,10 @@ class _Texts:
     def __init__(self, *texts: str, dated: str = "") -> None:
         self.texts = {RowKey(key): SearchedText(dated, text) for key, text in enumerate(texts, 1)}
         self.asked_for: list[int] = []
+        self.seq = 0
+
+    def last_seq(self) -> int:
+        return self.seq
 
     def searched_texts(self, keys: list[RowKey]) -> dict[RowKey, SearchedText]:
         self.asked_for += keys
@@ -91,6 +95,33 @@ def test_words_are_read_once_until_they_change() -> None:
     texts.texts[RowKey(2)] = SearchedText("", "two three")
     bags.forget([2])
     assert bags.gather(_snapshot(texts), [2, 1], []).lengths.tolist() == [2, 1]
+
+
+def test_words_from_before_a_change_are_not_kept_by_whoever_reads_them_after_it_was_told() -> None:
+    before, after = _Texts("two"), _Texts("two three")
+    before.seq, after.seq = 6, 7
+    bags = Bags()
+    bags.forget([1], up_to=7)
+    bags.take(_snapshot(before), [RowKey(1)])
+    assert not bags.knows(RowKey(1))
+    assert bags.gather(_snapshot(before), [1], []).lengths.tolist() == [1], "who asked before the change sees what was"
+    assert bags.gather(_snapshot(after), [1], []).lengths.tolist() == [2]
+    assert bags.gather(_snapshot(before), [1], []).lengths.tolist() == [2]
+
+
+def test_a_namespace_that_was_let_go_meanwhile_tells_what_may_have_changed_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turn_index, "_MOST_BYTES", 1)
+    feeds, changed = {1: _Feed(), 2: _Feed()}, list[int]()
+    for number, feed in feeds.items():
+        feed.put(number, None)
+    index = TurnIndex(lambda keys, _: changed.extend(keys))
+    for number in (1, 2):
+        index.follow(_snapshot(feeds[number]), [number])
+    feeds[1].put(1, None, present=False)
+    index.follow(_snapshot(feeds[1]), [1])
+    assert changed == [1, 2, 1]
 
 
 def test_what_was_remembered_is_forgotten_when_there_is_too_much_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +192,7 @@ def test_what_recall_must_not_return_is_nobodys_neighbour() -> None:
     for key in (1, 2, 3):
         feed.put(key, "s", "Ana")
     changed: list[int] = []
-    index = TurnIndex(changed.extend)
+    index = TurnIndex(lambda keys, _: changed.extend(keys))
     index.around(_snapshot(feed), [1], [1], reach=1)
     feed.put(2, "s", "Ana", present=False)
     assert _chain(index.around(_snapshot(feed), [1], [1], reach=1)) == [(1, NONE, 3), (3, 1, NONE)]
@@ -169,7 +200,7 @@ def test_what_recall_must_not_return_is_nobodys_neighbour() -> None:
     assert _chain(index.around(_snapshot(feed), [1], [1], reach=1)) == [(1, NONE, 2), (2, 1, NONE)]
     feed.put(2, None, present=False)
     assert len(index.around(_snapshot(feed), [1], [1], reach=2).keys) == 2
-    assert changed == [2, 2, 2]
+    assert changed == [1, 2, 3, 2, 2, 2]
 
 
 @pytest.mark.parametrize("most_steps", [3, 20_000])

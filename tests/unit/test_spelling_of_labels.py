@@ -88,9 +88,37 @@ async def test_no_right_reaches_another_spelling_and_none_is_told_that_it_is_the
     for call in (other.list, other.recall):
         with pytest.raises(AccessDenied):
             await call(namespace=("team", COMPOSED))
+    for subtree in (False, True):
+        told = await other.recall("Where is the key?", namespace=("team", APART), subtree=subtree)
+        assert told.reason is not None and ascii(COMPOSED)[1:-1] not in ascii(told.reason)
     # Their own name may be begun: to refuse it would tell them of the other.
     assert (await other.remember("Mine.", namespace=("team", APART))).id
     assert {record.text for record in await other.records()} == {"Mine."}
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ((COMPOSED,), (APART,)),
+        (("team", APART, "notes"), ("team", COMPOSED)),
+        (("Team", "ana"), ("team", "ana")),
+        (("team", "ana"), ("TEAM", "ANA")),
+        ((COMPOSED.title(),), (APART,)),
+    ],
+)
+@pytest.mark.parametrize("question", ["Where is the key?", None])
+@pytest.mark.parametrize("subtree", [False, True])
+async def test_who_asks_in_another_spelling_learns_of_the_one_that_is_there(
+    memory: Memory, stored: tuple[str, ...], asked: tuple[str, ...], question: str | None, subtree: bool
+) -> None:
+    await memory.remember("The key is under the mat.", namespace=stored)
+    told = await memory.recall(question, namespace=asked, subtree=subtree)
+    there = ascii("/".join(stored[: len(asked)]))
+    assert not told.hits and f"The namespace {there}" in str(told.reason) and "holds 1" in str(told.reason)
+    await memory.remember("The door is green.", namespace=stored)
+    assert "holds 2" in str((await memory.recall(question, namespace=asked)).reason)
+    elsewhere = await memory.recall(question, namespace="josefine")
+    assert elsewhere.reason == "Nothing relevant: there are no memories in josefine."
 
 
 @pytest.mark.parametrize(("stored", "asked"), [(COMPOSED, APART), (APART, COMPOSED)])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mnemic import open_memory
 from mnemic.domain.working_memory import sculptor, search
+from mnemic.domain.working_memory.messages import ToolCall
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import context_stats
 from mnemic.errors import InvalidInput
@@ -74,7 +75,13 @@ def test_no_edit_of_any_kind_tells_less_than_it_invalidates(seed: int) -> None:
 def test_what_could_be_folded_is_what_folding_saves() -> None:
     memory = new_session()
     memory.append(
-        [message("user", "Read it."), *tool_step("read", "{}", LONG + "the end"), message("assistant", "It is long.")]
+        [
+            # Ids of their own: a fragment's is drawn from its message's, and takes from two tokens to six.
+            message("user", "Read it.", id="asked"),
+            message("assistant", "", id="called", calls=(ToolCall(id="c", name="read", arguments="{}"),)),
+            message("tool", LONG + "the end", id="read", answers="c", name="read"),
+            message("assistant", "It is long.", id="answered"),
+        ]
     )
     found = {one.id: one.foldable for one in context_stats(memory).messages}
     (result,) = [one for one in memory.messages if one.text.startswith(LONG)]

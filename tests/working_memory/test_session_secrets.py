@@ -17,10 +17,10 @@ KEY = "AKIA" + "ABCDEFGHJKLMNPQ2"
 SAID = f"Deploy with the key {KEY}, the password is hunter2-and-more."
 
 
-def open_here(folder: Path, policy: str) -> Memory:
+def open_here(folder: Path, policy: str, **given: Any) -> Memory:
     file = folder / "policy.yaml"
     file.write_text(f"name: test\n{policy}\n", encoding="utf-8")
-    return mnemic.open_memory(folder / "home", policy=str(file), chroma="off", durable=False)
+    return mnemic.open_memory(folder / "home", policy=str(file), chroma="off", durable=False, **given)
 
 
 def call_of(arguments: str, **opaque: Any) -> list[Message]:
@@ -76,6 +76,33 @@ async def test_the_agent_gets_its_action_as_it_said_it_while_the_session_keeps_i
         assert action == f"login with {KEY}"
         (kept,) = await session.view()
         assert KEY not in kept.text and "login with [redacted: " in kept.text
+
+
+async def test_what_an_agent_writes_beside_its_messages_holds_no_secret_either(tmp_path: Path) -> None:
+    def summarise(text: str, _focus: str) -> str:
+        return f"{KEY} works, says {text[:5]}"
+
+    async with open_here(tmp_path, WITHOUT, summarise=summarise) as memory:
+        session = memory.session("talk")
+        await session.append("Hello.", role="user")
+        await session.sculpt("set_task", id="deploy", title=f"Deploy with {KEY}")
+        await session.sculpt("set_task", id=f"rotate {KEY}", title="Rotate it", after=["deploy"])
+        await session.sculpt("set_task", id="done", title="Rest", after=[f"rotate {KEY}"])
+        await session.take_answer(f"Subgoal: log in with {KEY}\nAction: login")
+        told = await session.open_subgoal(f"use {KEY}", summary=f"{KEY} was good")
+        assert KEY not in told.said
+        await session.append("It worked" + ", and it worked again" * 40 + ", really.", role="assistant")
+        await session.append(call_of(json.dumps({"at": "x " * 50})))
+        await session.search_context(KEY)
+        cut = await session.fragment_context("It worked", "really.", role="assistant")
+        await session.summarize_fragment(cut.ids[0], focus=f"Is {KEY} good?")
+        await session.prune_context(f"{KEY} is the key", ["c1"], inline=True)
+        await session.sculpt("pin", message_id="msg1", reason=f"It holds {KEY}")
+        await session.close_subgoal(summary=f"password: hunter2-and-more, {KEY}")
+        seen = await session.read(lambda one: repr([one._cells, one.edits]))
+        assert "[redacted" in seen and KEY not in seen and "hunter2" not in seen
+    held = b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
+    assert KEY.encode() not in held and b"hunter2" not in held and b"[redacted" in held
 
 
 @pytest.mark.parametrize("depth", [50, 400, 950])

@@ -108,11 +108,15 @@ def log(session: SessionName, home: Home = None, namespace: Namespace = None, as
 def erase(
     session: SessionName, home: Home = None, namespace: Namespace = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Destroy a session for good, with everything said in it."""
-    if not yes and not typer.confirm(f"Destroy the session {session!r} for good?"):
+    if not yes and not typer.confirm(f"Destroy the session {session!r} for good?", err=True):
         raise typer.Exit(1)
     with_memory(home, lambda memory: memory.session(session, namespace=namespace).erase())
+    if as_json:
+        print_json({"erased": session})
+        return
     typer.echo(f"erased {session}")
 
 
@@ -123,6 +127,7 @@ def import_transcript(
     home: Home = None, namespace: Namespace = None,
     folding: Folding = None,
     format: Format = None,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Take a recorded conversation into a session. Done again after it went on, it adds what is new."""
     text = _read(path)
@@ -131,7 +136,11 @@ def import_transcript(
         target = memory.session(session, namespace=namespace)
         return await target.append_transcript(text, format=format, folding=folding, whole=True)
 
-    added = len(with_memory(home, run))
+    ids = with_memory(home, run)
+    if as_json:
+        print_json({"session": session, "added": ids})
+        return
+    added = len(ids)
     typer.echo(f"{added} messages imported into {session}" + ("" if added else ": it holds all of them"))
 
 

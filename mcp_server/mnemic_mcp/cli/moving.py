@@ -44,12 +44,15 @@ def export(
         typer.Option(help="jsonl: everything, exactly. markdown: texts, tags and times, for people."),
     ] = "jsonl",
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write every memory with its origin, versions and history. Importing it gives the same memory again.
 
     With --format markdown: a file (a path that ends in .md, or "-"), or a folder with a file for each memory; a folder that
     is not empty is never replaced. What is in quarantine is not in it.
     """
+    if as_json and path == "-":
+        fail(InvalidInput("--json tells on stdout what was written, and there goes the export.", hint="Name a file."))
     if not _is_folder(path, format):
         _check_target(path, force=force)
 
@@ -70,7 +73,11 @@ def export(
     except OSError as error:
         what = "stdout" if path == "-" else path
         fail(InvalidInput(f"{what} cannot be written ({error.strerror or error}).", hint="Choose another file."))
-    typer.echo(f"exported {count} {'memories' if format == 'markdown' else 'lines'}", err=True)
+    parts = "memories" if format == "markdown" else "lines"
+    if as_json:
+        print_json({"path": path, "format": format, parts: count})
+        return
+    typer.echo(f"exported {count} {parts}", err=True)
 
 
 async def _export_lines(memory: Memory, path: str, namespace: str | None, advance: Any, *, force: bool) -> int:

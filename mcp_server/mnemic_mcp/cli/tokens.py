@@ -70,13 +70,19 @@ def list_tokens(home: Home = None, tokens: TokensFile = None, as_json: AsJson = 
 
 @app.command("revoke")
 def revoke(
-    name: Annotated[str, typer.Argument(help="Whose token to take away.")], home: Home = None, tokens: TokensFile = None
+    name: Annotated[str, typer.Argument(help="Whose token to take away.")],
+    home: Home = None,
+    tokens: TokensFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a token away. It opens nothing from the next request on."""
     try:
         _file(home, tokens).revoke(name)
     except MnemicError as error:
         fail(error)
+    if as_json:
+        print_json({"revoked": name})
+        return
     typer.echo(f"The token of {name} is revoked.")
 
 

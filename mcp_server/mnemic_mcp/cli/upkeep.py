@@ -107,7 +107,7 @@ def _print_findings(out: Console, findings: Sequence[HealthCheck]) -> None:
         out.print(f"{mark} {finding.check}: {finding.detail}", style=None if finding.ok else "red", markup=False)
 
 
-def reindex(home: Home = None) -> None:
+def reindex(home: Home = None, as_json: AsJson = False) -> None:
     """Embed what lacks a vector and rebuild Chroma from the ledger. Recall goes on meanwhile."""
 
     async def run(memory: Memory) -> int:
@@ -116,6 +116,9 @@ def reindex(home: Home = None) -> None:
             return await memory.reindex(progress=advance)
 
     embedded = with_memory(home, run, needs_chroma=True)
+    if as_json:
+        print_json({"embedded": embedded})
+        return
     typer.echo(f"embedded {embedded} memories; the index agrees with the ledger")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Any
 
@@ -22,6 +22,11 @@ STOP_WORDS = frozenset(
     so some such t than that the their them then there these they this those to too up very was we were what
     when where which while who whom whose why will with would you your yours""".split()
 )
+
+_CASES: tuple[Callable[[str], str], ...] = (str, str.lower, str.upper, str.capitalize, str.title)
+_COMPOSINGS: tuple[Callable[[str], str], ...] = (
+    str, partial(unicodedata.normalize, "NFC"), partial(unicodedata.normalize, "NFD")
+)  # fmt: skip
 
 # MinHash in six bands of two: two texts that share half of their words meet in a band with probability 0.82, two that
 # share 70 % with 0.98. Half is what "Ana lives in Porto" and "Ana lives in Lisbon" share.
@@ -40,6 +45,17 @@ def spellings(label: str) -> tuple[str, ...]:
     if label.isascii():
         return (label,)
     return tuple(dict.fromkeys((label, unicodedata.normalize("NFC", label), unicodedata.normalize("NFD", label))))
+
+
+def written_otherwise(labels: Sequence[str]) -> list[tuple[str, ...]]:
+    """Paths that differ from ``labels`` only by how letters are written: composed or taken apart, small or capital.
+
+    One label of them is written otherwise, or all alike.
+    """
+    forms = [[case(composed(label)) for case in _CASES for composed in _COMPOSINGS] for label in labels]
+    paths = [tuple(alike) for alike in zip(*forms, strict=True)]
+    paths += [(*labels[:at], form, *labels[at + 1 :]) for at, own in enumerate(forms) for form in own]
+    return [path for path in dict.fromkeys(paths) if path != tuple(labels)]
 
 
 def words_of(text: str) -> list[str]:

@@ -105,6 +105,10 @@ class LearningWriter(LearningReader, Protocol):
         """Keep a plan in the place of one with its id."""
         ...
 
+    def forget_plans(self, *, before: datetime) -> None:
+        """Let go of plans that were drawn up before a moment and never applied. Those that were tell what was done."""
+        ...
+
     def unarchive(self, plan: PlanId, ids: Iterable[MemoryId]) -> list[MemoryId]:
         """Take back what applying a plan did to memories, without a trace in their histories. Those that it concerned."""
         ...

@@ -108,6 +108,10 @@ class RetrievalReader(Protocol):
         """What is searched of the memories that exist among ``keys``."""
         ...
 
+    def said_by(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[str | None, str | None]]:
+        """Speaker and role of those among ``keys`` that have either."""
+        ...
+
     def moments(self, keys: Sequence[RowKey]) -> dict[RowKey, int]:
         """When each memory that exists among ``keys`` happened, else was recorded, in microseconds since 1970."""
         ...

@@ -82,6 +82,8 @@ class Bags:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        # Up to which change of the ledger it was told what is no longer as it was.
+        self._told = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -100,13 +102,18 @@ class Bags:
                 self._clear()
             lexicon = self._lexicon
             slots = [self._slots.get(key) for key in keys]
-            if None in slots:
-                self._read(snapshot, [RowKey(key) for key, slot in zip(keys, slots, strict=True) if slot is None])
+            missing = [RowKey(key) for key, slot in zip(keys, slots, strict=True) if slot is None]
+            if missing:
+                self._read(snapshot, missing)
                 slots = [self._slots[key] for key in keys]
             numbers = lexicon.numbers(snapshot, asked)
             spans = self._spans[np.array(slots, np.int64)]
             tokens, stems, content, temporal = self._tokens, lexicon.stems, lexicon.content, lexicon.temporal
             cuts = {at: self._cuts[key] for at, key in enumerate(keys) if key in self._cuts} if self._cuts else {}
+            if missing and self._is_late(snapshot):
+                for key in missing:
+                    del self._slots[key]
+                    self._cuts.pop(key, None)
         starts, lengths, dated = spans.T
         # Where each memory's words begin among those that are returned, and from there where all that are kept have them.
         firsts = np.cumsum(lengths) - lengths
@@ -128,7 +135,7 @@ class Bags:
         """Read the words of those of ``keys`` that are not here yet, before somebody waits for them."""
         with self._lock:
             missing = [key for key in keys if key not in self._slots]
-            if missing:
+            if missing and not self._is_late(snapshot):
                 self._read(snapshot, missing)
 
     def knows(self, key: RowKey) -> bool:
@@ -150,15 +157,23 @@ class Bags:
         with self._lock:
             return self._lexicon
 
-    def forget(self, keys: Iterable[int]) -> None:
-        """Read these again when they are asked for: their words have changed, or must not be kept."""
+    def forget(self, keys: Iterable[int], *, up_to: int = 0) -> None:
+        """Read these again when they are asked for: their words have changed, or must not be kept.
+
+        ``up_to``: until which change of the ledger such keys have been named.
+        """
         with self._lock:
-            for key in keys:
+            self._told = max(self._told, up_to)
+            for key in keys if self._slots else ():
                 slot = self._slots.pop(key, None)
                 self._cuts.pop(key, None)
                 if slot is not None:
                     start, length, _ = self._spans[slot]
                     self._tokens[start : start + length] = 0
+
+    def _is_late(self, snapshot: LedgerSnapshot) -> bool:
+        """Whether a snapshot may show words that have changed since, of which nobody will tell again."""
+        return snapshot.last_seq() < self._told
 
     def _read(self, snapshot: LedgerSnapshot, missing: Sequence[RowKey]) -> None:
         texts = snapshot.searched_texts(missing)

@@ -61,6 +61,6 @@ class Datebook:
     def forget(self, keys: Iterable[int]) -> None:
         """Read these again when they are asked for."""
         with self._lock:
-            for key in keys:
+            for key in keys if self._moments else ():
                 self._moments.pop(RowKey(key), None)
                 self._said.pop(RowKey(key), None)

@@ -25,6 +25,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 _SHELF_BYTES, _NAME_BYTES = 2_048, 150
 NONE = -1
 NOBODY = 0
+_SOMEBODY = 1
 USER = -1
 ASSISTANT = -2
 _OTHER_ROLE = -3
@@ -48,6 +49,13 @@ class Turns(NamedTuple):
     after: Places
 
 
+def voice_outside_sessions(speaker: str | None, role: str | None) -> int:
+    """The voice of what was said in no session. All people have the same there: which of them it is, nobody can tell."""
+    if speaker is not None:
+        return _SOMEBODY
+    return NOBODY if role is None else voice_of_role(role)
+
+
 def voice_of_role(role: str) -> int:
     """The voice of everybody who speaks in a role and has no name."""
     return _ROLES.get(role, _OTHER_ROLE)
@@ -60,16 +68,16 @@ class TurnIndex:
     """The turns of the namespaces in use, followed by the ledger's sequence. Memory: about 40 bytes a turn, of as many
     namespaces as a quarter of a gigabyte holds.
 
-    ``changed`` is told the keys of memories that are no longer what they were.
+    ``changed`` is told the keys of memories that may be no longer what they were, and up to which change this is known.
     """
 
-    def __init__(self, changed: Callable[[Iterable[int]], None] = lambda _: None) -> None:
+    def __init__(self, changed: Callable[[Iterable[int], int], None] = lambda *_: None) -> None:
         self._shelves = Shelves(_Shelf, size=lambda shelf: shelf.nbytes, most=_MOST_BYTES)
         self._changed = changed
         self._lock = threading.Lock()
 
     def follow(self, snapshot: LedgerSnapshot, namespaces: Sequence[int]) -> None:
-        """Take in what has changed up to ``snapshot``."""
+        """Take in what has changed in ``namespaces``, so that nobody goes by what a memory was before."""
         with self._lock:
             for namespace in namespaces:
                 self._follow(snapshot, namespace)
@@ -126,9 +134,9 @@ class TurnIndex:
             while chunk := snapshot.turns(namespace, after=seq, limit=_FEED_CHUNK):
                 # Of what nobody has seen yet, what has no session is no turn.
                 rows |= {row.key: row for row in chunk if row.session is not None or not first}
+                # Also at first: a namespace may have been let go since somebody read what was in it.
+                self._changed((row.key for row in chunk), last)
                 seq = chunk[-1].seq
-            if rows and not first:
-                self._changed(rows)
             shelf.take(rows)
             shelf.seq = last
         return shelf

@@ -94,8 +94,9 @@ class Backends:
     one_recall: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        def changed(keys: Iterable[int]) -> None:
-            self.bags.forget(keys)
+        def changed(keys: Iterable[int], up_to: int) -> None:
+            keys = list(keys)
+            self.bags.forget(keys, up_to=up_to)
             self.datebook.forget(keys)
 
         object.__setattr__(self, "turns", TurnIndex(changed=changed))

@@ -43,15 +43,15 @@ BY_KEY = frozenset(
     facts feed feed_size forget_index_states has_untrusted hit_lessons index_state item_links items items_of
     known_outcomes last_seq ledger_id link marks moments namespace_seq passage_feed passages put_facet_vectors
     put_facets put_fact put_marks put_passages put_utilities put_vectors refresh_items reinstate reject
-    rejections searched_texts session_edits session_messages set_item_links set_status set_tags stems
+    rejections said_by searched_texts session_edits session_messages set_item_links set_status set_tags stems
     strangers_facts supersede tainted telling texts turns unarchive unlink utilities vectors with_passages
     withdraw word_statistics written_by""".split()
 )
 """What they take was given out by the ledger through this wall, or tells nothing of a memory."""
 
 REFUSED = frozenset(
-    """cool coolable count_cold drop_index_states erased facets_without_vector forget_exposures index_names is_unscrubbed
-    large_namespaces restore_erasure restore_event set_index_state texts_without_vector unscreened
+    """cool coolable count_cold drop_index_states erased facets_without_vector forget_exposures forget_plans index_names
+    is_unscrubbed large_namespaces restore_erasure restore_event set_index_state texts_without_vector unscreened
     without_passages""".split()
 )
 """Housekeeping of the ledger as a whole, and what taking in an export asks: its ids may be others' here."""

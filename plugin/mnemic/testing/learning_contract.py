@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mnemic.domain.learning.facets import CONTENT, WHEN_TO_USE, Facets
@@ -111,6 +111,19 @@ class LearningContract:
             assert snapshot.plan(plan.id) == done
             assert snapshot.plans(_SPACE, limit=5) == [done]
             assert snapshot.plan(PlanId("p1")) is None and snapshot.plans(("other",), limit=5) == []
+        ledger.close()
+
+    def test_old_plans_that_nobody_applied_are_let_go(self, tmp_path: Path) -> None:
+        ledger, _, _ = self._stored(tmp_path, "one")
+        plans = {status: replace(self._plan(status=status), id=PlanId(f"p-{status}")) for status in PlanStatus}
+        young = replace(self._plan(), id=PlanId("p-young"), created_at=_NOW + timedelta(days=2))
+        with ledger.transaction() as transaction:
+            for plan in (*plans.values(), young):
+                transaction.put_plan(plan)
+            transaction.forget_plans(before=_NOW + timedelta(days=1))
+        with ledger.snapshot() as snapshot:
+            kept = [plans[PlanStatus.APPLIED], plans[PlanStatus.UNDONE], young]
+            assert snapshot.plans(_SPACE, limit=9) == kept[::-1]
         ledger.close()
 
     def test_what_a_plan_archived_comes_back_without_a_trace(self, tmp_path: Path) -> None:

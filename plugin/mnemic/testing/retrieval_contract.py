@@ -47,6 +47,17 @@ class RetrievalContract:
             assert (erased.key, erased.present, erased.session) == (second, False, None)
         ledger.close()
 
+    def test_a_memory_says_whose_words_it_is(self, tmp_path: Path) -> None:
+        records = [
+            make_record("hello", speaker="Ana"), make_record("good day", role=Role.ASSISTANT),
+            make_record("hi", speaker="Tim", role=Role.USER), make_record("a note"),
+        ]  # fmt: skip
+        ledger, keys = self._holding(tmp_path, *records)
+        with ledger.snapshot() as snapshot:
+            said = snapshot.said_by([*keys, RowKey(999)])
+        assert said == {keys[0]: ("Ana", None), keys[1]: (None, "assistant"), keys[2]: ("Tim", "user")}
+        ledger.close()
+
     def test_searched_texts_are_what_words_are_sought_in(self, tmp_path: Path) -> None:
         dated = make_record(
             "a party", tags=("fun",), when_to_use="in June", occurred_at=datetime(2023, 5, 7, tzinfo=UTC)

@@ -55,7 +55,7 @@ def open_subgoal(
 
     Raises `InvalidInput` when the active one has no step yet.
     """
-    text = one_line(check_text(text, name="subgoal", limit=MAX_SUBGOAL_CHARS))
+    text = one_line(memory.kept_text(check_text(text, name="subgoal", limit=MAX_SUBGOAL_CHARS)))
     at = len(memory.messages) if at is None else at
     subgoals = memory.subgoals()
     active = open_subgoal_of(subgoals)
@@ -308,11 +308,13 @@ def _summary(
 ) -> tuple[str, SummarySource]:  # fmt: skip
     """One line, never empty: the caller's, the model's, else the last observation."""
     chunk = without_probes(chunk)
-    if given is not None and (line := one_line(check_text(given, name="summary", limit=MAX_SUMMARY_CHARS))):
-        return line, "caller"
+    if given is not None:
+        line = one_line(memory.kept_text(check_text(given, name="summary", limit=MAX_SUMMARY_CHARS)))
+        if line:
+            return line, "caller"
     if summarise is not None:
         try:
-            line = one_line(summarise(subgoal.text, "\n".join(map(_as_text, chunk))))
+            line = one_line(memory.kept_text(summarise(subgoal.text, "\n".join(map(_as_text, chunk)))))
         except Exception:  # whatever a model's client raises: the last observation serves
             line = ""
         if line:

@@ -33,7 +33,7 @@ def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str]
     the system never do. With ``inline``, ``text`` stands in the place of the first record: for hosts whose messages do not
     hold the call of this tool itself. Raises `InvalidInput`, and changes nothing, unless every id is a record's.
     """
-    check_text(text, name="memory", limit=MAX_MEMORY_CHARS)
+    text = memory.kept_text(check_text(text, name="memory", limit=MAX_MEMORY_CHARS))
     if not delete_ids:
         raise InvalidInput("delete_ids is empty.", hint="Name the tool results that are no longer needed.")
     if len(delete_ids) > MAX_DELETED:

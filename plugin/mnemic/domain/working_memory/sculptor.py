@@ -137,7 +137,7 @@ def summarize_fragment(
     memory: WorkingMemory, *, fragment_id: str, focus: str, summarise: Summarise | None = None
 ) -> Outcome:
     """Show a summary of a fragment in its place: ``summarise``'s, else the telling lines of it."""
-    check_text(focus, name="focus", limit=MAX_FOCUS_CHARS)
+    focus = memory.kept_text(check_text(focus, name="focus", limit=MAX_FOCUS_CHARS))
     fragment = memory.fragment(fragment_id)
     _check_uncovered(memory, fragment)
     hidden = safety.check(memory, [fragment])
@@ -308,6 +308,5 @@ def _model_summary(
         summary: Any = summarise(text, focus)
     except Exception:  # whatever a model's client raises: the extract serves
         return None
-    if not isinstance(summary, str) or not summary.strip() or memory.count(summary.strip()) > max_tokens:
-        return None
-    return summary.strip()
+    summary = memory.kept_text(summary).strip() if isinstance(summary, str) else ""
+    return summary if summary and memory.count(summary) <= max_tokens else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from mnemic.domain.item_values import with_strings
 from mnemic.domain.memory import Role
 from mnemic.domain.validation import shown
 from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentId, FragmentState, make_id
@@ -25,7 +26,8 @@ class WorkingMemory:
     """One session. Messages are appended, edits are recorded; nothing is ever removed.
 
     ``count_tokens`` counts one text; a message counts as the sum of its parts as shown, without a provider's envelope.
-    ``occasion`` is what ids made now are drawn from; None: how many edits there were.
+    ``occasion`` is what ids made now are drawn from; None: how many edits there were. What is said in messages is kept as
+    ``kept_as`` makes it, what is said in edits as ``kept_text`` does.
     Not safe for several threads at once: the service that owns it takes turns.
     """
 
@@ -47,6 +49,7 @@ class WorkingMemory:
         self._rendered: dict[int, Message] = {}
         self._latest = LatestValues()
         self.kept_as: Callable[[Message], Message] = lambda message: message
+        self.kept_text: Callable[[str], str] = lambda text: text
         self._undoable: list[int] = []
         self._redoable: list[int] = []
 
@@ -200,14 +203,15 @@ class WorkingMemory:
         self, tool: str, changes: Iterable[Change] = (), *, arguments: dict[str, Any] | None = None,
         automatic: bool = False, reverses: int | None = None,
     ) -> Edit:  # fmt: skip
-        """Make an edit of ``changes`` and apply it."""
+        """Make an edit of ``changes``, whose texts are as they are to be kept, and apply it."""
         changes = tuple(change for change in changes if change.before != change.after)
         before = self._shown_tokens.total()
         first = self._first_shown(changes)
         suffix = 0 if first is None else self._shown_tokens.since(first)
         self._apply(changes)
         edit = Edit(
-            number=len(self.edits) + 1, tool=tool, arguments=arguments or {}, changes=changes,
+            number=len(self.edits) + 1, tool=tool, changes=changes,
+            arguments=with_strings(arguments or {}, lambda _, text: self.kept_text(text)),
             at_message=len(self.messages), automatic=automatic, reverses=reverses, tokens_before=before,
             tokens_after=self._shown_tokens.total(), invalidated=suffix,
         )  # fmt: skip

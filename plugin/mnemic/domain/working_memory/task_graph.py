@@ -48,21 +48,23 @@ def set_task(
 
     Raises `InvalidInput` for unknown dependencies and for a circle.
     """
-    id = check_label(id, name="task") or ""
+    id = memory.kept_text(check_label(id, name="task") or "")
     tasks = tasks_of(memory)
     known = tasks.get(id)
     if known is None and not title:
         raise InvalidInput(f"There is no task {id!r}.", hint="Give a title to add it.")
+    title = memory.kept_text(check_label(title, name="title", limit=500) or "") or None
     if known is None and len(tasks) >= MAX_TASKS:
         raise InvalidInput(f"There are {MAX_TASKS:,} tasks already.", hint="Start another session.")
-    wanted = tuple(dict.fromkeys(after)) if after is not None else (known.after if known else ())
+    named = (memory.kept_text(other) if isinstance(other, str) else other for other in after or ())
+    wanted = tuple(dict.fromkeys(named)) if after is not None else (known.after if known else ())
     missing = [other for other in wanted if other not in tasks]
     if missing:
         raise InvalidInput(f"There is no task {missing[0]!r} to depend on.", hint="Add it first.")
     task = known or Task(id=id, title=title or "")
     revised = known is not None and ((title is not None and title != known.title) or wanted != known.after)
     task = replace(
-        task, title=check_label(title, name="title", limit=500) or task.title, after=wanted,
+        task, title=title or task.title, after=wanted,
         status=task.status if status is None else _status(status), revision=task.revision + revised,
     )  # fmt: skip
     _check_circle({**tasks, id: task})

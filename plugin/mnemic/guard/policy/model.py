@@ -188,7 +188,8 @@ class Writing(PolicyPart):
     messages: Messages = Field(
         default=Messages.AS_GIVEN,
         description="How messages of working-memory sessions are kept. `as_given`: to the byte. `without_secrets`: keys and "
-        "passwords are taken out before a message is stored, and no restore brings them back.",
+        "passwords are taken out before a message is stored, or what an agent writes beside it (tasks, subgoals, "
+        "summaries), and no restore brings them back.",
     )
     flooding: Flooding = Field(default=Flooding(), description=Flooding.__doc__)
     rule_timeout_ms: Count = Field(

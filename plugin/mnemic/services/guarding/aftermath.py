@@ -42,7 +42,9 @@ def note_vetting(
     if not policy.enforced:
         return
     doubtful = [one.key for one in delivered if one.doubtful]
-    rejected = [one for one in vetted if one.rejected]
+    # What a person has decided about stays as it is, and what is not active needs no quarantine: counting would never end.
+    undecided = (one for one in vetted if one.marks.review is None and one.record.status is Status.ACTIVE)
+    rejected = [one for one in undecided if one.rejected]
     learnt = [lesson for vetting in vettings for lesson in vetting.learnt]
     heeded = tuple(dict.fromkeys(id for vetting in vettings for id in vetting.heeded))
 
@@ -118,8 +120,6 @@ def _count_rejection(
     times = transaction.rejections(one.key)
     record = transaction.records([one.key]).get(one.key)
     if times < policy.recall.lessons.quarantine_after or record is None or record.status is not Status.ACTIVE:
-        return
-    if one.marks.review is not None:
         return
     detail = {"rules": {"consensus": "quarantine"}, "rejected_for": times}
     transaction.set_status(one.key, Status.QUARANTINED, action=Action.QUARANTINED, at=now, origin=origin, detail=detail)

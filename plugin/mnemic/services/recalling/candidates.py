@@ -22,7 +22,7 @@ from mnemic.retrieval.question import Question
 from mnemic.retrieval.roles import may_answer, role_asked
 from mnemic.retrieval.smoothing import Scores
 from mnemic.retrieval.timing import asks_when
-from mnemic.retrieval.turns import Places, Turns
+from mnemic.retrieval.turns import NONE, Places, Turns, voice_outside_sessions
 from mnemic.services.backends import Backends
 from mnemic.services.recalling import channels
 from mnemic.services.recalling.channels import Search
@@ -147,10 +147,21 @@ def _occasion(search: Search, turns: Turns, words: Gathered) -> dict[str, NDArra
         part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
     asked_role = role_asked(question.text)
     if asked_role is not None:
-        role = may_answer(asked_role, turns.voice)
+        role = may_answer(asked_role, _voices(search, turns))
     if asks_when(question.text):
         timely = _holds(words, words.temporal, count)
     return {"spoken": spoken, "part": part, "role": role, "timely": timely}
+
+
+def _voices(search: Search, turns: Turns) -> Places:
+    """Whose words each is, also those that were said in no session."""
+    alone = np.flatnonzero(turns.session == NONE)
+    if not len(alone):
+        return turns.voice
+    said = search.snapshot.said_by([RowKey(key) for key in turns.keys[alone].tolist()])
+    voice = turns.voice.copy()
+    voice[alone] = [voice_outside_sessions(*said.get(key, (None, None))) for key in turns.keys[alone].tolist()]
+    return voice
 
 
 def _dated(

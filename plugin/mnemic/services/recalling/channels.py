@@ -62,7 +62,7 @@ def begin(
 ) -> Search:
     """Find out where and for what to search."""
     namespaces = namespace_keys(snapshot, filter)
-    # Whose words have changed is known before anybody asks for them.
+    # First of all: what is kept of words is kept until this tells that they have changed.
     backends.turns.follow(snapshot, namespaces)
     words = words_asked(backends, snapshot, filter, namespaces, question)
     sought = snapshot.telling(words)

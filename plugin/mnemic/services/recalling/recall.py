@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.memory import MemoryRecord, Namespace, RowKey, Status
+from mnemic.domain.memory import MemoryRecord, RowKey, Status
 from mnemic.domain.passages import Span
 from mnemic.domain.provenance import Origin
 from mnemic.domain.quoting import visible
@@ -33,6 +33,7 @@ from mnemic.services.recalling.candidates import find_candidates
 from mnemic.services.recalling.deepening import check_mode, look_deeper, require_reranker
 from mnemic.services.recalling.linked import with_linked
 from mnemic.services.recalling.valuing import Rank, check_rank, reorder
+from mnemic.services.storing.spelling import there_otherwise
 
 _LEAST_VETTED = 8
 # A question that meets hundreds of withheld memories is answered in parts.
@@ -314,19 +315,33 @@ def _why_nothing(
         return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.3f}, below {min_score:.3f}."
     if not snapshot.word_statistics(()).memories:
         return "Nothing relevant: this memory is empty."
-    below = [] if filter.subtree else _below(snapshot, filter.namespace)
+    if not _holds_something(snapshot, filter):
+        return _where_else(snapshot, filter)
+    return "Nothing relevant: no memory here passes the filters and shares a word or a meaning with the question."
+
+
+def _holds_something(snapshot: LedgerSnapshot, filter: MemoryFilter) -> bool:
+    """Whether there is any memory where a filter looks, whatever else it asks."""
+    place = MemoryFilter(namespace=filter.namespace, subtree=filter.subtree, statuses=tuple(Status))
+    return bool(snapshot.select(place, limit=1))
+
+
+def _where_else(snapshot: LedgerSnapshot, filter: MemoryFilter) -> str:
+    """What to tell whoever asks where nothing is: the namespaces below, or the one of nearly the same name."""
+    here = visible("/".join(filter.namespace))
+    below = [] if filter.subtree else [(path, count) for path, count in snapshot.namespaces(filter.namespace) if count]
     if below:
         # A name is chosen by whoever writes there, and stands here unquoted: what may be a sentence is only counted.
         plain = [(path, count) for path, count in below if all(_NAME.fullmatch(label) for label in path)][:_MOST_NAMED]
         named = [f"{'/'.join(path)} ({count})" for path, count in plain]
         more = [f"{len(below) - len(plain)} more"] if len(below) > len(plain) else []
-        here = visible("/".join(filter.namespace))
         return f"There are no memories in {here} itself. Ask in a namespace below it: {', '.join([*named, *more])}."
-    return "Nothing relevant: no memory here passes the filters and shares a word or a meaning with the question."
-
-
-def _below(snapshot: LedgerSnapshot, namespace: Namespace) -> list[tuple[Namespace, int]]:
-    """The namespaces below one that holds nothing itself, with their numbers of memories."""
-    if snapshot.select(MemoryFilter(namespace=namespace, statuses=tuple(Status)), limit=1):
-        return []
-    return [(path, count) for path, count in snapshot.namespaces(namespace) if count]
+    otherwise = there_otherwise(snapshot, filter.namespace)
+    if otherwise is None:
+        return f"Nothing relevant: there are no memories in {here}."
+    other, count = otherwise
+    there, asked = ascii("/".join(other)), ascii("/".join(filter.namespace))
+    return (
+        f"There are no memories in {here}. The namespace {there}, which differs by how its letters are written, holds "
+        f"{count}: it is another than {asked}. Name it exactly as it is there."
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mnemic.domain.memory import Namespace
-from mnemic.domain.text import spellings
+from mnemic.domain.text import spellings, written_otherwise
 from mnemic.errors import AccessDenied, InvalidInput
 
 if TYPE_CHECKING:
@@ -35,6 +35,16 @@ def check_spellings(snapshot: LedgerSnapshot, namespaces: Iterable[Namespace]) -
                         hint="Name it as it is there; normalising what you name to NFC keeps one spelling.",
                     )
             begun.add(own)
+
+
+def there_otherwise(snapshot: LedgerSnapshot, namespace: Namespace) -> tuple[Namespace, int] | None:
+    """The namespace whose name differs from this one's by how its letters are written alone, and what is at and below it.
+
+    Of several the one that holds most; of what the caller may not see, none.
+    """
+    found = [(sum(held for _, held in snapshot.namespaces(other)), other) for other in written_otherwise(namespace)]
+    count, other = max(found, default=(0, namespace))
+    return (other, count) if count else None
 
 
 def _is_there(snapshot: LedgerSnapshot, namespace: Namespace) -> bool:

@@ -176,7 +176,8 @@ def _pin(memory: WorkingMemory, *, message_id: str, reason: str = "pinned by the
     message = memory.messages[at]
     keys = [(message.id, None), *((message.id, call.id) for call in message.calls)]
     fragments = [fragment for key in keys for fragment in [memory.cover(key), *memory.pieces(key)] if fragment]
-    changes = [memory.change(Cell.PIN, message_id, check_label(reason, name="reason") or "pinned")]
+    told = memory.kept_text(check_label(reason, name="reason") or "pinned")
+    changes = [memory.change(Cell.PIN, message_id, told)]
     changes += [memory.change(cell, f.id, None) for f in fragments for cell in (Cell.DISPLAY, Cell.WAITING)]
     edit = memory.record("pin", changes, arguments={"message_id": message_id})
     return Outcome(said=f"Pinned {message_id}: it stays as it is.", edit=edit, ids=(message_id,))

@@ -1,4 +1,4 @@
-"""Messages of working memory without the keys and passwords in them, where the policy wants that."""
+"""What working memory keeps of what is said, without the keys and passwords in them, where the policy wants that."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnemic.domain.item_values import with_strings
 from mnemic.domain.working_memory.messages import Message
@@ -15,6 +15,8 @@ from mnemic.errors import InvalidInput
 if TYPE_CHECKING:
     from mnemic.guard.policy import Policy
 
+_T = TypeVar("_T")
+
 
 def kept_as(policy: Policy) -> Callable[[Message], Message]:
     """What a session keeps of a message under a policy: itself, or the same without secrets.
@@ -22,14 +24,22 @@ def kept_as(policy: Policy) -> Callable[[Message], Message]:
     They are looked for in the text, in the arguments of calls and in ``opaque``, also where only the name beside a value of
     JSON tells that it is one. A signature of a provider over what held one is no longer good.
     """
+    return _without_secrets if _is_wanted(policy) else _as_given
+
+
+def text_kept_as(policy: Policy) -> Callable[[str], str]:
+    """What a session keeps under a policy of what an agent writes beside messages: subgoals, summaries, tasks, reasons."""
+    return _clean if _is_wanted(policy) else _as_given
+
+
+def _is_wanted(policy: Policy) -> bool:
     from mnemic.guard.policy.model import Messages  # a session that is only looked at needs neither rules nor policies
 
-    wanted = policy.enforced and policy.write.enabled and policy.write.messages is Messages.WITHOUT_SECRETS
-    return _without_secrets if wanted else _as_given
+    return policy.enforced and policy.write.enabled and policy.write.messages is Messages.WITHOUT_SECRETS
 
 
-def _as_given(message: Message) -> Message:
-    return message
+def _as_given(given: _T) -> _T:
+    return given
 
 
 def _without_secrets(message: Message) -> Message:

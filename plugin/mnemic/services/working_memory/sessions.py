@@ -17,7 +17,7 @@ from mnemic.domain.working_memory.transcripts import read_transcript
 from mnemic.errors import InvalidInput
 from mnemic.services.live_sessions import LiveSession
 from mnemic.services.storing.spelling import check_spellings
-from mnemic.services.working_memory.session_secrets import kept_as
+from mnemic.services.working_memory.session_secrets import kept_as, text_kept_as
 
 if TYPE_CHECKING:
     from mnemic.protocols import LedgerTransaction, SessionInfo, SessionReader
@@ -65,7 +65,8 @@ def edit_session(
             session = LiveSession(WorkingMemory(where[1], count_tokens=backends.token_counter.count), key)
             backends.sessions.keep(where, session)
         memory = session.memory
-        memory.kept_as = kept_as(backends.guard.policy)
+        policy = backends.guard.policy
+        memory.kept_as, memory.kept_text = kept_as(policy), text_kept_as(policy)
         result = act(memory)
         session.fold()
         _store(backends, transaction, session)

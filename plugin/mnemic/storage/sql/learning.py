@@ -267,6 +267,12 @@ class SqlLearningWriter(SqlLearningReader):
             ),
         )  # fmt: skip
 
+    def forget_plans(self, *, before: datetime) -> None:
+        self._connection.execute(
+            "DELETE FROM plans WHERE status IN (?, ?) AND created_at < ?",
+            (PlanStatus.UNFINISHED, PlanStatus.PLANNED, to_microseconds(before)),
+        )
+
     def unarchive(self, plan: PlanId, ids: Iterable[MemoryId]) -> list[MemoryId]:
         changed = []
         for id in ids:

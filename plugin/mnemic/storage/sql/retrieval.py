@@ -124,6 +124,12 @@ class SqlRetrievalReader:
         spans = self.passages([RowKey(key) for key, _, _, passages in rows if passages > 0])
         return {RowKey(key): SearchedText(dated, rest, spans.get(RowKey(key), ())) for key, dated, rest, _ in rows}
 
+    def said_by(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[str | None, str | None]]:
+        sql = "SELECT key, speaker, role FROM memories WHERE key IN {in_} AND (speaker IS NOT NULL OR role IS NOT NULL)"
+        return {
+            RowKey(key): (speaker, role) for key, speaker, role in fetch_in_chunks(self._connection, sql, list(keys))
+        }
+
     def moments(self, keys: Sequence[RowKey]) -> dict[RowKey, int]:
         sql = "SELECT key, coalesce(occurred_at, recorded_at) FROM memories WHERE key IN {in_}"
         return {RowKey(key): at for key, at in fetch_in_chunks(self._connection, sql, keys)}

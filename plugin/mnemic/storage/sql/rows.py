@@ -175,15 +175,19 @@ def in_clause(values: Sequence[Any]) -> str:
 
 
 def fetch_in_chunks(connection: Connection, sql: str, values: Sequence[Any], *further: Any) -> list[tuple[Any, ...]]:
-    """All rows of ``sql``: one ``IN {in_}`` for any number of values, and after it a place for each of ``further``."""
+    """All rows of ``sql``: each ``IN {in_}`` for any number of the same values, and then a place for each of ``further``.
+
+    What several values have in common may come once for each of them.
+    """
     if len(values) == 0:
         return []  # most memories have no evidence to look up, and a database is a journey away
+    places = sql.count("IN {in_}")
     if connection.takes_lists:
-        return connection.execute(sql.replace("IN {in_}", "= ANY (?)"), (list(values), *further)).fetchall()
+        return connection.execute(sql.replace("IN {in_}", "= ANY (?)"), (*[list(values)] * places, *further)).fetchall()
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(values), 500):
         chunk = values[start : start + 500]
-        rows += connection.execute(sql.format(in_=in_clause(chunk)), (*chunk, *further)).fetchall()
+        rows += connection.execute(sql.format(in_=in_clause(chunk)), (*list(chunk) * places, *further)).fetchall()
     return rows
 
 

@@ -39,8 +39,6 @@ from mnemic.storage.sql.rows import (
 from mnemic.storage.sql.sessions import SqlSessionReader
 
 _ITERATE_CHUNK = 1_000
-# Of links; each is named twice, and SQLite takes some 32,000 values in a statement, PostgreSQL 65,535.
-_MOST_ENDS = 10_000
 # Where few are wanted, so many times as many of the latest of the ledger are looked at, wherever they are.
 _FEW, _RECENT = 100, 4
 _ERASURES = (
@@ -234,20 +232,15 @@ class SqlSnapshot(
         return [event_from_row(row[:5]) for row in sorted(rows, key=lambda row: int(row[5]))]
 
     def links(self, ids: Sequence[MemoryId]) -> list[Link]:
-        rows: set[tuple[Any, ...]] = set()
-        for start in range(0, len(ids), _MOST_ENDS):
-            some = ids[start : start + _MOST_ENDS]
-            ends = in_clause(some)
-            rows |= set(
-                self._all(
-                    f"SELECT source, target, relation, score FROM links WHERE source IN {ends} "
-                    f"UNION SELECT source, target, relation, score FROM links WHERE target IN {ends}",
-                    *some, *some,
-                )
-            )  # fmt: skip
+        rows = fetch_in_chunks(
+            self._connection,
+            "SELECT source, target, relation, score FROM links WHERE source IN {in_} "
+            "UNION SELECT source, target, relation, score FROM links WHERE target IN {in_}",
+            ids,
+        )
         return [
             Link(source=MemoryId(source), target=MemoryId(target), relation=Relation(relation), score=score)
-            for source, target, relation, score in sorted(rows)
+            for source, target, relation, score in sorted(set(rows))
         ]
 
     def twins(self, record: MemoryRecord) -> list[tuple[RowKey, MemoryRecord]]:
