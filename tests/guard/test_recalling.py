@@ -70,6 +70,28 @@ async def test_a_stranger_who_says_otherwise_is_contested_and_one_who_agrees_is_
         assert "21 June" not in str(result.withheld)
 
 
+@pytest.mark.parametrize(
+    ("settings", "contested"),
+    [
+        ("", True),
+        ("min_topic: 0.9", False),
+        ("min_topic: 0.4", True),
+        ("min_answer: 0", False),
+        ("min_answer: 1", True),
+    ],
+)
+async def test_the_policy_says_how_much_of_question_and_answer_a_contradiction_takes(
+    tmp_path: Path, settings: str, contested: bool
+) -> None:
+    policy = policy_file(tmp_path, f"recall: {{contradiction: {{{settings}}}}}\n")
+    async with open_guarded(tmp_path, policy) as memory:
+        await memory.remember("For the spring retreat the whole team meets in Lisbon.", kind="episodic", origin=USER)
+        other = await memory.remember("Whole teams meet in Porto.", kind="episodic", origin=WEB)
+        result = await memory.recall("Where does the whole team meet for the spring retreat?")
+        (found,) = (hit for hit in result.hits if hit.memory.id == other.id)
+        assert bool(standing_of(found).contested_by) is contested
+
+
 async def test_whoever_asks_for_one_memory_still_learns_that_a_trusted_one_says_otherwise(tmp_path: Path) -> None:
     async with open_guarded(tmp_path) as memory:
         await memory.remember("The budget review is on 14 March, in the large room, as every year.", origin=USER)

@@ -100,7 +100,9 @@ def _found(text: str) -> Iterator[tuple[str, Span]]:
                 whole = text[start : _end_of(_REST_OF_VALUE, text, end)].rstrip(".!?:")
                 yield "password" if password else "named secret", (start, start + len(whole))
     if "eyJ" in text:
-        yield from (("json web token", match.span()) for match in _WEB_TOKEN.finditer(text) if _is_header(match["head"]))
+        yield from (
+            ("json web token", match.span()) for match in _WEB_TOKEN.finditer(text) if _is_header(match["head"])
+        )
     if "PRIVATE KEY" in text:
         yield from (("private key", match.span()) for match in _PEM.finditer(text))
     for token in _LONG.finditer(text):
