@@ -56,7 +56,7 @@ def list_tokens(home: Home = None, tokens: TokensFile = None, as_json: AsJson = 
     if not found:
         typer.echo("No tokens.")
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             visible(token.access.name),
             visible(", ".join(_values(token)["namespaces"])),
