@@ -45,6 +45,7 @@ def test_a4_consistent_but_unsafe_and_safe_but_inconsistent_are_rejected() -> No
         audit((True, True), (True, True)),
         audit((True, True), (True, True), (True, True), (True, True)),
         json.dumps([{"id": 1, "consistent": True, "safe": True}] * 3),
+        json.dumps([{"id": n, "consistent": True, "safe": n < 3 or at == 3} for at, n in enumerate((1, 2, 3, 3))]),
         json.dumps([{"id": n, "consistent": "true", "safe": True} for n in (1, 2, 3)]),
         json.dumps([{"id": n, "consistent": 1, "safe": 1} for n in (1, 2, 3)]),
         json.dumps([{"id": n, "consistent": True} for n in (1, 2, 3)]),
