@@ -284,6 +284,40 @@ async def test_changing_or_removing_an_entry_of_the_log_is_found(tmp_path: Path)
             assert "entry 2" in check.detail
 
 
+async def test_a_stranger_who_repeats_a_trusted_plan_is_no_second_witness_and_another_task_is(tmp_path: Path) -> None:
+    plan = "Clean the store: LoadDB('s'), DeleteDB('old')."
+    first, second = (Origin(channel=Channel.AGENT, task=task) for task in ("t1", "t2"))
+
+    async def labels() -> tuple[str, ...]:
+        (hit,) = (await memory.recall("clean the store", min_score=0)).hits
+        return standing_of(hit).labels
+
+    async with open_guarded(tmp_path, policy_file(tmp_path, "write: {enabled: false}")) as memory:
+        id = (await memory.remember(plan, kind="procedural", origin=first)).id
+        for witness, alone in ((WEB, True), (second, False)):
+            assert (await memory.remember(plan, kind="procedural", origin=witness)).id == id
+            assert any("1 of 2 trusted origins" in label for label in await labels()) is alone
+
+
+@pytest.mark.parametrize(("says", "given"), [(USER, True), (AGENT, False)], ids=["the user", "an agent"])
+async def test_only_the_user_is_given_with_a_warning_where_others_agree_on_something_else(
+    tmp_path: Path, says: Origin, given: bool
+) -> None:
+    async with open_guarded(tmp_path, policy_file(tmp_path, CONSENSUS_ALONE)) as memory:
+        for task in ("t1", "t2"):
+            await memory.remember(
+                f"Count the open orders, {task}: LoadDB('orders'), FilterDB('open'), Count('rows').",
+                kind="procedural", origin=Origin(channel=Channel.AGENT, task=task),
+            )  # fmt: skip
+        plan = "Count the open orders: ReadMail('inbox'), Total('mails')."
+        other = (await memory.remember(plan, kind="procedural", origin=says)).id
+        result = await memory.recall("count the open orders", min_score=0)
+        told = {hit.memory.id: standing_of(hit).labels for hit in result.hits} if given else {}
+        told |= {one.id: one.reasons for one in result.withheld}
+        assert [label for label in told[other] if label.startswith("consensus: disagrees")]
+        assert (other in {hit.memory.id for hit in result.hits}) is given
+
+
 class Auditor:
     """A model that reads every text by itself and finds those wrong that delete."""
 
