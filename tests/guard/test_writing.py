@@ -308,7 +308,8 @@ async def test_what_the_user_says_is_not_counted_with_the_same_words_that_a_pers
     text = "The canteen opens at noon."
     async with open_guarded(tmp_path) as memory:
         theirs = (await memory.remember(text, origin=AGENT)).id
-        await memory.guard.reject([theirs])
+        assert await memory.guard.reject([theirs]) == (theirs,)
+        assert await memory.guard.reject([theirs]) == (), "what is rejected already is not rejected again"
         again = await memory.remember(text, origin=AGENT)
         assert (again.id, again.outcome) == (theirs, "quarantined"), "by the same door it does not come in"
         mine = await memory.remember(text, origin=USER)
