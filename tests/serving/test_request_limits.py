@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
+from limits import parse
 from mcp.shared.exceptions import MCPError
+from starlette.responses import PlainTextResponse
 
+from mnemic_mcp.http.callers import Caller
+from mnemic_mcp.http.gate import Gate
 from tests.e2e.servers import INITIALIZE, served
 from tests.serving.teams import ERAS, client_of, post, team
 
@@ -46,3 +51,19 @@ async def test_a_client_is_told_that_it_asked_too_much_and_when_to_come_back(tmp
 async def test_on_an_open_server_many_clients_are_not_held_to_what_one_caller_may_ask(tmp_path: Path) -> None:
     async with served(tmp_path, "--rate", "3/hour") as url:
         assert [(await post(url)).status_code for _ in range(6)] == [200] * 6
+
+
+@pytest.mark.parametrize(("closed", "answers"), [(True, [200, 200, 429, 429]), (False, [200] * 4)])
+async def test_a_caller_is_held_to_the_rate_and_nobody_is_where_callers_cannot_be_told_apart(
+    closed: bool, answers: list[int]
+) -> None:
+    class Knows:
+        async def caller(self, token: str) -> Caller | None:
+            return Caller(name=token, access=None)
+
+    gate = Gate(PlainTextResponse("hello"), [Knows()], closed=lambda: closed, rate=parse("2/day"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://here") as web:
+        asked = [await web.get("/mcp", headers={"authorization": "Bearer ana"}) for _ in answers]
+        other = await web.get("/mcp", headers={"authorization": "Bearer bob"})
+    assert [answer.status_code for answer in asked] == answers
+    assert other.status_code == 200
