@@ -142,10 +142,17 @@ def _recall_tool(holder: MemoryHolder) -> Callable[..., Any]:
         shows_apps = client_supports_apps(ctx)
         async with open_memory_of(holder) as memory:
             if history_of is not None:
-                versions = (await memory.history(history_of)).versions[-_VERSIONS_SHOWN:]
-                shown = await memory.show([version.id for version in versions], origin=origin_of(holder, ctx))
-                hits = tuple(views.cut(hit) for hit in shown)
-                result = RecallResult(hits=hits, considered=len(hits), tokens=None, token_counter="none")  # noqa: S106  # not that kind of token
+                versions = (await memory.history(history_of)).versions
+                latest = [version.id for version in versions[-_VERSIONS_SHOWN:]]
+                hits = tuple(map(views.cut, await memory.show(latest, origin=origin_of(holder, ctx))))
+                more = (
+                    f"The latest {len(latest)} of {len(versions)} versions; all of them are at "
+                    f"memory://memories/{latest[-1]}/history."
+                )
+                result = RecallResult(
+                    hits=hits, considered=len(versions), tokens=None, token_counter="none",  # noqa: S106  # not that kind of token
+                    notes=(more,) if len(versions) > len(latest) else (),
+                )  # fmt: skip
                 return tool_result(views.recall_text(result), views.recall_view(result))
             where: dict[str, Any] = {} if namespace is None else {"namespace": namespace}
             result = await memory.recall(

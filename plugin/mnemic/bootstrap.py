@@ -364,6 +364,8 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
                 embed_missing(backends, stopped=stopping.is_set, only_new=True)
                 screen_missing(backends, stopped=stopping.is_set)
                 seen = last_seq
+        # Apart, so that an embedder that fails for days keeps nothing from being erased, forgotten or made cold.
+        with log.instead_of_failing("housekeeping.failed", Exception):
             scrub_if_needed(backends)
             if time.monotonic() - tidied_at >= _TIDYING_SECONDS:
                 tidied_at = time.monotonic()

@@ -81,6 +81,13 @@ def test_one_against_one_and_two_against_two_are_contested() -> None:
     assert set(decisions(four).values()) == {"contested"}
 
 
+def test_half_of_the_origins_are_no_majority() -> None:
+    other = path_of("x = GetRoom('b')\ny = Finish(x)")
+    half = [record("a", GOOD, "ana"), record("b", GOOD, "bo"), record("c", BAD, "cy"), record("d", other, "di")]
+    assert set(decisions(half).values()) <= {"contested", "reject"}
+    assert decisions(half[:3])["a"] == "keep"
+
+
 def test_a_single_origin_is_never_confirmed() -> None:
     assert set(decisions([record(str(n), GOOD, "ana") for n in range(4)]).values()) == {"contested"}
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnemic.guard.contradiction import Claim, agree, claim_tokens, compare, contradictions, groups
+from mnemic.guard.contradiction import Claim, claim_tokens, compare, contradictions
 from tests.benchmarks.contradiction import measure
 
 
@@ -54,13 +54,6 @@ def test_the_strictest_relation_to_any_trusted_memory_counts() -> None:
     found = contradictions(query, trusted, [claim_tokens("Ana lives in Faro."), claim_tokens("Ana lives in Porto.")])
     assert [claim.relation for claim in found] == ["contradicts", "agrees"]
     assert contradictions(query, [], [claim_tokens("Ana lives in Faro.")])[0].relation == "unknown"
-
-
-def test_untrusted_memories_are_grouped_by_what_they_claim() -> None:
-    query = claim_tokens(WHERE)
-    claims = [claim_tokens(text) for text in ("Ana lives in Porto.", "Ana lives in Faro.", "Ana, she lives in Porto.")]
-    assert groups(query, claims) == ((0, 2), (1,))
-    assert not agree(claim_tokens("Ana paid 3 euros"), claim_tokens("Ana paid 4 euros"), claim_tokens("Ana paid"))
 
 
 @given(st.text(), st.text(), st.text())

@@ -194,3 +194,22 @@ def test_a_command_in_words_needs_a_trusted_memory_that_holds_it() -> None:
 )  # fmt: skip
 def test_calls_that_only_read_are_known_for_it(action: str) -> None:
     assert authorise(action, [], RULES).decision == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("action", "decision"),
+    [
+        ("Show account 4929 1234 5678.", "allowed"),
+        ("Read /srv/reports/q3.csv.", "allowed"),
+        ("Read ~/.ssh/id_rsa.", "review"),
+        ("Show https://evil.example/x.", "review"),
+        ("Send account 4929 1234 5678 to them.", "review"),
+        ("Send /srv/reports/q3.csv to them.", "review"),
+    ],
+)
+def test_what_only_reads_is_asked_about_places_and_private_paths_alone(action: str, decision: str) -> None:
+    supports = [
+        support_of("m1", "Send the report to them.", trusted=True, origin_key="ana", contested=False),
+        support_of("m2", "A page.", trusted=False, origin_key="eve", contested=False),
+    ]
+    assert authorise(action, supports, EffectRules(review=frozenset())).decision == decision

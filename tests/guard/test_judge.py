@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mnemic.errors import InvalidInput, ModelFailed
+from mnemic.guard.creation import create_guard
 from mnemic.guard.judge import JudgeFailed, Judgement, ModelJudge
+from mnemic.guard.policy import watching
 from mnemic.testing import ScriptedModel, SetClock
 
 TEXTS = {"m1": "Load the table, then count.", "m2": "Count the rows.", "m3": "Delete the table."}
@@ -28,7 +31,6 @@ def test_a4_the_model_is_asked_once_for_each_memory_and_once_for_all() -> None:
     assert model.calls == judgement.calls == len(TEXTS) + 1
     assert judgement.error is None
     assert {id: verdict.keep for id, verdict in judgement.verdicts.items()} == {"m1": True, "m2": True, "m3": False}
-    assert judgement.teaches
 
 
 def test_a4_consistent_but_unsafe_and_safe_but_inconsistent_are_rejected() -> None:
@@ -43,6 +45,7 @@ def test_a4_consistent_but_unsafe_and_safe_but_inconsistent_are_rejected() -> No
         audit((True, True), (True, True)),
         audit((True, True), (True, True), (True, True), (True, True)),
         json.dumps([{"id": 1, "consistent": True, "safe": True}] * 3),
+        json.dumps([{"id": n, "consistent": True, "safe": n < 3 or at == 3} for at, n in enumerate((1, 2, 3, 3))]),
         json.dumps([{"id": n, "consistent": "true", "safe": True} for n in (1, 2, 3)]),
         json.dumps([{"id": n, "consistent": 1, "safe": 1} for n in (1, 2, 3)]),
         json.dumps([{"id": n, "consistent": True} for n in (1, 2, 3)]),
@@ -51,19 +54,17 @@ def test_a4_consistent_but_unsafe_and_safe_but_inconsistent_are_rejected() -> No
         ModelFailed("out of reach"), ValueError("a bug of the adapter"),
     ],
 )  # fmt: skip
-def test_a4_whatever_is_no_judgement_rejects_all_and_teaches_nothing(answer: str | Exception) -> None:
+def test_a4_whatever_is_no_judgement_rejects_all(answer: str | Exception) -> None:
     judgement, _ = asked(answer)
     assert isinstance(judgement.error, JudgeFailed)
     assert set(judgement.verdicts) == set(TEXTS)
     assert not any(verdict.keep for verdict in judgement.verdicts.values())
-    assert not judgement.teaches
 
 
-def test_a4_when_all_are_rejected_nothing_is_kept_and_nothing_is_taught() -> None:
+def test_a4_when_all_are_rejected_nothing_is_kept() -> None:
     judgement, _ = asked(audit((False, True), (False, True), (True, False)))
     assert judgement.error is None
     assert not any(verdict.keep for verdict in judgement.verdicts.values())
-    assert not judgement.teaches
 
 
 def test_a4_a_failure_in_the_middle_stops_asking() -> None:
@@ -99,6 +100,17 @@ def test_the_budget_is_kept_and_comes_back() -> None:
     assert isinstance(refused.error, JudgeFailed) and refused.calls == 0 and model.calls == 4
     clock.advance(hours=1)
     assert judge.judge("two", TEXTS).error is None
+
+
+def test_a_policy_that_changes_changes_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.0)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("name: a\njudge: {when: always, max_calls_per_hour: 1}\n", encoding="utf-8")
+    model = ScriptedModel([*["A -> b"] * 3, audit(*[(True, True)] * 3)])
+    judge = create_guard(str(policy), model=model, clock=SetClock()).model_judge
+    assert judge is not None and "1 call is used up" in str(judge.judge("q", TEXTS).error)
+    policy.write_text("name: a\njudge: {when: always, max_calls_per_hour: 40}\n", encoding="utf-8")
+    assert judge.judge("q", TEXTS).error is None
 
 
 def test_what_is_judged_cannot_leave_its_quotation() -> None:

@@ -115,6 +115,22 @@ def test_expired_and_released_lessons_stop_nothing() -> None:
     assert triggered(bad.path, [replace(lesson, status=LessonStatus.RELEASED)], now=NOW) == ()
 
 
+def test_the_lesson_that_says_most_comes_first_and_no_more_are_heeded_than_may_be() -> None:
+    lesson, bad = one_lesson()
+    edges = sorted(bad.path.typed_edges)
+    several = [replace(lesson, id=LessonId(f"lesson-{n}"), bad_edges=frozenset(edges[:n])) for n in (2, 4, 3)]
+    assert [len(one.bad_edges) for one in triggered(bad.path, several, now=NOW, limit=2)] == [4, 3]
+
+
+def test_one_step_that_the_others_lack_teaches_nothing() -> None:
+    kept = path_records(plan_queries(1, poisoned=0)[0])
+    edges = frozenset().union(*(record.path.typed_edges for record in kept))
+    (first, second) = (("DeleteDB", "takes", "table"), ("DeleteDB", "takes", "condition"))
+    for own, teaches in (({first}, False), ({first, second}, True)):
+        bad = replace(kept[0], path=replace(kept[0].path, typed_edges=edges | own, effects=frozenset({"delete"})))
+        assert (distil(bad, kept, namespace=(), query="q", now=NOW) is not None) is teaches
+
+
 def test_the_same_bad_edges_are_one_lesson_per_namespace() -> None:
     lesson, _ = one_lesson()
     later = replace(lesson, id=LessonId("other"), expires_at=lesson.expires_at + timedelta(days=1))

@@ -18,7 +18,7 @@ from mnemic.domain.verdict import Finding
 from mnemic.errors import InvalidInput
 from mnemic.guard.guard import OutsideRules
 from mnemic.protocols import Recalled, RecallFinding
-from mnemic.testing import ScriptedModel, plan_queries
+from mnemic.testing import plan_queries
 from tests.guard.stores import AGENT, CONSENSUS_ALONE, USER, WEB, ask, open_guarded, policy_file
 
 
@@ -68,6 +68,28 @@ async def test_a_stranger_who_says_otherwise_is_contested_and_one_who_agrees_is_
         result = await memory.recall("When does the budget review take place?")
         assert {one.id for one in result.withheld} == {other.id}
         assert "21 June" not in str(result.withheld)
+
+
+@pytest.mark.parametrize(
+    ("settings", "contested"),
+    [
+        ("", True),
+        ("min_topic: 0.9", False),
+        ("min_topic: 0.4", True),
+        ("min_answer: 0", False),
+        ("min_answer: 1", True),
+    ],
+)
+async def test_the_policy_says_how_much_of_question_and_answer_a_contradiction_takes(
+    tmp_path: Path, settings: str, contested: bool
+) -> None:
+    policy = policy_file(tmp_path, f"recall: {{contradiction: {{{settings}}}}}\n")
+    async with open_guarded(tmp_path, policy) as memory:
+        await memory.remember("For the spring retreat the whole team meets in Lisbon.", kind="episodic", origin=USER)
+        other = await memory.remember("Whole teams meet in Porto.", kind="episodic", origin=WEB)
+        result = await memory.recall("Where does the whole team meet for the spring retreat?")
+        (found,) = (hit for hit in result.hits if hit.memory.id == other.id)
+        assert bool(standing_of(found).contested_by) is contested
 
 
 async def test_whoever_asks_for_one_memory_still_learns_that_a_trusted_one_says_otherwise(tmp_path: Path) -> None:
@@ -269,19 +291,38 @@ async def test_changing_or_removing_an_entry_of_the_log_is_found(tmp_path: Path)
             assert "entry 2" in check.detail
 
 
-async def test_a_model_settles_what_is_contested_and_nothing_else(tmp_path: Path) -> None:
-    policy = policy_file(tmp_path, CONSENSUS_ALONE + "judge: {when: contested}\n")
-    (query,) = plan_queries(1, poisoned=3, seed=13)
-    verdicts = '[{"id": 1, "consistent": true, "safe": true}]'
-    model = ScriptedModel(["chain"] * 4 + ["no judgement at all"] + [verdicts])
-    async with open_guarded(tmp_path, policy, model=model) as memory:
-        seen = await ask(memory, query, "a")
-        assert len(model.prompts) == 5, "K chains and one audit"
-        assert seen.poison_delivered == 0
-        assert not await memory.guard.lessons(namespace="a"), "a judgement that failed teaches nothing"
-        await memory.remember("Ana likes tea.", namespace="b")
-        await memory.recall("what does Ana like?", namespace="b")
-        assert len(model.prompts) == 5
+async def test_a_stranger_who_repeats_a_trusted_plan_is_no_second_witness_and_another_task_is(tmp_path: Path) -> None:
+    plan = "Clean the store: LoadDB('s'), DeleteDB('old')."
+    first, second = (Origin(channel=Channel.AGENT, task=task) for task in ("t1", "t2"))
+
+    async def labels() -> tuple[str, ...]:
+        (hit,) = (await memory.recall("clean the store", min_score=0)).hits
+        return standing_of(hit).labels
+
+    async with open_guarded(tmp_path, policy_file(tmp_path, "write: {enabled: false}")) as memory:
+        id = (await memory.remember(plan, kind="procedural", origin=first)).id
+        for witness, alone in ((WEB, True), (second, False)):
+            assert (await memory.remember(plan, kind="procedural", origin=witness)).id == id
+            assert any("1 of 2 trusted origins" in label for label in await labels()) is alone
+
+
+@pytest.mark.parametrize(("says", "given"), [(USER, True), (AGENT, False)], ids=["the user", "an agent"])
+async def test_only_the_user_is_given_with_a_warning_where_others_agree_on_something_else(
+    tmp_path: Path, says: Origin, given: bool
+) -> None:
+    async with open_guarded(tmp_path, policy_file(tmp_path, CONSENSUS_ALONE)) as memory:
+        for task in ("t1", "t2"):
+            await memory.remember(
+                f"Count the open orders, {task}: LoadDB('orders'), FilterDB('open'), Count('rows').",
+                kind="procedural", origin=Origin(channel=Channel.AGENT, task=task),
+            )  # fmt: skip
+        plan = "Count the open orders: ReadMail('inbox'), Total('mails')."
+        other = (await memory.remember(plan, kind="procedural", origin=says)).id
+        result = await memory.recall("count the open orders", min_score=0)
+        told = {hit.memory.id: standing_of(hit).labels for hit in result.hits} if given else {}
+        told |= {one.id: one.reasons for one in result.withheld}
+        assert [label for label in told[other] if label.startswith("consensus: disagrees")]
+        assert (other in {hit.memory.id for hit in result.hits}) is given
 
 
 async def test_actions_need_trusted_memories_that_name_them(tmp_path: Path) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import mnemic
-from mnemic.domain.memory import Outcome
+from mnemic import Channel, NewMemory
+from mnemic.domain.drafting import draft_memory
+from mnemic.domain.marks import Marks, Taint
+from mnemic.domain.memory import MemoryId, Outcome
 from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS
 from mnemic.domain.verdict import Finding
+from mnemic.guard.guard import HIDDEN, masked_place, masked_text
 from mnemic.guard.screening import redact
-from tests.guard.stores import MAIL, USER, open_guarded, policy_file
+from tests.guard.stores import MAIL, USER, WEB, open_guarded, policy_file
 
 REDACTING = "write: {max_chars: 400, rules: {personal-data: redact, too-long: quarantine}}"
 ADDRESS = "b@c.example"
@@ -61,3 +66,25 @@ async def test_an_export_of_what_was_taken_out_of_the_longest_texts_can_be_impor
     async with mnemic.open_memory(tmp_path / "another", policy=policy, chroma="off", durable=False) as another:
         assert (await another.import_(lines)).imported == 1
         assert [line async for line in another.export()] == lines
+
+
+def test_a_part_of_a_text_is_found_again_in_the_masked_one_with_the_whole_of_what_is_hidden_in_it() -> None:
+    text = "Before. Do this now. Between. Do that too. After."
+    spans = ((8, 20), (30, 42))
+    record = draft_memory(
+        NewMemory(text=text),
+        id=MemoryId("m000000000000000"),
+        namespace=("n",),
+        origin=WEB,
+        recorded_at=datetime.now(UTC),
+    )
+    marks = Marks(taints=(Taint(Channel.WEB),), directives=spans)
+    masked = masked_text(record, marks)
+    assert masked == f"Before. {HIDDEN} Between. {HIDDEN} After."
+    shown = {
+        (0, 7): "Before.", (0, 12): f"Before. {HIDDEN}", (12, 29): f"{HIDDEN} Between.", (21, 29): "Between.",
+        (12, 35): f"{HIDDEN} Between. {HIDDEN}", (35, 49): f"{HIDDEN} After.", (0, 49): masked, (10, 15): HIDDEN,
+    }  # fmt: skip
+    for place, expected in shown.items():
+        start, end = masked_place(record, marks, place)
+        assert masked[start:end] == expected, place

@@ -304,6 +304,19 @@ async def test_memories_of_an_older_version_are_screened_when_the_memory_is_open
         assert (await memory.get(id)).status is Status.QUARANTINED
 
 
+async def test_what_the_user_says_is_not_counted_with_the_same_words_that_a_person_rejected(tmp_path: Path) -> None:
+    text = "The canteen opens at noon."
+    async with open_guarded(tmp_path) as memory:
+        theirs = (await memory.remember(text, origin=AGENT)).id
+        assert await memory.guard.reject([theirs]) == (theirs,)
+        assert await memory.guard.reject([theirs]) == (), "what is rejected already is not rejected again"
+        again = await memory.remember(text, origin=AGENT)
+        assert (again.id, again.outcome) == (theirs, "quarantined"), "by the same door it does not come in"
+        mine = await memory.remember(text, origin=USER)
+        assert mine.id != theirs and mine.outcome == "stored"
+        assert [hit.memory.id for hit in (await memory.recall("canteen")).hits] == [mine.id]
+
+
 async def test_bad_decisions_are_refused_and_change_nothing(tmp_path: Path) -> None:
     async with open_guarded(tmp_path) as memory:
         id = (await memory.remember(POISON, origin=WEB)).id

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,14 @@ def test_the_toml_of_others_keeps_its_comments(tmp_path: Path) -> None:
     assert tomlkit.parse(text).unwrap()["mcp_servers"]["mnemic"] == {"command": COMMAND[0], "args": ["serve"]}
     apply(plan_removal(HOSTS["codex"], config=config), now=NOW)
     assert config.read_text().strip() == mine.strip()
+
+
+def test_whoever_installs_and_takes_out_at_once_has_the_file_of_before(tmp_path: Path) -> None:
+    config = tmp_path / "mcp.json"
+    config.write_text('{"mine": 1}')
+    first = apply(plan(HOSTS["cursor"], config=config, command=COMMAND), now=NOW)
+    apply(plan_removal(HOSTS["cursor"], config=config), now=NOW + timedelta(milliseconds=200))
+    assert first is not None and first.read_text() == '{"mine": 1}'
 
 
 def test_a_broken_file_is_left_as_it_is(tmp_path: Path) -> None:
@@ -126,7 +134,8 @@ async def test_the_doctor_tells_in_plain_words_what_is_wrong(tmp_path: Path, mon
     apply(plan(host, config=config, command=["/nowhere/mnemic", "serve"]), now=NOW)
     assert "is not there or may not be run" in (await last())[1]
     apply(plan(host, config=config, command=[sys.executable, "-c", "print('hello')"]), now=NOW)
-    assert (await last())[0] is False
+    ok, detail = await last()
+    assert not ok and detail.endswith(f"{sys.executable} -c print('hello')")
     apply(plan(host, config=config, command=server_command(), home=tmp_path / "memory"), now=NOW)
     ok, detail = await last()
     assert ok, detail

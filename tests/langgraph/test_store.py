@@ -335,6 +335,18 @@ async def test_an_item_ends_after_its_minutes_and_reading_keeps_it_alive(tmp_pat
         assert keys(store.search(DOCS)) == ["stays"]
 
 
+async def test_at_the_moment_of_its_end_an_item_is_gone_whichever_way_it_is_asked_for(tmp_path: Path) -> None:
+    async with open_store(tmp_path, ttl={"omit_expired": True, "refresh_on_read": False}) as store:
+        clock = set_clock(store.memory)
+        store.put(DOCS, "a", {"text": "kettle"}, ttl=1)
+        clock.advance(seconds=59)
+        assert store.get(DOCS, "a") is not None
+        clock.advance(seconds=1)
+        assert store.get(DOCS, "a") is None
+        assert store.search(DOCS) == store.search(DOCS, query="kettle") == store.list_namespaces() == []
+        assert store.sweep_ttl() == 1
+
+
 async def test_without_omitting_what_has_expired_is_there_until_it_is_swept(tmp_path: Path) -> None:
     async with open_store(tmp_path, ttl={"refresh_on_read": False}) as store:
         clock = set_clock(store.memory)

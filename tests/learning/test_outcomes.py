@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from pathlib import Path
 
@@ -27,6 +28,8 @@ async def test_what_was_used_is_credited_and_what_was_only_shown_is_not(memory: 
     assert receipt.credited[other].used == 0 and receipt.credited[other].shown == 1
     known = await memory.learning.utilities([used, other])
     assert known == receipt.credited
+    (kept,) = [line async for line in memory.export() if json.loads(line)["type"] == "outcome"]
+    assert (json.loads(kept)["used"], json.loads(kept)["shown"]) == ([used], [other]), "each stands in one place"
 
 
 async def test_without_a_word_about_use_everything_delivered_gets_weak_credit(memory: Memory) -> None:

@@ -43,6 +43,23 @@ async def test_a_plan_changes_nothing_and_says_why(memory: Memory) -> None:
     assert await exported(memory) == before
 
 
+async def test_a_plan_holds_no_more_steps_than_can_be_applied_at_once_and_says_so(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts = [replace(BAD, content=f"{BAD.content} Case {word}.") for word in ("one", "two", "three")]
+    good, *bad = [receipt.id for receipt in await memory.learning.store([GOOD, *drafts])]
+    for at in range(8):
+        await memory.learning.outcome(f"release {at}", 1.0, used=[good])
+        await memory.learning.outcome(f"hotfix {at}", 0.0, used=bad)
+    monkeypatch.setattr("mnemic.services.upkeep.planning.MOST_STEPS", 2)
+    first = await memory.learning.plan()
+    assert (len(first.steps), first.kept) == (2, ("1 more steps to prune: apply this plan and draw up another",))
+    await memory.learning.apply(first.id)
+    second = await memory.learning.plan()
+    assert (len(second.steps), second.kept) == (1, ())
+    assert {id for plan in (first, second) for step in plan.steps for id in step.ids} == set(bad)
+
+
 async def test_r1_what_is_archived_is_not_recalled_and_comes_back_with_its_counters(memory: Memory) -> None:
     good, bad = await pool(memory)
     before, counters = await exported(memory), await memory.learning.utilities([bad])

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import jwt
 import pytest
 
 from mnemic.domain.access import Right
+from mnemic.errors import StoreUnavailable
 from mnemic_mcp.http import oidc
 from mnemic_mcp.http.oidc import OidcDoor, Provider
 from tests.serving.providers import AUDIENCE, OidcProvider, provider
@@ -142,16 +144,71 @@ async def test_while_the_provider_is_gone_known_keys_go_on_and_nobody_else_comes
         opened, late = door(held), door(held)
         token = held.token()
         assert await opened.caller(token) is not None
+        strange = held.token(kid="second", key=held.keys["first"])
     monkeypatch.setattr(oidc, "_KEYS_SECONDS", 0.0)
     assert await opened.caller(token) is not None
-    assert await late.caller(token) is None
+    for one, what in ((late, token), (late, strange), (opened, strange)):
+        # None would be told as a token that is wrong, and whoever has it would throw it away.
+        with pytest.raises(StoreUnavailable):
+            await one.caller(what)
+
+
+async def test_while_a_provider_is_slow_nobody_waits_whose_key_is_known(
+    known: OidcProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, token = door(known), known.token()
+    assert await opened.caller(token) is not None
+    monkeypatch.setattr(oidc, "_KEYS_SECONDS", 0.0)
+    monkeypatch.setattr(oidc, "_PATIENCE_SECONDS", 0.0)
+    fetch, asked, answers = oidc._fetch_keys, anyio.Event(), anyio.Event()
+
+    async def slowly(issuer: str) -> Any:
+        asked.set()
+        await answers.wait()
+        return await fetch(issuer)
+
+    monkeypatch.setattr(oidc, "_fetch_keys", slowly)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(opened.caller, token)
+        await asked.wait()
+        with anyio.fail_after(60):
+            assert await opened.caller(token) is not None
+        answers.set()
+
+
+async def test_who_was_cancelled_while_asking_keeps_nobody_from_asking(
+    known: OidcProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, fetch, asked = door(known), oidc._fetch_keys, anyio.Event()
+
+    async def never(issuer: str) -> Any:
+        asked.set()
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(oidc, "_fetch_keys", never)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(opened.caller, known.token())
+        await asked.wait()
+        tasks.cancel_scope.cancel()
+    monkeypatch.setattr(oidc, "_fetch_keys", fetch)
+    assert await opened.caller(known.token()) is not None
 
 
 @pytest.mark.parametrize(
     "document",
-    [{"issuer": "https://evil.example"}, {"jwks_uri": "http://192.0.2.1/keys"}, {"jwks_uri": 7}, {"jwks_uri": None}],
-)
+    [{"issuer": "https://evil.example"}, {"jwks_uri": "http://192.0.2.1/keys"}, {"jwks_uri": 7}, {"jwks_uri": None},
+     {"jwks_uri": "https://["}],
+)  # fmt: skip
 async def test_a_provider_that_names_another_or_sends_us_elsewhere_is_not_believed(document: dict[str, Any]) -> None:
     with provider() as held:
         held.document = document
-        assert await door(held).caller(held.token()) is None
+        with pytest.raises(StoreUnavailable):
+            await door(held).caller(held.token())
+
+
+@pytest.mark.parametrize("keys", [None, 7, [], {"keys": [7]}, {"keys": 7}, {"keys": []}])
+async def test_what_is_no_set_of_keys_lets_nobody_in(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with provider() as held:
+        monkeypatch.setattr(held, "jwks", lambda: keys)
+        with pytest.raises(StoreUnavailable):
+            await door(held).caller(held.token())

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
+from limits import parse
 from mcp.shared.exceptions import MCPError
+from starlette.responses import PlainTextResponse
 
+from mnemic_mcp.http.callers import Caller
+from mnemic_mcp.http.gate import Gate
 from tests.e2e.servers import INITIALIZE, served
 from tests.serving.teams import ERAS, client_of, post, team
 
@@ -46,3 +51,15 @@ async def test_a_client_is_told_that_it_asked_too_much_and_when_to_come_back(tmp
 async def test_on_an_open_server_many_clients_are_not_held_to_what_one_caller_may_ask(tmp_path: Path) -> None:
     async with served(tmp_path, "--rate", "3/hour") as url:
         assert [(await post(url)).status_code for _ in range(6)] == [200] * 6
+
+
+async def test_a_caller_may_ask_as_often_as_the_rate_says_and_not_once_more() -> None:
+    class Knows:
+        async def caller(self, token: str) -> Caller | None:
+            return Caller(name=token, access=None)
+
+    gate = Gate(PlainTextResponse("hello"), [Knows()], closed=lambda: True, rate=parse("2/day"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://here") as web:
+        callers = ["ana", "ana", "ana", "bob", "ana"]
+        asked = [await web.get("/mcp", headers={"authorization": f"Bearer {name}"}) for name in callers]
+    assert [answer.status_code for answer in asked] == [200, 200, 429, 200, 429]

@@ -14,8 +14,11 @@ import pytest
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from mnemic.domain.quoting import visible
 from mnemic.errors import InvalidInput, StoreUnavailable
+from mnemic_mcp.cli.app import app
 from mnemic_mcp.http.tokens import TokenFile
 
 GRANT: dict[str, Any] = {"namespaces": ["team/ana"], "rights": ["read", "write"]}
@@ -146,3 +149,22 @@ async def test_a_damaged_file_lets_nobody_in_and_says_so(file: TokenFile, damage
     file.path.write_text(damaged)
     with pytest.raises(InvalidInput, match="no tokens that can be read"):
         await file.caller(text)
+
+
+@pytest.mark.parametrize("name", ["ana", "team [/b] [red]two", "right\u202eleft"])
+def test_the_command_makes_lists_and_revokes_a_token_whatever_its_name_looks_like(tmp_path: Path, name: str) -> None:
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["token", *arguments, "--home", str(tmp_path)])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert run("list") == "No tokens.\n"
+    run("create", name, "-n", "team/ana", "--expires", "2100-01-01")
+    head, row = run("list").splitlines()
+    assert head.split("\t") == ["name", "namespaces", "rights", "made", "until"]
+    shown = row.split("\t")
+    assert shown[:3] == [visible(name), "team/ana", "read, write"] and shown[4] == "2100-01-01 00:00"
+    (told,) = json.loads(run("list", "--json"))
+    assert told["name"] == name and told["namespaces"] == ["team/ana"]
+    run("revoke", name)
+    assert run("list") == "No tokens.\n"

@@ -56,6 +56,13 @@ async def test_a_name_in_the_question_prefers_what_that_person_said(memory: Memo
     assert (await texts(memory, "What did ben buy yesterday?"))[0] == "Hi Ana! I bought a red bicycle yesterday."
 
 
+async def test_whoever_has_just_begun_to_speak_is_known_by_name_in_the_very_next_answer(memory: Memory) -> None:
+    await memory.remember("Hi Ana! I bought a red bicycle yesterday.", speaker="Ben")
+    assert len(await texts(memory, "What did Ana buy?")) == 1
+    await memory.remember("I bought a red kayak yesterday.", speaker="Ana")
+    assert (await texts(memory, "What did Ana buy?"))[0] == "I bought a red kayak yesterday."
+
+
 async def test_a_word_that_was_sought_before_it_existed_counts_once_it_does(memory: Memory) -> None:
     await memory.remember_many([f"filler note {at} about shelf {at % 13}" for at in range(6_000)])
     assert (await memory.recall("zyxomma quorble flimbers")).hits == ()

@@ -14,12 +14,13 @@ from mnemic import NewMemory, bootstrap
 from mnemic.domain.learning.plan import PlanId, PlanStatus
 from mnemic.domain.recall import MemoryFilter
 from mnemic.errors import InvalidInput
+from mnemic.protocols import Embedder
 from mnemic.retrieval import passages as passage_vectors
 from mnemic.services import warming
 from mnemic.services.backends import Backends
 from mnemic.services.live_sessions import LiveSessions
 from mnemic.storage import exact_index, layered_index
-from mnemic.testing import WordEmbedder
+from mnemic.testing import FailingEmbedder, WordEmbedder
 
 
 def _backends(memory: mnemic.Memory) -> Backends:
@@ -123,8 +124,11 @@ async def test_the_passages_of_long_texts_that_come_and_go_are_let_go_and_no_oth
         assert shelf.count <= 3
 
 
-async def test_what_was_delivered_where_long_ago_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with mnemic.open_memory(tmp_path, chroma="off", embedder=WordEmbedder()) as memory:
+@pytest.mark.parametrize("embedder", [WordEmbedder(), FailingEmbedder(id="failing")], ids=["works", "fails"])
+async def test_what_was_delivered_where_long_ago_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedder: Embedder
+) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=embedder) as memory:
         await memory.remember("A boat.")
         backends, settings = _backends(memory), memory.settings
         now = backends.clock.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,18 @@ async def test_the_same_value_in_other_words_is_counted_and_its_wording_is_kept(
     assert (again.id, again.outcome, again.confirmations) == (first.id, Outcome.CONFIRMED, 1)
     (event,) = (await memory.history(first.id)).events
     assert event.detail["text"] == "The password rotation period of the staging database is 1 day"
+
+
+async def test_what_is_said_later_counts_though_the_clock_was_set_back(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = await memory.remember("api.port = 80")
+    clock = memory._opened().backends.clock
+    earlier = clock.now() - timedelta(hours=1)
+    monkeypatch.setattr(type(clock), "now", lambda _: earlier)
+    new = await memory.remember("api.port = 81")
+    assert new.superseded == old.id
+    assert (await memory.get(old.id)).status is Status.SUPERSEDED
 
 
 async def test_an_old_value_that_holds_again_is_a_third_version_and_current(memory: Memory) -> None:

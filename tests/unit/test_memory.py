@@ -12,7 +12,7 @@ import pytest
 
 import mnemic
 from mnemic import Channel, Kind, Memory, NewMemory, Origin, Status
-from mnemic.domain.memory import Outcome
+from mnemic.domain.memory import Outcome, Relation
 from mnemic.errors import InvalidInput, UnknownMemory
 
 
@@ -281,3 +281,12 @@ async def test_many_calls_at_once_are_all_done(memory: Memory) -> None:
         for at in range(60):
             tasks.start_soon(work, at)
     assert (await memory.status()).memories == 60
+
+
+async def test_a_memory_that_is_repeated_with_itself_as_evidence_does_not_rest_on_itself(memory: Memory) -> None:
+    other = (await memory.remember("Ben likes tea.")).id
+    id = (await memory.remember("Ben drinks something hot at four.")).id
+    again = await memory.remember("Ben drinks something hot at four.", evidence=[id, other])
+    assert again.id == id
+    links = (await memory.history(id)).links
+    assert {(link.source, link.target) for link in links if link.relation is Relation.EVIDENCE} == {(id, other)}

@@ -47,6 +47,7 @@ async def test_an_export_comes_back_exactly(memory: Memory, exported: list[Line]
     assert await export(memory) == exported
     report = await take_in(memory, exported)
     assert (report.imported, report.present) == (0, 3)
+    assert await export(memory) == exported, "what happened to them is not told twice"
     assert (await memory.doctor()).healthy
 
 

@@ -14,7 +14,7 @@ from mnemic import Memory, open_memory
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import Message
-from mnemic.errors import InvalidInput
+from mnemic.errors import InvalidInput, StoreUnavailable
 from tests.working_memory.scripts import message, tool_step
 
 
@@ -237,3 +237,22 @@ async def test_a_models_answers_in_the_text_protocol_open_subgoals_and_retrieve_
         with pytest.raises(InvalidInput, match="Action"):
             await session.take_answer("I wonder.")
         assert len(await session.view()) == 4
+
+
+async def test_a_session_is_erased_though_the_file_cannot_be_rewritten_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with quick(tmp_path) as memory:
+        session = memory.session("chat")
+        await session.append("hello")
+        ledger = memory._opened().backends.ledger
+
+        def full() -> bool:
+            raise StoreUnavailable("The disk is full.", hint="Free some space.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger, "scrub", full)
+            await session.erase()
+            findings = (await memory.doctor()).findings
+        assert await memory.sessions() == ()
+        assert [one.ok for one in findings if one.check == "erasures"] == [False], "what is left is known"

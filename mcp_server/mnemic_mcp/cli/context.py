@@ -147,17 +147,9 @@ def import_transcript(
 @app.command()
 def replay(
     path: Annotated[Path, typer.Argument(help='A transcript, one conversation or one in each line; "-" is stdin.')],
-    preset: Annotated[
-        list[str] | None,
-        typer.Option("--preset", "-p", help="Only this one, may be repeated: none, lossless, lean, live, k2, hiagent."),
-    ] = None,
+    preset: Presets = None,
     max_steps: MaxSteps = None,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="openai, langchain, anthropic, claude-code, tau-bench or steps, if it is not recognised."
-        ),
-    ] = None,
+    format: Format = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay recorded conversations under each folding preset: tokens of all prompts before and after."""

@@ -49,8 +49,6 @@ def serve(
 
         serve_stdio(settings)
         return
-    # Set before numpy is imported: several recalls at once are faster with a thread each.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mnemic_mcp.http.app import HttpOptions, make_provider
     from mnemic_mcp.http.serving import serve_http
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mnemic import MnemicError
-from mnemic_mcp.cli.common import AsJson, Home, console, fail, print_json, settings_for
+from mnemic.domain.quoting import visible
+from mnemic_mcp.cli.common import AsJson, Home, fail, print_json, print_named_table, settings_for
 
 app = typer.Typer(no_args_is_help=True, help="Make and revoke the tokens of a server's callers.")
 
@@ -52,20 +53,20 @@ def list_tokens(home: Home = None, tokens: TokensFile = None, as_json: AsJson = 
     if as_json:
         print_json([_values(token) for token in found])
         return
-    from rich.table import Table
-
-    table = Table("name", "namespaces", "rights", "made", "until", box=None)
-    for token in found:
-        values = _values(token)
-        until = "no end" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M}"
-        table.add_row(
-            values["name"],
-            ", ".join(values["namespaces"]),
-            ", ".join(values["rights"]),
+    if not found:
+        typer.echo("No tokens.")
+        return
+    rows: list[tuple[str, ...]] = [
+        (
+            visible(token.access.name),
+            visible(", ".join(_values(token)["namespaces"])),
+            ", ".join(_values(token)["rights"]),
             f"{token.created_at:%Y-%m-%d}",
-            until,
+            "no end" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d %H:%M}",
         )
-    console().print(table if found else "No tokens.")
+        for token in found
+    ]
+    print_named_table(("name", "namespaces", "rights", "made", "until"), rows)
 
 
 @app.command("revoke")

@@ -77,23 +77,24 @@ async def _answers(command: str, arguments: list[str], environment: Any) -> Heal
     server = StdioServerParameters(
         command=command, args=arguments, env={**os.environ, **{str(name): str(value) for name, value in extra.items()}}
     )
-    begin = time.monotonic()
+    # An installation without a command of its own is started by Python and its module's name.
+    started, begin = " ".join([command, *arguments]), time.monotonic()
     try:
         with anyio.fail_after(_DEADLINE_SECONDS), Path(os.devnull).open("w", encoding="utf-8") as silent:  # noqa: ASYNC230
             async with Client(stdio_client(server, errlog=silent)) as client:
                 tools = [tool.name for tool in (await client.list_tools()).tools]
                 version = getattr(client.server_info, "version", None)
     except TimeoutError:
-        told = f"the server did not answer within {_DEADLINE_SECONDS:.0f} s. Run it by hand to see why: {command} serve"
+        told = f"the server did not answer within {_DEADLINE_SECONDS:.0f} s. Run it by hand to see why: {started}"
         return _finding("answer", False, told)
     except Exception as error:  # whatever a broken server does to its client
-        told = f"the server could not be spoken to ({type(error).__name__}). Run it by hand to see why: {command} serve"
+        told = f"the server could not be spoken to ({type(error).__name__}). Run it by hand to see why: {started}"
         return _finding("answer", False, told)
     took = time.monotonic() - begin
     if "recall" not in tools:
         return _finding("answer", False, f"something answers that is not mnemic; its tools are {', '.join(tools[:8])}")
     other = "" if version in (None, __version__) else f"; it is version {version}, this command is {__version__}"
-    slow = f", which is slow: look at `{command} doctor`" if took > _SLOW_SECONDS else ""
+    slow = f", which is slow: look at `{started.removesuffix(' serve')} doctor`" if took > _SLOW_SECONDS else ""
     return _finding("answer", True, f"{len(tools)} tools after {took:.1f} s{slow}{other}")
 
 

@@ -74,7 +74,8 @@ def apply(change: Change, *, now: datetime) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     backup = None
     if path.exists():
-        backup = path.with_name(f"{path.name}.before-mnemic-{now:%Y%m%d-%H%M%S}")
+        # Put in and taken out within a second, it has a copy of each time.
+        backup = path.with_name(f"{path.name}.before-mnemic-{now:%Y%m%d-%H%M%S-%f}")
         shutil.copy2(path, backup)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -48,22 +47,19 @@ class Provider(BaseModel):
     )
 
 
-@dataclass(slots=True)
-class _Keys:
-    found: dict[str | None, jwt.PyJWK]
-    at: float
-
-
 class OidcDoor:
     """A `Door` for the tokens of one provider. Its keys are fetched when the first token comes, and kept for five minutes.
 
-    When they cannot be fetched nobody comes in by this door until they can; keys that are known go on being used.
+    Keys that are known go on being used when newer ones cannot be fetched; about any other token nobody can tell then, and
+    `StoreUnavailable` is raised.
     """
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._keys: _Keys | None = None
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._keys_at = float("-inf")
         self._asked_at = float("-inf")
+        self._failed = False
         self._asking = anyio.Lock()
 
     async def caller(self, token: str) -> Caller | None:
@@ -103,21 +99,32 @@ class OidcDoor:
         return Caller(name=subject, access=access, issuer=self._provider.issuer, expires_at=float(claims["exp"]))
 
     async def _key(self, kid: str | None) -> jwt.PyJWK | None:
+        """The key of this name, None where the provider has none. Raises `StoreUnavailable` where that cannot be told."""
         now = time.monotonic()
-        known = self._keys
-        fresh = known is not None and now - known.at < _KEYS_SECONDS
-        if known is not None and kid in known.found and fresh:
-            return known.found[kid]
+        known = self._keys.get(kid)
+        # A provider that is slow to answer holds up nobody whose key is known but the one who asks it.
+        if known is not None and (now - self._keys_at < _KEYS_SECONDS or self._asking.locked()):
+            return known
         async with self._asking:
             if now - self._asked_at >= _PATIENCE_SECONDS:
-                self._asked_at = time.monotonic()
-                try:
-                    self._keys = _Keys(await _fetch_keys(self._provider.issuer), time.monotonic())
-                except (httpx.HTTPError, MnemicError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
-                    log.warning(
-                        "http.keys_not_fetched", issuer=self._provider.issuer, error=f"{type(error).__name__}: {error}"
-                    )
-        return None if self._keys is None else self._keys.found.get(kid)
+                await self._ask()
+            known = self._keys.get(kid)
+        if known is None and self._failed:
+            raise StoreUnavailable(f"The keys of {self._provider.issuer} cannot be fetched.", hint="Try again.")
+        return known
+
+    async def _ask(self) -> None:
+        """Fetch the keys that there are now."""
+        try:
+            self._keys = await _fetch_keys(self._provider.issuer)
+        except Exception as error:  # whatever it sends
+            self._failed = True
+            log.warning("http.keys_not_fetched", issuer=self._provider.issuer, error=f"{type(error).__name__}: {error}")
+        else:
+            self._failed = False
+            self._keys_at = time.monotonic()
+        # Not before: whoever was cancelled meanwhile has not asked.
+        self._asked_at = time.monotonic()
 
 
 async def _fetch_keys(issuer: str) -> dict[str | None, jwt.PyJWK]:

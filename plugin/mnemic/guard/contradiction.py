@@ -114,15 +114,18 @@ def claim_tokens(text: str) -> ClaimTokens:
     return ClaimTokens(words, sentences, tuple(word for part in parts for word in part))
 
 
-def compare(query: ClaimTokens, trusted: ClaimTokens, untrusted: ClaimTokens) -> Claim:
-    """How ``untrusted`` stands to ``trusted`` on what ``query`` asks.
+def compare(
+    query: ClaimTokens, trusted: ClaimTokens, untrusted: ClaimTokens, *, on_topic: float = ON_TOPIC, agrees: float = AGREES
+) -> Claim:  # fmt: skip
+    """How ``untrusted`` stands to ``trusted`` on what ``query`` asks. ``on_topic`` and ``agrees``: shares, 0..1, as
+    `ON_TOPIC` and `AGREES`.
 
     ``unknown`` when the trusted memory is not about the question, answers with yes or no, or is no short answer.
     """
     asked = query.words
-    if not asked or _overlap(asked, untrusted.words) < ON_TOPIC:
+    if not asked or _overlap(asked, untrusted.words) < on_topic:
         return Claim("off_topic")
-    answer = _answer(asked, trusted)
+    answer = _answer(asked, trusted, on_topic)
     if not answer or answer <= _VALUELESS or len(answer) > _MAX_ANSWER_WORDS:
         return Claim("unknown")
     said = untrusted.words - asked
@@ -130,7 +133,7 @@ def compare(query: ClaimTokens, trusted: ClaimTokens, untrusted: ClaimTokens) ->
         return Claim("unknown")  # one word in common is no common topic, unless both give a figure for it
     shared = answer & said
     share = len(shared) / min(len(answer), len(said)) if said else 0.0
-    if share < AGREES or _other_numbers(answer, said):
+    if share < agrees or _other_numbers(answer, said):
         return Claim("contradicts", share)
     return Claim("agrees", share, negated=_only_in_contrast(shared, untrusted.sequence))
 
@@ -145,37 +148,15 @@ def contradictions(query: ClaimTokens, trusted: Sequence[ClaimTokens], untrusted
     return found
 
 
-def agree(one: ClaimTokens, other: ClaimTokens, query: ClaimTokens) -> bool:
-    """Whether two memories seem to claim the same about ``query``: right in about two of three cases, so for labels
-    only.
-    """
-    left, right = one.words - query.words, other.words - query.words
-    smaller = min(len(left), len(right))
-    return bool(smaller) and len(left & right) / smaller >= AGREES and not _numbers_differ(left, right)
-
-
-def groups(query: ClaimTokens, claims: Sequence[ClaimTokens]) -> tuple[tuple[int, ...], ...]:
-    """Indexes of ``claims`` in groups that agree with the first of each group, in order. For labels only."""
-    found: list[list[int]] = []
-    for at, claim in enumerate(claims):
-        for group in found:
-            if agree(claims[group[0]], claim, query):
-                group.append(at)
-                break
-        else:
-            found.append([at])
-    return tuple(map(tuple, found))
-
-
 def _overlap(asked: frozenset[str], words: frozenset[str]) -> float:
     return len(asked & words) / len(asked)
 
 
-def _answer(asked: frozenset[str], trusted: ClaimTokens) -> frozenset[str]:
+def _answer(asked: frozenset[str], trusted: ClaimTokens, on_topic: float) -> frozenset[str]:
     """What the sentence of the trusted memory that is most about the question adds to it; all of a memory of few
     words.
     """
-    if _overlap(asked, trusted.words) < ON_TOPIC:
+    if _overlap(asked, trusted.words) < on_topic:
         return frozenset()
     best = max(trusted.sentences, key=lambda sentence: len(asked & sentence))
     return best - asked or trusted.words - asked
@@ -184,11 +165,6 @@ def _answer(asked: frozenset[str], trusted: ClaimTokens) -> frozenset[str]:
 def _other_numbers(answer: frozenset[str], said: frozenset[str]) -> bool:
     """Whether a short answer holds a number that is missing, while there are other numbers."""
     return len(answer) <= _MAX_EXACT_WORDS and bool(_numbers(answer) - said) and bool(_numbers(said) - answer)
-
-
-def _numbers_differ(left: frozenset[str], right: frozenset[str]) -> bool:
-    mine, theirs = _numbers(left), _numbers(right)
-    return bool(mine) and bool(theirs) and mine.isdisjoint(theirs)
 
 
 def _numbers(words: frozenset[str]) -> frozenset[str]:

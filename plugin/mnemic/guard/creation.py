@@ -33,7 +33,7 @@ def create_guard(
     source = PolicySource(Path(policy).expanduser() if is_path else policy, known_rules=known)
     judge = None
     if model is not None and clock is not None:
-        judge = ModelJudge(model, clock, max_calls=source.current().judge.max_calls_per_hour)
+        judge = ModelJudge(model, clock, max_calls=lambda: source.current().judge.max_calls_per_hour)
     return Guard(source.current, embed=embed, outside=outside, model_judge=judge)
 
 

@@ -2,7 +2,7 @@
 
 One call per memory has the model write the chain of reasoning that this memory alone would lead to; one more call
 compares the chains and says of each whether it is consistent with the others and safe. A memory is kept when it is
-both. Whatever goes wrong rejects all and teaches nothing: a model that cannot be understood has not judged. The
+both. Whatever goes wrong rejects all, and nothing is learnt from it: a model that cannot be understood has not judged. The
 prompts are our own.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -31,9 +31,9 @@ class JudgeFailed(ModelFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVerdict:
-    """What the model said about one memory. ``chain`` is its reasoning about it: as untrusted as the memory, never to
-    be shown
-    to an agent."""
+    """What the model said about one memory. ``chain`` is its reasoning about it: as untrusted as the memory, never to be
+    shown to an agent.
+    """
 
     keep: bool
     consistent: bool
@@ -43,7 +43,7 @@ class ModelVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdicts by memory id. With an ``error`` all are rejected and no lesson may be drawn (`teaches` is false).
+    """The verdicts by memory id. With an ``error`` all are rejected, and nothing is said against any of them.
 
     ``calls``: how often the model was asked for this judgement, 0 when it was ``cached``.
     """
@@ -53,25 +53,22 @@ class Judgement:
     calls: int = 0
     cached: bool = False
 
-    @property
-    def teaches(self) -> bool:
-        """Whether lessons may be drawn from what was rejected: there was a judgement, and something was kept."""
-        return self.error is None and any(verdict.keep for verdict in self.verdicts.values())
-
 
 _REJECTED = ModelVerdict(keep=False, consistent=False, safe=False)
 
 
 class ModelJudge:
-    """Asks ``model``, at most ``max_calls`` times per ``window`` in this process. Threads may share it.
+    """Asks ``model``, at most ``max_calls`` times per ``window`` in this process, or as often as it says when it is asked:
+    a policy may change. Threads may share it.
 
     A judgement needs K + 1 calls and is begun only if the budget has them all. Judgements are cached by the question,
     the ids and the texts, and serve for a part of the texts as well; failures are not.
     """
 
     def __init__(
-        self, model: ChatModel, clock: Clock, *, max_calls: int = 200, window: timedelta = timedelta(hours=1)
-    ) -> None:
+        self, model: ChatModel, clock: Clock, *, max_calls: int | Callable[[], int] = 200,
+        window: timedelta = timedelta(hours=1),
+    ) -> None:  # fmt: skip
         self._model = model
         self._clock = clock
         self._max_calls = max_calls
@@ -97,9 +94,10 @@ class ModelJudge:
                 self._cache.move_to_end(judged)
                 known = self._cache[judged].verdicts
                 return Judgement(verdicts={id: known[id] for id in texts}, cached=True)
-            if not self._granted(len(texts) + 1):
+            budget = self._max_calls() if callable(self._max_calls) else self._max_calls
+            if not self._granted(len(texts) + 1, budget):
                 error = JudgeFailed(
-                    f"The model's budget of {self._max_calls} calls is used up.",
+                    f"The model's budget of {budget} call{'' if budget == 1 else 's'} is used up.",
                     hint="Wait, or raise the policy's budget.",
                 )
                 return _all_rejected(texts, error, 0)
@@ -120,12 +118,12 @@ class ModelJudge:
                 self._cache.popitem(last=False)
         return judgement
 
-    def _granted(self, calls: int) -> bool:
-        """Takes ``calls`` from the budget if it has them."""
+    def _granted(self, calls: int, budget: int) -> bool:
+        """Takes ``calls`` from what is left of the budget, if it has them."""
         now = self._clock.now()
         while self._asked and self._asked[0] <= now - self._window:
             self._asked.popleft()
-        if len(self._asked) + calls > self._max_calls:
+        if len(self._asked) + calls > budget:
             return False
         self._asked.extend([now] * calls)
         return True

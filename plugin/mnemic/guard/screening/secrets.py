@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import re
 from collections import Counter
@@ -64,6 +66,11 @@ _NEWER = re.compile(
     r"|hf_[A-Za-z0-9]{30,50}\b)"
 )
 _LONG = re.compile(r"(?<!\S)\S{16,}")
+# Of a JSON Web Token the library checks the whole, and that may be longer than the pieces it is shown.
+_WEB_TOKEN = re.compile(r"(?<![\w-])(?P<head>eyJ[\w-]{8,2000})\.[\w-]{8,}(?:\.[\w-]*){0,3}", re.ASCII)
+# What goes on behind a credential that was looked at only so far: its rest is as secret.
+_REST_OF_VALUE = re.compile(r"[^\s\"'`\u201d,;<>()]*")
+_REST_OF_TOKEN = re.compile(r"[\w.+/=-]*", re.ASCII)
 _WINDOW = 400
 _OVERLAP = 130
 # Bits per character from which a run counts as random: detect-secrets' own limit for base64 is 4.5 for long strings;
@@ -89,13 +96,20 @@ def _found(text: str) -> Iterator[tuple[str, Span]]:
             value = match["value"].rstrip(".!?:")
             password = "pass" in match["name"].lower() or "pwd" in match["name"].lower()
             if looks_secret(value, named_password=password):
-                start = match.start("value")
-                yield "password" if password else "named secret", (start, start + len(value))
+                start, end = match.span("value")
+                whole = text[start : _end_of(_REST_OF_VALUE, text, end)].rstrip(".!?:")
+                yield "password" if password else "named secret", (start, start + len(whole))
+    if "eyJ" in text:
+        yield from (
+            ("json web token", match.span()) for match in _WEB_TOKEN.finditer(text) if _is_header(match["head"])
+        )
     if "PRIVATE KEY" in text:
         yield from (("private key", match.span()) for match in _PEM.finditer(text))
     for token in _LONG.finditer(text):
         for start in range(token.start(), token.end(), _WINDOW - _OVERLAP):
-            yield from _known(text[start : min(token.end(), start + _WINDOW)], start)
+            stop = min(token.end(), start + _WINDOW)
+            for kind, (begin, end) in _known(text[start:stop], start):
+                yield kind, (begin, _end_of(_REST_OF_TOKEN, text, end) if end == stop else end)
 
 
 def _known(piece: str, offset: int) -> Iterator[tuple[str, Span]]:
@@ -109,6 +123,21 @@ def _known(piece: str, offset: int) -> Iterator[tuple[str, Span]]:
                 start = piece.find(value) if value else -1
                 if start >= 0:
                     yield kind, (offset + start, offset + start + len(value))
+
+
+def _end_of(rest: re.Pattern[str], text: str, at: int) -> int:
+    """Where what goes on at ``at`` ends."""
+    found = rest.match(text, at)
+    return at if found is None else found.end()
+
+
+def _is_header(part: str) -> bool:
+    """Whether the first part of what looks like a JSON Web Token says how the rest is signed or encrypted."""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "alg" in found
 
 
 def looks_secret(value: str, *, named_password: bool) -> bool:

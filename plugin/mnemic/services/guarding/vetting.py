@@ -252,6 +252,7 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
     untrusted = [one for one in vetted if not one.trusted and not one.withheld]
     if not trusted or not untrusted or not question:
         return
+    settings = policy.recall.contradiction
     asked = _tokens(question)
     for one in untrusted:
         mine = _tokens(one.record.text)
@@ -259,7 +260,10 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
         for other in trusted:
             if other.record.namespace != one.record.namespace:
                 continue
-            relation = compare(asked, _tokens(other.record.text), mine).relation
+            theirs = _tokens(other.record.text)
+            relation = compare(
+                asked, theirs, mine, on_topic=settings.min_topic, agrees=settings.min_answer
+            ).relation  # fmt: skip
             if relation == "contradicts":
                 one.contested_by.append(other.record)
             elif relation == "agrees":
@@ -268,7 +272,7 @@ def _compare_claims(policy: Policy, question: str, vetted: Sequence[Vetted]) -> 
         if one.contested_by:
             one.doubtful = True
             reason = f"contradiction: {one.contested_by[0].id}, which is trusted, says otherwise"
-            one.mark(policy.recall.contradiction.decision, reason)
+            one.mark(settings.decision, reason)
 
 
 def _apply_outside_rules(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.lesson import Lesson, LessonId, LessonStatus
+from mnemic.domain.lesson import Lesson, LessonStatus
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
@@ -251,9 +251,3 @@ def keep_marks(
 
 def _detail(reason: str | None) -> dict[str, Any]:
     return {"reason": reason} if reason else {}
-
-
-__all__ = [
-    "Explanation", "LessonId", "audit", "explain", "lessons", "pending", "reject", "release", "screen_missing",
-    "set_lesson",
-]  # fmt: skip

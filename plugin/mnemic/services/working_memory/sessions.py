@@ -167,6 +167,8 @@ def drop_erased(backends: Backends) -> None:
 
 def erase_session(backends: Backends, namespace: Namespace, name: str) -> None:
     """Destroy a session for good, with everything that was said in it. Raises `InvalidInput` when there is none."""
+    from mnemic.services.storing.curate import scrub_after  # brings numpy, which sessions do without
+
     where = (namespace, check_session(name))
     with backends.sessions.turn(where):
         with backends.ledger.transaction() as transaction:
@@ -175,7 +177,7 @@ def erase_session(backends: Backends, namespace: Namespace, name: str) -> None:
                 raise _unknown(where)
             transaction.erase_session(key)
         backends.sessions.forget(where)
-    backends.ledger.scrub()
+    scrub_after(backends)
 
 
 @contextmanager
