@@ -119,7 +119,7 @@ def get_memory_tools(
         receipt = await memory.learning.outcome(
             task, reward, used=used, namespace=where(), session=session_name(), origin=writer()
         )
-        helped = f"{len(used or ())} memories were credited."
+        helped = "1 memory was credited." if len(used or ()) == 1 else f"{len(used or ())} memories were credited."
         lines = [f"Recorded; {helped}" if receipt.attributed else "Recorded. Name the memories that helped in used."]
         if learnt:
             draft = {"when_to_use": when_to_use or f"In a task such as: {task}"[:400], "content": learnt}

@@ -53,7 +53,7 @@ async def test_a_plan_holds_no_more_steps_than_can_be_applied_at_once_and_says_s
         await memory.learning.outcome(f"hotfix {at}", 0.0, used=bad)
     monkeypatch.setattr("mnemic.services.upkeep.planning.MOST_STEPS", 2)
     first = await memory.learning.plan()
-    assert (len(first.steps), first.kept) == (2, ("1 more steps to prune: apply this plan and draw up another",))
+    assert (len(first.steps), first.kept) == (2, ("1 more step to prune: apply this plan and draw up another",))
     await memory.learning.apply(first.id)
     second = await memory.learning.plan()
     assert (len(second.steps), second.kept) == (1, ())

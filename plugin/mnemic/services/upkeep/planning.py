@@ -95,7 +95,8 @@ def _finish(backends: Backends, plan: Plan, work: Work, progress: Progress | Non
         for batch in PLANNERS[kind](work, place):
             room = MOST_STEPS - len(plan.steps)
             if len(batch.steps) > room:
-                left_out = f"{len(batch.steps) - room} more steps to {kind}: apply this plan and draw up another"
+                more = len(batch.steps) - room
+                left_out = f"{more} more step{'' if more == 1 else 's'} to {kind}: apply this plan and draw up another"
                 batch = replace(batch, steps=batch.steps[:room], kept=(*batch.kept, left_out))
             plan = replace(
                 plan, examined=plan.examined + batch.examined, steps=(*plan.steps, *batch.steps),
