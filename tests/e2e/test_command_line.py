@@ -61,6 +61,16 @@ def test_recall_names_what_is_alike_bounds_sessions_and_follows_links() -> None:
     assert "per_session is 0" in run("recall", "ferries", "--per-session", "0", fails=True)
 
 
+def test_a_list_of_nothing_tells_a_person_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    remember("Ana moved to Lisbon.", "--namespace", "Team")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "The namespace 'Team', which differs" in run("list", "--namespace", "team")
+    assert "no memory here passes the filters." in run("list", "--namespace", "Team", "--tag", "none")
+    assert "No memory here passes the filters." in run("list", "--namespace", "Team", "--status", "archived")
+    assert run("list", "--namespace", "team", "--json") == "[]\n"
+
+
 def test_many_lines_from_stdin_are_one_transaction() -> None:
     assert run("remember", "-", stdin="one thing\n\nanother thing\n").count("stored") == 2
     assert run("remember", "-", stdin="third thing\n   \x00\n", fails=True)

@@ -176,7 +176,7 @@ def list_memories(
     """List memories, newest first."""
 
     async def run(memory: Memory) -> Any:
-        return await memory.list(
+        found = await memory.list(
             limit=limit,
             before=before,
             kinds=kind or (),
@@ -184,13 +184,17 @@ def list_memories(
             statuses=status or ("active",),
             subtree=subtree,
         )
+        # A recall tells why there is nothing, such as another spelling of the namespace.
+        if found or as_json or status or before:
+            return found, None
+        return found, (await memory.recall(k=1, kinds=kind or (), tags=tag or (), subtree=subtree)).reason
 
-    found = with_memory(home, run, namespace=namespace)
+    found, reason = with_memory(home, run, namespace=namespace)
     if as_json:
         print_json(list(found))
         return
     if not found and console().is_terminal:
-        console().print("No memory here passes the filters.", markup=False)
+        console().print(reason or "No memory here passes the filters.", markup=False)
         return
     print_table(("id", "when", "kind", "text", "origin"), [_row(memory) for memory in found])
 

@@ -238,7 +238,7 @@ def _ranked(
     hits = _read(snapshot, query, relevant, found.passages, skip)
     if query.explain:
         hits = (one._replace(hit=replace(one.hit, explanation=found.explain(one.key))) for one in hits)
-    return _Ranking(hits, len(candidates), lambda: _why_nothing(snapshot, query.filter, candidates, min_score, skip))
+    return _Ranking(hits, len(candidates), lambda: _why_nothing(snapshot, query, candidates, min_score, skip))
 
 
 def _read(
@@ -290,7 +290,7 @@ def _newest(snapshot: LedgerSnapshot, query: RecallQuery, skip: int) -> _Ranking
             before = entries[-1][0]
 
     considered = snapshot.count(query.filter) if query.k else 0
-    return _Ranking(read(), considered, lambda: _why_nothing(snapshot, query.filter, [], 0.0, skip))
+    return _Ranking(read(), considered, lambda: _why_nothing(snapshot, query, [], 0.0, skip))
 
 
 def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
@@ -306,7 +306,7 @@ def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
 
 
 def _why_nothing(
-    snapshot: LedgerSnapshot, filter: MemoryFilter, candidates: list[Candidate], min_score: float, skip: int
+    snapshot: LedgerSnapshot, query: RecallQuery, candidates: list[Candidate], min_score: float, skip: int
 ) -> str:
     if skip:
         return "There is nothing more."
@@ -315,8 +315,10 @@ def _why_nothing(
         return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.3f}, below {min_score:.3f}."
     if not snapshot.word_statistics(()).memories:
         return "Nothing relevant: this memory is empty."
-    if not _holds_something(snapshot, filter):
-        return _where_else(snapshot, filter)
+    if not _holds_something(snapshot, query.filter):
+        return _where_else(snapshot, query.filter)
+    if not query.text:
+        return "Nothing relevant: no memory here passes the filters."
     return "Nothing relevant: no memory here passes the filters and shares a word or a meaning with the question."
 
 
