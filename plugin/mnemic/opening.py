@@ -48,6 +48,10 @@ def open_memory(
         from mnemic.storage.langchain_embedder import LangChainEmbedder
 
         embedder = LangChainEmbedder(embedder, id=embedder_id)
+    elif embedder is not None:
+        from mnemic.storage.given_models import GivenEmbedder
+
+        embedder = GivenEmbedder(embedder)
     if isinstance(model, str):
         settings["model"], model = model, None
     elif model is not None and not hasattr(model, "complete"):
@@ -59,10 +63,18 @@ def open_memory(
         from mnemic.storage.langchain_model import LangChainModel
 
         model = LangChainModel(model)
+    elif model is not None:
+        from mnemic.storage.given_models import GivenModel
+
+        model = GivenModel(model)
     if reranker is not None and not hasattr(reranker, "rerank"):
         raise InvalidInput(
             f"reranker is {type(reranker).__name__}, which has no rerank.", hint="Give a `mnemic.protocols.Reranker`."
         )
+    if reranker is not None:
+        from mnemic.storage.given_models import GivenReranker
+
+        reranker = GivenReranker(reranker)
     if home is not None and not isinstance(home, str | PathLike):
         raise InvalidInput(f"home is {type(home).__name__}.", hint="Give the path of a folder.")
     home_path = None if home is None else Path(home).expanduser()
