@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mnemic import MnemicError
 from mnemic.domain.access import Right, make_access
-from mnemic.errors import StoreUnavailable
+from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic_mcp.http.callers import Caller
 
@@ -150,5 +150,15 @@ def _scopes(claims: Mapping[str, Any]) -> Sequence[str] | None:
 
 
 def _filled(label: str, claims: Mapping[str, Any]) -> str:
-    """A label of the namespace with its claims, to be checked as any label: a claim must not bring a path of its own."""
-    return _CLAIM.sub(lambda found: str(claims[found[1]]), label)
+    """A label of the namespace with its claims, to be checked as any label: a claim must not bring a path of its own.
+
+    Raises `InvalidInput` for what is neither text nor whole number: all whose claim is null would share one namespace.
+    """
+
+    def said(name: str) -> str:
+        claim = claims[name]
+        if not isinstance(claim, str | int) or isinstance(claim, bool):
+            raise InvalidInput(f"The claim {name} is {type(claim).__name__}.", hint="It must be text.")
+        return str(claim)
+
+    return _CLAIM.sub(lambda found: said(found[1]), label)
