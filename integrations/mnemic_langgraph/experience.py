@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable
 
 from mnemic.errors import InvalidInput
-from mnemic_langgraph.conversation import first_asked, messages_in, trajectory_of, value_in
+from mnemic_langgraph.conversation import first_asked, messages_in, said_by, trajectory_of, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, current_config, namespace_of, session_name, writer
 from mnemic_langgraph.remembering import in_play
@@ -146,7 +146,7 @@ def _number(reward: Any) -> float:
 
 def task_of(state: Any, task: Callable[[Any], str] | None) -> str:
     """What the task is, cut to what an outcome may name."""
-    return (first_asked if task is None else task)(state).strip()[:_MAX_TASK]
+    return said_by(task, state, otherwise=first_asked, name="task").strip()[:_MAX_TASK]
 
 
 def _run_name() -> str | None:

@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 
 from mnemic.errors import InvalidInput
 from mnemic.filters import Filters
-from mnemic_langgraph.conversation import asked, message_keys, messages_in, value_in
+from mnemic_langgraph.conversation import asked, message_keys, messages_in, said_by, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
 from mnemic_langgraph.showing import recalled_memory, render_hit, withheld_memory
@@ -44,7 +44,7 @@ def create_recall_node(
 
     async def recall(state: Any) -> dict[str, Any]:
         found_in = memory_of(memory)
-        question = (asked if query is None else query)(state)
+        question = said_by(query, state, otherwise=asked, name="query")
         if not question.strip():
             return {"query": "", "recalled": [], "withheld": [], "lessons": []}
         given = _checked(filters(state) if callable(filters) else filters or {})
@@ -76,7 +76,7 @@ def create_context_pack_node(
 
     async def pack(state: Any) -> dict[str, Any]:
         found_in = memory_of(memory)
-        question = (asked if goal is None else goal)(state)
+        question = said_by(goal, state, otherwise=asked, name="goal")
         if not question.strip():
             return {"context": "", "context_tokens": 0, "context_ids": []}
         where = namespace_of(namespace, state)
