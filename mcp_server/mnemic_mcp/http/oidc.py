@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mnemic import MnemicError
 from mnemic.domain.access import Right, make_access
+from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic_mcp.http.callers import Caller
@@ -46,6 +47,25 @@ class Provider(BaseModel):
     rights: tuple[Right, ...] = Field(
         (), description="Rights of a token in which no scope begins with `mnemic:`. None: it is refused."
     )
+
+
+def check_provider(provider: Provider) -> Provider:
+    """A provider whose keys may be fetched and whose template names namespaces. Raises `InvalidInput`."""
+    try:
+        _safe(provider.issuer)
+    except (StoreUnavailable, httpx.InvalidURL) as error:
+        raise InvalidInput(
+            f"The issuer {provider.issuer[:200]!r} is not https.", hint="Keys must come over TLS."
+        ) from error
+    template = provider.namespace
+    if re.search("[{}]", _CLAIM.sub("", template)):
+        # As it stands it would be one namespace for all callers.
+        raise InvalidInput(
+            f"{template[:200]!r} has braces around what is no claim.",
+            hint='Write it as "teams/{org}/{sub}"; a claim is named by letters, digits and "_".',
+        )
+    check_namespace(_CLAIM.sub("claim", template))
+    return provider
 
 
 @dataclass(slots=True)
