@@ -136,6 +136,20 @@ async def test_roles_and_channels_that_there_are_not_are_told_with_those_that_th
         assert kept["remembered"]["a"] is not None and kept["remembered"]["b"] is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("x" * 300, "x" * 300 + "y"), ("x" * 195, "x" * 195 + "y"), ("a\nb", "ab"), (" ", "  "), ("t", "t ")],
+)
+async def test_every_thread_is_a_session_and_a_connection_of_its_own(tmp_path: Path, one: str, other: str) -> None:
+    async with open_here(tmp_path) as memory:
+        graph = line(("remember", create_remember_node(memory=memory)), checkpointer=InMemorySaver())
+        for name in (one, other, one):
+            await graph.ainvoke({"messages": [HumanMessage("Ana is in Lisbon.")]}, thread(name))
+        kept = await memory.list()
+        assert len(kept) == len({memory.session for memory in kept}) == 2
+        assert len({memory.origin.connection for memory in kept}) == 2
+
+
 async def test_one_text_in_the_state_is_one_message_and_no_list_of_letters(tmp_path: Path) -> None:
     async with open_here(tmp_path) as memory:
         await create_remember_node(memory=memory).ainvoke({"messages": "Ana is in Lisbon."})
