@@ -89,7 +89,7 @@ class RecallState(TypedDict, total=False):
 
 
 class JoinedRecallState(TypedDict, total=False):
-    """The same for branches that recall at once (``Send``): what they find is joined.
+    """As `RecallState`, for branches that recall at once (``Send``): what they find is joined.
 
     It has no ``query``, which every branch would write: give that to each branch under a name of your own
     (``create_recall_node(query=lambda state: state["ask"])``).
