@@ -23,6 +23,9 @@ from mnemic.errors import InvalidInput
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
+EPISODE = "/episode "
+"""An episode of a whole conversation stands in ``remembered`` by the key of its last message, this, and a number."""
+
 ARTIFACT = "mnemic"
 """The key in a tool message's artifact by which answers of `get_memory_tools` are known; recall keeps there what it showed.
 """

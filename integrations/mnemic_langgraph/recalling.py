@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 
 from mnemic.errors import InvalidInput
 from mnemic.filters import Filters
-from mnemic_langgraph.conversation import asked, message_keys, messages_in, said_by, value_in
+from mnemic_langgraph.conversation import EPISODE, asked, message_keys, messages_in, said_by, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
 from mnemic_langgraph.showing import recalled_memory, render_hit, withheld_memory
@@ -35,7 +35,7 @@ def create_recall_node(
     Without ``memory`` it uses the one behind the graph's store. At most ``k`` (1..100) memories within
     ``budget_tokens`` (None: no limit); ``filters`` are those of `Memory.recall` (kinds, tags, since …) with its
     ``asked_at``, ``expand_links`` and ``per_session``, or a function of the state that gives them. What
-    `create_remember_node` kept of messages that stand in the state is left out.
+    `create_remember_node` and `create_reflect_node` kept of messages that stand in the state is left out.
 
     Writes ``query``, ``recalled``, ``withheld`` and ``lessons`` (`RecallState`); with nothing to ask, empty ones. Streams
     ``{"event": "recalled", "query", "ids"}`` and, where the guard kept something back, ``{"event": "withheld", "ids",
@@ -140,12 +140,12 @@ async def _recall_beside(
 
 
 def _own(state: Any) -> set[str]:
-    """The memories of messages that the state holds: a model reads those anyway."""
+    """The memories of messages that the state holds, and of all of them together: a model reads those anyway."""
     remembered = value_in(state, "remembered", {})
     if not remembered:
         return set()
-    keys = message_keys(messages_in(state))
-    return {remembered[key] for key in keys if remembered.get(key) is not None}
+    keys = set(message_keys(messages_in(state)))
+    return {id for key, id in remembered.items() if id is not None and key.partition(EPISODE)[0] in keys}
 
 
 def tell_withheld(withheld: Any) -> None:

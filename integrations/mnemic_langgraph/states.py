@@ -103,7 +103,8 @@ class JoinedRecallState(TypedDict, total=False):
 class RememberState(TypedDict, total=False):
     """Of `create_remember_node`: the memory of every message that was looked at, by the message's id.
 
-    None for a message that says nothing or that the guard refused. Branches that run at once add to it.
+    None for a message that says nothing or that the guard refused. What `create_reflect_node` kept of all messages stands by
+    the last of them. Branches that run at once add to it.
     """
 
     remembered: Annotated[dict[str, str | None], join_ids]

@@ -282,6 +282,18 @@ async def test_guidance_is_recalled_once_for_a_task_and_the_reward_is_learnt_fro
         assert (await memory.learning.utilities([id]))[id].shown_successes == 1
 
 
+async def test_a_thread_that_is_learnt_from_at_every_turn_does_not_recall_itself(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        model = ScriptedChatModel(script=lambda _: "Noted.")
+        agent = make_memory_agent(model, memory=memory, reward=lambda _: 1.0, checkpointer=InMemorySaver())
+        for number in range(3):
+            said = {"messages": [("user", f"My cat Minka likes fish number {number}.")]}
+            assert (await agent.ainvoke(said, thread()))["shown"] == []
+        asked = {"messages": [("user", "What does my cat Minka like?")]}
+        shown = (await agent.ainvoke(asked, thread("another")))["shown"]
+        assert any(one["text"].startswith("Task:") for one in shown)
+
+
 async def test_an_unfinished_task_counts_once_however_often_reflection_runs(tmp_path: Path) -> None:
     from mnemic_langgraph import create_reflect_node
 
