@@ -87,7 +87,8 @@ def create_reflect_node(
     ``only_successes``: ReMe's selective addition; failures are kept as episodes all the same. ``model`` False keeps to
     the rules. Writes ``learnt`` and ``episodes`` (`ExperienceState`), and ``reward`` None, so that the next task begins
     without one; of messages, also ``remembered`` (`RememberState`), so that their thread does not recall itself.
-    Streams ``{"event": "learnt", "ids", "reward"}``. The same trajectory counts once, however often the node runs. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`.
+    Streams ``{"event": "learnt", "ids", "reward"}``. The same trajectory counts once, however often the node runs.
+    Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`.
     """
 
     async def reflect(state: Any) -> dict[str, Any]:
