@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import (
@@ -19,8 +19,12 @@ from langchain_core.messages import (
 
 from mnemic import Channel, Role
 from mnemic.domain.validation import MAX_QUERY_CHARS
+from mnemic.errors import InvalidInput
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+EPISODE = "/episode "
+"""An episode of a whole conversation stands in ``remembered`` by the key of its last message, this, and a number."""
 
 ARTIFACT = "mnemic"
 """The key in a tool message's artifact by which answers of `get_memory_tools` are known; recall keeps there what it showed.
@@ -41,8 +45,9 @@ def value_in(state: Any, name: str, default: Any = None) -> Any:
 
 
 def messages_in(state: Any) -> list[BaseMessage]:
-    """The messages of a state, which may be the messages themselves."""
-    return list(convert_to_messages(state if isinstance(state, list) else value_in(state, "messages", [])))
+    """The messages of a state, which may be the messages themselves. One alone, or one text, is a list of one."""
+    found = state if isinstance(state, list) else value_in(state, "messages", [])
+    return list(convert_to_messages([found] if isinstance(found, str | BaseMessage) else found))
 
 
 def last_user_message(messages: Sequence[BaseMessage]) -> HumanMessage | None:
@@ -70,6 +75,17 @@ def first_asked(state: Any) -> str:
     said = (one for one in messages_in(state) if isinstance(one, HumanMessage) and one.text.strip())
     message = next(said, None)
     return "" if message is None else words_of(message)[:MAX_QUERY_CHARS]
+
+
+def said_by(ask: Callable[[Any], str] | None, state: Any, *, otherwise: Callable[[Any], str], name: str) -> str:
+    """What ``ask``, else ``otherwise``, makes of the state; empty for None. Raises `InvalidInput` for what is no text."""
+    found: Any = (otherwise if ask is None else ask)(state)
+    if found is not None and not isinstance(found, str):
+        raise InvalidInput(
+            f"What {name} made of the state is {type(found).__name__}.",
+            hint="Give a text, or None where there is none.",
+        )
+    return found or ""
 
 
 def spoken_by(message: BaseMessage) -> tuple[Role, Channel] | None:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable
 
 from mnemic.errors import InvalidInput
-from mnemic_langgraph.conversation import first_asked, messages_in, trajectory_of, value_in
+from mnemic_langgraph.conversation import (
+    EPISODE,
+    first_asked,
+    message_keys,
+    messages_in,
+    said_by,
+    trajectory_of,
+    value_in,
+)
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, current_config, namespace_of, session_name, writer
 from mnemic_langgraph.remembering import in_play
@@ -78,8 +86,9 @@ def create_reflect_node(
     what happened in any form that the engine reads, by default the messages.
     ``only_successes``: ReMe's selective addition; failures are kept as episodes all the same. ``model`` False keeps to
     the rules. Writes ``learnt`` and ``episodes`` (`ExperienceState`), and ``reward`` None, so that the next task begins
-    without one. Streams ``{"event": "learnt", "ids", "reward"}``. The same trajectory counts once, however often the
-    node runs. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`.
+    without one; of messages, also ``remembered`` (`RememberState`), so that their thread does not recall itself.
+    Streams ``{"event": "learnt", "ids", "reward"}``. The same trajectory counts once, however often the node runs.
+    Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`.
     """
 
     async def reflect(state: Any) -> dict[str, Any]:
@@ -88,12 +97,17 @@ def create_reflect_node(
             return {}
         ended = _number(value)
         about = task_of(state, task)
-        told = trajectory_of(messages_in(state), task=about) if trajectory is None else trajectory(state)
+        messages = messages_in(state)
+        told = trajectory_of(messages, task=about) if trajectory is None else trajectory(state)
         named = value_in(state, "used") if used is None else used(state)
-        return await learn(
+        update = await learn(
             memory_of(memory), told, task=about, reward=ended, used=named, shown=in_play(state),
             namespace=namespace_of(namespace, state), only_successes=only_successes, model=model, origin=writer(),
         )  # fmt: skip
+        if trajectory is None and messages and update["episodes"]:
+            last = message_keys(messages)[-1]
+            update["remembered"] = {f"{last}{EPISODE}{at}": id for at, id in enumerate(update["episodes"], 1)}
+        return update
 
     return make_node(reflect, name=name)
 
@@ -146,7 +160,7 @@ def _number(reward: Any) -> float:
 
 def task_of(state: Any, task: Callable[[Any], str] | None) -> str:
     """What the task is, cut to what an outcome may name."""
-    return (first_asked if task is None else task)(state).strip()[:_MAX_TASK]
+    return said_by(task, state, otherwise=first_asked, name="task").strip()[:_MAX_TASK]
 
 
 def _run_name() -> str | None:

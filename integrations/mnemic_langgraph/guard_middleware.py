@@ -13,7 +13,7 @@ from langgraph.types import Command, interrupt
 
 from mnemic.errors import MnemicError
 from mnemic_langgraph.blocking import run_blocking
-from mnemic_langgraph.conversation import answer_of_memory, messages_in, value_in
+from mnemic_langgraph.conversation import ARTIFACT, answer_of_memory, messages_in, value_in
 from mnemic_langgraph.memory_tools import recall_text
 from mnemic_langgraph.nodes import memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of
@@ -187,8 +187,11 @@ def _action(request: ToolCallRequest) -> str:
 def _refusal(request: ToolCallRequest, reasons: tuple[str, ...]) -> ToolMessage:
     name = request.tool_call["name"]
     tell("refused", tool=name, reasons=list(reasons))
+    # No order to anybody: it stands in what a task teaches, where our own screening reads it.
     said = (
         f"Not done: the memory's guard does not let {name} run ({'; '.join(reasons)}). "
-        "Do not try it again in other words; tell the user what you wanted to do, and why."
+        "Trying it again in other words changes nothing; what was wanted, and why, is for the user to know."
     )
-    return ToolMessage(content=said, name=name, tool_call_id=request.tool_call["id"] or "", status="error")
+    return ToolMessage(
+        content=said, name=name, tool_call_id=request.tool_call["id"] or "", status="error", artifact={ARTIFACT: {}}
+    )  # the guard's own words, which no memory need keep

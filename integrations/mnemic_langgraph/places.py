@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -10,7 +12,8 @@ from langgraph.config import get_config
 
 from mnemic import Channel, Origin
 from mnemic.domain.memory import Namespace
-from mnemic.domain.validation import MAX_LABEL_CHARS
+from mnemic.domain.validation import MAX_LABEL_CHARS, check_label
+from mnemic.errors import InvalidInput
 from mnemic_langgraph.nodes import thread_id
 
 NamespaceLike = str | Namespace | None | Callable[[Any, RunnableConfig], str | Namespace | None]
@@ -40,12 +43,22 @@ def writer(channel: Channel | str = Channel.AGENT) -> Origin:
 
     So what is delivered to one conversation says nothing about what another writes.
     """
-    thread = session_name()
-    connection = None if thread is None else f"langgraph {thread}"
-    return Origin(channel=Channel(channel), client="langgraph", connection=connection and connection[:MAX_LABEL_CHARS])
+    thread = thread_id()
+    connection = _label(f"langgraph {thread}") if thread else None
+    return Origin(channel=Channel(channel), client="langgraph", connection=connection)
 
 
 def session_name() -> str | None:
-    """The session of the thread that runs, cut to what a session's name may have."""
+    """The session of the thread that runs: its id, in a form that a session's name may have."""
     thread = thread_id()
-    return None if not thread else thread[:MAX_LABEL_CHARS]
+    return _label(thread) if thread else None
+
+
+def _label(name: str) -> str:
+    """``name``; where no label may be like it, its visible beginning with a digest, so that no two threads share one."""
+    with suppress(InvalidInput):
+        if check_label(name, name="thread_id") == name:
+            return name
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+    beginning = "".join(char for char in name if char.isprintable())[: MAX_LABEL_CHARS - len(digest) - 1]
+    return f"{beginning.strip()} {digest}".strip()

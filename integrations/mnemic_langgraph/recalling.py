@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 
 from mnemic.errors import InvalidInput
 from mnemic.filters import Filters
-from mnemic_langgraph.conversation import asked, message_keys, messages_in, value_in
+from mnemic_langgraph.conversation import EPISODE, asked, message_keys, messages_in, said_by, value_in
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
 from mnemic_langgraph.showing import recalled_memory, render_hit, withheld_memory
@@ -35,7 +35,7 @@ def create_recall_node(
     Without ``memory`` it uses the one behind the graph's store. At most ``k`` (1..100) memories within
     ``budget_tokens`` (None: no limit); ``filters`` are those of `Memory.recall` (kinds, tags, since …) with its
     ``asked_at``, ``expand_links`` and ``per_session``, or a function of the state that gives them. What
-    `create_remember_node` kept of messages that stand in the state is left out.
+    `create_remember_node` and `create_reflect_node` kept of messages that stand in the state is left out.
 
     Writes ``query``, ``recalled``, ``withheld`` and ``lessons`` (`RecallState`); with nothing to ask, empty ones. Streams
     ``{"event": "recalled", "query", "ids"}`` and, where the guard kept something back, ``{"event": "withheld", "ids",
@@ -44,7 +44,7 @@ def create_recall_node(
 
     async def recall(state: Any) -> dict[str, Any]:
         found_in = memory_of(memory)
-        question = (asked if query is None else query)(state)
+        question = said_by(query, state, otherwise=asked, name="query")
         if not question.strip():
             return {"query": "", "recalled": [], "withheld": [], "lessons": []}
         given = _checked(filters(state) if callable(filters) else filters or {})
@@ -76,7 +76,7 @@ def create_context_pack_node(
 
     async def pack(state: Any) -> dict[str, Any]:
         found_in = memory_of(memory)
-        question = (asked if goal is None else goal)(state)
+        question = said_by(goal, state, otherwise=asked, name="goal")
         if not question.strip():
             return {"context": "", "context_tokens": 0, "context_ids": []}
         where = namespace_of(namespace, state)
@@ -140,12 +140,12 @@ async def _recall_beside(
 
 
 def _own(state: Any) -> set[str]:
-    """The memories of messages that the state holds: a model reads those anyway."""
+    """The memories of messages that the state holds, and of all of them together: a model reads those anyway."""
     remembered = value_in(state, "remembered", {})
     if not remembered:
         return set()
-    keys = message_keys(messages_in(state))
-    return {remembered[key] for key in keys if remembered.get(key) is not None}
+    keys = set(message_keys(messages_in(state)))
+    return {id for key, id in remembered.items() if id is not None and key.partition(EPISODE)[0] in keys}
 
 
 def tell_withheld(withheld: Any) -> None:

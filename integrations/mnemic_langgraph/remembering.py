@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from mnemic import Channel, NewMemory, Role
-from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS, check_choice, check_choices
 from mnemic.errors import GuardRefused, UnknownMemory
 from mnemic_langgraph.conversation import answer_of_memory, message_keys, messages_in, spoken_by, value_in, words_of
 from mnemic_langgraph.nodes import make_node, memory_of, tell
@@ -50,7 +50,7 @@ def create_remember_node(
     "remembered", "ids", "refused"}``. Raises `InvalidInput`, `StoreUnavailable`; what the guard refuses to store is named
     in the event and raises nothing.
     """
-    wanted = {Role(role) for role in roles}
+    wanted = set(check_choices(roles, Role, name="a role"))
 
     async def remember(state: Any) -> dict[str, Any]:
         keeps = memory_of(memory)
@@ -100,7 +100,8 @@ def _memory_of_message(
     if spoken is None or spoken[0] not in wanted or not text or answer_of_memory(message) is not None:
         return None
     role, by = spoken
-    came_by = Channel((None if channel is None else channel(message)) or by)
+    claimed = None if channel is None else channel(message)
+    came_by = check_choice(claimed or by, Channel, name="channel") or by
     return NewMemory(
         text=text[:MAX_TEXT_CHARS], kind="episodic", namespace=namespace, session=session, role=role,
         speaker=(message.name or "").strip()[:MAX_LABEL_CHARS] or None,

@@ -89,7 +89,11 @@ class RecallState(TypedDict, total=False):
 
 
 class JoinedRecallState(TypedDict, total=False):
-    """The same for branches that recall at once (``Send``): what they find is joined."""
+    """As `RecallState`, for branches that recall at once (``Send``): what they find is joined.
+
+    It has no ``query``, which every branch would write: give that to each branch under a name of your own
+    (``create_recall_node(query=lambda state: state["ask"])``).
+    """
 
     recalled: Annotated[list[RecalledMemory], join_recalled]
     withheld: Annotated[list[WithheldMemory], join_lists]
@@ -99,7 +103,8 @@ class JoinedRecallState(TypedDict, total=False):
 class RememberState(TypedDict, total=False):
     """Of `create_remember_node`: the memory of every message that was looked at, by the message's id.
 
-    None for a message that says nothing or that the guard refused. Branches that run at once add to it.
+    None for a message that says nothing or that the guard refused. What `create_reflect_node` kept of all messages stands by
+    the last of them. Branches that run at once add to it.
     """
 
     remembered: Annotated[dict[str, str | None], join_ids]

@@ -29,7 +29,7 @@ MAX_CORRECTIONS = 3
 
 
 class SubgoalState(TypedDict, total=False):
-    """``messages`` as they were said; ``action`` is what the environment is to do next, None when there is nothing."""
+    """Of `create_subgoal_node`: ``messages`` as they were said, and the ``action`` to be done next, None for nothing."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     action: str | None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnemic import Memory, Settings
 from mnemic.logs import get_logger
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mnemic.protocols import Observer
     from mnemic_mcp.http.callers import Caller
     from mnemic_mcp.http.replicas import SharedKey
@@ -48,6 +48,15 @@ class MemoryHolder:
             return served_by
         caller = self._caller()
         return served_by if caller.access is None else f"{served_by}/{caller.issuer}/{caller.name}"
+
+    @property
+    def hidden_folders(self) -> tuple[str, ...]:
+        """Folders of this machine that whoever only uses a server need not read of; none for the host that started it."""
+        if self.transport != "http":
+            return ()
+        policy = Path(self.settings.policy)
+        folders = {str(self.settings.home), *([str(policy.parent)] if policy.is_absolute() else [])} - {os.sep}
+        return tuple(sorted(folders, key=len, reverse=True))
 
     async def get(self) -> Memory:
         """The open memory as the caller has it. Raises `MnemicError` when it cannot be opened; the next call tries again."""

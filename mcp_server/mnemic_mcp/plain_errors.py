@@ -5,7 +5,7 @@ site, and of the memory, where the whole text is not for every client.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver.exceptions import ToolError
@@ -17,6 +17,9 @@ from pydantic import ValidationError
 from mnemic import MnemicError
 from mnemic.domain.quoting import visible
 from mnemic.logs import get_logger
+
+if TYPE_CHECKING:
+    from mnemic_mcp.holder import MemoryHolder
 
 log = get_logger(__name__)
 
@@ -45,11 +48,15 @@ class PlainTool(Tool):
             raise
 
 
-def for_client(error: MnemicError) -> str:
+def for_client(error: MnemicError, holder: MemoryHolder) -> str:
     """What a client reads of an error of the memory. What it may not read goes to the server's log."""
-    if error.for_clients:
-        log.warning("memory.failed", error=f"{type(error).__name__}: {error}")
-    return error.for_clients or str(error)
+    whole = str(error)
+    told = error.for_clients or whole
+    for folder in holder.hidden_folders:
+        told = told.replace(folder, "…")
+    if told != whole:
+        log.warning("memory.failed", error=f"{type(error).__name__}: {whole}")
+    return told
 
 
 def told(error: ValidationError) -> str:

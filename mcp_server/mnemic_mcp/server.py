@@ -63,7 +63,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
         try:
             found = await (await holder.get()).status()
         except MnemicError as error:
-            raise ResourceError(for_client(error)) from error
+            raise ResourceError(for_client(error, holder)) from error
         return _json(
             {
                 "memories": found.memories,
@@ -83,7 +83,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             found = await memory.guard.waiting()
             policy = await memory.guard.policy()
         except MnemicError as error:
-            raise ResourceError(for_client(error)) from error
+            raise ResourceError(for_client(error, holder)) from error
         return _json(
             {
                 "policy": policy.name,
@@ -108,7 +108,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             (hit,) = await (await holder.get()).show([id], origin=origin_of(holder, ctx))
             return _json(views.record_view(hit))
         except MnemicError as error:
-            raise _not_found(error) from error
+            raise _not_found(error, holder) from error
 
     @server.resource("memory://memories/{id}/history", title="A memory's history", mime_type="application/json")
     async def history(id: str, ctx: Context) -> str:
@@ -120,7 +120,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             parts = [ids[start : start + _SHOWN_AT_ONCE] for start in range(0, len(ids), _SHOWN_AT_ONCE)]
             shown = [hit for part in parts for hit in await opened.show(part, origin=origin)]
         except MnemicError as error:
-            raise _not_found(error) from error
+            raise _not_found(error, holder) from error
         from mnemic.services.guarding.standing import is_shown
 
         withheld = {hit.memory.id for hit in shown if not is_shown(hit)}
@@ -151,7 +151,7 @@ def _add_session_resources(server: MCPServer[Any], holder: MemoryHolder) -> None
             session = (await holder.get()).session(name)
             return (await session.page(what, budget_tokens=RESOURCE_TOKENS)).text
         except MnemicError as error:
-            raise _not_found(error) from error
+            raise _not_found(error, holder) from error
 
     @server.resource("memory://sessions", title="Sessions of working memory", mime_type="application/json")
     async def sessions() -> str:
@@ -159,7 +159,7 @@ def _add_session_resources(server: MCPServer[Any], holder: MemoryHolder) -> None
         try:
             found = await (await holder.get()).sessions()
         except MnemicError as error:
-            raise ResourceError(for_client(error)) from error
+            raise ResourceError(for_client(error, holder)) from error
         return _json([{"name": info.name, "messages": info.messages, "edits": info.edits} for info in found])
 
     @server.resource("memory://sessions/{name}", title="A session as it is shown", mime_type="text/plain")
@@ -197,11 +197,11 @@ def _add_prompts(server: MCPServer[Any]) -> None:
         )
 
 
-def _not_found(error: MnemicError) -> ResourceError:
+def _not_found(error: MnemicError, holder: MemoryHolder) -> ResourceError:
     from mnemic.errors import InvalidInput
 
     kind = ResourceNotFoundError if isinstance(error, InvalidInput) else ResourceError
-    return kind(for_client(error))
+    return kind(for_client(error, holder))
 
 
 def _json(value: Any) -> str:

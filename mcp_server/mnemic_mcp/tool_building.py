@@ -145,4 +145,4 @@ async def open_memory_of(holder: MemoryHolder) -> AsyncIterator[Memory]:
     try:
         yield await holder.get()
     except MnemicError as error:
-        raise ToolError(f"{type(error).__name__}: {for_client(error)}") from error
+        raise ToolError(f"{type(error).__name__}: {for_client(error, holder)}") from error

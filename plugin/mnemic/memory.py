@@ -21,7 +21,7 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit, MemoryFilter, Mode, RecallResult
-from mnemic.domain.validation import check_local_moment, check_namespace
+from mnemic.domain.validation import MAX_BATCH, check_ids, check_local_moment, check_namespace, check_several
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.filters import Filters, Moment
 from mnemic.running import RunningMemory
@@ -57,9 +57,17 @@ class Memory(RunningMemory):
     """
 
     def within(self, access: Access) -> WalledMemory:
-        """This memory as somebody has it who may do and see only what ``access`` says. Cheap; it needs no closing."""
+        """This memory as somebody has it who may do and see only what ``access`` says. Cheap; it needs no closing.
+
+        `mnemic.domain.access.make_access` makes one. Raises `InvalidInput`.
+        """
+        from mnemic.domain.access import Access as Checked
         from mnemic.walled import WalledMemory
 
+        if not isinstance(access, Checked):
+            raise InvalidInput(
+                f"access is {type(access).__name__}.", hint="Make one with `mnemic.domain.access.make_access`."
+            )
         return WalledMemory(self, access)
 
     def may(self, right: Right) -> bool:  # noqa: ARG002  # who has the memory itself may do everything
@@ -100,9 +108,8 @@ class Memory(RunningMemory):
         """Store several memories, or texts, in one transaction: all of them or none. At most 10,000 at once."""
         from mnemic.services.storing.remember import remember
 
-        return await self.run(
-            remember, list(memories), namespace=self.settings.namespace, origin=origin or self._origin
-        )
+        given = check_several(memories, name="memories", hint="Give a list of texts or NewMemory; remember takes one.")
+        return await self.run(remember, list(given), namespace=self.settings.namespace, origin=origin or self._origin)
 
     async def recall(
         self, query: str | None = None, *, k: int = 10, min_score: float | None = None,
@@ -230,7 +237,7 @@ class Memory(RunningMemory):
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
         """`restore` what is archived and `reinstate` what is superseded among ``ids``. The ids that changed."""
-        wanted = [str(id) for id in ids]
+        wanted = check_ids(ids, name="ids", limit=MAX_BATCH)
         restored = await self.restore(wanted, reason=reason, origin=origin, namespace=namespace)
         current = [id for id in wanted if id not in restored]
         if not current:
@@ -263,7 +270,8 @@ class Memory(RunningMemory):
         """
         from mnemic.services.transferring.transfer import import_lines
 
-        return await self.run(import_lines, lines, progress=progress)
+        hint = 'Give the lines of an export, such as open("backup.jsonl", encoding="utf-8") has.'
+        return await self.run(import_lines, check_several(lines, name="lines", hint=hint), progress=progress)
 
     @property
     def imports(self) -> ImportDesk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,17 @@ def open_memory(
     ``reranker`` takes the place of MiniLM in deep recall.
     ``summarise`` gives a short summary of (a text, what it must keep) for working memory; it may raise, and the telling
     lines of the text serve then, as they do without it. ``settings`` are fields of `Settings`; they go before the
-    environment.
+    environment. Raises `InvalidInput`.
     """
     embedder_id = settings.pop("embedder_id", None)
     if isinstance(embedder, str):
         settings["embedder"], embedder = embedder, None
     elif embedder is not None and not hasattr(embedder, "embed"):
+        if not hasattr(embedder, "embed_documents"):
+            raise InvalidInput(
+                f"embedder is {type(embedder).__name__}, which has neither embed nor embed_documents.",
+                hint='Give an `Embedder`, a LangChain Embeddings object, or a name as in embedder="minilm".',
+            )
         if not embedder_id:
             raise InvalidInput(
                 "An Embeddings object was given without embedder_id.",
@@ -42,6 +48,10 @@ def open_memory(
         from mnemic.storage.langchain_embedder import LangChainEmbedder
 
         embedder = LangChainEmbedder(embedder, id=embedder_id)
+    elif embedder is not None:
+        from mnemic.storage.given_models import GivenEmbedder
+
+        embedder = GivenEmbedder(embedder)
     if isinstance(model, str):
         settings["model"], model = model, None
     elif model is not None and not hasattr(model, "complete"):
@@ -53,6 +63,20 @@ def open_memory(
         from mnemic.storage.langchain_model import LangChainModel
 
         model = LangChainModel(model)
+    elif model is not None:
+        from mnemic.storage.given_models import GivenModel
+
+        model = GivenModel(model)
+    if reranker is not None and not hasattr(reranker, "rerank"):
+        raise InvalidInput(
+            f"reranker is {type(reranker).__name__}, which has no rerank.", hint="Give a `mnemic.protocols.Reranker`."
+        )
+    if reranker is not None:
+        from mnemic.storage.given_models import GivenReranker
+
+        reranker = GivenReranker(reranker)
+    if home is not None and not isinstance(home, str | PathLike):
+        raise InvalidInput(f"home is {type(home).__name__}.", hint="Give the path of a folder.")
     home_path = None if home is None else Path(home).expanduser()
     return Memory(
         load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,

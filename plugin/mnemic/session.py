@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnemic.domain.memory import Namespace, Role
-from mnemic.domain.validation import shown
+from mnemic.domain.validation import check_several, shown
 from mnemic.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Session:
         )  # fmt: skip
         if isinstance(messages, str):
             messages = Message(id="", role=_role(role), text=messages)  # type: ignore[arg-type]  # the session names it
-        found = [messages] if isinstance(messages, Message) else list(messages)
+        several = [messages] if isinstance(messages, Message) else messages
+        found = list(check_several(several, name="messages", hint="Give a text, a mnemic.Message, or a list of those."))
         return await self._run(append_messages, found, options=options)
 
     async def append_transcript(
@@ -76,7 +77,7 @@ class Session:
         from mnemic.services.working_memory.sculpt import check_options
         from mnemic.services.working_memory.sessions import append_transcript
 
-        text = transcript if isinstance(transcript, str) else json.dumps(list(transcript))
+        text = transcript if isinstance(transcript, str) else _as_json(transcript)
         return await self._run(append_transcript, text, format=format, options=check_options(options), whole=whole)
 
     async def exists(self) -> bool:
@@ -190,7 +191,9 @@ class Session:
 
     async def retrieve(self, numbers: int | Sequence[int]) -> Outcome:
         """Show closed subgoals in full until the next one begins; at most twice before the next observation."""
-        return await self.sculpt("retrieve", numbers=[numbers] if isinstance(numbers, int) else list(numbers))
+        several = [numbers] if isinstance(numbers, int) else numbers
+        named = check_several(several, name="numbers", hint="Give the number of a subgoal, or a list of them.")
+        return await self.sculpt("retrieve", numbers=list(named))
 
     async def undo(self) -> Outcome:
         """Take the last edit back."""
@@ -219,6 +222,17 @@ class Session:
 
     async def _run(self, use_case: Callable[..., _T], *arguments: Any, **named: Any) -> _T:
         return await self._memory.run(use_case, self.namespace, self.name, *arguments, **named)
+
+
+def _as_json(transcript: Sequence[dict[str, Any]]) -> str:
+    several = check_several(transcript, name="transcript", hint="Give JSON text, or a list of dicts.")
+    try:
+        return json.dumps(list(several))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"The transcript cannot be written as JSON ({error}).",
+            hint="Give dicts; langchain_core.messages.messages_to_dict makes them of LangChain's messages.",
+        ) from None
 
 
 def _role(role: Role | str) -> Role:

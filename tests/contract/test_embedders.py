@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from mnemic.errors import ModelFailed
 from mnemic.protocols import Embedder, Vectors
+from mnemic.storage import static_embedder
 from mnemic.storage.langchain_embedder import LangChainEmbedder
 from mnemic.storage.minilm_embedder import MiniLmEmbedder
 from mnemic.storage.static_embedder import StaticEmbedder
@@ -106,3 +110,22 @@ def make_tiny_model(folder: Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, str(folder / "model.onnx"))
     assert json.loads((folder / "tokenizer.json").read_text())["model"]["type"] == "WordLevel"
+
+
+def test_the_table_of_the_default_embedder_is_loaded_once_for_all_memories_of_a_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loads: list[object] = []
+    read = safetensors.numpy.load_file
+
+    def counted(path: Any) -> Any:
+        loads.append(path)
+        return read(path)
+
+    monkeypatch.setattr(safetensors.numpy, "load_file", counted)
+    static_embedder._read_files.cache_clear()
+    embedders = [StaticEmbedder() for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(lambda one: one.embed(["Ana lives in Lisbon."]), embedders)
+    assert len(loads) == 1
+    assert all((other == first).all() for other in others)

@@ -58,6 +58,7 @@ def generated_parts() -> Mapping[Path, Mapping[str, Callable[[], str]]]:
         DOCS / "langgraph-parts.md": {
             "middleware": partial(reference.langgraph_parts, ending="Middleware"),
             "nodes": partial(reference.langgraph_parts, ending=("_node", "_graph")),
+            "states": reference.langgraph_states,
             "others": reference.langgraph_others,
         },
     }  # fmt: skip

@@ -34,6 +34,20 @@ def langgraph_parts(*, ending: str | tuple[str, ...]) -> str:
     return _table(("part", ""), ((f"`{name}`", _first_sentence(getattr(mnemic_langgraph, name))) for name in names))
 
 
+def langgraph_states() -> str:
+    """The states of the LangGraph library, each with the keys that it adds."""
+    names = sorted(name for name in mnemic_langgraph.__all__ if name.endswith("State"))
+    kinds = {name: getattr(mnemic_langgraph, name) for name in names}
+    return _table(
+        ("state", "", "keys"),
+        ((f"`{name}`", _first_sentence(kind), _keys(kind)) for name, kind in kinds.items()),
+    )
+
+
+def _keys(kind: type) -> str:
+    return ", ".join(f"`{name}`" for name in kind.__annotations__) or "those of the others"
+
+
 def langgraph_others() -> str:
     names = ("MnemicStore", "get_memory_tools", "create_memory_agent", "create_subgoal_tools", "create_sculptor_tools")
     return _table(("part", ""), ((f"`{name}`", _first_sentence(getattr(mnemic_langgraph, name))) for name in names))

@@ -35,9 +35,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 # docs/langgraph.md is one session of its own: tests/docs/test_langgraph_page.py.
-PYTHON_PAGES = (README, DOCS / "python.md", DOCS / "working-memory.md")
+PYTHON_PAGES = (README, DOCS / "python.md", DOCS / "working-memory.md", DOCS / "teams.md", DOCS / "langgraph-parts.md")
 PRINTED = (
     "Lisbon", "10:15", "Observation: TP-1 is the cheapest.", "2 episodes, ", "window seats", "Hello.", "no space left",
+    "ana has no access to team/ben",
 )  # fmt: skip
 
 

@@ -219,6 +219,18 @@ async def test_an_effect_needs_a_quorum_of_trusted_memories_that_name_it(
         assert any(event["event"] == "refused" for event in events) is not happens
 
 
+async def test_what_the_guard_says_of_a_refused_call_waits_for_no_review_and_is_learnt_from(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        model = ScriptedChatModel(script=[AIMessage("", tool_calls=[call("send_email", to="ops")]), "I may not."])
+        agent = make_memory_agent(model, [send_email], memory=memory, effects=["send_email"], reward=lambda _: 0.0)
+        state = await agent.ainvoke({"messages": [("user", "Mail ops.")]}, thread())
+        assert await memory.guard.pending() == ()
+        (episode,) = [await memory.get(id) for id in state["episodes"]]
+        assert "the memory's guard does not let send_email run" in episode.text
+        kept = [one.text for one in await memory.list(session="t")]
+        assert sorted(kept) == ["I may not.", "Mail ops."]
+
+
 @pytest.mark.parametrize("agrees", [True, False])
 async def test_a_person_can_be_asked_in_the_middle(tmp_path: Path, agrees: bool) -> None:
     SENT.clear()
@@ -268,6 +280,18 @@ async def test_guidance_is_recalled_once_for_a_task_and_the_reward_is_learnt_fro
         assert result["episodes"] and result["reward"] is None
         (id,) = result["guidance_ids"]
         assert (await memory.learning.utilities([id]))[id].shown_successes == 1
+
+
+async def test_a_thread_that_is_learnt_from_at_every_turn_does_not_recall_itself(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        model = ScriptedChatModel(script=lambda _: "Noted.")
+        agent = make_memory_agent(model, memory=memory, reward=lambda _: 1.0, checkpointer=InMemorySaver())
+        for number in range(3):
+            said = {"messages": [("user", f"My cat Minka likes fish number {number}.")]}
+            assert (await agent.ainvoke(said, thread()))["shown"] == []
+        asked = {"messages": [("user", "What does my cat Minka like?")]}
+        shown = (await agent.ainvoke(asked, thread("another")))["shown"]
+        assert any(one["text"].startswith("Task:") for one in shown)
 
 
 async def test_an_unfinished_task_counts_once_however_often_reflection_runs(tmp_path: Path) -> None:

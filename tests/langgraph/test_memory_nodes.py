@@ -111,6 +111,51 @@ def _words(count: int) -> list[str]:
     return ["".join(one) for one in itertools.islice(letters, 0, count * 7, 7)]
 
 
+async def test_a_function_of_the_state_that_gives_no_text_is_told_of_it(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        state = {"messages": [HumanMessage("Where is Ana?")]}
+        number: Any = lambda _: 5  # noqa: E731
+        nothing: Any = lambda _: None  # noqa: E731
+        nodes = create_recall_node(memory=memory, query=number), create_context_pack_node(memory=memory, goal=number)
+        for node in nodes:
+            with pytest.raises(InvalidInput, match="made of the state is int"):
+                await node.ainvoke(state)
+        assert (await create_recall_node(memory=memory, query=nothing).ainvoke(state))["recalled"] == []
+
+
+async def test_roles_and_channels_that_there_are_not_are_told_with_those_that_there_are(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        with pytest.raises(InvalidInput, match="Use one of: user, assistant"):
+            create_remember_node(memory=memory, roles=["human"])
+        wrong = create_remember_node(memory=memory, roles="user", channel=lambda _: "browser")
+        with pytest.raises(InvalidInput, match="Use one of: user, agent"):
+            await wrong.ainvoke({"messages": [HumanMessage("Hello.")]})
+        # A single role is a list of one.
+        one = create_remember_node(memory=memory, roles="user")
+        kept = await one.ainvoke({"messages": [HumanMessage("Hello.", id="a"), AIMessage("Hi.", id="b")]})
+        assert kept["remembered"]["a"] is not None and kept["remembered"]["b"] is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("x" * 300, "x" * 300 + "y"), ("x" * 195, "x" * 195 + "y"), ("a\nb", "ab"), (" ", "  "), ("t", "t ")],
+)
+async def test_every_thread_is_a_session_and_a_connection_of_its_own(tmp_path: Path, one: str, other: str) -> None:
+    async with open_here(tmp_path) as memory:
+        graph = line(("remember", create_remember_node(memory=memory)), checkpointer=InMemorySaver())
+        for name in (one, other, one):
+            await graph.ainvoke({"messages": [HumanMessage("Ana is in Lisbon.")]}, thread(name))
+        kept = await memory.list()
+        assert len(kept) == len({memory.session for memory in kept}) == 2
+        assert len({memory.origin.connection for memory in kept}) == 2
+
+
+async def test_one_text_in_the_state_is_one_message_and_no_list_of_letters(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        await create_remember_node(memory=memory).ainvoke({"messages": "Ana is in Lisbon."})
+        assert [one.text for one in await memory.list()] == ["Ana is in Lisbon."]
+
+
 async def test_without_a_memory_the_one_behind_the_store_serves_and_else_it_says_so(tmp_path: Path) -> None:
     graph = line(("recall", create_recall_node()))
     with pytest.raises(InvalidInput, match="no memory"):

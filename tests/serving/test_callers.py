@@ -283,11 +283,33 @@ async def test_a_server_that_is_told_to_end_says_so_and_still_answers(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    "option", [["--port", "9000"], ["--workers", "2"], ["--oidc-issuer", "https://id.example.org"]]
+)
+def test_what_is_for_http_alone_is_not_silently_left_out_on_stdio(tmp_path: Path, option: list[str]) -> None:
+    done = subprocess.run(
+        [*SERVE, "--home", str(tmp_path), *option],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 1
+    assert option[0] in done.stderr and "--http" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--rate", "quick"], "no rate"),
         (["--oidc-issuer", "https://id.example.org"], "audience"),
         (["--oidc-issuer", "https://id.example.org", "--oidc-audience", "x", "--oidc-rights", "root"], "read, write"),
+        (["--oidc-issuer", "http://id.example.org", "--oidc-audience", "x"], "not https"),
+        (["--oidc-namespace", "teams/{org}"], "needs an issuer"),
+        (["--oidc-rights", "read"], "needs an issuer"),
+        *(
+            (["--oidc-issuer", "https://id.example.org", "--oidc-audience", "x", "--oidc-namespace", wrong], told)
+            for wrong, told in (("teams/{org", "no claim"), ("teams/{org-id}", "no claim"), ("teams//{sub}", "label"))
+        ),
     ],
 )
 def test_options_that_are_wrong_are_told_before_anything_is_served(

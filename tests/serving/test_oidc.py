@@ -96,6 +96,17 @@ async def test_a_token_is_refused(known: OidcProvider, why: str) -> None:
     assert await door(known).caller(known.token(**given)) is None
 
 
+@pytest.mark.parametrize("org", [None, True, ["acme"], {"name": "acme"}, 1.5], ids=str)
+async def test_a_claim_that_is_no_text_names_no_namespace_that_others_would_share(
+    known: OidcProvider, org: Any
+) -> None:
+    opened = door(known, namespace="teams/{org}")
+    claims = {"iss": known.issuer, "aud": AUDIENCE, "sub": "ana", "exp": time.time() + 300, "scope": "mnemic:read"}
+    for claim, let_in in ((org, False), (7, True), ("acme", True)):
+        signed = jwt.encode({**claims, "org": claim}, known.keys["first"], algorithm="RS256", headers={"kid": "first"})
+        assert (await opened.caller(signed) is not None) is let_in
+
+
 async def test_a_token_that_is_signed_with_no_key_or_a_public_one_is_refused(known: OidcProvider) -> None:
     claims = {"iss": known.issuer, "aud": AUDIENCE, "sub": "ana", "exp": time.time() + 300, "scope": "mnemic:read"}
     opened = door(known)

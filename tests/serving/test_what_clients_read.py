@@ -83,6 +83,32 @@ async def test_a_client_learns_of_a_database_out_of_reach_and_not_where_it_is(
     assert "127.0.0.1:1/notes" in caplog.text
 
 
+async def test_a_client_learns_what_is_wrong_with_the_memory_and_not_in_which_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home, policies = tmp_path / "home", tmp_path / "policies"
+    policies.mkdir()
+    policy = policies / "ours.yaml"
+    policy.write_text("name: ours\nextends: nobody\n", "utf-8")
+    async with client_of(load_settings(home=home, chroma="off", policy=str(policy))) as client:
+        texts = await read_by(client)
+    async with client_of(load_settings(home=home, chroma="off", durable=False)) as client:
+        await client.call_tool("remember", {"text": "Ana lives in Lisbon."})
+        (home / "ledger.sqlite3").rename(tmp_path / "aside")
+        texts += await read_by(client)
+    assert "ours.yaml" in texts[0] and "deleted, moved or replaced" in texts[3]
+    assert not any(str(tmp_path) in text for text in texts)
+    assert str(policy) in caplog.text and str(home) in caplog.text
+
+
+async def test_the_host_that_started_a_server_reads_where_its_memory_is(tmp_path: Path) -> None:
+    holder = MemoryHolder(
+        load_settings(home=tmp_path, chroma="off", policy=str(tmp_path / "none.yaml")), transport="stdio"
+    )
+    async with Client(create_server(holder)) as client:
+        assert str(tmp_path) in (await read_by(client))[0]
+
+
 def test_the_command_line_says_where_the_memory_went(tmp_path: Path) -> None:
     anyio.run(move, tmp_path)
     done = CliRunner().invoke(app, ["status", "--home", str(tmp_path)])

@@ -9,10 +9,17 @@ from typing import Annotated
 import typer
 
 from mnemic import MnemicError
+from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import Home, Namespace, fail, settings_for
+
+_FOR_HTTP = (
+    "host", "port", "workers", "allow_host", "public_url", "rate", "max_body", "tokens", "oidc_issuer", "oidc_audience",
+    "oidc_namespace", "oidc_rights", "drain",
+)  # fmt: skip
 
 
 def serve(
+    ctx: typer.Context,
     home: Home = None,
     namespace: Namespace = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
@@ -44,6 +51,12 @@ def serve(
     everything), or given out by an OpenID Connect provider.
     """
     settings = settings_for(home, namespace=namespace)
+    named = {name: ctx.get_parameter_source(name) for name in _FOR_HTTP}
+    given = [name for name, source in named.items() if source is not None and source.name == "COMMANDLINE"]
+    if given and not http:
+        # On stdio it would wait for a host that never speaks.
+        meant = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        fail(InvalidInput(f"{meant}: that is for a server over HTTP, and this would serve stdio.", hint="Add --http."))
     if not http:
         from mnemic_mcp.serving import serve_stdio
 

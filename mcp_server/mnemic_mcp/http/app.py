@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from mnemic_mcp.holder import MemoryHolder
 from mnemic_mcp.http.callers import CALLER, Caller, Door, present_caller
 from mnemic_mcp.http.gate import Gate
 from mnemic_mcp.http.observing import CONTENT_TYPE, Observing
-from mnemic_mcp.http.oidc import OidcDoor, Provider
+from mnemic_mcp.http.oidc import OidcDoor, Provider, check_provider
 from mnemic_mcp.http.plain_answers import PlainAnswers
 from mnemic_mcp.http.replicas import Prepared, SharedKey
 from mnemic_mcp.http.tokens import TOKENS_FILE, TokenFile
@@ -185,16 +185,16 @@ def _rate(text: str) -> RateLimitItem:
 
 
 def make_provider(
-    issuer: str | None, audience: str | None, *, namespace: str, rights: Iterable[str] = ()
+    issuer: str | None, audience: str | None, *, namespace: str, rights: Sequence[str] = ()
 ) -> Provider | None:
     """The provider that the options name, if any. Raises `InvalidInput`."""
-    if issuer is None and audience is None:
+    named = namespace != Provider.model_fields["namespace"].default or bool(rights)
+    if issuer is None and audience is None and not named:
         return None
     if not issuer or not audience:
         raise InvalidInput("An OpenID Connect provider needs an issuer and an audience.", hint="Give both.")
-    return Provider(
-        issuer=issuer, audience=audience, namespace=namespace, rights=check_choices(rights, Right, name="a right")
-    )
+    held = check_choices(rights, Right, name="a right")
+    return check_provider(Provider(issuer=issuer, audience=audience, namespace=namespace, rights=held))
 
 
 def _exact(url: str) -> AnyHttpUrl:

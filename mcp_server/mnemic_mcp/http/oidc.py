@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mnemic import MnemicError
 from mnemic.domain.access import Right, make_access
-from mnemic.errors import StoreUnavailable
+from mnemic.domain.validation import check_namespace
+from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic_mcp.http.callers import Caller
 
@@ -45,6 +46,25 @@ class Provider(BaseModel):
     rights: tuple[Right, ...] = Field(
         (), description="Rights of a token in which no scope begins with `mnemic:`. None: it is refused."
     )
+
+
+def check_provider(provider: Provider) -> Provider:
+    """A provider whose keys may be fetched and whose template names namespaces. Raises `InvalidInput`."""
+    try:
+        _safe(provider.issuer)
+    except (StoreUnavailable, httpx.InvalidURL) as error:
+        raise InvalidInput(
+            f"The issuer {provider.issuer[:200]!r} is not https.", hint="Keys must come over TLS."
+        ) from error
+    template = provider.namespace
+    if re.search("[{}]", _CLAIM.sub("", template)):
+        # As it stands it would be one namespace for all callers.
+        raise InvalidInput(
+            f"{template[:200]!r} has braces around what is no claim.",
+            hint='Write it as "teams/{org}/{sub}"; a claim is named by letters, digits and "_".',
+        )
+    check_namespace(_CLAIM.sub("claim", template))
+    return provider
 
 
 class OidcDoor:
@@ -157,5 +177,15 @@ def _scopes(claims: Mapping[str, Any]) -> Sequence[str] | None:
 
 
 def _filled(label: str, claims: Mapping[str, Any]) -> str:
-    """A label of the namespace with its claims, to be checked as any label: a claim must not bring a path of its own."""
-    return _CLAIM.sub(lambda found: str(claims[found[1]]), label)
+    """A label of the namespace with its claims, to be checked as any label: a claim must not bring a path of its own.
+
+    Raises `InvalidInput` for what is neither text nor whole number: all whose claim is null would share one namespace.
+    """
+
+    def said(name: str) -> str:
+        claim = claims[name]
+        if not isinstance(claim, str | int) or isinstance(claim, bool):
+            raise InvalidInput(f"The claim {name} is {type(claim).__name__}.", hint="It must be text.")
+        return str(claim)
+
+    return _CLAIM.sub(lambda found: said(found[1]), label)

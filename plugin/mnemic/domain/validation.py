@@ -203,6 +203,13 @@ def shown(value: object, limit: int = 40) -> str:
         return f"a {type(value).__name__} with a very large number"
 
 
+def check_several(values: Iterable[_T], *, name: str, hint: str) -> Iterable[_T]:
+    """Something to go through one by one. A single text is not: it would be gone through letter by letter."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidInput(f"{name} is {type(values).__name__}, not a list.", hint=hint)
+    return values
+
+
 def _items(values: object, name: str) -> Iterable[object]:
     """What to go through: a single string counts as a list of one."""
     if isinstance(values, str):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mnemic.errors import ModelFailed
 from mnemic.protocols import Vectors
 
 _CHUNK = 256
+_loading = threading.Lock()
 
 Halves = NDArray[np.float16]
 
@@ -29,12 +31,8 @@ class StaticEmbedder:
     id = "wordllama-l2-supercat-256"
     dimensions = 256
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loaded: tuple[Tokenizer, Halves] | None = None
-
     def embed(self, texts: Sequence[str]) -> Vectors:
-        tokenizer, table = self._load()
+        tokenizer, table = _load()
         found = np.zeros((len(texts), self.dimensions), np.float32)
         for start in range(0, len(texts), _CHUNK):
             encodings = tokenizer.encode_batch_fast(list(texts[start : start + _CHUNK]), add_special_tokens=False)
@@ -48,16 +46,17 @@ class StaticEmbedder:
 
     def words(self) -> list[str]:
         """The words that are one token each, sorted."""
-        tokenizer, _ = self._load()
+        tokenizer, _ = _load()
         return sorted(token[1:] for token in tokenizer.get_vocab() if token.startswith("▁") and token[1:].isalpha())
 
-    def _load(self) -> tuple[Tokenizer, Halves]:
-        with self._lock:
-            if self._loaded is None:
-                self._loaded = _read_files()
-            return self._loaded
+
+def _load() -> tuple[Tokenizer, Halves]:
+    with _loading:
+        return _read_files()
 
 
+# Once for all memories of a process: programs open many, or one again and again, and each would hold its own 16 MB.
+@lru_cache(maxsize=1)
 def _read_files() -> tuple[Tokenizer, Halves]:
     spec = find_spec("wordllama")
     if spec is None or spec.origin is None:

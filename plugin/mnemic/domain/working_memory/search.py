@@ -81,7 +81,7 @@ def search_context(
 def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context: int = 500) -> Outcome:
     """A wider look at one hit: ``extended_context`` (100-2000) characters on each side."""
     check_count(extended_context, name="extended_context", low=100, high=2_000)
-    hit = memory.value(Cell.SEARCH_HIT, search_id)
+    hit = memory.value(Cell.SEARCH_HIT, search_id) if isinstance(search_id, str) else None
     if not isinstance(hit, SearchHit):
         raise InvalidInput(
             f"There is no search hit {shown(search_id, 60)}.", hint="Use an id that search_context gave."

@@ -140,8 +140,8 @@ def _with_model(
         return arguments
     summary = ""
     try:
-        summary = model(text, focus)
-    except Exception:  # whatever a model's client raises: the deterministic summary serves
+        summary = check_text(model(text, focus), name="summary")
+    except Exception:  # whatever a model's client raises or gives: the deterministic summary serves
         return arguments
 
     def given(first: str, second: str) -> str:
