@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnemic.domain.memory import Action, RowKey, Status
+from mnemic.domain.memory import Action, Kind, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.protocols import LedgerSnapshot, SearchedText, TurnRow
@@ -178,6 +178,18 @@ def test_keys_that_come_out_of_order_are_listed_in_order() -> None:
         snapshot.written += [more] if more else []
         found = lists.holding(snapshot, HERE, 1, ["heron"])  # type: ignore[arg-type]  # as much of one as is asked for
         assert found["heron"].tolist() == sorted(snapshot.written)
+
+
+def test_lists_hold_what_recall_returns_whoever_asks_first() -> None:
+    with a_ledger() as ledger:
+        few = Few(ledger)
+        few.happen("remember", "heron")
+        with ledger.transaction() as transaction:
+            transaction.append(make_record("heron", kind=Kind.LESSON), embedder_id="words", vector=None)
+        with ledger.snapshot() as snapshot:
+            anything = MemoryFilter(namespace=("test",), now=NOW)
+            assert few.postings.holding(snapshot, anything, 1, ["heron"])["heron"].tolist() == few.keys
+        few.check(["heron"])
 
 
 def test_lists_of_an_older_state_are_not_kept() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemic.domain.recall import MemoryFilter
+from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.domain.shelves import Shelves
 from mnemic.protocols import LedgerSnapshot, TurnRow
 from mnemic.retrieval.bags import Bags, Lexicon
@@ -52,7 +53,9 @@ class Postings:
             missing = {stem: word for word, stem in zip(words, stems, strict=True) if stem not in shelf.lists}
             lists = shelf.lists
             if missing:
-                found = snapshot.postings(list(missing.values()), filter, limit=MOST_HOLDING)
+                # What is followed from now on is what recall returns, whatever the first to ask meant by any kind.
+                recalled = replace(filter, kinds=RECALLED_KINDS)
+                found = snapshot.postings(list(missing.values()), recalled, limit=MOST_HOLDING)
                 read = {stem: _ascending(found.get(word)) for stem, word in missing.items()}
                 # A list of an older state would never learn what has changed since.
                 if snapshot.last_seq() == shelf.seq:
