@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mnemic.domain.marks import Marks, Review, Screened
-from mnemic.domain.memory import MemoryRecord, RowKey, Status
+from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.recall import Hit, Passage, Standing, Withheld
 from mnemic.domain.verdict import Decision
 from mnemic.guard.guard import (
@@ -109,14 +109,17 @@ def standing(policy: Policy, one: Vetted) -> Standing:
     )  # fmt: skip
 
 
-def with_standing(hit: Hit, policy: Policy, one: Vetted) -> Hit:
-    """A found memory with what to know about it. Its passage is a part of what may be shown, and of nothing else."""
+def with_standing(hit: Hit, policy: Policy, one: Vetted, *, alike: tuple[MemoryId, ...] = ()) -> Hit:
+    """A found memory with what to know about it, and those that are ``alike``.
+
+    Its passage is a part of what may be shown, and of nothing else.
+    """
     known = standing(policy, one)
     passage = hit.passage
     if passage is not None and known.masked_text is not None:
         start, end = masked_place(one.record, one.marks, (passage.start, passage.end))
         passage = Passage(start, end, known.masked_text[start:end])
-    return replace(hit, standing=known, passage=passage)
+    return replace(hit, standing=known, passage=passage, alike=alike)
 
 
 def name_disputes(snapshot: LedgerSnapshot, policy: Policy, vetted: Sequence[Vetted]) -> None:

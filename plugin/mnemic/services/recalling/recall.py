@@ -146,7 +146,7 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
     notes += consult_model(backends, policy, query.text, [one for _, one in page.judged])
     shown = page.shown if backends.guard.model_judge is None else arrangement.arrange(page.passed())
     shown = [one for one in shown if one.place <= page.last][: query.k]
-    hits = [replace(with_standing(one.best[0].hit, policy, one.best[1]), alike=one.ids) for one in shown]
+    hits = [with_standing(one.best[0].hit, policy, one.best[1], alike=one.ids) for one in shown]
     packed, tokens = pack(hits, query.budget_tokens, render, backends.token_counter)
     shown = shown[: len(packed)]
     whole = len(packed) == len(hits)
