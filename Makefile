@@ -9,7 +9,7 @@ LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 DATABASES := tests/postgres tests/migrating
 
-.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-million bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces bench-partitions soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate bench-cold replicas
+.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-distractors bench-million bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces bench-partitions soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate bench-cold replicas
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -44,6 +44,12 @@ bench-recall: $(VENV)/installed-dev
 bench-cost: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.cost --sizes 1000 10000 100000 --json $(RESULTS)/cost.json
+
+# The evidence of all conversations among 100,000 turns of another data set and what is put together from these: five minutes.
+bench-distractors: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/mnemic bench recall --format locomo $(LOCOMO) --together --distractors 100000 --distractors-from $(LONGMEMEVAL) \
+	    --distractors-format longmemeval --no-compare --json $(RESULTS)/recall_locomo_distractors.json
 
 # A quarter of an hour and 5 GB of disk.
 bench-million: $(VENV)/installed-dev

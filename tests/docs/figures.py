@@ -108,6 +108,7 @@ def _working_memory() -> str:
 RECALL = (
     ("recall_locomo", "LoCoMo, a namespace for each conversation"),
     ("recall_locomo_together", "LoCoMo, all conversations in one"),
+    ("recall_locomo_distractors", "the same among 100,000 turns of others, `make bench-distractors`"),
     ("recall_longmemeval", "LongMemEval, what the user said"),
     ("recall_longmemeval_assistant", "LongMemEval, both sides"),
 )
