@@ -185,7 +185,7 @@ def list_memories(
             subtree=subtree,
         )
         # A recall tells why there is nothing, such as another spelling of the namespace.
-        if found or as_json or status or before:
+        if found or as_json or status or before or not console().is_terminal:
             return found, None
         return found, (await memory.recall(k=1, kinds=kind or (), tags=tag or (), subtree=subtree)).reason
 

@@ -158,9 +158,10 @@ def _voices(search: Search, turns: Turns) -> Places:
     alone = np.flatnonzero(turns.session == NONE)
     if not len(alone):
         return turns.voice
-    said = search.snapshot.said_by([RowKey(key) for key in turns.keys[alone].tolist()])
+    keys: list[RowKey] = turns.keys[alone].tolist()
+    said = search.snapshot.said_by(keys)
     voice = turns.voice.copy()
-    voice[alone] = [voice_outside_sessions(*said.get(key, (None, None))) for key in turns.keys[alone].tolist()]
+    voice[alone] = [voice_outside_sessions(*said.get(key, (None, None))) for key in keys]
     return voice
 
 

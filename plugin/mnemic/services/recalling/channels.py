@@ -88,8 +88,8 @@ def by_words(search: Search) -> list[RowKey]:
     rarest. Where each is held by too many, the full-text index's best.
     """
     lists = list(holding(search.backends, search.snapshot, search.filter, search.namespaces, search.sought).values())
-    keys = _together(lists)
-    if len(lists) < len(search.sought) or len(keys) > _FEW:
+    keys = _together(lists) if len(lists) == len(search.sought) else None
+    if keys is None or len(keys) > _FEW:
         lists.sort(key=len)
         few = int(np.searchsorted(np.cumsum([len(one) for one in lists]), _FEW, side="right"))
         keys = _together(lists[:few])

@@ -96,9 +96,6 @@ class PostgresFullText:
             " UNION ALL ".join([each] * len(stems)), tuple(chain.from_iterable(values))
         ).fetchall()
 
-    def occurs(self, word: str, among: Among) -> bool:
-        return bool(self.postings([word], among, limit=1))
-
     def large_namespaces(self, minimum: int) -> list[int]:
         self._take_in()
         # "0" is the character after "/": a range, so that the key of the table serves.

@@ -93,12 +93,8 @@ class FullText(Protocol):
         """Keys of the memories of the best ``limit`` passages, best first; one with several comes several times."""
         ...
 
-    def postings(self, words: Sequence[str], among: Among, *, limit: int) -> Iterable[tuple[int, int]]:
+    def postings(self, words: Sequence[str], among: Among, *, limit: int) -> Sequence[tuple[int, int]]:
         """The place of each of ``words``, at least one, and the key of each memory that holds it, ``limit`` a word."""
-        ...
-
-    def occurs(self, word: str, among: Among) -> bool:
-        """Whether any memory holds ``word``."""
         ...
 
     def large_namespaces(self, minimum: int) -> list[int]:

@@ -77,7 +77,7 @@ class SqlRetrievalReader:
 
     def occurs(self, word: str, filter: MemoryFilter) -> bool:
         among = self._among([word], filter)
-        return among is not None and self._full_text.occurs(word, among)
+        return among is not None and bool(self._full_text.postings([word], among, limit=1))
 
     def speakers(self, namespace: Namespace, *, subtree: bool = False) -> list[str]:
         where, values = in_namespace(namespace, subtree=subtree)

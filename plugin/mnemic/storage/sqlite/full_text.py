@@ -89,14 +89,6 @@ class SqliteFullText:
             " UNION ALL ".join([each] * len(words)), tuple(chain.from_iterable(values))
         ).fetchall()
 
-    def occurs(self, word: str, among: Among) -> bool:
-        row = self._connection.execute(
-            f"SELECT 1 FROM memories_words f CROSS JOIN {RECORD_TABLES} "
-            f"WHERE f.memories_words MATCH ? AND m.key = f.rowid AND {among.where} LIMIT 1",
-            (self._match([word], among), *among.values),
-        ).fetchone()
-        return row is not None
-
     def large_namespaces(self, minimum: int) -> list[int]:
         rows = self._connection.execute(
             "SELECT namespace FROM memories GROUP BY namespace HAVING count(*) >= ?", (minimum,)
