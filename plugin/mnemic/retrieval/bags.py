@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mnemic.domain.memory import RowKey
 from mnemic.domain.text import STOP_WORDS, words_of
 from mnemic.protocols import LedgerSnapshot, SearchedText
+from mnemic.retrieval.key_table import KeyTable
 from mnemic.retrieval.timing import is_temporal
 
 Ints = NDArray[np.int32]
@@ -88,31 +89,36 @@ class Bags:
 
     def _clear(self) -> None:
         self._lexicon = Lexicon()
-        self._slots: dict[int, int] = {}
+        self._slots = KeyTable()
         self._tokens: Ints = np.zeros(_FIRST_TOKENS, np.int32)
         # Where the words of each slot begin, how many there are, and how many of them are the date's.
         self._spans = np.zeros((_FIRST_SLOTS, 3), np.int64)
         self._used_slots = self._used_tokens = 0
         self._cuts: dict[int, Ints] = {}
 
-    def gather(self, snapshot: LedgerSnapshot, keys: Sequence[int], asked: Sequence[str]) -> Gathered:
+    def gather(
+        self, snapshot: LedgerSnapshot, keys: NDArray[np.int64] | Sequence[int], asked: Sequence[str]
+    ) -> Gathered:
         """The words of ``keys``, none for a memory that is not there, and the numbers of the words ``asked``."""
+        keys = np.asarray(keys, np.int64)
         with self._lock:
             if self._is_full():
                 self._clear()
             lexicon = self._lexicon
-            slots = [self._slots.get(key) for key in keys]
-            missing = [RowKey(key) for key, slot in zip(keys, slots, strict=True) if slot is None]
+            slots = self._slots.find(keys)
+            missing = [RowKey(key) for key in keys[slots < 0].tolist()]
             if missing:
                 self._read(snapshot, missing)
-                slots = [self._slots[key] for key in keys]
+                slots = self._slots.find(keys)
             numbers = lexicon.numbers(snapshot, asked)
-            spans = self._spans[np.array(slots, np.int64)]
+            spans = self._spans.take(slots, axis=0)
             tokens, stems, content, temporal = self._tokens, lexicon.stems, lexicon.content, lexicon.temporal
-            cuts = {at: self._cuts[key] for at, key in enumerate(keys) if key in self._cuts} if self._cuts else {}
+            cuts = (
+                {at: self._cuts[key] for at, key in enumerate(keys.tolist()) if key in self._cuts} if self._cuts else {}
+            )
             if missing and self._is_late(snapshot):
                 for key in missing:
-                    del self._slots[key]
+                    self._slots.remove(key)
                     self._cuts.pop(key, None)
         starts, lengths, dated = spans.T
         # Where each memory's words begin among those that are returned, and from there where all that are kept have them.
@@ -134,14 +140,14 @@ class Bags:
     def take(self, snapshot: LedgerSnapshot, keys: Sequence[RowKey]) -> None:
         """Read the words of those of ``keys`` that are not here yet, before somebody waits for them."""
         with self._lock:
-            missing = [key for key in keys if key not in self._slots]
+            missing = [key for key in keys if self._slots.get(key) is None]
             if missing and not self._is_late(snapshot):
                 self._read(snapshot, missing)
 
     def knows(self, key: RowKey) -> bool:
         """Whether the words of a memory are here."""
         with self._lock:
-            return key in self._slots
+            return self._slots.get(key) is not None
 
     @property
     def has_room(self) -> bool:
@@ -164,10 +170,11 @@ class Bags:
         """
         with self._lock:
             self._told = max(self._told, up_to)
-            for key in keys if self._slots else ():
-                slot = self._slots.pop(key, None)
+            for key in keys if self._used_slots else ():
+                slot = self._slots.get(key)
                 self._cuts.pop(key, None)
                 if slot is not None:
+                    self._slots.remove(key)
                     start, length, _ = self._spans[slot]
                     self._tokens[start : start + length] = 0
 
@@ -194,7 +201,7 @@ class Bags:
         end = self._used_slots + len(missing)
         self._spans = _with_room(self._spans, end)
         self._spans[self._used_slots : end] = spans
-        self._slots |= dict(zip(missing, range(self._used_slots, end), strict=True))
+        self._slots.put(np.array(missing, np.int64), np.arange(self._used_slots, end))
         self._used_tokens += len(words)
         self._used_slots = end
 

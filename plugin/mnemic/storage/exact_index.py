@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, repeat
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ _MOST_BYTES = 512 * 1024 * 1024
 _DECIMALS = 6
 # Rows of what has gone are let go once there are more of them than of what is there, and more than this.
 _FEW_ABSENT = 1_024
+_NOWHERE = -1
 
 
 @dataclass(slots=True)
@@ -179,10 +180,10 @@ class ExactIndex:
     ) -> tuple[list[RowKey], Vectors]:
         shelf = self.refresh(snapshot, namespace_key)
         with self._lock:
-            seen = [key for key in keys if key in shelf.rows]
-            rows = np.array([shelf.rows[key] for key in seen], np.int64)
-            present = ~shelf.absent[rows]
-            return list(compress(seen, present.tolist())), shelf.matrix[rows[present]]
+            rows = np.fromiter(map(shelf.rows.get, keys, repeat(_NOWHERE)), np.int64, len(keys))
+            held = rows != _NOWHERE
+            held[held] = ~shelf.absent[rows[held]]
+            return list(compress(keys, held.tolist())), shelf.matrix[rows[held]]
 
     def states(self, keys: list[RowKey], namespace_key: int) -> dict[RowKey, bool]:
         """Of the memories among ``keys`` that this index has seen: whether recall may return them."""

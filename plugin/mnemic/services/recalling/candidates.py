@@ -76,7 +76,7 @@ def find_candidates(
         snapshot, search.namespaces, {key for keys in proposed for key in keys}, reach=_REACH, among=search.among
     )
     keys: list[RowKey] = turns.keys.tolist()
-    gathered = backends.bags.gather(snapshot, keys, search.words)
+    gathered = backends.bags.gather(snapshot, turns.keys, search.words)
     found = bm25.occurrences(gathered, telling)
     average = snapshot.average_length()
     share = bm25.shares(found, gathered.lengths, average)
@@ -121,10 +121,11 @@ def _meaning(
     if search.vector is None or not keys:
         return {}, meaning
     held, matrix = channels.vectors_of(search, keys)
-    near = cosines(matrix, search.vector)
+    rows = matrix.astype(np.float64)
+    near = cosines(rows, search.vector)
     similarity = dict(zip(held, near.tolist(), strict=True))
     # Half of it without what all have in common, which tells them apart; half with it, for all of them may be to the point.
-    worth = dict(zip(held, ((near + apart(matrix, search.vector)) / 2).tolist(), strict=True))
+    worth = dict(zip(held, ((near + apart(rows, search.vector)) / 2).tolist(), strict=True))
     nearest = list(passages.items())
     # In a long text the few words that were asked for weigh little, though all of them are there.
     if search.filter.subtree or search.snapshot.has_experiences(search.filter.namespace):

@@ -250,6 +250,7 @@ def _read(
 ) -> Iterator[Found]:
     place = skip
     size = max(query.k, _LEAST_VETTED) + 1
+    plain = query.filter.is_plain()
     while place < len(relevant):
         chunk = relevant[place : place + size]
         records = snapshot.records([entry.key for entry in chunk])
@@ -259,7 +260,7 @@ def _read(
             place += 1
             record = records.get(entry.key)
             # An index may know more, or less, than this snapshot: only what the ledger says now leaves.
-            if record is not None and _may_leave(record, query.filter):
+            if record is not None and (not plain or _may_leave(record, query.filter)):
                 hit = Hit(
                     memory=record, score=round(entry.score, 4), lexical=entry.lexical, similarity=entry.similarity,
                     utility=utilities.get(entry.key), passage=_passage(record, spans, entry.key, numbers),
@@ -295,8 +296,6 @@ def _newest(snapshot: LedgerSnapshot, query: RecallQuery, skip: int) -> _Ranking
 
 def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
     """Whether a hit of a plain search is still what it was taken for. Other searches chose their keys in this snapshot."""
-    if not filter.is_plain():
-        return True
     still_true = filter.now is not None and record.is_announced(after=filter.now)
     return (
         record.namespace == filter.namespace
