@@ -44,9 +44,7 @@ class Occurrences(NamedTuple):
 
 def occurrences(words: Gathered, telling: NDArray[np.float64]) -> Occurrences:
     """Count the words asked in the memories. ``telling`` are their weights; words of one stem ask for the same once."""
-    stems, places = np.unique(words.stems[words.asked], return_inverse=True)
-    weight = np.zeros(len(stems))
-    np.maximum.at(weight, places, telling)
+    stems, weight = _by_stem(words, telling)
     term_of_stem = np.full(len(words.stems) + 1, -1, np.int64)
     term_of_stem[stems] = np.arange(len(stems))
     terms = term_of_stem.take(words.stems.take(words.tokens))
@@ -62,9 +60,17 @@ def weights_among(words: Gathered, everywhere: Frequencies) -> tuple[NDArray[np.
     found = occurrences(words, np.ones(len(places)))
     held = (found.often > 0).sum(axis=0)[places].astype(np.float64)
     telling = weights(Frequencies(held, len(words.lengths)).borrowing(everywhere, _BESIDES))
-    weight = np.zeros(len(found.telling))
-    np.maximum.at(weight, places, telling)
-    return telling, found._replace(telling=weight)
+    return telling, found._replace(telling=_by_stem(words, telling)[1])
+
+
+def _by_stem(words: Gathered, telling: NDArray[np.float64]) -> tuple[list[int], NDArray[np.float64]]:
+    """The distinct stems asked, ascending, and what the most telling word of each tells."""
+    # A question has a handful of words: for so few Python's own is ten times faster than NumPy's.
+    most: dict[int, float] = {}
+    for stem, weight in zip(words.stems[words.asked].tolist(), telling.tolist(), strict=True):
+        most[stem] = max(weight, most.get(stem, 0.0))
+    stems = sorted(most)
+    return stems, np.array([most[stem] for stem in stems])
 
 
 def shares(found: Occurrences, lengths: NDArray[np.int64], average_length: float) -> NDArray[np.float64]:

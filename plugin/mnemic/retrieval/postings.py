@@ -51,7 +51,7 @@ class Postings:
             lexicon, stems = self._bags.stems(snapshot, words)
             shelf.use(lexicon)
             missing = {stem: word for word, stem in zip(words, stems, strict=True) if stem not in shelf.lists}
-            lists = shelf.lists
+            lists = {stem: shelf.lists[stem] for stem in stems if stem not in missing}
             if missing:
                 # What is followed from now on is what recall returns, whatever the first to ask meant by any kind.
                 recalled = replace(filter, kinds=RECALLED_KINDS)
@@ -60,7 +60,7 @@ class Postings:
                 # A list of an older state would never learn what has changed since.
                 if snapshot.last_seq() == shelf.seq:
                     shelf.keep(read)
-                lists = lists | read
+                lists |= read
             held = {word: keys for word, stem in zip(words, stems, strict=True) if (keys := lists[stem]) is not None}
             return {word: shelf.without_gone(keys) for word, keys in held.items()}
 

@@ -22,9 +22,15 @@ _ENCODING = "o200k_base"
 _ENCODING_ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 _LOAD_DEADLINE_SECONDS = 5.0
 _PIECE = re.compile(
-    r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z\d]{6,}"  # letters and digits mixed, as in ids
-    r"|[A-Za-z]+|[^\W\d_A-Za-z]+|\d+|\s+|[!-/:-@\[-`{-~]+|[^\s]"
+    r"[A-Za-z]++(?!\d)|[!-/:-@\[-`{-~]++"
+    r"|(?=[A-Za-z]*+\d)(?=\d*+[A-Za-z])[A-Za-z\d]{6,}+"  # letters and digits mixed, as in ids
+    r"|\d++|[A-Za-z]++|[^\W\d_A-Za-z]++"
+    r"|[^\S ]\s*+| \s++"  # a single space belongs to the word behind it; a longer run or a line break costs a token
+    r"|[^\s]"
 )
+# What is between single spaces can be counted by itself, unless spaces are part of a longer run.
+_RUN = re.compile(r" \s|\s ")
+_MOST_REMEMBERED_CHARS = 64
 _FIRST_CJK = 0x2E80
 
 
@@ -38,15 +44,24 @@ class HeuristicTokenCounter:
     name = "heuristic"
 
     def count(self, text: str) -> int:
-        return sum(map(_tokens_in, _PIECE.findall(text)))
+        if _RUN.search(text):
+            return _counted(text)
+        return sum([
+            _counted_again(word) if len(word) <= _MOST_REMEMBERED_CHARS else _counted(word) for word in text.split(" ")
+        ])  # fmt: skip
 
 
-@lru_cache(maxsize=32_768)  # words repeat
+def _counted(text: str) -> int:
+    return sum(map(_tokens_in, _PIECE.findall(text)))
+
+
+_counted_again = lru_cache(maxsize=32_768)(_counted)  # words repeat
+
+
 def _tokens_in(piece: str) -> int:
     first = piece[0]
     if first.isspace():
-        # A single space belongs to the word behind it; a longer run or a line break costs a token.
-        return int(piece != " ")
+        return 1
     if piece.isdecimal():
         return math.ceil(len(piece) / 3)
     if piece.isascii() and piece.isalnum() and not piece.isalpha():

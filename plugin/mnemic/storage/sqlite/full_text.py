@@ -32,6 +32,7 @@ class SqliteFullText:
         self._counts: dict[str, int] = {}
         self._within: dict[tuple[int, str], int] = {}
         self._rows: int | None = None
+        self._average: float | None = None
 
     def stems(self, words: Sequence[str]) -> list[str]:
         return self._terms.stems(words)
@@ -54,12 +55,14 @@ class SqliteFullText:
         return WordStatistics([self._within[namespace_key, word] for word in words], memories)
 
     def average_length(self) -> float:
-        row = self._connection.execute(
-            "SELECT block FROM memories_words_data WHERE id = ?", (_AVERAGES_ROW,)
-        ).fetchone()
-        # Rows, words of the scope, words of the body.
-        numbers = _integers(row[0]) if row else []
-        return max(numbers[2] / numbers[0], 1.0) if len(numbers) > 2 and numbers[0] else 1.0
+        if self._average is None:
+            row = self._connection.execute(
+                "SELECT block FROM memories_words_data WHERE id = ?", (_AVERAGES_ROW,)
+            ).fetchone()
+            # Rows, words of the scope, words of the body.
+            numbers = _integers(row[0]) if row else []
+            self._average = max(numbers[2] / numbers[0], 1.0) if len(numbers) > 2 and numbers[0] else 1.0
+        return self._average
 
     def ranked(self, words: Sequence[str], among: Among, *, limit: int) -> list[tuple[int, float]]:
         return self._connection.execute(
