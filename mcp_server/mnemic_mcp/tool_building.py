@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, get_args
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -24,9 +25,14 @@ class _TextStaysText(FuncMetadata):
     """The SDK reads JSON out of strings, for hosts that send lists as text. A text that is JSON must stay a text."""
 
     def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
-        fields = self.arg_model.model_fields
-        texts = {name for name, field in fields.items() if str in (field.annotation, *get_args(field.annotation))}
+        texts = _text_arguments(self.arg_model)
         return {name: data[name] if name in texts else value for name, value in super().pre_parse_json(data).items()}
+
+
+@lru_cache
+def _text_arguments(model: type[BaseModel]) -> frozenset[str]:
+    fields = model.model_fields
+    return frozenset(name for name, field in fields.items() if str in (field.annotation, *get_args(field.annotation)))
 
 
 def build_tool(
