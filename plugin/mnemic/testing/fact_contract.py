@@ -114,6 +114,26 @@ class FactContract:
             assert snapshot.events([old.id])[-1].action is Action.REINSTATED
         ledger.close()
 
+    def test_what_holds_until_an_announced_change_is_told_with_it(self, tmp_path: Path) -> None:
+        ledger = self.make_ledger(tmp_path)
+        records = [make_record(f"v{at}", valid_from=_NOW + timedelta(days=at)) for at in (0, 5, 9)]
+        gone, ended, begun = make_record("gone"), make_record("ended"), make_record("begun")
+        keys = _store(ledger, *[(record, None, 0) for record in (*records, gone, ended, begun)])
+        with ledger.transaction() as transaction:
+            _supersede(transaction, keys[0], by=records[1].id, valid_to=records[1].valid_from)
+            _supersede(transaction, keys[1], by=records[2].id, valid_to=records[2].valid_from)
+            _supersede(transaction, keys[3], by=records[2].id, valid_to=records[2].valid_from)
+            _supersede(transaction, keys[4], by=begun.id, valid_to=begun.valid_from)
+            transaction.set_status(
+                keys[3], Status.ARCHIVED, action=Action.ARCHIVED, at=_NOW, origin=Origin(), detail={}
+            )
+        with ledger.snapshot() as snapshot:
+            assert snapshot.announcements(keys, after=_NOW) == [(keys[0], keys[1]), (keys[1], keys[2])]
+            assert snapshot.announcements(keys[:2], after=_NOW) == [(keys[0], keys[1])]
+            assert snapshot.announcements(keys, after=_NOW + timedelta(days=6)) == [(keys[1], keys[2])]
+            assert snapshot.announcements([], after=_NOW) == []
+        ledger.close()
+
     def test_disputes_name_current_memories_from_either_side(self, tmp_path: Path) -> None:
         ledger = self.make_ledger(tmp_path)
         one, two, three = make_record("1"), make_record("2"), make_record("3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from mnemic.domain.forms import mentions
 from mnemic.domain.memory import Namespace, RowKey
@@ -11,8 +12,8 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow, WordStatistics
 from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Among, Connection, FullText
-from mnemic.storage.sql.filters import RECALLABLE_NUMBER, in_namespace, where_clause
-from mnemic.storage.sql.rows import fetch_in_chunks
+from mnemic.storage.sql.filters import ANNOUNCED, RECALLABLE_NUMBER, in_namespace, where_clause
+from mnemic.storage.sql.rows import fetch_in_chunks, to_microseconds
 
 # Words that occur in a large share of a large ledger cost most of a full-text query and decide nothing
 # (measured on LoCoMo among 10k and 100k memories: no loss of recall); a few of the rarest are always sought.
@@ -133,6 +134,15 @@ class SqlRetrievalReader:
     def moments(self, keys: Sequence[RowKey]) -> dict[RowKey, int]:
         sql = "SELECT key, coalesce(occurred_at, recorded_at) FROM memories WHERE key IN {in_}"
         return {RowKey(key): at for key, at in fetch_in_chunks(self._connection, sql, keys)}
+
+    def announcements(self, keys: Sequence[RowKey], *, after: datetime) -> list[tuple[RowKey, RowKey]]:
+        sql = (
+            "SELECT s.valid_from, m.key, s.key FROM memories s JOIN memories m ON m.superseded_by = s.id "
+            "AND m.namespace = s.namespace WHERE s.key IN {in_} AND s.valid_from > ? AND m.held = 'active' "
+            f"AND {ANNOUNCED}"
+        )
+        rows = fetch_in_chunks(self._connection, sql, list(keys), to_microseconds(after))
+        return [(RowKey(until), RowKey(then)) for _, until, then in sorted(rows)]
 
     def texts(self, namespace_key: int, *, after: int, limit: int) -> list[tuple[int, str]]:
         return self._connection.execute(
