@@ -51,7 +51,7 @@ def test_the_wheel_that_ci_tests_is_the_one_that_it_built_whatever_lies_in_dist(
         "make": 'for one in "$@"; do case $one in WHEELS=*) to=${one#WHEELS=};; esac; done\n'
         'if [ "$1" = wheel ]; then mkdir -p "${to:-dist}"; touch "${to:-dist}/mnemic-0.0.3-py3-none-any.whl"; fi',
         "uv": 'printf "%s\\0" "$@" >>"$CALLS"\n'
-        'if [ "$1" = venv ]; then mkdir -p "${@: -1}/bin"; ln -s "$(command -v true)" "${@: -1}/bin/python"; fi',
+        'if [ "$1" = venv ]; then mkdir -p "${@: -1}/bin"; ln -s "$(type -P true)" "${@: -1}/bin/python"; fi',
         "npm": "exit 1",
     }
     for name, script in fakes.items():
