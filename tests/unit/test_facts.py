@@ -211,6 +211,32 @@ async def test_a_subject_and_an_attribute_say_what_a_text_is_about(memory: Memor
         await memory.remember("x", subject="Ana", attribute="home", kind="episodic")
 
 
+@pytest.mark.parametrize("speaks", [False, True])
+async def test_what_a_text_is_about_finds_it_though_the_text_does_not_say_so(memory: Memory, speaks: bool) -> None:
+    if speaks:  # her name in a question then asks for her words, and for what is about her
+        await memory.remember("I like tea.", speaker="Ana")
+    await memory.remember_many(
+        [
+            NewMemory("8081", subject="staging api", attribute="port"),
+            NewMemory("near the river", subject="Ana", attribute="homeAddress"),
+        ]
+    )
+    await memory.remember_many([f"Note {n}: Ben keeps {n * 3} lamps in room {n}." for n in range(30)])
+    for question, text in (
+        ("On which port is the staging api?", "8081"), ("Where does Ana live?", "near the river"),
+        ("Ana's home address", "near the river"),
+    ):  # fmt: skip
+        assert (await memory.recall(question)).hits[0].memory.text == text, question
+
+
+async def test_an_import_is_found_by_what_its_texts_are_about(memory: Memory, tmp_path: Path) -> None:
+    await memory.remember("8081", subject="staging api", attribute="port")
+    lines = [line async for line in memory.export()]
+    async with mnemic.open_memory(tmp_path / "other", chroma="off") as other:
+        await other.import_(lines)
+        assert [hit.memory.text for hit in (await other.recall("On which port is the staging api?")).hits] == ["8081"]
+
+
 async def test_with_facts_off_only_what_names_its_subject_changes_anything(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path, chroma="off", durable=False, facts="off") as memory:
         await memory.remember("Ana lives in Porto")

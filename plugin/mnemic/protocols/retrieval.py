@@ -81,7 +81,8 @@ class RetrievalReader(Protocol):
         ...
 
     def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
-        """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself.
+        """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself: in its text, or as the
+        subject of its fact.
 
         A mention is the name by itself and not letters of another word.
         """

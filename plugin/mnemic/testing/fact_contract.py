@@ -34,6 +34,27 @@ class FactContract:
             assert snapshot.facts([*keys, RowKey(999)]) == dict(zip(keys, facts, strict=True))
         ledger.close()
 
+    def test_a_memory_is_found_by_what_its_writer_says_it_is_about(self, tmp_path: Path) -> None:
+        ledger = self.make_ledger(tmp_path)
+        ledger.register_embedder("none", 1)
+        record, filter = make_record("near the river"), MemoryFilter(namespace=("test",))
+        home = Fact(subject="Ana", attribute="homeAddress", value="near the river", explicit=True)
+        with ledger.transaction() as transaction:
+            key = transaction.append(record, embedder_id="none", vector=None, about="Ana homeAddress")
+            transaction.put_fact(key, home, place=5, lane=0)
+        with ledger.snapshot() as snapshot:
+            for words in (["ana"], ["homeaddress"], ["address"], ["river"]):
+                assert [hit.key for hit in snapshot.lexical(words, filter, limit=9)] == [key], words
+            assert snapshot.about("Ana", [key]) == {key}
+            assert snapshot.about("An", [key]) == set()
+            assert snapshot.records([key])[key] == record
+        assert all(check.ok for check in ledger.diagnose("none") if check.check in ("full text", "orphans"))
+        with ledger.transaction() as transaction:
+            transaction.erase([record.id], at=_NOW)
+        with ledger.snapshot() as snapshot:
+            assert snapshot.lexical(["ana"], filter, limit=9) == []
+        ledger.close()
+
     def test_current_facts_are_those_of_active_memories_in_one_lane_newest_first(self, tmp_path: Path) -> None:
         ledger = self.make_ledger(tmp_path)
         records = [make_record(f"v{at}", valid_from=_NOW + timedelta(days=at)) for at in range(4)]

@@ -42,7 +42,7 @@ from mnemic.services.guarding.admission import (
     status_of,
 )
 from mnemic.services.storing.embedding import EMBEDDED_AT_ONCE, Embedding
-from mnemic.services.storing.facts import Settlement, apply_settlement, fact_in, settle
+from mnemic.services.storing.facts import Settlement, about, apply_settlement, fact_in, settle
 from mnemic.services.storing.passages import Cut, cut_records, keep_cut
 from mnemic.services.storing.spelling import check_spellings
 
@@ -195,6 +195,7 @@ def _store(
         vector=vector,
         screened=candidate.marks.screened,
         names_speaker=not candidate.marks.source and status is not Status.QUARANTINED,
+        about=about(fact),
     )
     keep_cut(transaction, backends.embedder, key, cut)
     record_admission(transaction, key, candidate, at=draft.recorded_at)
