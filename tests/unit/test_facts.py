@@ -229,6 +229,20 @@ async def test_what_a_text_is_about_finds_it_though_the_text_does_not_say_so(mem
         assert (await memory.recall(question)).hits[0].memory.text == text, question
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_the_same_value_of_two_things_is_two_facts(memory: Memory, at_once: bool) -> None:
+    plain = await memory.remember("8081")
+    new = [NewMemory("8081", subject=subject, attribute="port") for subject in ("staging api", "harbour crane")]
+    both = await memory.remember_many(new) if at_once else [(await memory.remember_many([one]))[0] for one in new]
+    again = await memory.remember("8081", subject="the harbour crane", attribute="port")
+    assert len({plain.id, *(one.id for one in both)}) == 3
+    assert again.outcome is Outcome.CONFIRMED and again.id == both[1].id
+    moved = await memory.remember("9000", subject="harbour crane", attribute="port")
+    assert moved.superseded == both[1].id
+    assert "9000" in await texts(memory, "port of the harbour crane")
+    assert (await memory.recall("On which port is the staging api?")).hits[0].memory.id == both[0].id
+
+
 async def test_an_import_is_found_by_what_its_texts_are_about(memory: Memory, tmp_path: Path) -> None:
     await memory.remember("8081", subject="staging api", attribute="port")
     lines = [line async for line in memory.export()]
