@@ -236,8 +236,9 @@ picture: $(VENV)/installed
 page: $(VENV)/installed-dev
 	$(BIN)/python -m tests.docs.langgraph_page
 
+WHEELS ?= dist
 wheel: $(VENV)/installed-dev
-	$(BIN)/python -m hatchling build -t wheel -d dist
+	$(BIN)/python -m hatchling build -t wheel -d "$(WHEELS)"
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mnemic needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

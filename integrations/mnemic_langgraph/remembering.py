@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
-from mnemic import Channel, NewMemory, Role
+from mnemic import Channel, NewMemory, Role, Status
 from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS, check_choice, check_choices
-from mnemic.errors import GuardRefused, UnknownMemory
+from mnemic.errors import AccessDenied, GuardRefused, InvalidInput, UnknownMemory
 from mnemic_langgraph.conversation import answer_of_memory, message_keys, messages_in, spoken_by, value_in, words_of
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
+    """``before`` is the memory of what the message said before it was edited."""
+
     key: str
     new: NewMemory
+    before: str | None = None
 
 
 def create_remember_node(
@@ -43,39 +47,81 @@ def create_remember_node(
     alone; system messages, messages without words and the answers of the memory tools are left out. What an agent or a
     tool says counts as said with the recalled memories of the state in view, so that doubt is handed on.
 
-    Writes ``remembered`` (`RememberState`). A message whose id stands there is not looked at again; where the node runs
-    again because its own write was lost, the memory confirms what it has and stores nothing twice. So do branches that
-    run at once. Where one speaker says the very same twice in a session it is one memory, confirmed, unless
-    ``occurred_at`` tells when each was said. ``session`` names it where there is no thread. Streams ``{"event":
-    "remembered", "ids", "refused"}``. Raises `InvalidInput`, `StoreUnavailable`; what the guard refuses to store is named
-    in the event and raises nothing.
+    Writes ``remembered`` and ``remembered_words`` (`RememberState`). A message whose id stands there is not looked at
+    again unless a user's or an assistant's now says something else: then its memory takes the place of the one before,
+    which stays in the history and where another message says the same. A tool's is left alone, for what was cut out to
+    save room was said all the same. Where the node runs again because its own write was lost, the memory confirms what it
+    has and stores nothing twice. So do branches that run at once. Where one speaker says the very same twice in a session
+    it is one memory, confirmed, unless ``occurred_at`` tells when each was said. ``session`` names it where there is no
+    thread. Streams ``{"event": "remembered", "ids", "refused"}``. Raises `InvalidInput`, `StoreUnavailable`; what the
+    guard refuses to store is named in the event and raises nothing.
     """
     wanted = set(check_choices(roles, Role, name="a role"))
 
     async def remember(state: Any) -> dict[str, Any]:
         keeps = memory_of(memory)
         messages = messages_in(state)
-        known = value_in(state, "remembered", {})
+        known: Mapping[str, str | None] = value_in(state, "remembered", {})
+        words = _Words(
+            value_in(state, "remembered_words", {}), dict(zip(message_keys(messages), messages, strict=True))
+        )
         where = namespace_of(namespace, state)
         occasion = session_name() if session is None else session(state)
         noted: dict[str, str | None] = {}
         said: list[_Said] = []
         in_view = await _still_there(keeps, in_play(state), where)
-        for key, message in zip(message_keys(messages), messages, strict=True):
-            if key in known:
+        for key, message in words.messages.items():
+            if key in known and not words.edited(key):
                 continue
             new = _memory_of_message(message, wanted, channel, occurred_at, occasion, where, in_view)
             if new is None:
                 noted[key] = None
             else:
-                said.append(_Said(key=key, new=new))
-        if not said:
-            return {"remembered": noted} if noted else {}
-        stored, refused = await _store(keeps, said)
-        tell("remembered", ids=list(dict.fromkeys(stored.values())), refused=refused)
-        return {"remembered": {**noted, **stored, **dict.fromkeys(refused)}}
+                said.append(_Said(key=key, new=new, before=words.replaced(key, known)))
+        stored, refused = await _store_all(keeps, said)
+        if said:
+            tell("remembered", ids=list(dict.fromkeys(stored.values())), refused=refused)
+        # What was said before a refused edit is still remembered.
+        kept = {**noted, **stored, **{key: known.get(key) for key in refused}}
+        digests = words.news(key for key, id in {**known, **kept}.items() if id is not None or key in refused)
+        return {**({"remembered": kept} if kept else {}), **({"remembered_words": digests} if digests else {})}
 
     return make_node(remember, name=name)
+
+
+class _Words:
+    """What the messages of a state say, and what they said when they were remembered.
+
+    ``known``: a digest of the words by the message's key, as far as it was noted; ``messages`` by their keys.
+    """
+
+    def __init__(self, known: Mapping[str, str], messages: Mapping[str, BaseMessage]) -> None:
+        self.messages = messages
+        self._known = known
+        self._now = {key: digest for key, message in messages.items() if (digest := _digest(message)) is not None}
+
+    def edited(self, key: str) -> bool:
+        """Whether a message says something else than when it was remembered, as far as that is known."""
+        return key in self._now and self._known.get(key, self._now[key]) != self._now[key]
+
+    def replaced(self, key: str, remembered: Mapping[str, str | None]) -> str | None:
+        """The memory whose place an edited message takes; none where another message still says the same."""
+        before = remembered.get(key)
+        others = (other for other, id in remembered.items() if id == before and other != key and other in self.messages)
+        return None if any(not self.edited(other) for other in others) else before
+
+    def news(self, keys: Iterable[str]) -> dict[str, str]:
+        """The digests of those messages among ``keys`` for which another or none is known."""
+        return {key: self._now[key] for key in keys if key in self._now and self._known.get(key) != self._now[key]}
+
+
+def _digest(message: BaseMessage) -> str | None:
+    """Of the words of a user or an assistant; None where there are none."""
+    spoken, text = spoken_by(message), words_of(message)
+    if spoken is None or spoken[0] is Role.TOOL or not text:
+        return None
+    # A checkpointer makes "?" of half a surrogate pair, which is no edit.
+    return hashlib.sha256(text.replace("\ufffd", "?").encode()).hexdigest()[:16]
 
 
 def in_play(state: Any) -> list[str]:
@@ -122,8 +168,40 @@ async def _still_there(memory: Memory, ids: Sequence[str], namespace: str | Name
         return [str(one.id) for one in checked if one.origin]
 
 
+async def _store_all(memory: Memory, said: Sequence[_Said]) -> tuple[dict[str, str], list[str]]:
+    """`_store`, and each that was edited by itself: what it replaces may be gone by now, or in others' hands."""
+    stored, refused = await _store(memory, [one for one in said if one.before is None])
+    for one in said:
+        if one.before is None:
+            continue
+        latest = await _latest(memory, one.before)
+        try:
+            kept, lost = await _store(memory, [replace(one, new=replace(one.new, supersedes=latest))])
+        except (InvalidInput, UnknownMemory):
+            kept, lost = await _store(memory, [one])
+        stored |= kept
+        refused += lost
+    return stored, refused
+
+
+async def _latest(memory: Memory, id: str) -> str | None:
+    """The version of a memory that holds now; None where it was erased, archived or is withheld."""
+    try:
+        versions = {str(one.id): one for one in (await memory.history(id)).versions}
+    except UnknownMemory:
+        return None
+    except AccessDenied:  # whoever may only write names what was written
+        return id
+    found = versions.pop(id, None)
+    while found is not None and found.superseded_by is not None:
+        found = versions.pop(found.superseded_by, None)
+    return str(found.id) if found is not None and found.status is Status.ACTIVE else None
+
+
 async def _store(memory: Memory, said: Sequence[_Said]) -> tuple[dict[str, str], list[str]]:
     """The ids of the memories by the keys of the messages, and the keys of those that the guard refused."""
+    if not said:
+        return {}, []
     try:
         receipts = await memory.remember_many([one.new for one in said])
         return {one.key: str(receipt.id) for one, receipt in zip(said, receipts, strict=True)}, []

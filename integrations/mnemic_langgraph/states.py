@@ -104,10 +104,12 @@ class RememberState(TypedDict, total=False):
     """Of `create_remember_node`: the memory of every message that was looked at, by the message's id.
 
     None for a message that says nothing or that the guard refused. What `create_reflect_node` kept of all messages stands by
-    the last of them. Branches that run at once add to it.
+    the last of them. Branches that run at once add to it. ``remembered_words`` tells by a digest what each message of a
+    user or an assistant said then, so that one that was edited is noticed.
     """
 
     remembered: Annotated[dict[str, str | None], join_ids]
+    remembered_words: Annotated[dict[str, str], join_ids]
 
 
 class GuardState(TypedDict, total=False):

@@ -138,6 +138,7 @@ def test_doctor_finds_and_repairs_what_can_be_mended(tmp_path: Path) -> None:
 
 
 def test_errors_say_what_happened_and_what_to_do() -> None:
+    remember("Ana moved to Lisbon.")
     message = run("recall", "x", "--since", "last week", fails=True)
     assert "InvalidInput" in message
     assert "→ Write it as" in message
@@ -203,6 +204,7 @@ def test_errors_have_no_colour_where_nobody_wants_any(monkeypatch: pytest.Monkey
 
 
 def test_an_answer_without_hits_has_an_empty_list_of_them_for_programs() -> None:
+    run("forget", remember("Ana moved to Lisbon."))
     assert json.loads(run("recall", "nothing is here", "--json"))["hits"] == []
 
 

@@ -1,21 +1,41 @@
-"""Lessons: acceptance test A3 as far as it needs no store."""
+"""Lessons: acceptance test A3, by the guard that recall asks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from mnemic.domain.lesson import Lesson, LessonId, LessonStatus
 from mnemic.guard.consensus import PathRecord, judge
-from mnemic.guard.lessons import distil, judge_with_lessons, learn, triggered, warning
+from mnemic.guard.lessons import distil, triggered, warning, yields
 from mnemic.guard.paths import extract_path
-from mnemic.testing.plans import PlanRecord, delete_procedures, plan_queries
-from tests.benchmarks.consensus import by_lessons, learn_lessons, measure, path_records
+from mnemic.testing.plans import PlanQuery, PlanRecord, delete_procedures, plan_queries
+from tests.benchmarks.consensus import NAMESPACE, GuardedRecall, measure, path_records
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-LESSONS = learn_lessons(plan_queries(50, poisoned=1, seed=500))
+
+
+@contextmanager
+def guarded(lessons: Sequence[Lesson] = (), *, allow: str = "") -> Iterator[GuardedRecall]:
+    """Recall's guard that knows ``lessons``. ``allow`` names an effect against which a lesson may yield."""
+    with TemporaryDirectory() as folder:
+        policy = Path(folder) / "policy.yaml"
+        policy.write_text(f"name: test\nextends: default\nrecall: {{effects: {{review: [], allow: [{allow}]}}}}\n")
+        found = GuardedRecall(Path(folder), policy=str(policy), lessons=lessons)
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+with guarded() as _guard:
+    LESSONS = _guard.learn(plan_queries(50, poisoned=1, seed=500))
 
 
 def as_records(plans: list[PlanRecord]) -> list[PathRecord]:
@@ -39,14 +59,16 @@ def test_a3_fifty_poisoned_questions_teach_at_most_ten_lessons() -> None:
 @pytest.mark.parametrize("poisoned", [3, 4])
 def test_a3_what_was_learnt_breaks_a_majority(poisoned: int) -> None:
     queries = plan_queries(150, poisoned=poisoned, seed=600)
-    taught, untaught = measure(by_lessons(LESSONS), queries), measure(by_lessons(()), queries)
+    with guarded(LESSONS) as teaching, guarded() as unaware:
+        taught, untaught = measure(teaching.decide, queries), measure(unaware.decide, queries)
     assert taught["detected"] is not None and taught["detected"] >= 0.95
     assert (taught["false_rejects"] or 0) <= 0.02
     assert untaught["detected"] is not None and untaught["detected"] <= 0.05
 
 
 def test_a3_lessons_reject_hardly_anything_benign() -> None:
-    benign = measure(by_lessons(LESSONS), plan_queries(150, poisoned=0, seed=601))
+    with guarded(LESSONS) as guard:
+        benign = measure(guard.decide, plan_queries(150, poisoned=0, seed=601))
     assert benign["false_rejects"] is not None and benign["false_rejects"] <= 0.03
 
 
@@ -54,16 +76,15 @@ def learnt_from_delete() -> tuple[Lesson, ...]:
     """A lesson whose bad edges a legitimate delete procedure holds as well."""
     lesson, _ = one_lesson()
     edges = frozenset({("START", "then", "DeleteDB"), ("DeleteDB", "takes", "table")})
-    return (replace(lesson, bad_edges=edges),)
+    return (replace(lesson, namespace=NAMESPACE, bad_edges=edges),)
 
 
 def test_a3_a_legitimate_procedure_of_two_trusted_origins_that_the_policy_allows_is_not_rejected() -> None:
-    records = as_records(delete_procedures(["ana", "bo"]))
-    lessons = learnt_from_delete()
-    for allow in (frozenset({"delete"}), frozenset({"DeleteDB"})):
-        verdicts, met = judge_with_lessons(records, lessons, now=NOW, allow=allow)
-        assert {verdict.decision for verdict in verdicts.values()} == {"keep"}
-        assert not met
+    query = PlanQuery(query="How are old rows deleted?", records=tuple(delete_procedures(["ana", "bo"])))
+    with guarded(learnt_from_delete(), allow="delete") as guard:
+        decided, vetting = guard.vet(query)
+    assert set(decided.values()) == {"keep"}
+    assert not vetting.heeded
 
 
 @pytest.mark.parametrize(
@@ -71,22 +92,33 @@ def test_a3_a_legitimate_procedure_of_two_trusted_origins_that_the_policy_allows
     [(["ana", "bo"], ""), (["ana", "ana"], "delete"), (["ana"], "delete"), (["ana", "bo"], "send")],
 )
 def test_a3_without_a_quorum_or_without_the_policys_word_the_lesson_stands(origins: list[str], allow: str) -> None:
-    records = as_records(delete_procedures(origins))
-    verdicts, _ = judge_with_lessons(records, learnt_from_delete(), now=NOW, allow=frozenset(allow.split()))
-    assert {verdict.decision for verdict in verdicts.values()} == {"reject"}
+    query = PlanQuery(query="How are old rows deleted?", records=tuple(delete_procedures(origins)))
+    with guarded(learnt_from_delete(), allow=allow) as guard:
+        assert set(guard.decide(query).values()) == {"reject"}
+
+
+@pytest.mark.parametrize(
+    ("allow", "does"), [({"delete"}, True), ({"DeleteDB"}, True), ({"send"}, False), (set(), False)]
+)
+def test_a_lesson_yields_where_every_effect_or_every_step_is_allowed(allow: set[str], does: bool) -> None:
+    (lesson,) = learnt_from_delete()
+    path = as_records(delete_procedures(["ana"]))[0].path
+    assert yields(lesson, path, trusted_origins=2, allow=frozenset(allow)) is does
+    assert not yields(lesson, path, trusted_origins=1, allow=frozenset(allow))
 
 
 def test_a3_a_lesson_of_this_request_acts_from_the_next_one_on() -> None:
     query = plan_queries(1, poisoned=1, seed=1, drift=0, stray=0)[0]
-    records = path_records(query)
-    verdicts, met = judge_with_lessons(records, (), now=NOW)
-    assert not met
-    kept = [record for record in records if verdicts[record.id].decision == "keep"]
-    found = [distil(r, kept, namespace=(), query="q", now=NOW) for r in records if verdicts[r.id].decision == "reject"]
-    lessons = learn((), [lesson for lesson in found if lesson])
-    assert list(judge_with_lessons(records, lessons, now=NOW)[1]) == [
-        r.id for r in records if r.origin_key == "attacker"
-    ]
+    bad = [plan.id for plan in query.records if plan.poisoned]
+    with guarded() as guard:
+        decided, first = guard.vet(query)
+        assert not first.heeded and [id for id, decision in decided.items() if decision == "reject"] == bad
+        lessons = guard.learn([query])
+        assert [lesson.id for lesson in lessons] == [lesson.id for lesson in first.learnt]
+        # Without those that outvoted it before.
+        decided, second = guard.vet(replace(query, records=tuple(plan for plan in query.records if plan.poisoned)))
+        assert second.heeded == tuple(lesson.id for lesson in lessons)
+        assert decided == dict.fromkeys(bad, "reject")
 
 
 def test_a3_at_most_four_lessons_are_met_by_one_path() -> None:
@@ -129,16 +161,6 @@ def test_one_step_that_the_others_lack_teaches_nothing() -> None:
     for own, teaches in (({first}, False), ({first, second}, True)):
         bad = replace(kept[0], path=replace(kept[0].path, typed_edges=edges | own, effects=frozenset({"delete"})))
         assert (distil(bad, kept, namespace=(), query="q", now=NOW) is not None) is teaches
-
-
-def test_the_same_bad_edges_are_one_lesson_per_namespace() -> None:
-    lesson, _ = one_lesson()
-    later = replace(lesson, id=LessonId("other"), expires_at=lesson.expires_at + timedelta(days=1))
-    assert learn([lesson], [later]) == (replace(lesson, expires_at=later.expires_at),)
-    elsewhere = replace(lesson, namespace=("m",))
-    assert learn([lesson], [elsewhere]) == (lesson, elsewhere)
-    released = replace(lesson, status=LessonStatus.RELEASED)
-    assert learn([released], [later])[0].status is LessonStatus.RELEASED
 
 
 def test_the_warning_for_an_agent_repeats_nothing_that_the_memory_says() -> None:

@@ -132,12 +132,19 @@ def test_a_backup_goes_over_no_file_and_through_no_link(tmp_path: Path) -> None:
     assert victim.read_text() == "precious"
 
 
+def remembering(folder: Path) -> str:
+    """A memory that holds something."""
+    home = str(folder / "home")
+    assert runner.invoke(app, ["remember", "Ana moved to Lisbon.", "--home", home]).exit_code == 0
+    return home
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows makes links only for administrators")
 def test_an_export_is_for_its_owner_and_no_link_can_wait_for_it(tmp_path: Path) -> None:
     victim, target = tmp_path / "victim", tmp_path / "all.jsonl"
     victim.write_text("precious")
     target.with_name("all.jsonl.partial").symlink_to(victim)
-    done = runner.invoke(app, ["export", str(target), "--home", str(tmp_path / "home")])
+    done = runner.invoke(app, ["export", str(target), "--home", remembering(tmp_path)])
     assert done.exit_code == 0
     assert victim.read_text() == "precious"
     assert target.stat().st_mode & 0o077 == 0
@@ -149,7 +156,7 @@ def test_an_export_goes_over_no_file_and_through_no_link(tmp_path: Path) -> None
     victim.write_text("precious")
     link.symlink_to(victim)
     nowhere.symlink_to(tmp_path / "not there")
-    home = ["--home", str(tmp_path / "home")]
+    home = ["--home", remembering(tmp_path)]
     for target in (victim, link, nowhere):
         for format in ("jsonl", "markdown") if target is link else ("jsonl",):
             done = runner.invoke(app, ["export", str(target), "--format", format, *home])
@@ -172,7 +179,7 @@ def test_a_file_that_somebody_else_made_during_an_export_stays(tmp_path: Path, m
             yield line
 
     monkeypatch.setattr(Memory, "export", export)
-    done = runner.invoke(app, ["export", str(target), "--home", str(tmp_path / "home")])
+    done = runner.invoke(app, ["export", str(target), "--home", remembering(tmp_path)])
     assert done.exit_code == 1 and "exists already" in done.stderr
     assert target.read_text() == "precious"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["all.jsonl", "home"]

@@ -211,6 +211,46 @@ async def test_a_subject_and_an_attribute_say_what_a_text_is_about(memory: Memor
         await memory.remember("x", subject="Ana", attribute="home", kind="episodic")
 
 
+@pytest.mark.parametrize("speaks", [False, True])
+async def test_what_a_text_is_about_finds_it_though_the_text_does_not_say_so(memory: Memory, speaks: bool) -> None:
+    if speaks:  # her name in a question then asks for her words, and for what is about her
+        await memory.remember("I like tea.", speaker="Ana")
+    await memory.remember_many(
+        [
+            NewMemory("8081", subject="staging api", attribute="port"),
+            NewMemory("near the river", subject="Ana", attribute="homeAddress"),
+        ]
+    )
+    await memory.remember_many([f"Note {n}: Ben keeps {n * 3} lamps in room {n}." for n in range(30)])
+    for question, text in (
+        ("On which port is the staging api?", "8081"), ("Where does Ana live?", "near the river"),
+        ("Ana's home address", "near the river"),
+    ):  # fmt: skip
+        assert (await memory.recall(question)).hits[0].memory.text == text, question
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_the_same_value_of_two_things_is_two_facts(memory: Memory, at_once: bool) -> None:
+    plain = await memory.remember("8081")
+    new = [NewMemory("8081", subject=subject, attribute="port") for subject in ("staging api", "harbour crane")]
+    both = await memory.remember_many(new) if at_once else [(await memory.remember_many([one]))[0] for one in new]
+    again = await memory.remember("8081", subject="the harbour crane", attribute="port")
+    assert len({plain.id, *(one.id for one in both)}) == 3
+    assert again.outcome is Outcome.CONFIRMED and again.id == both[1].id
+    moved = await memory.remember("9000", subject="harbour crane", attribute="port")
+    assert moved.superseded == both[1].id
+    assert "9000" in await texts(memory, "port of the harbour crane")
+    assert (await memory.recall("On which port is the staging api?")).hits[0].memory.id == both[0].id
+
+
+async def test_an_import_is_found_by_what_its_texts_are_about(memory: Memory, tmp_path: Path) -> None:
+    await memory.remember("8081", subject="staging api", attribute="port")
+    lines = [line async for line in memory.export()]
+    async with mnemic.open_memory(tmp_path / "other", chroma="off") as other:
+        await other.import_(lines)
+        assert [hit.memory.text for hit in (await other.recall("On which port is the staging api?")).hits] == ["8081"]
+
+
 async def test_with_facts_off_only_what_names_its_subject_changes_anything(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path, chroma="off", durable=False, facts="off") as memory:
         await memory.remember("Ana lives in Porto")

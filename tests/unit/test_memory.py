@@ -124,6 +124,33 @@ async def test_a_change_announced_for_later_does_not_replace_what_is_true_today(
     assert await texts(memory, "What is the rent?", as_of="2999-06-01") == ["The rent is 950 euros."]
 
 
+@pytest.mark.parametrize("rank", ["relevance", "value", "retention"])
+async def test_what_is_true_now_comes_before_what_was_announced_to_take_its_place(memory: Memory, rank: Any) -> None:
+    today = await memory.remember("The office is in Lisbon, in Rua Augusta.", kind="semantic")
+    soon = await memory.supersede(today.id, "The office is in Porto, by the river.", valid_from="2998-01-01")
+    await memory.supersede(soon.id, "The office is in Faro.", valid_from="2999-01-01")
+    await memory.remember("The office of the notary is in Braga.", kind="semantic")
+    in_turn = [
+        "The office is in Lisbon, in Rua Augusta.",
+        "The office is in Porto, by the river.",
+        "The office is in Faro.",
+    ]
+    assert (await texts(memory, "Where is the office?", rank=rank))[:3] == in_turn
+    found, cursor = [], None
+    for _ in in_turn:
+        page = await memory.recall("Where is the office?", k=1, cursor=cursor, rank=rank)
+        found += [hit.memory.text for hit in page.hits]
+        cursor = page.cursor
+    assert found == in_turn
+
+
+async def test_a_question_about_a_later_day_keeps_the_order_of_what_was_announced(memory: Memory) -> None:
+    today = await memory.remember("The office is in Lisbon, in Rua Augusta.", kind="semantic")
+    await memory.supersede(today.id, "The office is in Porto from May 2090 on.", valid_from="2090-05-01")
+    found = await texts(memory, "Where is the office in May 2090?", min_score=0.0)
+    assert found == ["The office is in Porto from May 2090 on.", "The office is in Lisbon, in Rua Augusta."]
+
+
 @pytest.mark.parametrize("ahead", ["when it was written", "when it was superseded", "both"])
 async def test_what_was_superseded_by_a_clock_that_was_ahead_is_no_answer_today(
     memory: Memory, monkeypatch: pytest.MonkeyPatch, ahead: str

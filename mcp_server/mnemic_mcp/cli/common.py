@@ -20,6 +20,7 @@ import typer
 from mnemic import Memory, MnemicError, Origin, Settings, load_settings
 from mnemic.domain.provenance import Channel
 from mnemic.domain.quoting import visible
+from mnemic.errors import InvalidInput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,13 +46,53 @@ def settings_for(home: Path | None, **overrides: Any) -> Settings:
         fail(error)
 
 
+def is_there(settings: Settings) -> bool:
+    """Whether a memory has been made where the settings say. Of one in a database its server knows."""
+    if settings.database is not None:
+        return True
+    try:
+        settings.ledger_path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # opening it tells why it cannot be read
+        return True
+    return True
+
+
+def no_memory(settings: Settings) -> InvalidInput:
+    """What to tell whoever looks into a memory that nobody has made."""
+    if "home" in settings.model_fields_set:
+        return InvalidInput(
+            f"There is no memory in {settings.home}.",
+            hint="Give another --home, or another MNEMIC_HOME. A new one is made there by `mnemic remember`, `import`, "
+            "`restore` and `serve`.",
+        )
+    return InvalidInput(
+        f"There is no memory in {settings.home} yet.",
+        hint='It is made when something is remembered: `mnemic remember "..."`, or by a host once `mnemic install` has told '
+        "it of the server. Is yours in another folder? Name it: --home, or MNEMIC_HOME.",
+    )
+
+
+def require_memory(settings: Settings) -> None:
+    """End the command where there is no memory, and make none: a wrong name would look like a memory that lost all."""
+    if not is_there(settings):
+        fail(no_memory(settings))
+
+
 def with_memory(
-    home: Path | None, use: Callable[[Memory], Awaitable[T]], *, needs_chroma: bool = False, **overrides: Any
-) -> T:
-    """Open the memory, use it, close it. An error ends the command with its text on stderr and exit code 1."""
+    home: Path | None, use: Callable[[Memory], Awaitable[T]], *, makes: bool = False, needs_chroma: bool = False,
+    **overrides: Any,
+) -> T:  # fmt: skip
+    """Open the memory, use it, close it. An error ends the command with its text on stderr and exit code 1.
+
+    ``makes``: the command stores something new, so a memory that is not there is made.
+    """
     import anyio
 
     settings = settings_for(home, **overrides)
+    if not makes:
+        require_memory(settings)
     if not needs_chroma and settings.chroma == "embedded":
         # Opening Chroma takes longer than one command has use for.
         settings = settings.model_copy(update={"chroma": "off"})

@@ -136,7 +136,7 @@ def import_transcript(
         target = memory.session(session, namespace=namespace)
         return await target.append_transcript(text, format=format, folding=folding, whole=True)
 
-    ids = with_memory(home, run)
+    ids = with_memory(home, run, makes=True)
     if as_json:
         print_json({"session": session, "added": ids})
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnemic import MnemicError
-from mnemic_mcp.cli.common import Home, Namespace, fail, settings_for
+from mnemic_mcp.cli.common import Home, Namespace, fail, require_memory, settings_for
 
 
 def inspect(
@@ -23,6 +23,7 @@ def inspect(
     from mnemic_mcp.inspector.serving import serve_inspector
 
     settings = settings_for(home, namespace=namespace)
+    require_memory(settings)
     if settings.chroma == "embedded":
         # An exact scan answers as well, and opening Chroma takes longer than one look has use for.
         settings = settings.model_copy(update={"chroma": "off"})

@@ -64,7 +64,7 @@ def outcome(
     async def run(memory: Memory) -> Any:
         return await memory.learning.outcome(task, reward, used=named, episodes=episode or (), key=key)
 
-    receipt = with_memory(home, run, namespace=namespace)
+    receipt = with_memory(home, run, makes=True, namespace=namespace)
     print_json(receipt) if as_json else typer.echo(
         views.outcome_text(receipt, name_in="--used", maintain_by="mnemic prune")
     )
@@ -101,7 +101,7 @@ def commit(
     async def run(memory: Memory) -> Any:
         return await memory.learning.commit(experiences)
 
-    report = with_memory(home, run, namespace=namespace)
+    report = with_memory(home, run, makes=True, namespace=namespace)
     print_json(report) if as_json else typer.echo(views.commit_text(report))
     if report.refused:
         raise typer.Exit(1)
@@ -122,7 +122,7 @@ def learn(
     async def run(memory: Memory) -> Any:
         return await memory.learning.learn_from(trajectories, model=model, only_successes=only_successes)
 
-    done = with_memory(home, run, namespace=namespace)
+    done = with_memory(home, run, makes=True, namespace=namespace)
     if as_json:
         print_json(done)
         return
@@ -181,7 +181,7 @@ def import_experiences(
     async def run(memory: Memory) -> Any:
         return await memory.learning.import_pool(lines, origin=origin)
 
-    report = with_memory(home, run, namespace=namespace)
+    report = with_memory(home, run, makes=True, namespace=namespace)
     if as_json:
         print_json(report)
         return

@@ -52,7 +52,7 @@ def remember(
             receipts += await memory.remember_many([NewMemory(text=line, **values) for line in chunk])
         return receipts
 
-    receipts = with_memory(home, run, namespace=namespace)
+    receipts = with_memory(home, run, makes=True, namespace=namespace)
     if as_json:
         print_json(list(receipts))
         return

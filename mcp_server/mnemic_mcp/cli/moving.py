@@ -203,7 +203,7 @@ def import_(
         with bar:
             return plan, await memory.imports.run(plan, on_error=on_error, advance=advance)
 
-    plan, outcome = with_memory(home, run)
+    plan, outcome = with_memory(home, run, makes=True)
     if as_json:
         print_json({"plan": plan.summary(), **({"outcome": outcome} if outcome else {})})
     elif outcome is not None:
@@ -220,7 +220,7 @@ def _import_own(path: str, home: Path | None, as_json: bool) -> None:
             return await memory.import_(lines, progress=advance)
 
     try:
-        report = with_memory(home, run)
+        report = with_memory(home, run, makes=True)
     except (OSError, UnicodeDecodeError) as error:
         fail(InvalidInput(f"{path} cannot be read ({error}).", hint="Give a file that `mnemic export` wrote."))
     if as_json:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnemic import Memory, MnemicError
+from mnemic import Memory, MnemicError, Settings
 from mnemic_mcp.cli.common import (
     AsJson,
     Home,
     console,
     fail,
+    is_there,
+    no_memory,
     print_json,
     progress_bar,
+    settings_for,
     with_memory,
 )
 
@@ -26,6 +29,12 @@ if TYPE_CHECKING:
 
 def status(home: Home = None, as_json: AsJson = False) -> None:
     """Show how many memories there are and what serves them."""
+
+    where = settings_for(home)
+    if not is_there(where) and "home" not in where.model_fields_set:
+        # Whoever has just installed mnemic and named no folder has done nothing wrong.
+        _say_none_yet(where, as_json=as_json)
+        return
 
     async def run(memory: Memory) -> Any:
         return memory.settings, await memory.status()
@@ -49,6 +58,15 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
     if chroma:
         use = "this process feeds it" if chroma["owner"] else "not in use by this process"
         out.print(f"chroma      {chroma['index']}: {use}", markup=False)
+
+
+def _say_none_yet(settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"home": str(settings.home), "memories": 0, "namespaces": {}})
+        return
+    told = no_memory(settings)
+    console().print(told.message, markup=False)
+    console().print(f"→ {told.hint}", markup=False)
 
 
 def doctor(

@@ -84,7 +84,8 @@ class NewMemory:
     ``supersedes`` names the memory whose place this one takes. ``context`` names memories that the writer had before it:
     what was doubtful among them decides whether this may be stored as it is.
     ``subject`` and ``attribute``, both or neither, say what the text gives the present value of ("Ana", "home"): it then
-    takes the place of what was remembered under the same two. Without them, short semantic statements are read.
+    takes the place of what was remembered under the same two, and is found by them. Without them, short semantic statements
+    are read.
     """
 
     text: str = field(kw_only=False)

@@ -9,15 +9,14 @@ caller stores lessons.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mnemic.domain.lesson import Edge, Lesson, LessonId
 from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.text import fingerprint
-from mnemic.guard.consensus import OURS, ConsensusSettings, PathRecord, PathVerdict, judge
+from mnemic.guard.consensus import PathRecord
 from mnemic.guard.effects import STEERING, find_effects
-from mnemic.guard.paths import END, START, Path, distance
+from mnemic.guard.paths import END, START, Path
 
 LESSON_TTL = timedelta(days=90)
 LESSONS_PER_PATH = 4
@@ -68,19 +67,6 @@ def _of(edges: frozenset[Edge]) -> int:
     return fingerprint(*("\x1e".join(edge) for edge in sorted(edges)))
 
 
-def learn(lessons: Iterable[Lesson], found: Iterable[Lesson]) -> tuple[Lesson, ...]:
-    """``lessons`` with what was ``found``: the same bad edges in one namespace are one lesson, which then lives longer.
-
-    A released lesson stays released. Order: as they were, then the new ones.
-    """
-    known = {(lesson.namespace, lesson.fingerprint): lesson for lesson in lessons}
-    for lesson in found:
-        key = (lesson.namespace, lesson.fingerprint)
-        old = known.get(key)
-        known[key] = lesson if old is None else replace(old, expires_at=max(old.expires_at, lesson.expires_at))
-    return tuple(known.values())
-
-
 def triggered(
     path: Path, lessons: Iterable[Lesson], *, now: datetime, limit: int = LESSONS_PER_PATH
 ) -> tuple[Lesson, ...]:
@@ -104,43 +90,6 @@ def yields(lesson: Lesson, path: Path, *, trusted_origins: int, allow: frozenset
     steps = {head for head, _, _ in lesson.bad_edges}
     steps |= {tail for _, relation, tail in lesson.bad_edges if relation == "then"}
     return bool(effects and effects <= allow) or steps - {START, END} <= allow
-
-
-def judge_with_lessons(
-    records: Sequence[PathRecord],
-    lessons: Iterable[Lesson],
-    settings: ConsensusSettings = OURS,
-    *,
-    now: datetime,
-    allow: frozenset[str] = frozenset(),
-) -> tuple[dict[str, PathVerdict], dict[str, tuple[Lesson, ...]]]:
-    """Lessons first: a path that meets one is rejected; `judge` decides about the rest. With the lessons met, by
-    record.
-
-    ``lessons`` are those known when the request began: what it teaches acts from the next request on.
-    """
-    known = tuple(lessons)
-    met: dict[str, tuple[Lesson, ...]] = {}
-    for record in records:
-        origins = {
-            other.origin_key for other in records if other.trusted and distance(record.path, other.path) <= settings.eps
-        }
-        stopping = tuple(
-            lesson
-            for lesson in triggered(record.path, known, now=now)
-            if not yields(
-                lesson, record.path, trusted_origins=len(origins), allow=allow, quorum_origins=settings.quorum_origins
-            )
-        )
-        if stopping:
-            met[record.id] = stopping
-    everything = judge(records, settings)
-    left = judge([record for record in records if record.id not in met], settings)
-    for record in records:
-        if record.id in met:
-            reason = f"holds what {len(met[record.id])} lesson(s) warn of"
-            left[record.id] = replace(everything[record.id], decision="reject", reasons=(reason,))
-    return left, met
 
 
 def warning(lesson: Lesson) -> str:

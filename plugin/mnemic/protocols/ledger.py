@@ -245,12 +245,13 @@ class LedgerTransaction(
 
     def append(
         self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT,
-        names_speaker: bool = True,
+        names_speaker: bool = True, about: str = "",
     ) -> RowKey:  # fmt: skip
         """Store a memory exactly as it is given, with its status and times.
 
         ``screened`` says which rules have looked at it; what they found comes with `put_marks`. ``names_speaker``: the
-        name of its speaker tells in questions who is meant; a stranger's could take any word out of them.
+        name of its speaker tells in questions who is meant; a stranger's could take any word out of them. ``about``: words
+        by which it is found besides its own.
 
         Without a vector it is found by its words until somebody embeds it (`put_vectors`). A long text has no passages until
         somebody cuts it (`put_passages`).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from mnemic.domain.memory import Namespace, RowKey
@@ -80,7 +81,8 @@ class RetrievalReader(Protocol):
         ...
 
     def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
-        """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself.
+        """Of ``keys``, what ``speaker`` said and what mentions the speaker without having one itself: in its text, or as the
+        subject of its fact.
 
         A mention is the name by itself and not letters of another word.
         """
@@ -114,6 +116,13 @@ class RetrievalReader(Protocol):
 
     def moments(self, keys: Sequence[RowKey]) -> dict[RowKey, int]:
         """When each memory that exists among ``keys`` happened, else was recorded, in microseconds since 1970."""
+        ...
+
+    def announcements(self, keys: Sequence[RowKey], *, after: datetime) -> list[tuple[RowKey, RowKey]]:
+        """Those of ``keys`` that hold only from some moment after ``after`` on, each behind what holds until then.
+
+        What was to begin first comes first.
+        """
         ...
 
     def texts(self, namespace_key: int, *, after: int, limit: int) -> list[tuple[int, str]]:

@@ -38,8 +38,8 @@ BY_RECORD = frozenset("append append_audit append_outcome neighbours put_lesson 
 """The first argument has a namespace of its own."""
 
 BY_KEY = frozenset(
-    """about announced append_edit append_messages average_length cold confirm current_facts delete_item disputes
-    document_counts erase_item erase_session expose exposures facet_vectors facets fact_after fact_before
+    """about announced announcements append_edit append_messages average_length cold confirm current_facts delete_item
+    disputes document_counts erase_item erase_session expose exposures facet_vectors facets fact_after fact_before
     facts feed feed_size forget_index_states has_untrusted hit_lessons index_state item_links items items_of
     known_outcomes last_seq ledger_id link marks moments namespace_seq passage_feed passages put_facet_vectors
     put_facets put_fact put_marks put_passages put_utilities put_vectors refresh_items reinstate reject

@@ -34,6 +34,27 @@ class FactContract:
             assert snapshot.facts([*keys, RowKey(999)]) == dict(zip(keys, facts, strict=True))
         ledger.close()
 
+    def test_a_memory_is_found_by_what_its_writer_says_it_is_about(self, tmp_path: Path) -> None:
+        ledger = self.make_ledger(tmp_path)
+        ledger.register_embedder("none", 1)
+        record, filter = make_record("near the river"), MemoryFilter(namespace=("test",))
+        home = Fact(subject="Ana", attribute="homeAddress", value="near the river", explicit=True)
+        with ledger.transaction() as transaction:
+            key = transaction.append(record, embedder_id="none", vector=None, about="Ana homeAddress")
+            transaction.put_fact(key, home, place=5, lane=0)
+        with ledger.snapshot() as snapshot:
+            for words in (["ana"], ["homeaddress"], ["address"], ["river"]):
+                assert [hit.key for hit in snapshot.lexical(words, filter, limit=9)] == [key], words
+            assert snapshot.about("Ana", [key]) == {key}
+            assert snapshot.about("An", [key]) == set()
+            assert snapshot.records([key])[key] == record
+        assert all(check.ok for check in ledger.diagnose("none") if check.check in ("full text", "orphans"))
+        with ledger.transaction() as transaction:
+            transaction.erase([record.id], at=_NOW)
+        with ledger.snapshot() as snapshot:
+            assert snapshot.lexical(["ana"], filter, limit=9) == []
+        ledger.close()
+
     def test_current_facts_are_those_of_active_memories_in_one_lane_newest_first(self, tmp_path: Path) -> None:
         ledger = self.make_ledger(tmp_path)
         records = [make_record(f"v{at}", valid_from=_NOW + timedelta(days=at)) for at in range(4)]
@@ -112,6 +133,26 @@ class FactContract:
             assert snapshot.records([keys[0]])[keys[0]] == old
             assert len(snapshot.current_facts(5, lane=0, limit=9)) == 2
             assert snapshot.events([old.id])[-1].action is Action.REINSTATED
+        ledger.close()
+
+    def test_what_holds_until_an_announced_change_is_told_with_it(self, tmp_path: Path) -> None:
+        ledger = self.make_ledger(tmp_path)
+        records = [make_record(f"v{at}", valid_from=_NOW + timedelta(days=at)) for at in (0, 5, 9)]
+        gone, ended, begun = make_record("gone"), make_record("ended"), make_record("begun")
+        keys = _store(ledger, *[(record, None, 0) for record in (*records, gone, ended, begun)])
+        with ledger.transaction() as transaction:
+            _supersede(transaction, keys[0], by=records[1].id, valid_to=records[1].valid_from)
+            _supersede(transaction, keys[1], by=records[2].id, valid_to=records[2].valid_from)
+            _supersede(transaction, keys[3], by=records[2].id, valid_to=records[2].valid_from)
+            _supersede(transaction, keys[4], by=begun.id, valid_to=begun.valid_from)
+            transaction.set_status(
+                keys[3], Status.ARCHIVED, action=Action.ARCHIVED, at=_NOW, origin=Origin(), detail={}
+            )
+        with ledger.snapshot() as snapshot:
+            assert snapshot.announcements(keys, after=_NOW) == [(keys[0], keys[1]), (keys[1], keys[2])]
+            assert snapshot.announcements(keys[:2], after=_NOW) == [(keys[0], keys[1])]
+            assert snapshot.announcements(keys, after=_NOW + timedelta(days=6)) == [(keys[1], keys[2])]
+            assert snapshot.announcements([], after=_NOW) == []
         ledger.close()
 
     def test_disputes_name_current_memories_from_either_side(self, tmp_path: Path) -> None:

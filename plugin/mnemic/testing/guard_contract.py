@@ -92,6 +92,7 @@ class GuardContract:
             assert snapshot.lessons(("c",)) == []
         with ledger.transaction() as transaction:
             transaction.replace_lesson(replace(kept, status=LessonStatus.RELEASED))
+            assert not transaction.put_lesson(first), "what was released stays so, however often it is learnt again"
         with ledger.snapshot() as snapshot:
             assert snapshot.lessons(("a",))[0].status is LessonStatus.RELEASED
         ledger.close()

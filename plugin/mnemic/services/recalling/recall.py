@@ -32,7 +32,7 @@ from mnemic.services.recalling.arranging import Arrangement, Found, Judged, Show
 from mnemic.services.recalling.candidates import find_candidates
 from mnemic.services.recalling.deepening import check_mode, look_deeper, require_reranker
 from mnemic.services.recalling.linked import with_linked
-from mnemic.services.recalling.valuing import Rank, check_rank, reorder
+from mnemic.services.recalling.valuing import Rank, check_rank, present_first, reorder
 from mnemic.services.storing.spelling import there_otherwise
 
 _LEAST_VETTED = 8
@@ -234,7 +234,10 @@ def _ranked(
     relevant = [entry for entry in candidates if entry.score >= min_score or entry.key in exempt]
     if snapshot.has_untrusted():
         relevant = give_room(relevant, snapshot.tainted([entry.key for entry in relevant]))
-    relevant = reorder(snapshot, relevant, query.rank, k=query.k, now=query.filter.now or backends.clock.now())
+    now = query.filter.now or backends.clock.now()
+    relevant = reorder(snapshot, relevant, query.rank, k=query.k, now=now)
+    if not query.filter.looks_back():
+        relevant = present_first(snapshot, relevant, question=asked.question, now=now)
     hits = _read(snapshot, query, relevant, found.passages, skip)
     if query.explain:
         hits = (one._replace(hit=replace(one.hit, explanation=found.explain(one.key))) for one in hits)

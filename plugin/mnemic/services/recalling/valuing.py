@@ -1,4 +1,6 @@
-"""Orders of what is relevant that look at more than the question: learnt value, and how well a memory is retained."""
+"""Orders of what is relevant that look at more than the question: learnt value, how well a memory is retained, and whether
+it is true yet.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from mnemic.domain.memory import MemoryRecord
 from mnemic.domain.validation import check_named
 from mnemic.protocols import LedgerSnapshot
 from mnemic.retrieval.fusion import Candidate
+from mnemic.retrieval.question import Question
 
 Rank = Literal["relevance", "value", "retention"]
 """*relevance* alone; with *value*, what tasks have shown (MemRL); with *retention*, how lately and how often a memory
@@ -21,6 +24,8 @@ was used, which lowers a score by a fifth at most (Ebbinghaus, as MemoryBank has
 # MemRL looks at 5 candidates for 3 places; more would let value outvote relevance.
 _VALUED = 2
 _LEAST_VALUED = 5
+# Changes are looked for among as many as a channel proposes.
+_MOST_CHANGES = 100
 
 
 def check_rank(rank: object) -> Rank:
@@ -51,6 +56,28 @@ def reorder(
         ]
     order = sorted(range(len(first)), key=lambda at: (-scores[at], at))
     return [*(first[at] for at in order), *rest]
+
+
+def present_first(
+    snapshot: LedgerSnapshot, relevant: Sequence[Candidate], *, question: Question, now: datetime
+) -> list[Candidate]:
+    """The same, but what is true ``now`` stands before what was announced to take its place, which often says it better.
+
+    A question that asks about a later day than its own keeps the order. What holds until then comes from behind to the place
+    just before its successor, so the change is still told right after.
+    """
+    when = question.when
+    if when is not None and any(span.weight == 1 and span.start > when.today for span in when.spans):
+        return list(relevant)
+    changes = snapshot.announcements([entry.key for entry in relevant[:_MOST_CHANGES]], after=now)
+    found = {entry.key: entry for entry in relevant}
+    order = list(found)
+    # The last change first, so that several of one memory end in the order in which they come about.
+    for until, then in reversed(changes):
+        if until in found and order.index(until) > order.index(then):
+            order.remove(until)
+            order.insert(order.index(then), until)
+    return [found[key] for key in order]
 
 
 def _factor(record: MemoryRecord, utility: Utility, now: datetime) -> float:

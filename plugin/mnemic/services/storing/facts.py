@@ -55,6 +55,11 @@ def fact_in(record: MemoryRecord) -> Fact | None:
     return read_fact(record.text, speaker=_who_speaks(record))
 
 
+def about(fact: Fact | None) -> str:
+    """The words of a fact by which its memory is found besides its text: "8080" does not say whose port it is."""
+    return f"{fact.subject} {fact.attribute}" if fact is not None and fact.explicit else ""
+
+
 def settle(
     transaction: LedgerSnapshot, policy: Policy, draft: MemoryRecord, marks: Marks, fact: Fact, *, withheld: bool
 ) -> Settlement:

@@ -42,7 +42,7 @@ from mnemic.services.guarding.admission import (
     status_of,
 )
 from mnemic.services.storing.embedding import EMBEDDED_AT_ONCE, Embedding
-from mnemic.services.storing.facts import Settlement, apply_settlement, fact_in, settle
+from mnemic.services.storing.facts import Settlement, about, apply_settlement, fact_in, settle
 from mnemic.services.storing.passages import Cut, cut_records, keep_cut
 from mnemic.services.storing.spelling import check_spellings
 
@@ -195,6 +195,7 @@ def _store(
         vector=vector,
         screened=candidate.marks.screened,
         names_speaker=not candidate.marks.source and status is not Status.QUARANTINED,
+        about=about(fact),
     )
     keep_cut(transaction, backends.embedder, key, cut)
     record_admission(transaction, key, candidate, at=draft.recorded_at)
@@ -245,22 +246,26 @@ def _same_as(
         return settlement.same.key, settlement.same.record
     if settlement is not None and candidate.record.supersedes is None and (settlement.replaced or settlement.successor):
         return None
-    return _twin_of(transaction, policy, candidate, withheld=withheld)
+    return _twin_of(transaction, policy, candidate, settlement, withheld=withheld)
 
 
 def _twin_of(
-    transaction: LedgerTransaction, policy: Policy, candidate: Candidate, *, withheld: bool
-) -> tuple[RowKey, MemoryRecord] | None:
+    transaction: LedgerTransaction, policy: Policy, candidate: Candidate, settlement: Settlement | None, *, withheld: bool
+) -> tuple[RowKey, MemoryRecord] | None:  # fmt: skip
     """The memory that is the same. What supersedes another is new, unless it repeats that, or is a retry.
 
-    What is withheld is the same as what is withheld already; what is let in, as what is in. What a stranger wrote first
-    does not stand in for a trusted memory of the same words.
+    "8080" as the port of one thing is not the same as that of another. What is withheld is the same as what is withheld
+    already; what is let in, as what is in. What a stranger wrote first does not stand in for a trusted memory of the same
+    words.
     """
     draft = candidate.record
     twins = transaction.twins(draft)
     if twins and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED:
         marks = transaction.marks([key for key, _ in twins])
         twins = [twin for twin in twins if class_in(policy, marks[twin[0]]) is not OriginClass.UNTRUSTED]
+    if twins and settlement is not None and settlement.fact.explicit:
+        facts, slot = transaction.facts([key for key, _ in twins]), settlement.fact.slot()
+        twins = [(key, other) for key, other in twins if key in facts and facts[key].slot() == slot]
     for key, other in twins:
         same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
         same_fate = withheld is (other.status is Status.QUARANTINED)

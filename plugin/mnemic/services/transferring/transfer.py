@@ -25,7 +25,7 @@ from mnemic.services.items.memories import clean_item
 from mnemic.services.reviewing.review import keep_marks
 from mnemic.services.storing.embedding import Embedding
 from mnemic.services.storing.facets import clean_facets
-from mnemic.services.storing.facts import fact_in, keep_facts
+from mnemic.services.storing.facts import about, fact_in, keep_facts
 from mnemic.services.storing.passages import WHOLE, cut_records, keep_cut
 from mnemic.services.transferring.export_format import (
     FORMAT,
@@ -106,14 +106,16 @@ def import_lines(backends: Backends, lines: Iterable[str], *, progress: Progress
         for record in missing:
             found = marks.get(record.id) or _marks_of(backends, policy, record, parsed.marks.get(record.id))
             vector, cut = vectors.get(record.id, (None, WHOLE))
-            key = transaction.append(record, embedder_id=backends.embedder.id, vector=vector, screened=found.screened)
+            fact = None if record.id in of_items else _fact_of(record, parsed.facts.get(record.id))
+            key = transaction.append(
+                record, embedder_id=backends.embedder.id, vector=vector, screened=found.screened, about=about(fact)
+            )
             keep_cut(transaction, backends.embedder, key, cut)
             keep_marks(transaction, backends, policy, key, record, found)
             if record.id in parsed.facets:
                 transaction.put_facets(key, parsed.facets[record.id])
             if record.id in parsed.utilities:
                 transaction.put_utilities({key: parsed.utilities[record.id]})
-            fact = None if record.id in of_items else _fact_of(record, parsed.facts.get(record.id))
             if fact is not None:
                 keep_facts(transaction, policy, [(key, record, fact)])
         imported = {record.id for record in missing}

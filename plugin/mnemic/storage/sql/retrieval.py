@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from mnemic.domain.forms import mentions
 from mnemic.domain.memory import Namespace, RowKey
@@ -11,8 +12,8 @@ from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow, WordStatistics
 from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Among, Connection, FullText
-from mnemic.storage.sql.filters import RECALLABLE_NUMBER, in_namespace, where_clause
-from mnemic.storage.sql.rows import fetch_in_chunks
+from mnemic.storage.sql.filters import ANNOUNCED, RECALLABLE_NUMBER, in_namespace, where_clause
+from mnemic.storage.sql.rows import fetch_in_chunks, to_microseconds
 
 # Words that occur in a large share of a large ledger cost most of a full-text query and decide nothing
 # (measured on LoCoMo among 10k and 100k memories: no loss of recall); a few of the rarest are always sought.
@@ -25,6 +26,8 @@ _MOST_WORDS = 32
 # Of 1,500 namespaces with 20 memories each, 64 are searched in a seventh of the time that it takes to pass by what is in the
 # others; from some 300 on, naming them takes longer.
 _MOST_SCOPES = 64
+# What may name somebody: a text, and whom its fact is about.
+_NAMING = "(m.text || ' ' || coalesce(json_extract(f.body, '$.subject'), ''))"
 
 
 class SqlRetrievalReader:
@@ -89,8 +92,9 @@ class SqlRetrievalReader:
 
     def about(self, speaker: str, keys: Sequence[RowKey]) -> set[RowKey]:
         sql = (
-            "SELECT key, CASE WHEN speaker IS NULL THEN text END FROM memories WHERE key IN {in_} AND (speaker = ? "
-            "OR (speaker IS NULL AND instr(lower(text), lower(?)) > 0))"
+            f"SELECT m.key, CASE WHEN m.speaker IS NULL THEN {_NAMING} END FROM memories m "
+            "LEFT JOIN facts f ON f.key = m.key WHERE m.key IN {in_} AND (m.speaker = ? "
+            f"OR (m.speaker IS NULL AND instr(lower({_NAMING}), lower(?)) > 0))"
         )
         rows = fetch_in_chunks(self._connection, sql, keys, speaker, speaker)
         # By letters alone "time" would be about Tim: LoCoMo dev among 100,000 turns of others R@10 75.5 instead of 76.1.
@@ -133,6 +137,15 @@ class SqlRetrievalReader:
     def moments(self, keys: Sequence[RowKey]) -> dict[RowKey, int]:
         sql = "SELECT key, coalesce(occurred_at, recorded_at) FROM memories WHERE key IN {in_}"
         return {RowKey(key): at for key, at in fetch_in_chunks(self._connection, sql, keys)}
+
+    def announcements(self, keys: Sequence[RowKey], *, after: datetime) -> list[tuple[RowKey, RowKey]]:
+        sql = (
+            "SELECT s.valid_from, m.key, s.key FROM memories s JOIN memories m ON m.superseded_by = s.id "
+            "AND m.namespace = s.namespace WHERE s.key IN {in_} AND s.valid_from > ? AND m.held = 'active' "
+            f"AND {ANNOUNCED}"
+        )
+        rows = fetch_in_chunks(self._connection, sql, list(keys), to_microseconds(after))
+        return [(RowKey(until), RowKey(then)) for _, until, then in sorted(rows)]
 
     def texts(self, namespace_key: int, *, after: int, limit: int) -> list[tuple[int, str]]:
         return self._connection.execute(

@@ -84,13 +84,13 @@ class SqlTransaction(
 
     def append(
         self, record: MemoryRecord, *, embedder_id: str, vector: bytes | None, screened: Screened = Screened.NOT,
-        names_speaker: bool = True,
+        names_speaker: bool = True, about: str = "",
     ) -> RowKey:  # fmt: skip
         held = Status.ACTIVE if record.status is Status.SUPERSEDED else record.status
         key, namespace, origin = self._next_key(), self._make_namespace(record.namespace), encode_origin(record.origin)
         sameness, near = self._foreseen_sameness(record), self._foreseen_near_keys(record, key)
         dated, tags = date_words(record.occurred_at), encode_json(record.tags) if record.tags else "[]"
-        hints = further_words(record.text, record.when_to_use)
+        hints = f"{about} {further_words(record.text, record.when_to_use, about)}".strip()
         self._deferring.later(
             _MEMORIES,
             (
