@@ -21,7 +21,13 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit, MemoryFilter, Mode, RecallResult
-from mnemic.domain.validation import MAX_BATCH, check_ids, check_local_moment, check_namespace, check_several
+from mnemic.domain.validation import (
+    MAX_BATCH,
+    check_given_namespace,
+    check_ids,
+    check_local_moment,
+    check_several,
+)
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.filters import Filters, Moment
 from mnemic.running import RunningMemory
@@ -149,7 +155,7 @@ class Memory(RunningMemory):
         """One memory, whatever its status. Raises `UnknownMemory`, also for one outside ``namespace`` when given."""
         from mnemic.services.browse import get
 
-        return await self.run(get, id, namespace=_optional_namespace(namespace))
+        return await self.run(get, id, namespace=check_given_namespace(namespace))
 
     async def show(
         self, ids: Iterable[str], *, namespace: Namespace | str | None = None, origin: Origin | None = None
@@ -161,7 +167,7 @@ class Memory(RunningMemory):
         """
         from mnemic.services.browse import show_memories
 
-        return await self.run(show_memories, ids, namespace=_optional_namespace(namespace), origin=origin)
+        return await self.run(show_memories, ids, namespace=check_given_namespace(namespace), origin=origin)
 
     async def list(
         self, *, limit: int = 50, before: str | None = None, **filters: Unpack[Filters]
@@ -177,7 +183,7 @@ class Memory(RunningMemory):
         """Every version of a memory, what happened to it, and its links. Raises `UnknownMemory`."""
         from mnemic.services.browse import history
 
-        return await self.run(history, id, namespace=_optional_namespace(namespace))
+        return await self.run(history, id, namespace=check_given_namespace(namespace))
 
     async def supersede(self, id: str, text: str, **fields: Any) -> Remembered:
         """Put a new version in the place of a memory. Kind, tags and the like are taken over unless given in ``fields``."""
@@ -205,7 +211,7 @@ class Memory(RunningMemory):
         from mnemic.services.storing.curate import archive
 
         return await self.run(
-            archive, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+            archive, ids, origin=origin or self._origin, reason=reason, namespace=check_given_namespace(namespace)
         )
 
     async def restore(
@@ -216,7 +222,7 @@ class Memory(RunningMemory):
         from mnemic.services.storing.curate import restore
 
         return await self.run(
-            restore, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+            restore, ids, origin=origin or self._origin, reason=reason, namespace=check_given_namespace(namespace)
         )
 
     async def reinstate(
@@ -229,7 +235,7 @@ class Memory(RunningMemory):
         from mnemic.services.storing.facts import reinstate
 
         return await self.run(
-            reinstate, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+            reinstate, ids, origin=origin or self._origin, reason=reason, namespace=check_given_namespace(namespace)
         )
 
     async def bring_back(
@@ -248,19 +254,19 @@ class Memory(RunningMemory):
         """Destroy memories with all their versions for good, in every file. Nothing brings them back."""
         from mnemic.services.storing.curate import erase
 
-        return await self.run(erase, ids, namespace=_optional_namespace(namespace))
+        return await self.run(erase, ids, namespace=check_given_namespace(namespace))
 
     def export(self, *, namespace: Namespace | str | None = None) -> AsyncGenerator[str, None]:
         """The lines of an export (JSON Lines, without line ends) from one consistent snapshot."""
         from mnemic.services.transferring.transfer import export_lines
 
-        return self._stream(export_lines, namespace=_optional_namespace(namespace))
+        return self._stream(export_lines, namespace=check_given_namespace(namespace))
 
     async def records(self, *, namespace: Namespace | str | None = None) -> tuple[MemoryRecord, ...]:
         """All memories of any status, of one namespace and below or of all, in the order of writing, from one snapshot."""
         from mnemic.services.browse import all_records
 
-        return await self.run(all_records, namespace=_optional_namespace(namespace))
+        return await self.run(all_records, namespace=check_given_namespace(namespace))
 
     async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> ImportReport:
         """Take in an export, all of it or nothing. Importing twice adds nothing.
@@ -303,13 +309,13 @@ class Memory(RunningMemory):
 
     def session(self, name: str, *, namespace: Namespace | str | None = None) -> Session:
         """Working memory of the conversation ``name``. Nothing is stored before something is appended to it."""
-        return Session(self, name, _optional_namespace(namespace) or self.settings.namespace)
+        return Session(self, name, check_given_namespace(namespace) or self.settings.namespace)
 
     async def sessions(self, *, namespace: Namespace | str | None = None) -> tuple[SessionInfo, ...]:
         """The sessions of a namespace, by name."""
         from mnemic.services.working_memory.sessions import list_sessions
 
-        return await self.run(list_sessions, _optional_namespace(namespace) or self.settings.namespace)
+        return await self.run(list_sessions, check_given_namespace(namespace) or self.settings.namespace)
 
     async def fit(self, text: str, *, budget_tokens: int) -> str:
         """The beginning of ``text`` that fits the budget, counted as everything else is."""
@@ -323,7 +329,7 @@ class Memory(RunningMemory):
         """What long-term memory has for ``goal``, as one text that fits the budget; `Session.compose` adds a session."""
         from mnemic.services.working_memory.compose import compose
 
-        where = _optional_namespace(namespace) or self.settings.namespace
+        where = check_given_namespace(namespace) or self.settings.namespace
         return await self.run(compose, where, None, goal=goal, budget_tokens=budget_tokens)
 
     async def status(self) -> HealthStatus:
@@ -380,7 +386,3 @@ class Memory(RunningMemory):
             known = ", ".join(sorted(Filters.__annotations__))
             raise InvalidInput(f"There is no filter {', '.join(unknown)}.", hint=f"The filters are: {known}.")
         return check_filter({"namespace": self.settings.namespace, **filters})
-
-
-def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:
-    return None if namespace is None else check_namespace(namespace)
