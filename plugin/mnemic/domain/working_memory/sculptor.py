@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from mnemic.domain.validation import check_count, check_text
 from mnemic.domain.working_memory import safety
@@ -32,7 +32,6 @@ from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.summaries import extract, shorten
 from mnemic.errors import InvalidInput
 
-SearchedRole = Literal["user", "assistant", "all"]
 Summarise = Callable[[str, str], str]
 """Gives a summary of a text with a focus. It may raise or give nothing: the extract serves then."""
 
