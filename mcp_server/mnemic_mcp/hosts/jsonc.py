@@ -172,8 +172,8 @@ def _insert(text: str, node: _Node, key: str, value: Any) -> str:
         before, rest, comma = f"{text[: last.end]},", text[last.end :], ""
     # A comment behind the last member, on its line, is about that member.
     about = _REST_OF_LINE.match(rest)
-    kept = 0 if about is None else about.end()
-    return f"{before}{rest[:kept]}{lead}{member}{comma}{rest[kept:]}"
+    behind = 0 if about is None else about.end()
+    return f"{before}{rest[:behind]}{lead}{member}{comma}{rest[behind:]}"
 
 
 def _written(value: Any, indent: str, unit: str, end: str) -> str:
