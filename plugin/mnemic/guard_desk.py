@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mnemic.guard.authority import EffectVerdict
     from mnemic.guard.policy import Policy
     from mnemic.memory import Memory
-    from mnemic.services.reviewing.review import Explanation
+    from mnemic.services.reviewing.review import GuardReport
 
 
 class GuardDesk:
@@ -43,7 +43,7 @@ class GuardDesk:
         subtree: bool = False,
         limit: int = 50,
         before: str | None = None,
-    ) -> tuple[Explanation, ...]:
+    ) -> tuple[GuardReport, ...]:
         """What is in quarantine and waits for a decision, newest first; ``before`` an id pages on. At most 1,000."""
         from mnemic.services.reviewing.review import pending
 
@@ -51,14 +51,14 @@ class GuardDesk:
             pending, namespace=self._where(namespace), subtree=subtree, limit=limit, before=before
         )
 
-    async def waiting(self, *, limit: int = 50) -> tuple[Explanation, ...]:
+    async def waiting(self, *, limit: int = 50) -> tuple[GuardReport, ...]:
         """What is `pending` at and below all of `Memory.roots`, newest first; at most 1,000."""
         found = [
             one for root in self._memory.roots for one in await self.pending(namespace=root, subtree=True, limit=limit)
         ]
         return tuple(sorted(found, key=lambda one: one.memory.recorded_at, reverse=True)[:limit])
 
-    async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> Explanation:
+    async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> GuardReport:
         """What was found about a memory, what the policy makes of it today, and what was done about it."""
         from mnemic.services.reviewing.review import explain
 

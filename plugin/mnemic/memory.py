@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from mnemic.item_desk import ItemDesk
     from mnemic.learning_desk import LearningDesk
     from mnemic.protocols import SessionInfo
-    from mnemic.services.health import Diagnosis
-    from mnemic.services.health import Status as HealthStatus
+    from mnemic.services.health import Diagnosis, HealthStatus
     from mnemic.services.recalling.valuing import Rank
     from mnemic.services.transferring.transfer import ImportReport
     from mnemic.walled import WalledMemory
