@@ -109,7 +109,11 @@ class OpenMemory:
 
     @contextmanager
     def ready(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> Iterator[Callable[[], _T]]:
-        """A call that is made later."""
+        """A call that is made later.
+
+        Closing does not wait for it, because whoever reads its answer bit by bit may take any time: a connection that is in
+        use then is closed when it is given back.
+        """
         yield partial(use_case, self.backends, *args, **named)
 
     def walled(self, access: Access) -> OpenMemory:
@@ -147,9 +151,9 @@ class OpenMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
-    """What a memory needs besides its ledger. Ledgers that a process holds together share it: models and their caches are
-    held once, limits are those of the process, and in what was delivered to whom it goes by one name. ``delivered``: the
-    file in which processes that answer the same callers over one folder note that.
+    """What a memory needs besides its ledger. All ledgers that a process has open share it: models and their caches are held
+    once, limits are those of the process, and what was delivered is noted under one ``process_id``. ``delivered`` is the
+    file for those notes where several processes of one server share a folder.
     """
 
     embedder: Embedder

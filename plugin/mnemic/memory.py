@@ -52,10 +52,13 @@ class Memory(RunningMemory):
     """One memory: a folder that any number of processes may have open.
 
     Use it as ``async with open_memory(folder) as memory:``, or call `open` and `close`. All methods may be called
-    concurrently. Errors are `mnemic.errors.MnemicError`; after a `StoreUnavailable` every call may be repeated.
+    concurrently. Besides what stands at each, they raise `InvalidInput` for an argument that cannot be used,
+    `UnknownMemory` for an id that is not there, and `StoreUnavailable`, after which every call may be repeated, or
+    `StoreCorrupted` when the ledger cannot be used.
 
-    ``observer`` is entered around every call, for metrics and traces. ``delivered`` is a file in which processes that answer
-    the same callers over one folder note what was delivered to whom, for the guard to follow it; a database has it anyhow.
+    ``observer`` is entered around every call, for metrics and traces. ``delivered`` is a file in which several processes of
+    one server over a folder note what was delivered to whom, so that the guard follows it from one process to another; a
+    ledger in a database needs none.
 
     Wherever a ``namespace`` can be given, it is a tuple of labels or a string with ``/`` between them, and by default the
     one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.
@@ -81,8 +84,8 @@ class Memory(RunningMemory):
 
     @property
     def roots(self) -> tuple[Namespace, ...]:
-        """At and below which namespaces the memories are that whoever has this memory looks after: its own, or all that
-        an `Access` names.
+        """The namespaces, each with all below it, that whoever has this memory looks after: the memory's own, or those
+        that an `Access` names.
         """
         return (self.settings.namespace,)
 
@@ -135,8 +138,8 @@ class Memory(RunningMemory):
         related memories, and what shares rare words. ``per_session`` is the most hits of one session: 1 gives the best
         of each. Of those that say the same one is shown, and names the others. With ``explain`` each hit says by which
         channels it was found and what its score is made of. ``render`` says how a hit will be shown, so that the budget
-        counts that. What the guard keeps back is named in ``withheld``; ``origin`` is whoever asks, so that what is
-        concluded from doubtful memories is known for what it is. Raises `InvalidInput`, `StoreUnavailable`, and
+        counts that. What the guard keeps back is named in ``withheld``. ``origin`` is whoever asks: what they
+        store afterwards is known to follow what they were given here. Raises `InvalidInput`, `StoreUnavailable`, and
         `ModelFailed` when ``mode`` is deep and there is no model for it.
         """
         from mnemic.services.recalling.recall import RecallQuery, recall, show_text
@@ -161,8 +164,8 @@ class Memory(RunningMemory):
     ) -> tuple[Hit, ...]:
         """Memories as recall would show them, with what to know about them, whatever their status and in the order of ids.
 
-        What is withheld shows no word. ``origin`` is the agent that will read them, None where only a person looks: what an
-        agent writes afterwards may follow them. Raises `UnknownMemory`.
+        Of one that is withheld no word is shown. ``origin`` is the agent that will read them, so that what it writes
+        afterwards is known to follow them; None where only a person looks. Raises `UnknownMemory`.
         """
         from mnemic.services.browse import show_memories
 
