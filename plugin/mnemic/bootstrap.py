@@ -348,9 +348,10 @@ def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
 
 
 def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
-    """What may be done later: embed what another embedder's processes wrote or what could not be embedded when it was
-    written, finish erasures that other processes held up, make cold what has long been archived, forget what was delivered
-    where long ago and which plans nobody applied, clear an embedded Chroma that this process does not use, and read ahead.
+    """What may be done later: screen what an older version wrote, embed what another embedder's processes wrote or what could
+    not be embedded when it was written, finish erasures that other processes held up, make cold what has long been archived,
+    forget what was delivered where long ago and which plans nobody applied, clear an embedded Chroma that this process does
+    not use, and read ahead.
     """
     from mnemic.services.guarding.aftermath import forget_exposures
     from mnemic.services.health import embed_missing, scrub_if_needed
@@ -365,10 +366,10 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
             with backends.ledger.snapshot() as snapshot:
                 last_seq = snapshot.last_seq()
             if last_seq != seen:
-                embed_missing(backends, stopped=stopping.is_set, only_new=True)
+                # First, and the rest apart: an embedder may fail for days.
                 screen_missing(backends, stopped=stopping.is_set)
+                embed_missing(backends, stopped=stopping.is_set, only_new=True)
                 seen = last_seq
-        # Apart, so that an embedder that fails for days keeps nothing from being erased, forgotten or made cold.
         with log.instead_of_failing("housekeeping.failed", Exception):
             scrub_if_needed(backends)
             if time.monotonic() - tidied_at >= _TIDYING_SECONDS:
