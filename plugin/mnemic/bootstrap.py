@@ -348,10 +348,10 @@ def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
 
 
 def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
-    """What may be done later: screen what an older version wrote, embed what another embedder's processes wrote or what could
-    not be embedded when it was written, finish erasures that other processes held up, make cold what has long been archived,
-    forget what was delivered where long ago and which plans nobody applied, clear an embedded Chroma that this process does
-    not use, and read ahead.
+    """What may be done later: screen what an older version wrote, embed what another embedder's processes wrote or what
+    could not be embedded when it was written, finish erasures that other processes held up, make cold what has long been
+    archived, forget what was delivered where long ago and which plans nobody applied, clear an embedded Chroma that this
+    process does not use, and read ahead.
     """
     from mnemic.services.guarding.aftermath import forget_exposures
     from mnemic.services.health import embed_missing, scrub_if_needed
