@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import ContextStats, context_stats
 from mnemic.services.working_memory.conversation import ContextRules, Conversation, Diverged, Made, Said
@@ -56,7 +56,7 @@ class Projection:
 
     def perform(
         self, messages: Sequence[BaseMessage], call_id: str, *, made: Made | None = None, summary: str | None = None
-    ) -> Outcome:
+    ) -> EditOutcome:
         """Make the edit that a call in the last assistant's message asks for, or ``made``, when it runs otherwise than it
         was asked for. It lasts once ``messages`` hold a result of the call that says so (`EDIT` in its artifact). Raises
         `InvalidInput` when the edit is not possible.

@@ -109,7 +109,11 @@ class OpenMemory:
 
     @contextmanager
     def ready(self, use_case: Callable[..., _T], *args: Any, **named: Any) -> Iterator[Callable[[], _T]]:
-        """A call that is made later."""
+        """A call that is made later.
+
+        Closing does not wait for it, because whoever reads its answer bit by bit may take any time: a connection that is in
+        use then is closed when it is given back.
+        """
         yield partial(use_case, self.backends, *args, **named)
 
     def walled(self, access: Access) -> OpenMemory:
@@ -147,9 +151,9 @@ class OpenMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
-    """What a memory needs besides its ledger. Ledgers that a process holds together share it: models and their caches are
-    held once, limits are those of the process, and in what was delivered to whom it goes by one name. ``delivered``: the
-    file in which processes that answer the same callers over one folder note that.
+    """What a memory needs besides its ledger. All ledgers that a process has open share it: models and their caches are held
+    once, limits are those of the process, and what was delivered is noted under one ``process_id``. ``delivered`` is the
+    file for those notes where several processes of one server share a folder.
     """
 
     embedder: Embedder
@@ -344,9 +348,10 @@ def _clear_forgotten_chroma(backends: Backends, settings: Settings) -> None:
 
 
 def _keep_house(backends: Backends, settings: Settings, stopping: threading.Event) -> None:
-    """What may be done later: embed what another embedder's processes wrote or what could not be embedded when it was
-    written, finish erasures that other processes held up, make cold what has long been archived, forget what was delivered
-    where long ago and which plans nobody applied, clear an embedded Chroma that this process does not use, and read ahead.
+    """What may be done later: screen what an older version wrote, embed what another embedder's processes wrote or what
+    could not be embedded when it was written, finish erasures that other processes held up, make cold what has long been
+    archived, forget what was delivered where long ago and which plans nobody applied, clear an embedded Chroma that this
+    process does not use, and read ahead.
     """
     from mnemic.services.guarding.aftermath import forget_exposures
     from mnemic.services.health import embed_missing, scrub_if_needed
@@ -361,10 +366,10 @@ def _keep_house(backends: Backends, settings: Settings, stopping: threading.Even
             with backends.ledger.snapshot() as snapshot:
                 last_seq = snapshot.last_seq()
             if last_seq != seen:
-                embed_missing(backends, stopped=stopping.is_set, only_new=True)
+                # First, and the rest apart: an embedder may fail for days.
                 screen_missing(backends, stopped=stopping.is_set)
+                embed_missing(backends, stopped=stopping.is_set, only_new=True)
                 seen = last_seq
-        # Apart, so that an embedder that fails for days keeps nothing from being erased, forgotten or made cold.
         with log.instead_of_failing("housekeeping.failed", Exception):
             scrub_if_needed(backends)
             if time.monotonic() - tidied_at >= _TIDYING_SECONDS:

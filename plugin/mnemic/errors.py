@@ -5,8 +5,9 @@
     │   ├── UnknownMemory      no memory has that id (it may have been erased)
     │   ├── SeveralPartitions  the call concerns several parts of a divided memory; the hint says how to ask
     │   └── PolicyError        a guard policy that cannot be used; carries every problem with its place
+    ├── AccessDenied           the caller lacks a right, or the namespace is not theirs; never retry without further rights
     ├── GuardRefused           the guard's policy refused to store it; carries the verdict
-    └── BackendError
+    └── BackendError           something that mnemic stands on failed
         ├── StoreUnavailable   busy, full, read-only, unreachable; safe to retry once the hint is followed
         │   ├── LedgerMoved    the memory of this folder is in a database now; the hint says how to open it there
         │   └── WrongPartitions  the memory in the database is divided otherwise than the settings say

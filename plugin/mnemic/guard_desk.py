@@ -9,14 +9,14 @@ from mnemic.domain.lesson import Lesson
 from mnemic.domain.marks import AuditEntry
 from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.provenance import Origin
-from mnemic.domain.validation import check_namespace
+from mnemic.domain.validation import check_given_namespace, check_namespace
 
 if TYPE_CHECKING:
     from mnemic.domain.recall import CheckResult
     from mnemic.guard.authority import EffectVerdict
     from mnemic.guard.policy import Policy
     from mnemic.memory import Memory
-    from mnemic.services.reviewing.review import Explanation
+    from mnemic.services.reviewing.review import GuardReport
 
 
 class GuardDesk:
@@ -43,7 +43,7 @@ class GuardDesk:
         subtree: bool = False,
         limit: int = 50,
         before: str | None = None,
-    ) -> tuple[Explanation, ...]:
+    ) -> tuple[GuardReport, ...]:
         """What is in quarantine and waits for a decision, newest first; ``before`` an id pages on. At most 1,000."""
         from mnemic.services.reviewing.review import pending
 
@@ -51,18 +51,18 @@ class GuardDesk:
             pending, namespace=self._where(namespace), subtree=subtree, limit=limit, before=before
         )
 
-    async def waiting(self, *, limit: int = 50) -> tuple[Explanation, ...]:
+    async def waiting(self, *, limit: int = 50) -> tuple[GuardReport, ...]:
         """What is `pending` at and below all of `Memory.roots`, newest first; at most 1,000."""
         found = [
             one for root in self._memory.roots for one in await self.pending(namespace=root, subtree=True, limit=limit)
         ]
         return tuple(sorted(found, key=lambda one: one.memory.recorded_at, reverse=True)[:limit])
 
-    async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> Explanation:
+    async def explain(self, id: str, *, namespace: Namespace | str | None = None) -> GuardReport:
         """What was found about a memory, what the policy makes of it today, and what was done about it."""
         from mnemic.services.reviewing.review import explain
 
-        return await self._memory.run(explain, id, namespace=_optional(namespace))
+        return await self._memory.run(explain, id, namespace=check_given_namespace(namespace))
 
     async def release(
         self, ids: Iterable[str], *, vouch: bool = False, reason: str | None = None,
@@ -72,7 +72,7 @@ class GuardDesk:
         from mnemic.services.reviewing.review import release
 
         return await self._memory.run(
-            release, ids, origin=self._origin, vouch=vouch, reason=reason, namespace=_optional(namespace)
+            release, ids, origin=self._origin, vouch=vouch, reason=reason, namespace=check_given_namespace(namespace)
         )
 
     async def reject(
@@ -81,7 +81,9 @@ class GuardDesk:
         """Keep memories out of recall until `release`."""
         from mnemic.services.reviewing.review import reject
 
-        return await self._memory.run(reject, ids, origin=self._origin, reason=reason, namespace=_optional(namespace))
+        return await self._memory.run(
+            reject, ids, origin=self._origin, reason=reason, namespace=check_given_namespace(namespace)
+        )
 
     async def lessons(self, *, namespace: Namespace | str | None = None) -> tuple[Lesson, ...]:
         """What was learnt from rejected memories, oldest first, released and expired lessons included."""
@@ -124,7 +126,7 @@ class GuardDesk:
             check_memories,
             ids,
             task=task,
-            namespace=_optional(namespace),
+            namespace=check_given_namespace(namespace),
             origin=origin or self._origin,
             session=session,
         )
@@ -141,12 +143,8 @@ class GuardDesk:
         from mnemic.services.reviewing.authorisation import authorise_action
 
         return await self._memory.run(
-            authorise_action, action, because=because, by_user=by_user, namespace=_optional(namespace)
+            authorise_action, action, because=because, by_user=by_user, namespace=check_given_namespace(namespace)
         )
 
     def _where(self, namespace: Namespace | str | None) -> Namespace:
         return self._memory.settings.namespace if namespace is None else check_namespace(namespace)
-
-
-def _optional(namespace: Namespace | str | None) -> Namespace | None:
-    return None if namespace is None else check_namespace(namespace)

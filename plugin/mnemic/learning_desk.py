@@ -12,7 +12,7 @@ from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import MemoryId, Namespace, Remembered
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit
-from mnemic.domain.validation import check_ids, check_namespace
+from mnemic.domain.validation import check_given_namespace, check_ids, check_namespace
 
 if TYPE_CHECKING:
     from mnemic.domain.consolidation.segmentation import Episode
@@ -186,13 +186,13 @@ class LearningDesk:
         """Do what a plan says, in one transaction. ``plan`` is its id."""
         from mnemic.services.upkeep.applying import apply_plan
 
-        return await self._memory.run(apply_plan, plan, namespace=_optional(namespace), origin=self._origin)
+        return await self._memory.run(apply_plan, plan, namespace=check_given_namespace(namespace), origin=self._origin)
 
     async def undo(self, plan: str, *, namespace: Namespace | str | None = None) -> Plan:
         """Take back what applying a plan did: an export is then what it was before."""
         from mnemic.services.upkeep.applying import undo_plan
 
-        return await self._memory.run(undo_plan, plan, namespace=_optional(namespace))
+        return await self._memory.run(undo_plan, plan, namespace=check_given_namespace(namespace))
 
     async def segments(
         self, *, session: str | None = None, limit: int = 2_000, namespace: Namespace | str | None = None
@@ -210,7 +210,3 @@ class LearningDesk:
 
     def _where(self, namespace: Namespace | str | None) -> Namespace:
         return self._memory.settings.namespace if namespace is None else check_namespace(namespace)
-
-
-def _optional(namespace: Namespace | str | None) -> Namespace | None:
-    return None if namespace is None else check_namespace(namespace)

@@ -21,7 +21,13 @@ from mnemic.domain.memory import (
 )
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit, MemoryFilter, Mode, RecallResult
-from mnemic.domain.validation import MAX_BATCH, check_ids, check_local_moment, check_namespace, check_several
+from mnemic.domain.validation import (
+    MAX_BATCH,
+    check_given_namespace,
+    check_ids,
+    check_local_moment,
+    check_several,
+)
 from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.filters import Filters, Moment
 from mnemic.running import RunningMemory
@@ -36,8 +42,7 @@ if TYPE_CHECKING:
     from mnemic.item_desk import ItemDesk
     from mnemic.learning_desk import LearningDesk
     from mnemic.protocols import SessionInfo
-    from mnemic.services.health import Diagnosis
-    from mnemic.services.health import Status as HealthStatus
+    from mnemic.services.health import Diagnosis, HealthStatus
     from mnemic.services.recalling.valuing import Rank
     from mnemic.services.transferring.transfer import ImportReport
     from mnemic.walled import WalledMemory
@@ -47,10 +52,13 @@ class Memory(RunningMemory):
     """One memory: a folder that any number of processes may have open.
 
     Use it as ``async with open_memory(folder) as memory:``, or call `open` and `close`. All methods may be called
-    concurrently. Errors are `mnemic.errors.MnemicError`; after a `StoreUnavailable` every call may be repeated.
+    concurrently. Besides what stands at each, they raise `InvalidInput` for an argument that cannot be used,
+    `UnknownMemory` for an id that is not there, and `StoreUnavailable`, after which every call may be repeated, or
+    `StoreCorrupted` when the ledger cannot be used.
 
-    ``observer`` is entered around every call, for metrics and traces. ``delivered`` is a file in which processes that answer
-    the same callers over one folder note what was delivered to whom, for the guard to follow it; a database has it anyhow.
+    ``observer`` is entered around every call, for metrics and traces. ``delivered`` is a file in which several processes of
+    one server over a folder note what was delivered to whom, so that the guard follows it from one process to another; a
+    ledger in a database needs none.
 
     Wherever a ``namespace`` can be given, it is a tuple of labels or a string with ``/`` between them, and by default the
     one of the settings. Moments are datetimes or ISO 8601 strings; without an offset they are UTC.
@@ -76,8 +84,8 @@ class Memory(RunningMemory):
 
     @property
     def roots(self) -> tuple[Namespace, ...]:
-        """At and below which namespaces the memories are that whoever has this memory looks after: its own, or all that
-        an `Access` names.
+        """The namespaces, each with all below it, that whoever has this memory looks after: the memory's own, or those
+        that an `Access` names.
         """
         return (self.settings.namespace,)
 
@@ -130,8 +138,8 @@ class Memory(RunningMemory):
         related memories, and what shares rare words. ``per_session`` is the most hits of one session: 1 gives the best
         of each. Of those that say the same one is shown, and names the others. With ``explain`` each hit says by which
         channels it was found and what its score is made of. ``render`` says how a hit will be shown, so that the budget
-        counts that. What the guard keeps back is named in ``withheld``; ``origin`` is whoever asks, so that what is
-        concluded from doubtful memories is known for what it is. Raises `InvalidInput`, `StoreUnavailable`, and
+        counts that. What the guard keeps back is named in ``withheld``. ``origin`` is whoever asks: what they
+        store afterwards is known to follow what they were given here. Raises `InvalidInput`, `StoreUnavailable`, and
         `ModelFailed` when ``mode`` is deep and there is no model for it.
         """
         from mnemic.services.recalling.recall import RecallQuery, recall, show_text
@@ -149,19 +157,19 @@ class Memory(RunningMemory):
         """One memory, whatever its status. Raises `UnknownMemory`, also for one outside ``namespace`` when given."""
         from mnemic.services.browse import get
 
-        return await self.run(get, id, namespace=_optional_namespace(namespace))
+        return await self.run(get, id, namespace=check_given_namespace(namespace))
 
     async def show(
         self, ids: Iterable[str], *, namespace: Namespace | str | None = None, origin: Origin | None = None
     ) -> tuple[Hit, ...]:
         """Memories as recall would show them, with what to know about them, whatever their status and in the order of ids.
 
-        What is withheld shows no word. ``origin`` is the agent that will read them, None where only a person looks: what an
-        agent writes afterwards may follow them. Raises `UnknownMemory`.
+        Of one that is withheld no word is shown. ``origin`` is the agent that will read them, so that what it writes
+        afterwards is known to follow them; None where only a person looks. Raises `UnknownMemory`.
         """
         from mnemic.services.browse import show_memories
 
-        return await self.run(show_memories, ids, namespace=_optional_namespace(namespace), origin=origin)
+        return await self.run(show_memories, ids, namespace=check_given_namespace(namespace), origin=origin)
 
     async def list(
         self, *, limit: int = 50, before: str | None = None, **filters: Unpack[Filters]
@@ -177,7 +185,7 @@ class Memory(RunningMemory):
         """Every version of a memory, what happened to it, and its links. Raises `UnknownMemory`."""
         from mnemic.services.browse import history
 
-        return await self.run(history, id, namespace=_optional_namespace(namespace))
+        return await self.run(history, id, namespace=check_given_namespace(namespace))
 
     async def supersede(self, id: str, text: str, **fields: Any) -> Remembered:
         """Put a new version in the place of a memory. Kind, tags and the like are taken over unless given in ``fields``."""
@@ -205,7 +213,7 @@ class Memory(RunningMemory):
         from mnemic.services.storing.curate import archive
 
         return await self.run(
-            archive, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+            archive, ids, origin=origin or self._origin, reason=reason, namespace=check_given_namespace(namespace)
         )
 
     async def restore(
@@ -216,7 +224,7 @@ class Memory(RunningMemory):
         from mnemic.services.storing.curate import restore
 
         return await self.run(
-            restore, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+            restore, ids, origin=origin or self._origin, reason=reason, namespace=check_given_namespace(namespace)
         )
 
     async def reinstate(
@@ -229,7 +237,7 @@ class Memory(RunningMemory):
         from mnemic.services.storing.facts import reinstate
 
         return await self.run(
-            reinstate, ids, origin=origin or self._origin, reason=reason, namespace=_optional_namespace(namespace)
+            reinstate, ids, origin=origin or self._origin, reason=reason, namespace=check_given_namespace(namespace)
         )
 
     async def bring_back(
@@ -248,19 +256,19 @@ class Memory(RunningMemory):
         """Destroy memories with all their versions for good, in every file. Nothing brings them back."""
         from mnemic.services.storing.curate import erase
 
-        return await self.run(erase, ids, namespace=_optional_namespace(namespace))
+        return await self.run(erase, ids, namespace=check_given_namespace(namespace))
 
     def export(self, *, namespace: Namespace | str | None = None) -> AsyncGenerator[str, None]:
         """The lines of an export (JSON Lines, without line ends) from one consistent snapshot."""
         from mnemic.services.transferring.transfer import export_lines
 
-        return self._stream(export_lines, namespace=_optional_namespace(namespace))
+        return self._stream(export_lines, namespace=check_given_namespace(namespace))
 
     async def records(self, *, namespace: Namespace | str | None = None) -> tuple[MemoryRecord, ...]:
         """All memories of any status, of one namespace and below or of all, in the order of writing, from one snapshot."""
         from mnemic.services.browse import all_records
 
-        return await self.run(all_records, namespace=_optional_namespace(namespace))
+        return await self.run(all_records, namespace=check_given_namespace(namespace))
 
     async def import_(self, lines: Iterable[str], *, progress: Callable[[int], None] | None = None) -> ImportReport:
         """Take in an export, all of it or nothing. Importing twice adds nothing.
@@ -303,13 +311,13 @@ class Memory(RunningMemory):
 
     def session(self, name: str, *, namespace: Namespace | str | None = None) -> Session:
         """Working memory of the conversation ``name``. Nothing is stored before something is appended to it."""
-        return Session(self, name, _optional_namespace(namespace) or self.settings.namespace)
+        return Session(self, name, check_given_namespace(namespace) or self.settings.namespace)
 
     async def sessions(self, *, namespace: Namespace | str | None = None) -> tuple[SessionInfo, ...]:
         """The sessions of a namespace, by name."""
         from mnemic.services.working_memory.sessions import list_sessions
 
-        return await self.run(list_sessions, _optional_namespace(namespace) or self.settings.namespace)
+        return await self.run(list_sessions, check_given_namespace(namespace) or self.settings.namespace)
 
     async def fit(self, text: str, *, budget_tokens: int) -> str:
         """The beginning of ``text`` that fits the budget, counted as everything else is."""
@@ -323,7 +331,7 @@ class Memory(RunningMemory):
         """What long-term memory has for ``goal``, as one text that fits the budget; `Session.compose` adds a session."""
         from mnemic.services.working_memory.compose import compose
 
-        where = _optional_namespace(namespace) or self.settings.namespace
+        where = check_given_namespace(namespace) or self.settings.namespace
         return await self.run(compose, where, None, goal=goal, budget_tokens=budget_tokens)
 
     async def status(self) -> HealthStatus:
@@ -380,7 +388,3 @@ class Memory(RunningMemory):
             known = ", ".join(sorted(Filters.__annotations__))
             raise InvalidInput(f"There is no filter {', '.join(unknown)}.", hint=f"The filters are: {known}.")
         return check_filter({"namespace": self.settings.namespace, **filters})
-
-
-def _optional_namespace(namespace: Namespace | str | None) -> Namespace | None:
-    return None if namespace is None else check_namespace(namespace)

@@ -13,7 +13,7 @@ from mnemic.errors import InvalidInput
 if TYPE_CHECKING:
     from mnemic.domain.working_memory.journal import Edit
     from mnemic.domain.working_memory.messages import Message
-    from mnemic.domain.working_memory.outcome import Outcome
+    from mnemic.domain.working_memory.outcome import EditOutcome
     from mnemic.domain.working_memory.packs import ContextPack
     from mnemic.domain.working_memory.pages import Page
     from mnemic.domain.working_memory.session import WorkingMemory
@@ -124,7 +124,7 @@ class Session:
         """What ``look`` finds in the session as it is now. It runs in a worker thread and must not edit."""
         return await self._read(look)
 
-    async def sculpt(self, action: str, **arguments: Any) -> Outcome:
+    async def sculpt(self, action: str, **arguments: Any) -> EditOutcome:
         """Do the edit named ``action``: Sculptor's six tools, ``prune_context``, ``open_subgoal``, ``close_subgoal``,
         ``retrieve``, ``set_task``, ``pin``, ``unpin``, ``undo``, ``redo``, ``release``, ``set_options``.
         """
@@ -134,42 +134,42 @@ class Session:
 
     async def fragment_context(
         self, start_marker: str, end_marker: str, *, num_fragments: int = 5, role: str = "user"
-    ) -> Outcome:
+    ) -> EditOutcome:
         """Cut the text between two exact markers, both included, into 1-20 fragments. ``role``: user, assistant, all."""
         return await self.sculpt(
             "fragment_context", start_marker=start_marker, end_marker=end_marker, num_fragments=num_fragments, role=role
         )
 
-    async def fold_fragment(self, fragment_id: str) -> Outcome:
+    async def fold_fragment(self, fragment_id: str) -> EditOutcome:
         """Hide a fragment behind a marker; lines with the latest value of a key stay (``safe_folding``)."""
         return await self.sculpt("fold_fragment", fragment_id=fragment_id)
 
-    async def summarize_fragment(self, fragment_id: str, focus: str) -> Outcome:
+    async def summarize_fragment(self, fragment_id: str, focus: str) -> EditOutcome:
         """Show a summary of a fragment with a focus: the model's if the memory has one, else its telling lines."""
         return await self.sculpt("summarize_fragment", fragment_id=fragment_id, focus=focus)
 
-    async def restore_fragment(self, fragment_id: str) -> Outcome:
+    async def restore_fragment(self, fragment_id: str) -> EditOutcome:
         """Show a fragment's original again."""
         return await self.sculpt("restore_fragment", fragment_id=fragment_id)
 
     async def search_context(
         self, query: str, *, role: str = "user", max_results: int = 10, context_size: int = 200
-    ) -> Outcome:
+    ) -> EditOutcome:
         """Find an exact text in the originals, folded or not: 1-50 hits with 50-1000 characters on each side."""
         return await self.sculpt(
             "search_context", query=query, role=role, max_results=max_results, context_size=context_size
         )
 
-    async def get_search_detail(self, search_id: str, *, extended_context: int = 500) -> Outcome:
+    async def get_search_detail(self, search_id: str, *, extended_context: int = 500) -> EditOutcome:
         """A wider look at a hit: 100-2000 characters on each side."""
         return await self.sculpt("get_search_detail", search_id=search_id, extended_context=extended_context)
 
-    async def prune_context(self, memory: str, delete_ids: Sequence[str], *, inline: bool = False) -> Outcome:
+    async def prune_context(self, memory: str, delete_ids: Sequence[str], *, inline: bool = False) -> EditOutcome:
         """Hide tool results, named by call or message id, and keep ``memory`` about them. All of them or none."""
         ids = [delete_ids] if isinstance(delete_ids, str) else list(delete_ids)
         return await self.sculpt("prune_context", memory_text=memory, delete_ids=ids, inline=inline)
 
-    async def open_subgoal(self, text: str, *, summary: str | None = None) -> Outcome:
+    async def open_subgoal(self, text: str, *, summary: str | None = None) -> EditOutcome:
         """Begin the next subgoal; the one at work is closed, with ``summary`` if given."""
         return await self.sculpt("open_subgoal", text=text, summary=summary)
 
@@ -185,21 +185,21 @@ class Session:
 
         return await self._run(take_answer, text)
 
-    async def close_subgoal(self, *, summary: str | None = None, satisfied: bool | None = None) -> Outcome:
+    async def close_subgoal(self, *, summary: str | None = None, satisfied: bool | None = None) -> EditOutcome:
         """End the subgoal at work and show its outcome in its place."""
         return await self.sculpt("close_subgoal", summary=summary, satisfied=satisfied)
 
-    async def retrieve(self, numbers: int | Sequence[int]) -> Outcome:
+    async def retrieve(self, numbers: int | Sequence[int]) -> EditOutcome:
         """Show closed subgoals in full until the next one begins; at most twice before the next observation."""
         several = [numbers] if isinstance(numbers, int) else numbers
         named = check_several(several, name="numbers", hint="Give the number of a subgoal, or a list of them.")
         return await self.sculpt("retrieve", numbers=list(named))
 
-    async def undo(self) -> Outcome:
+    async def undo(self) -> EditOutcome:
         """Take the last edit back."""
         return await self.sculpt("undo")
 
-    async def redo(self) -> Outcome:
+    async def redo(self) -> EditOutcome:
         """Do again what was undone last."""
         return await self.sculpt("redo")
 

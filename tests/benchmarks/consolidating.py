@@ -34,11 +34,12 @@ from mnemic.domain.consolidation.corpus import Corpus, read_corpus
 from mnemic.domain.consolidation.links import propose_links
 from mnemic.domain.consolidation.notes import DEFAULT, GENEROUS, NoteProposal, NoteSettings, propose_notes
 from mnemic.domain.consolidation.probe import CitingNote, Probe, answered, decide, make_probes
-from mnemic.domain.consolidation.segmentation import SegmentationSettings, boundaries, score_boundaries
+from mnemic.domain.consolidation.segmentation import SegmentationSettings, boundaries
 from mnemic.domain.consolidation.support import unsupported_claims
 from mnemic.domain.memory import MemoryId, MemoryRecord
 from mnemic.storage.static_embedder import StaticEmbedder
 from mnemic.testing.recall_bench import Case, load_cases
+from tests.consolidation.scoring import score_boundaries
 
 if TYPE_CHECKING:
     from mnemic.domain.consolidation.corpus import Matrix

@@ -14,9 +14,10 @@ from mnemic.domain.consolidation.batches import collect
 from mnemic.domain.consolidation.corpus import read_corpus
 from mnemic.domain.consolidation.notes import propose_notes
 from mnemic.domain.consolidation.probe import CitingNote, Probe, answers, decide, gate, make_probes
-from mnemic.domain.consolidation.segmentation import SegmentationSettings, boundaries, score_boundaries, segment
+from mnemic.domain.consolidation.segmentation import SegmentationSettings, boundaries, segment
 from mnemic.domain.memory import MemoryId, MemoryRecord
 from mnemic.domain.text import search_words
+from tests.consolidation.scoring import score_boundaries
 from tests.consolidation.stores import DAY_ONE, fact, locomo, turn
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mnemic.domain.consolidation.batches import collect
 from mnemic.domain.consolidation.corpus import read_corpus
-from mnemic.domain.consolidation.fading import FadingSettings, Protected, fades, propose_fading, protected_by
+from mnemic.domain.consolidation.fading import FadingSettings, fades, propose_fading
 from mnemic.domain.consolidation.retention import (
     RetentionModel,
     Usage,
@@ -105,16 +105,11 @@ def test_more_recalls_never_lower_retention_and_time_never_raises_it(
     assert left(fewer, timedelta(days=1)) <= left(fewer)
 
 
-def test_nothing_that_is_pinned_vouched_cited_or_contested_fades() -> None:
-    records = [turn(at, f"I had soup number {at}.") for at in range(6)]
-    note = fact(7, "Ana: soup", evidence=(records[3].id,))
-    protected = Protected(
-        pinned=frozenset({records[0].id}), vouched=frozenset({records[1].id}), contested=frozenset({records[2].id}),
-        cited=frozenset({records[4].id}),
-    )  # fmt: skip
-    corpus = read_corpus([*records, note])
-    found = collect(propose_fading(corpus, now=LATER, protected=protected_by([*records, note], protected)))
-    assert {one.id for one in found} == {note.id, records[5].id}
+def test_nothing_that_is_protected_cited_or_replaced_fades() -> None:
+    records = [turn(at, f"I had soup number {at}.") for at in range(4)]
+    note = fact(7, "Ana: soup", evidence=(records[1].id,), supersedes=records[2].id)
+    found = collect(propose_fading(read_corpus([*records, note]), now=LATER, protected={records[0].id}))
+    assert {one.id for one in found} == {note.id, records[3].id}
     assert all(one.zone is Zone.FORGOTTEN for one in found)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import anyio
 from mcp.client.stdio import StdioServerParameters
@@ -59,7 +59,7 @@ def without_signals(home: Path, *arguments: str) -> tuple[str, ...]:
 
 
 class RawServer:
-    """A server process under byte-level control."""
+    """A server process under byte-level control. ``with`` greets it, and ends it."""
 
     def __init__(self, home: Path, *, command: tuple[str, ...] | None = None, **env: str) -> None:
         self.process = subprocess.Popen(
@@ -67,6 +67,13 @@ class RawServer:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **env},
         )  # fmt: skip
         self.received: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        self.handshake()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
 
     def send(self, *messages: dict[str, Any] | bytes) -> None:
         assert self.process.stdin is not None

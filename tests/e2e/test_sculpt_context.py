@@ -12,8 +12,8 @@ import pytest
 from mcp import Client
 
 from mnemic.storage.token_counters import HeuristicTokenCounter
+from tests.e2e.clients import ERAS, call, refused
 from tests.e2e.servers import parameters
-from tests.e2e.test_stdio_server import ERAS, call, refused
 
 LINES = "\n".join(f"Step {at}: checked shelf {at} and found {at * 3} boxes of type B-{at}." for at in range(60))
 

@@ -12,10 +12,10 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from mnemic import open_memory
+from mnemic import load_settings, open_memory
 from mnemic.errors import InvalidInput
 from mnemic_mcp.hooks import taking_in
-from mnemic_mcp.hooks.prepared import folder
+from mnemic_mcp.hooks.prepared import folder, home
 from mnemic_mcp.hooks.taking_in import take_in
 
 
@@ -301,3 +301,9 @@ async def test_what_is_prepared_is_for_its_owner_alone(tmp_path: Path, monkeypat
     kept = folder(home, str(tmp_path / "shop"))
     modes = {path.name: path.stat().st_mode & 0o077 for path in (kept / "context.md", kept / "sessions.json")}
     assert modes == {"context.md": 0, "sessions.json": 0}
+
+
+@pytest.mark.parametrize("given", ["", "  ", "here"])
+def test_hooks_find_the_folder_that_the_memory_is_in(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMIC_HOME", given)
+    assert home().absolute() == load_settings().home

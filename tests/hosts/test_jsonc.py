@@ -43,6 +43,16 @@ def test_comments_and_trailing_commas_stay_where_they_are() -> None:
     assert jsonc.remove_member(with_it, ("mcpServers", "mnemic")) == COMMENTED
 
 
+@pytest.mark.parametrize("comma", ["", ","])
+@pytest.mark.parametrize("comment", ["// mine", "/* mine */"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_comment_behind_the_last_member_stays_behind_it(comma: str, comment: str, end: str) -> None:
+    text = f'{{{end}  "files": 1{comma} {comment}{end}}}{end}'
+    with_it = jsonc.set_member(text, ("mnemic",), 2)
+    assert with_it == f'{{{end}  "files": 1, {comment}{end}  "mnemic": 2{comma}{end}}}{end}'
+    assert jsonc.remove_member(with_it, ("mnemic",)) == text
+
+
 def test_lines_end_as_they_ended_before() -> None:
     windows = COMMENTED.replace("\n", "\r\n")
     for text in (windows, "{\r\n}\r\n", '{\r\n  "mcpServers": {}\r\n}', '{\r\n  "mcpServers": {"mnemic": 1}\r\n}\r\n'):

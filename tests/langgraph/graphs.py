@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 
 import mnemic
 from mnemic import Channel, Memory, Origin
 from mnemic.testing import WordEmbedder
+from mnemic_langgraph import ContextState, GuardState, PruneState, RecallState, RememberState
 
 WEB = Origin(channel=Channel.WEB)
 TOOL = Origin(channel=Channel.TOOL)
@@ -28,6 +31,21 @@ def open_here(folder: Path, **settings: Any) -> Memory:
 def thread(name: str = "t", **more: Any) -> dict[str, Any]:
     """The config of a thread."""
     return {"configurable": {"thread_id": name, **more}}
+
+
+class EveryState(MessagesState, RecallState, RememberState, GuardState, ContextState, PruneState, total=False):
+    """All that the nodes of a memory read and write."""
+
+
+def line(*nodes: tuple[str, Any], state: Any = EveryState, **options: Any) -> Any:
+    """A compiled graph of nodes one after the other."""
+    graph = StateGraph(state)
+    for name, node in nodes:
+        graph.add_node(name, node)
+    names = [START, *(name for name, _ in nodes), END]
+    for one, following in itertools.pairwise(names):
+        graph.add_edge(one, following)
+    return graph.compile(**options)
 
 
 @asynccontextmanager

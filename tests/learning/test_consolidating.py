@@ -9,7 +9,7 @@ from tests.learning.stores import exported, told
 
 from mnemic import Channel, Memory, Origin
 from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
-from mnemic.domain.memory import Relation, Status
+from mnemic.domain.memory import Link, Relation, Status
 from mnemic.services.backends import Backends
 
 USER = Origin(channel=Channel.USER)
@@ -51,6 +51,27 @@ async def test_what_episodes_contradict_is_told_and_becomes_no_note(memory: Memo
     assert plan.kept and all("contradict each other about Ana" in reason for reason in plan.kept)
     in_doubt = {id for id in ids for reason in plan.kept if id in reason}
     assert in_doubt and not in_doubt & {id for step in plan.steps for id in step.ids}
+
+
+async def test_what_a_person_has_vouched_for_is_quoted_as_before(memory: Memory) -> None:
+    ids = await told(memory, HIKES)
+    (before,) = (await memory.learning.plan(["consolidate"])).steps
+    await memory.guard.release([ids[2]], vouch=True)
+    (after,) = (await memory.learning.plan(["consolidate"])).steps
+    assert ids[2] in after.ids and after.ids == before.ids
+
+
+async def test_what_is_contested_is_not_quoted_though_another_memory_cites_it(memory: Memory) -> None:
+    ids = await told(memory, HIKES)
+    against = await memory.remember("Ana has never been to the Serra.", kind="episodic", speaker="Bea")
+
+    def contradict(backends: Backends) -> None:
+        with backends.ledger.transaction() as transaction:
+            transaction.link(Link(source=against.id, target=ids[2], relation=Relation.CONTRADICTS))
+
+    await memory.run(contradict)
+    await memory.remember("Ana spoke of the Serra in cold weather.", evidence=[ids[2]])
+    assert not (await memory.learning.plan(["consolidate"])).steps, "two conversations are too few for a note"
 
 
 async def test_undoing_a_consolidation_restores_the_export_byte_for_byte(memory: Memory) -> None:

@@ -75,6 +75,15 @@ async def test_learning_from_the_same_trajectory_twice_adds_nothing(memory: Memo
     assert (await pool_hash(memory), (await memory.status()).memories) == (before, counted)
 
 
+async def test_trajectories_that_share_an_id_are_episodes_of_their_own(memory: Memory) -> None:
+    failed, succeeded = {**FAILED, "reward": 0.0, "id": "run"}, {**SUCCEEDED, "reward": 1.0, "id": "run"}
+    done = await memory.learning.learn_from([failed, succeeded, failed])
+    assert len(done.episodes) == 2, "what is given twice is one"
+    views = await memory.learning.experiences()
+    assert {id for view in views for id in view.hit.memory.evidence} == set(done.episodes)
+    assert (await memory.learning.learn_from([failed, succeeded])).episodes == done.episodes
+
+
 async def test_a_models_conclusions_are_checked_like_an_agents(tmp_path: Path) -> None:
     answer = [
         {"when_to_use": "When something must be clean before it is put down", "evidence": ["EPISODE"],

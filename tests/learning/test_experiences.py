@@ -17,6 +17,7 @@ from mnemic.domain.learning.facets import SCENARIO_INDEX, Facets, NewExperience
 from mnemic.domain.memory import Kind, MemoryId
 from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends
+from mnemic.testing import FailingEmbedder
 
 USER = Origin(channel=Channel.USER)
 REFUND = NewExperience(
@@ -66,6 +67,22 @@ async def test_what_another_embedder_wrote_gets_its_facets_embedded(tmp_path: Pa
         await memory.doctor(repair=True)
         await memory.reindex()
         assert set(await memory.run(vectors, receipt.id)) == set(SCENARIO_INDEX)
+
+
+async def test_what_is_learnt_while_the_embedder_is_out_of_reach_is_stored_and_embedded_later(tmp_path: Path) -> None:
+    embedder = FailingEmbedder()
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=embedder) as memory:
+        told = "The build failed, and clearing the cache mended the build."
+        episode = await memory.remember(told, kind="episodic")
+        learnt = {
+            "when_to_use": "the build fails", "content": "Clearing the cache mended the build.", "evidence": [episode.id],
+        }  # fmt: skip
+        (receipt,) = (await memory.learning.commit([learnt])).stored
+        embedder.failing = False
+        await memory.reindex()
+        assert await memory.run(vectors, receipt.id)
+        (again,) = (await memory.learning.commit([learnt])).confirmed
+        assert again.by == receipt.id
 
 
 def pools(path: Path) -> dict[str, list[str]]:

@@ -133,6 +133,20 @@ async def test_the_published_rule_can_delete_and_then_nothing_is_undone(memory: 
         await memory.learning.undo(plan.id)
 
 
+async def test_what_a_plan_deletes_goes_with_its_older_versions(memory: Memory) -> None:
+    good, older = [receipt.id for receipt in await memory.learning.store([GOOD, BAD])]
+    newer = await memory.supersede(older, "Push the release and never run the linter.", when_to_use=BAD.when_to_use)
+    for at in range(8):
+        await memory.learning.outcome(f"release {at}", 1.0, used=[good])
+        await memory.learning.outcome(f"hotfix {at}", 0.0, used=[newer.id])
+    plan = await memory.learning.plan(rule=replace(REFINEMENTS["reme-paper"], mode=Mode.DELETE))
+    assert [step.ids for step in plan.steps] == [(newer.id,)]
+    await memory.learning.apply(plan.id)
+    for gone in (newer.id, older):
+        with pytest.raises(UnknownMemory):
+            await memory.get(gone)
+
+
 async def test_an_interrupted_plan_goes_on_where_it_was(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     from mnemic.services.upkeep import planning, pruning
 

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 import mnemic
 from mnemic import NewMemory
+from mnemic.domain.moving.plain import read_markdown
+from mnemic.domain.moving.records import SourceRecord
 from mnemic.domain.text import normalise
 from mnemic_mcp.cli.app import app
 from tests.moving.importing import take_in
@@ -117,6 +119,16 @@ async def test_sections_come_in_with_the_headings_above_them(tmp_path: Path) -> 
         assert "# no heading" in found["Hotel"].text
         assert found["Porto"].occurred_at is not None and found["Porto"].occurred_at.year == 2026
         assert (await memory.imports.run(plan)).stored == 3
+
+
+def test_a_heading_is_its_words_without_what_closes_it_however_many_blanks_are_in_it() -> None:
+    blanks = " " * 100_000
+    for written, words in {
+        "# Lisbon ##  ": "Lisbon", "# C#": "C#", "## C# ##": "C#", f"# far{blanks}apart": f"far{blanks}apart",
+        f"# Porto{blanks}#{blanks}": "Porto",
+    }.items():  # fmt: skip
+        (record,) = read_markdown(f"{written}\nWords.\n", "notes.md")
+        assert isinstance(record, SourceRecord) and record.text == f"{words}\n\nWords."
 
 
 async def test_json_lines_bring_all_that_they_say(tmp_path: Path) -> None:

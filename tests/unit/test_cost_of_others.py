@@ -175,7 +175,7 @@ async def test_passages_that_were_found_complete_are_not_looked_for_again(tmp_pa
         await memory.run(embed_missing, only_new=True)
         with backends.ledger.snapshot() as snapshot:
             ((last, _),) = snapshot.select(MemoryFilter(namespace=(), subtree=True), limit=1)
-        assert backends.upkeep.cut_to == last
+        assert backends.housekeeping.cut_to == last
         later = await _long(memory, "heron")
         # As when the embedder failed.
         with backends.ledger.transaction() as transaction:
@@ -186,7 +186,7 @@ async def test_passages_that_were_found_complete_are_not_looked_for_again(tmp_pa
         await memory.run(embed_missing, only_new=True)
         with backends.ledger.snapshot() as snapshot:
             assert snapshot.without_passages(backends.embedder.id, limit=9) == []
-        assert backends.upkeep.cut_to == key
+        assert backends.housekeeping.cut_to == key
 
 
 async def _long(memory: Memory, of: str) -> mnemic.Remembered:

@@ -19,7 +19,7 @@ from mnemic.retrieval.shared_words import MOST_SHARING, joined_by_words
 from mnemic.services.backends import Backends
 from mnemic.testing import WordEmbedder
 from tests.guard.stores import USER, WEB, open_guarded
-from tests.unit.test_ranking import _snapshot, _Texts
+from tests.unit.snapshots import Texts, snapshot_of
 
 
 def _weights(count: int, *pairs: tuple[int, int], weight: float = 1.0) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -64,8 +64,8 @@ def test_without_memories_or_links_nothing_is_received() -> None:
 
 
 def _joined(*texts: str) -> list[list[float]]:
-    known = _Texts(*texts)
-    gathered = Bags().gather(_snapshot(known), list(known.texts), [])
+    known = Texts(*texts)
+    gathered = Bags().gather(snapshot_of(known), list(known.texts), [])
     return [[round(float(weight), 3) for weight in row] for row in joined_by_words(gathered, len(texts))]
 
 

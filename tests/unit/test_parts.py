@@ -16,11 +16,13 @@ from mnemic.domain.memory import MemoryId, RowKey
 from mnemic.domain.quoting import quote, visible
 from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.text import jaccard, near_keys, normalise, search_words, shape_words
+from mnemic.domain.validation import check_id
 from mnemic.retrieval.fusion import Candidate, give_room
 from mnemic.retrieval.packing import pack
 from mnemic.retrieval.question import parse_question
 from mnemic.storage.sqlite.fts_terms import FtsTerms
 from mnemic.storage.sqlite.ledger import SqliteLedger
+from mnemic.storage.system import new_memory_id
 from mnemic.storage.token_counters import HeuristicTokenCounter, create_token_counter, is_encoding_cached
 from mnemic.testing import LedgerContract, make_record
 from mnemic_mcp.views import hit_text, hit_view, render_hit
@@ -196,3 +198,11 @@ def test_strangers_take_at_most_half_of_the_places_while_others_are_left_that_sc
     assert [one.key for one in placed] == [0, 10, 1, 11, 2, 3, 4, 5, 12]
     assert give_room(others, set()) == others
     assert give_room(strangers, {one.key for one in strangers}) == strangers
+
+
+def test_the_ids_of_one_process_never_repeat_whatever_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemic.storage.system.time.time_ns", lambda: 1_800_000_000_000_000_000)
+    monkeypatch.setattr("mnemic.storage.system.secrets.randbits", lambda bits: 7)
+    ids = [new_memory_id() for _ in range(1_000)]
+    assert len(set(ids)) == len(ids) and ids == sorted(ids)
+    assert [check_id(id) for id in ids] == ids

@@ -166,3 +166,14 @@ def test_reading_takes_no_longer_for_tricks() -> None:
             read_fact("Ana lives in " + text[:280])
             read_fact("The port is " + text[:280])
     assert (time.thread_time() - started) / (20 * 3 * len(tricks)) < 0.005
+
+
+@pytest.mark.parametrize("piece", ["1", "mon", "at ", "1th", "a's ", "is ", "A1 ", "to "])
+def test_what_is_no_moment_after_all_is_given_up_at_once(piece: str) -> None:
+    """Each piece more may double the time otherwise, and a stranger's line holds up the whole process."""
+    for statement in (
+        f"The meeting is at {piece * 60} x",
+        f"Ana's birthday is {piece * 60}!",
+        f"port = {piece * 60} x",
+    ):
+        read_fact(statement, speaker="Ana")

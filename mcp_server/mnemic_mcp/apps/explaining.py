@@ -10,7 +10,7 @@ from mnemic.domain.quoting import visible
 from mnemic_mcp.views import MAX_WITHHELD
 
 if TYPE_CHECKING:
-    from mnemic.services.reviewing.review import Explanation
+    from mnemic.services.reviewing.review import GuardReport
 
 WHY = "mnemic/why"
 REVIEW = "mnemic/review"
@@ -42,7 +42,7 @@ def why_view(result: RecallResult) -> dict[str, Any]:
     }
 
 
-def review_text(found: Sequence[Explanation]) -> str:
+def review_text(found: Sequence[GuardReport]) -> str:
     """What waits, for whoever shows no app: ids, origins and reasons. The texts are not repeated."""
     if not found:
         return "Nothing waits for review."
@@ -55,7 +55,7 @@ def review_text(found: Sequence[Explanation]) -> str:
     return "\n".join([f"{count} waiting for review. {decide}", *lines])
 
 
-def review_view(found: Sequence[Explanation], *, policy: str, namespace: str) -> dict[str, Any]:
+def review_view(found: Sequence[GuardReport], *, policy: str, namespace: str) -> dict[str, Any]:
     """What waits, for a person to read: the beginnings of the texts, and where in them what was found stands."""
     return {
         "policy": policy,
@@ -65,7 +65,7 @@ def review_view(found: Sequence[Explanation], *, policy: str, namespace: str) ->
     }
 
 
-def _waiting(one: Explanation) -> dict[str, Any]:
+def _waiting(one: GuardReport) -> dict[str, Any]:
     memory = one.memory
     return {
         "id": memory.id,

@@ -12,7 +12,7 @@ from mnemic.domain.quoting import visible
 from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, print_json, print_table, with_memory
 
 if TYPE_CHECKING:
-    from mnemic.services.reviewing.review import Explanation
+    from mnemic.services.reviewing.review import GuardReport
 
 app = typer.Typer(name="guard", help="What the guard withholds and why, and deciding about it.", no_args_is_help=True)
 
@@ -188,7 +188,7 @@ def authorise(
         raise typer.Exit(1)
 
 
-def _print_explanation(found: Explanation) -> None:
+def _print_explanation(found: GuardReport) -> None:
     from rich.text import Text
 
     out = console()

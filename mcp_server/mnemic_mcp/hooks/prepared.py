@@ -15,7 +15,7 @@ MAX_SHOWN_CHARS = 20_000
 def home(environment: dict[str, str] | None = None) -> Path:
     """The memory's folder, found as `mnemic.load_settings` finds it."""
     given = (os.environ if environment is None else environment).get("MNEMIC_HOME")
-    if given:
+    if given and given.strip():
         return Path(given).expanduser()
     from platformdirs import user_data_path
 

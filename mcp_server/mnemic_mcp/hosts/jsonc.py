@@ -14,6 +14,7 @@ from typing import Any
 from mnemic.errors import InvalidInput
 
 _BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_REST_OF_LINE = re.compile(r"[ \t]*(?://[^\r\n]*|/\*(?:[^*\r\n]|\*(?!/))*\*/[ \t]*)(?=\r?\n)")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _SCALAR = re.compile(r"[^\s,\]}/\"\[{]+")
 _MAX_DEPTH = 200
@@ -162,12 +163,17 @@ def _insert(text: str, node: _Node, key: str, value: Any) -> str:
     begin, last = list(node.members.values())[-1]
     indent = _indent_at(text, begin)
     member = f"{json.dumps(key)}: {_written(value, indent, unit, end)}"
-    after = _skip(text, last.end)
     one_line = "\n" not in text[node.start : node.end]
     lead = " " if one_line else f"{end}{indent}"
+    after = _skip(text, last.end)
     if text[after : after + 1] == ",":
-        return f"{text[: after + 1]}{lead}{member},{text[after + 1 :]}"
-    return f"{text[: last.end]},{lead}{member}{text[last.end :]}"
+        before, rest, comma = text[: after + 1], text[after + 1 :], ","
+    else:
+        before, rest, comma = f"{text[: last.end]},", text[last.end :], ""
+    # A comment behind the last member, on its line, is about that member.
+    about = _REST_OF_LINE.match(rest)
+    behind = 0 if about is None else about.end()
+    return f"{before}{rest[:behind]}{lead}{member}{comma}{rest[behind:]}"
 
 
 def _written(value: Any, indent: str, unit: str, end: str) -> str:

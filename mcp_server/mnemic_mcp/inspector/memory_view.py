@@ -12,7 +12,7 @@ from mnemic import Memory, MemoryRecord
 from mnemic.domain.learning.utility import NO_UTILITY
 from mnemic.domain.memory import MemoryId, Status
 from mnemic.errors import InvalidInput, UnknownMemory
-from mnemic.services.reviewing.review import Explanation
+from mnemic.services.reviewing.review import GuardReport
 from mnemic_mcp.inspector.lineage_drawing import draw_lineage, ties_of
 from mnemic_mcp.inspector.pages import Asked, asked, back, back_to_review
 from mnemic_mcp.inspector.showing import PART_CHARS, Marked
@@ -45,7 +45,7 @@ async def show_memory(request: Request) -> Response:
     )  # fmt: skip
 
 
-def marks_of(found: Explanation, *, shift: int = 0) -> list[Marked]:
+def marks_of(found: GuardReport, *, shift: int = 0) -> list[Marked]:
     """Where the guard found something in a text whose first ``shift`` characters are not shown."""
     marked = [
         (start - shift, end - shift, f"{judged.finding.rule}: {judged.finding.reason}")
@@ -56,7 +56,7 @@ def marks_of(found: Explanation, *, shift: int = 0) -> list[Marked]:
     return [(start, end, why) for start, end, why in marked if end > 0]
 
 
-def acts_on(record: MemoryRecord, found: Explanation) -> list[tuple[str, str]]:
+def acts_on(record: MemoryRecord, found: GuardReport) -> list[tuple[str, str]]:
     """What can be done about a memory, as (act, label)."""
     if record.status is Status.QUARANTINED:
         acts = [("release", "Release"), ("vouch", "Release and vouch")]

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from mnemic.domain.lesson import Lesson
 from mnemic.domain.memory import MemoryRecord
 from mnemic.errors import InvalidInput
-from mnemic.services.reviewing.review import Explanation
+from mnemic.services.reviewing.review import GuardReport
 from mnemic_mcp.inspector.memory_view import marks_of
 from mnemic_mcp.inspector.pages import asked, back_to_review
 from mnemic_mcp.inspector.showing import Marked
@@ -28,7 +28,7 @@ class Waiting:
     """A memory in quarantine: the beginning of its text with what was found there. ``rest`` counts the characters left."""
 
     memory: MemoryRecord
-    found: Explanation
+    found: GuardReport
     text: str
     rest: int
     marked: list[Marked]
@@ -72,7 +72,7 @@ async def act_on_lesson(request: Request) -> Response:
     return back_to_review(page, done="heeded" if act == "heed" else "appealed", at="lessons")
 
 
-def _waiting(found: Sequence[Explanation]) -> list[Waiting]:
+def _waiting(found: Sequence[GuardReport]) -> list[Waiting]:
     return [
         Waiting(
             memory=one.memory, found=one, text=one.memory.text[:_TEXT_CHARS],

@@ -140,10 +140,10 @@ class MemoryRecord:
     confirmed_at: datetime | None = None
 
     def is_announced(self, *, after: datetime) -> bool:
-        """Whether it is superseded, but was said to hold beyond ``after``.
+        """Whether it is superseded, but was said to stay true until some moment beyond ``after``.
 
-        That its end lies in the future is not enough: so it does when the clock was ahead while it was superseded, or while
-        it was written, and nobody had said so.
+        An end in the future alone does not show that somebody said so: a clock that was ahead when the memory was written,
+        or when it was superseded, leaves one as well.
         """
         ends, learnt = self.valid_to, self.superseded_at
         return ends is not None and learnt is not None and ends > max(after, learnt, self.valid_from)

@@ -41,7 +41,7 @@ def normalise(text: str) -> str:
 
 
 def spellings(label: str) -> tuple[str, ...]:
-    """``label`` and the same name with its letters composed and taken apart, as far as they differ; it looks the same."""
+    """The ways to write ``label`` that look the same: as it is given, composed (NFC) and decomposed (NFD), each once."""
     if label.isascii():
         return (label,)
     return tuple(dict.fromkeys((label, unicodedata.normalize("NFC", label), unicodedata.normalize("NFD", label))))
@@ -50,7 +50,7 @@ def spellings(label: str) -> tuple[str, ...]:
 def written_otherwise(labels: Sequence[str]) -> list[tuple[str, ...]]:
     """Paths that differ from ``labels`` only by how letters are written: composed or taken apart, small or capital.
 
-    One label of them is written otherwise, or all alike.
+    Either one label differs, or all of them do in the same way.
     """
     forms = [[case(composed(label)) for case in _CASES for composed in _COMPOSINGS] for label in labels]
     paths = [tuple(alike) for alike in zip(*forms, strict=True)]

@@ -80,6 +80,11 @@ def check_namespace(namespace: object) -> Namespace:
     return tuple(_check_namespace_label(label) for label in labels)
 
 
+def check_given_namespace(namespace: object) -> Namespace | None:
+    """`check_namespace`; None when none was given."""
+    return None if namespace is None else check_namespace(namespace)
+
+
 def _check_namespace_label(label: object) -> str:
     if not isinstance(label, str) or not label.strip():
         raise InvalidInput(

@@ -44,7 +44,7 @@ log = get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Upkeep:
+class Housekeeping:
     """How far a process has looked: up to ``embedded_to`` every memory has a vector, up to ``cut_to`` so has every passage.
     Keys of later ones are higher.
     """
@@ -77,7 +77,7 @@ class Backends:
     word_vectors: WordVectors | None = None
     warmth: Warmth = field(default_factory=Warmth)
     speakers: Speakers = field(default_factory=Speakers)
-    upkeep: Upkeep = field(default_factory=Upkeep)
+    housekeeping: Housekeeping = field(default_factory=Housekeeping)
     namespace_counts: NamespaceCounts = field(default_factory=NamespaceCounts)
     deliveries: Deliveries = field(default_factory=ProcessDeliveries)
     shown: Deliveries = field(default_factory=ProcessDeliveries)

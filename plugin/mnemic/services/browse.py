@@ -41,7 +41,7 @@ def show_memories(
 ) -> tuple[Hit, ...]:
     """Memories as recall would show them, whatever their status, in the order of ``ids``. Raises `UnknownMemory`.
 
-    ``origin`` is the agent that reads them, so that what it concludes from them is known for what it is; None where only a
+    ``origin`` is the agent that reads them, so that what it writes afterwards is known to follow them; None where only a
     person looks.
     """
     wanted = check_ids(ids, name="ids", limit=MAX_LISTED)

@@ -18,7 +18,7 @@ _BATCH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class HealthStatus:
     """A summary for people and programs. Sizes in bytes.
 
     ``reading_ahead``: whether this process still takes in what makes its answers quick. For a caller of a part of the memory
@@ -49,12 +49,12 @@ class Diagnosis:
         return all(finding.ok for finding in self.findings)
 
 
-def status(backends: Backends) -> Status:
+def status(backends: Backends) -> HealthStatus:
     """The present state. Raises `StoreUnavailable`."""
     index = backends.index.describe()
     whole = not backends.caller
     with backends.ledger.snapshot() as snapshot:
-        return Status(
+        return HealthStatus(
             memories=snapshot.count(),
             namespaces=backends.namespace_counts.at(snapshot) if whole else tuple(snapshot.namespaces()),
             last_seq=snapshot.last_seq() if whole else 0,
@@ -111,16 +111,16 @@ def embed_missing(
     """
     done = 0
     if not only_new:
-        backends.upkeep.embedded_to = backends.upkeep.cut_to = None
+        backends.housekeeping.embedded_to = backends.housekeeping.cut_to = None
     while not stopped():
         with backends.ledger.snapshot() as snapshot:
             entries = snapshot.texts_without_vector(
-                backends.embedder.id, limit=_BATCH, after=backends.upkeep.embedded_to
+                backends.embedder.id, limit=_BATCH, after=backends.housekeeping.embedded_to
             )
             newest = snapshot.select(MemoryFilter(namespace=(), subtree=True), limit=1)
         if not entries:
             # Looking through all of them again at every change would take longer and longer.
-            backends.upkeep.embedded_to = newest[0][0] if newest else None
+            backends.housekeeping.embedded_to = newest[0][0] if newest else None
             break
         vectors = backends.embedder.embed([embedding_text(record) for _, record in entries])
         if not len(vectors):

@@ -11,7 +11,7 @@ from typing import Any
 from mnemic.domain.memory import Namespace
 from mnemic.domain.validation import check_namespace
 from mnemic.errors import SeveralPartitions
-from mnemic.services.health import Diagnosis, Status
+from mnemic.services.health import Diagnosis, HealthStatus
 from mnemic.services.rights import name_of
 
 ANYWHERE = frozenset(
@@ -92,7 +92,7 @@ def _namespaces_in(lines: Iterable[str]) -> set[Namespace]:
     return found
 
 
-def _status(found: Mapping[int, Status]) -> Status:
+def _status(found: Mapping[int, HealthStatus]) -> HealthStatus:
     """Sums, and what each part has in use."""
     first = next(iter(found.values()))
     served = {part for one in found.values() for part in str(one.index["served_by"]).split("+")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,20 +31,6 @@ DEFAULT = FadingSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protected:
-    """Memories that never fade, whatever their use: pinned, vouched by a person, cited as evidence, contested."""
-
-    pinned: frozenset[MemoryId] = frozenset()
-    vouched: frozenset[MemoryId] = frozenset()
-    cited: frozenset[MemoryId] = frozenset()
-    contested: frozenset[MemoryId] = frozenset()
-
-    def all(self) -> frozenset[MemoryId]:
-        """All of them."""
-        return self.pinned | self.vouched | self.cited | self.contested
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FadeProposal:
     """A memory that may be archived. ``retention`` in 0..1."""
 
@@ -52,15 +38,6 @@ class FadeProposal:
     retention: float
     zone: Zone
     reason: str
-
-
-def protected_by(records: Iterable[MemoryRecord], protected: Protected = Protected()) -> frozenset[MemoryId]:
-    """What never fades among these: what is protected, and whatever any of ``records``, active or not, cites or replaced.
-
-    Evidence stays even when the note that cites it is archived: the note may come back.
-    """
-    cited = {id for record in records for id in (*record.evidence, *filter(None, [record.supersedes]))}
-    return protected.all() | cited
 
 
 def propose_fading(
@@ -75,10 +52,11 @@ def propose_fading(
 ) -> Iterator[Batch[FadeProposal]]:
     """Memories that fade, in the order of time, by batches of memories.
 
-    ``protected``: of `protected_by` over *all* records of the namespace, for what is archived cites too; what the memories
-    here cite is protected anyway.
+    ``protected`` memories (vouched for, contested, cited by what is archived …) never fade, and neither does what the
+    memories here cite or replaced. Evidence stays even when the note that cites it fades: the note may come back.
     """
-    safe = protected | protected_by(corpus.records)
+    cited = {id for record in corpus.records for id in (*record.evidence, *filter(None, [record.supersedes]))}
+    safe = protected | cited
     for at, end in pieces(len(corpus), size, start):
         found = (
             fades(record, usage(record.id) or UNUSED, now=now, settings=settings)

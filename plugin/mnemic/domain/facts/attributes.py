@@ -82,9 +82,10 @@ EVENTS = frozenset(
 )
 
 _NUMBER = re.compile(r"\d|\b(?:" + "|".join(NUMBER_WORDS) + r"|hundred|thousand|million)\b", re.IGNORECASE)
+# A word and a run of digits are one piece each: could they be cut anywhere, the search would go through all ways to do so.
 _MOMENT = re.compile(
     r"(?:(?:on|at|in|the)\s+)*(?:(?:" + "|".join(name[:3] for name in (*MONTHS, *WEEKDAYS))
-    + r")[a-z]*|\d[\d:./-]*(?:st|nd|rd|th|h)?|of|am|pm|[ap]\.m\.|noon|midnight|utc|cet|gmt|est|pst|z|at|on|,|\s)+\Z",
+    + r")[a-z]*+|\d[\d:./-]*+(?:st|nd|rd|th|h)?|of|am|pm|[ap]\.m\.|noon|midnight|utc|cet|gmt|est|pst|z|at|on|,|\s)+\Z",
     re.IGNORECASE,
 )  # fmt: skip
 _TOKEN = re.compile(r"[`\"'“]?[^\s`\"'”]+[`\"'”]?\Z")

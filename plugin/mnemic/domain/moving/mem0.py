@@ -68,7 +68,7 @@ def read_mem0_history(rows: Iterable[Mapping[str, Any]], name: str) -> Reading:
         older += id in latest
         latest[id] = row
         first.setdefault(id, row["created_at"])
-    deleted = [id for id, row in latest.items() if row["event"] == "DELETE" or row["is_deleted"]]
+    deleted = {id for id, row in latest.items() if row["event"] == "DELETE" or row["is_deleted"]}
     for id, row in latest.items():
         if id in deleted:
             continue

@@ -13,7 +13,7 @@ from mnemic.domain.moving.records import Damage, Reading, SourceRecord, Unreadab
 
 MARKDOWN = "markdown"
 JSONL = "jsonl"
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]++(.+)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _TEXT_NAMES = ("text", "content", "memory")
 _KNOWN = frozenset(
@@ -76,10 +76,20 @@ def _sections(body: str) -> list[tuple[int, int, str, str]]:
                 fence = ""
         found = None if fence or mark else _HEADING.match(clean)
         if found:
-            sections.append((number, len(found[1]), found[2], []))
+            sections.append((number, len(found[1]), _without_closing(found[2]), []))
         else:
             sections[-1][3].append(clean)
     return [(line, level, heading, "\n".join(words)) for line, level, heading, words in sections]
+
+
+def _without_closing(heading: str) -> str:
+    """A heading without the signs that may close it, which stand apart from its words: ``C# ##`` is *C#*.
+
+    A pattern that looks for them from every blank on takes minutes for a line of ten thousand blanks.
+    """
+    words = heading.rstrip(" \t")
+    open_end = words.rstrip("#")
+    return open_end.rstrip(" \t") if not open_end or open_end[-1] in " \t" else words
 
 
 def read_jsonl(text: str, name: str) -> Reading:

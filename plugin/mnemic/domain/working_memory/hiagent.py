@@ -20,7 +20,7 @@ from mnemic.domain.working_memory.auto_folding import FOLDING
 from mnemic.domain.working_memory.fragments import Display, FragmentId, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, NOTHING_SHOWN, Message
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.placed_fragments import PartKey
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.subgoals import (
@@ -50,7 +50,7 @@ values that are needed later (measured on recorded tool agents); without it thos
 def open_subgoal(
     memory: WorkingMemory, *, text: str, at: int | None = None, summary: str | None = None,
     summarise: SummariseChunk | None = None, fold: bool = True,
-) -> Outcome:  # fmt: skip
+) -> EditOutcome:  # fmt: skip
     """Begin the next subgoal at message ``at`` (default: the next to come); the active one is closed.
 
     Raises `InvalidInput` when the active one has no step yet.
@@ -72,13 +72,13 @@ def open_subgoal(
     changes.append(memory.change(Cell.SUBGOAL, str(number), Subgoal(number=number, text=text, opened_at=at)))
     warnings = _warnings(memory, changes)
     edit = memory.record("open_subgoal", changes, arguments={"text": text})
-    return Outcome(said=f"Subgoal {number}: {text}", edit=edit, ids=(str(number),), warnings=warnings)
+    return EditOutcome(said=f"Subgoal {number}: {text}", edit=edit, ids=(str(number),), warnings=warnings)
 
 
 def close_subgoal(
     memory: WorkingMemory, *, summary: str | None = None, satisfied: bool | None = None,
     summarise: SummariseChunk | None = None, fold: bool = True,
-) -> Outcome:  # fmt: skip
+) -> EditOutcome:  # fmt: skip
     """End the active subgoal and show its outcome in its place. Raises `InvalidInput` when there is none."""
     active = open_subgoal_of(memory.subgoals())
     if active is None:
@@ -87,13 +87,13 @@ def close_subgoal(
     closed = next(change.after for change in changes if change.cell is Cell.SUBGOAL)
     warnings = _warnings(memory, changes)
     edit = memory.record("close_subgoal", changes, arguments={"summary": closed.summary, "satisfied": satisfied})
-    return Outcome(
+    return EditOutcome(
         said=f"Closed subgoal {closed.number}, {edit.tokens_before - edit.tokens_after} tokens fewer: {closed.summary}",
         edit=edit, ids=(str(closed.number),), warnings=warnings,
     )  # fmt: skip
 
 
-def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> Outcome:
+def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> EditOutcome:
     """Show closed subgoals in full until the next one begins. At most twice for one step of the environment."""
     subgoals = {subgoal.number: subgoal for subgoal in memory.subgoals()}
     unknown = [number for number in numbers if number not in subgoals]
@@ -118,7 +118,7 @@ def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> Outcome:
             changes += [memory.change(Cell.DISPLAY, id, None) for id, _ in folded]
     edit = memory.record(RETRIEVE, changes, arguments={"numbers": list(numbers)})
     shown = ", ".join(str(number) for number in dict.fromkeys(numbers))
-    return Outcome(said=f"Shown in full: {shown}.", edit=edit, ids=tuple(map(str, dict.fromkeys(numbers))))
+    return EditOutcome(said=f"Shown in full: {shown}.", edit=edit, ids=tuple(map(str, dict.fromkeys(numbers))))
 
 
 def take_answer(

@@ -8,7 +8,7 @@ from mnemic.domain.working_memory.journal import Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class EditOutcome:
     """What a tool did. ``said`` is what the agent is told; ``warnings`` name what an edit has hidden."""
 
     said: str

@@ -15,7 +15,7 @@ from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import Display, Fragment, FragmentState
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import EMPTY_ARGUMENTS, Message
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.placed_fragments import PartKey
 from mnemic.domain.working_memory.prefix_cache import record_hiding
 from mnemic.domain.working_memory.session import WorkingMemory
@@ -26,7 +26,7 @@ MAX_DELETED = 1_000
 _REASON = "pruned by the agent"
 
 
-def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str], inline: bool = False) -> Outcome:
+def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str], inline: bool = False) -> EditOutcome:
     """Hide the results named by ``delete_ids``, with the calls that asked for them; ``text`` is what the agent keeps.
 
     Ids are those of calls or of tools' messages. An assistant's words go when all its calls go; the words of users and of
@@ -68,7 +68,7 @@ def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str]
         changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
     hidden = safety.check(memory, covers)
     edit = record_hiding(memory, "prune_context", changes, {"memory": text, "delete_ids": list(delete_ids)})
-    return Outcome(
+    return EditOutcome(
         said=f"Pruned {len(positions)} records, {edit.tokens_before - edit.tokens_after} tokens. Kept: {text}",
         edit=edit, ids=tuple(cover.id for cover in covers), warnings=(*hidden.warnings, *safety.name_lost(hidden, text)),
     )  # fmt: skip

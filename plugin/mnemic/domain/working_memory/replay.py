@@ -29,7 +29,6 @@ class Replay:
     full_history: int
     peak: int
     final: int
-    full_final: int
     invalidated: int
     spent: float
     full_cost: float
@@ -37,11 +36,6 @@ class Replay:
     @property
     def cost(self) -> float:
         return self.spent / self.full_cost if self.full_cost else 1.0
-
-    @property
-    def saved_share(self) -> float:
-        """The share of history tokens that folding took out, 0..1; negative if it added some."""
-        return 1 - self.history / self.full_history if self.full_history else 0.0
 
 
 def replay(
@@ -69,7 +63,7 @@ def replay(
         ]
     return Replay(
         preset=preset, prompts=prompts, history=history, full_history=full, peak=peak, final=cached,
-        full_final=full_cached, invalidated=invalidated, spent=spent, full_cost=full_spent,
+        invalidated=invalidated, spent=spent, full_cost=full_spent,
     )  # fmt: skip
 
 

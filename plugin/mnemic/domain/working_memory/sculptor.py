@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from mnemic.domain.validation import check_count, check_text
 from mnemic.domain.working_memory import safety
@@ -25,14 +25,13 @@ from mnemic.domain.working_memory.fragments import (
 )
 from mnemic.domain.working_memory.journal import Cell, Change
 from mnemic.domain.working_memory.messages import Message, MessageId
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.prefix_cache import record_hiding
 from mnemic.domain.working_memory.search import messages_of
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.summaries import extract, shorten
 from mnemic.errors import InvalidInput
 
-SearchedRole = Literal["user", "assistant", "all"]
 Summarise = Callable[[str, str], str]
 """Gives a summary of a text with a focus. It may raise or give nothing: the extract serves then."""
 
@@ -44,7 +43,7 @@ _MIN_SUMMARY_TOKENS = 24
 
 def fragment_context(
     memory: WorkingMemory, *, start_marker: str, end_marker: str, num_fragments: int = 5, role: str = "user"
-) -> Outcome:
+) -> EditOutcome:
     """Cut the text from ``start_marker`` to ``end_marker``, both included, into ``num_fragments`` (1-20) pieces.
 
     Markers are matched exactly, in the originals, and must be unambiguous. With ``role="all"`` the text may go over
@@ -83,12 +82,12 @@ def fragment_context(
     listed = "\n".join(
         f"{fragment.id}: {fragment.tokens} tokens, {_preview(memory.original(fragment))}" for fragment in made
     )
-    return Outcome(
+    return EditOutcome(
         said=f"Cut into {len(made)} fragments:\n{listed}", edit=edit, ids=tuple(fragment.id for fragment in made)
     )
 
 
-def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
+def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> EditOutcome:
     """Hide a fragment; a marker stays, and the lines that hold the latest value of their key (`safety`)."""
     fragment = memory.fragment(fragment_id)
     _check_uncovered(memory, fragment)
@@ -105,7 +104,7 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
             hint="Fold older values instead; these are needed.",
         )
     if memory.state(fragment_id) is FragmentState.FOLDED:
-        return Outcome(
+        return EditOutcome(
             said=f"{fragment_id} is folded already.",
             edit=memory.record("fold_fragment", arguments={"fragment_id": fragment_id}),
         )
@@ -117,7 +116,7 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
     if memory.count(shown) >= fragment.tokens:
         warnings = (*warnings, f"The marker is as long as {fragment_id} itself: this saves nothing.")
     kept = f" {len(hidden.kept_lines)} lines with latest values stay." if hidden.kept_lines else ""
-    return Outcome(
+    return EditOutcome(
         said=f"{_done(memory, fragment, 'Folded')}: {fragment.tokens} tokens hidden.{kept}", edit=edit, ids=(fragment.id,),
         warnings=warnings,
     )  # fmt: skip
@@ -135,7 +134,7 @@ def _check_uncovered(memory: WorkingMemory, fragment: Fragment) -> None:
 
 def summarize_fragment(
     memory: WorkingMemory, *, fragment_id: str, focus: str, summarise: Summarise | None = None
-) -> Outcome:
+) -> EditOutcome:
     """Show a summary of a fragment in its place: ``summarise``'s, else the telling lines of it."""
     focus = memory.kept_text(check_text(focus, name="focus", limit=MAX_FOCUS_CHARS))
     fragment = memory.fragment(fragment_id)
@@ -165,20 +164,20 @@ def summarize_fragment(
         {"fragment_id": fragment_id, "focus": focus},
     )  # fmt: skip
     saved = edit.tokens_before - edit.tokens_after
-    return Outcome(
+    return EditOutcome(
         said=f"{_done(memory, fragment, 'Summarised')}, {abs(saved)} tokens {'fewer' if saved >= 0 else 'more'}: {summary}",
         edit=edit, ids=(fragment.id,), warnings=(*hidden.warnings, *safety.name_lost(hidden, shown)),
     )  # fmt: skip
 
 
-def restore_fragment(memory: WorkingMemory, *, fragment_id: str) -> Outcome:
+def restore_fragment(memory: WorkingMemory, *, fragment_id: str) -> EditOutcome:
     """Show the original again, whatever stood in its place."""
     fragment = memory.fragment(fragment_id)
     cover = memory.cover((fragment.message_id, fragment.call_id))
     shown = [fragment] if cover is None or cover.id == fragment.id else [fragment, cover]
     changes = [memory.change(cell, f.id, None) for f in shown for cell in (Cell.DISPLAY, Cell.WAITING)]
     edit = memory.record("restore_fragment", changes, arguments={"fragment_id": fragment_id})
-    return Outcome(said=f"Restored {fragment_id}, {fragment.tokens} tokens.", edit=edit, ids=(fragment.id,))
+    return EditOutcome(said=f"Restored {fragment_id}, {fragment.tokens} tokens.", edit=edit, ids=(fragment.id,))
 
 
 def _marked(

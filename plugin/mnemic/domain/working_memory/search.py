@@ -14,7 +14,7 @@ from mnemic.domain.quoting import quote
 from mnemic.domain.validation import check_count, check_text, shown
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import MessageId
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.placed_fragments import PartKey
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
@@ -38,7 +38,7 @@ class SearchHit:
 
 def search_context(
     memory: WorkingMemory, *, query: str, role: str = "user", max_results: int = 10, context_size: int = 200
-) -> Outcome:
+) -> EditOutcome:
     """Find an exact text in the originals, folded or not; at most ``max_results`` (1-50) hits, in order.
 
     ``context_size`` (50-1000) is how many characters are shown on each side. Ids of hits hold until the next user message.
@@ -75,10 +75,10 @@ def search_context(
     everywhere = "" if role == "all" else ' With role="all", what tools said is searched too.'
     nothing = f"{query!r} does not occur in what role={role!r} said.{everywhere}"
     said = "\n".join([f"{head} for {query!r}:", *lines]) if found else nothing
-    return Outcome(said=said, edit=edit, ids=tuple(found))
+    return EditOutcome(said=said, edit=edit, ids=tuple(found))
 
 
-def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context: int = 500) -> Outcome:
+def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context: int = 500) -> EditOutcome:
     """A wider look at one hit: ``extended_context`` (100-2000) characters on each side."""
     check_count(extended_context, name="extended_context", low=100, high=2_000)
     hit = memory.value(Cell.SEARCH_HIT, search_id) if isinstance(search_id, str) else None
@@ -92,7 +92,7 @@ def get_search_detail(memory: WorkingMemory, *, search_id: str, extended_context
         )
     text = memory.part_text((hit.message_id, hit.call_id))
     edit = memory.record("get_search_detail", arguments={"search_id": search_id, "extended_context": extended_context})
-    return Outcome(
+    return EditOutcome(
         said=f"{search_id} · {hit.message_id} ({_state_at(memory, hit)}):\n{_window(text, hit, extended_context)}",
         edit=edit, ids=(search_id,),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import cast
 
 from mnemic.domain.validation import check_label, shown
 from mnemic.domain.working_memory.journal import Cell, Change
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
 
@@ -43,7 +43,7 @@ class Task:
 def set_task(
     memory: WorkingMemory, *, id: str, title: str | None = None, after: Sequence[str] | None = None,
     status: str | None = None,
-) -> Outcome:  # fmt: skip
+) -> EditOutcome:  # fmt: skip
     """Add a task, or revise one. A new title or new dependencies of a task make what depends on it stale.
 
     Raises `InvalidInput` for unknown dependencies and for a circle.
@@ -82,7 +82,7 @@ def set_task(
     edit = memory.record("set_task", changes, arguments={"id": id, "status": status})
     gone = [change.key for change in changes[1:]]
     note = f" Stale now: {', '.join(gone)}." if gone else ""
-    return Outcome(said=f"Task {id}: {task.title} ({task.status.value}).{note}", edit=edit, ids=(id, *gone))
+    return EditOutcome(said=f"Task {id}: {task.title} ({task.status.value}).{note}", edit=edit, ids=(id, *gone))
 
 
 def tasks_of(memory: WorkingMemory) -> dict[str, Task]:

@@ -29,11 +29,11 @@ from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import jaccard, words_of
 from mnemic.domain.validation import check_ids, shown
 from mnemic.domain.verdict import Decision
-from mnemic.errors import GuardRefused, InvalidInput, MnemicError
+from mnemic.errors import GuardRefused, InvalidInput, MnemicError, ModelFailed
 from mnemic.guard.guard import SECRETS
 from mnemic.guard.policy import OriginClass, Policy, class_of
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
-from mnemic.services.backends import Backends
+from mnemic.services.backends import Backends, log
 from mnemic.services.guarding.admission import examine, without_secrets
 from mnemic.services.guarding.standing import trusted_among
 from mnemic.services.learning.experience import store_experiences
@@ -91,11 +91,9 @@ def commit(
 ) -> CommitReport:  # fmt: skip
     """Store those experiences that are well formed, new, and supported by the memories that they cite.
 
-    ``templated``: see `store_experiences`.
-
-    All that pass are stored in one transaction; those that do not are named with every reason and leave nothing. Raises
-    `InvalidInput` when what is given is no list of experiences, `StoreUnavailable`; a retry is safe: what was stored
-    before is confirmed.
+    All that pass are stored in one transaction; those that do not are named with every reason and leave nothing.
+    ``templated`` is that of `store_experiences`. Raises `InvalidInput` when what is given is no list of experiences,
+    `StoreUnavailable`; a retry is safe: what was stored before is confirmed.
     """
     if not isinstance(experiences, list | tuple):
         raise InvalidInput(f"The experiences are {type(experiences).__name__}.", hint="Give a list of them.")
@@ -307,13 +305,18 @@ def _guard_problems(backends: Backends, offer: _Offer, namespace: Namespace, ori
 def _duplicates(backends: Backends, offers: Sequence[_Offer], namespace: Namespace, origin: Origin) -> list[Confirmed]:
     """Those that say what a stored experience says: the same words, or nearly, and the same values, on both sides.
 
-    What a stranger wrote first does not stand in for a conclusion from trusted evidence.
+    What a stranger wrote first does not stand in for a conclusion from trusted evidence. While the embedder fails none is
+    found: what is stored twice can be merged later, and what is lost cannot be got back.
     """
     confirmed: list[Confirmed] = []
     if not offers:
         return confirmed
     texts = [f"{offer.experience.when_to_use} {offer.experience.content}" for offer in offers]
-    vectors = backends.embedder.embed(texts)
+    try:
+        vectors = backends.embedder.embed(texts)
+    except ModelFailed as error:
+        log.warning("embedder.failed", error=str(error), texts=len(texts))
+        return confirmed
     with backends.ledger.snapshot() as snapshot:
         space = snapshot.namespace_key(namespace)
         for offer, vector, text in zip(offers, vectors, texts, strict=True):

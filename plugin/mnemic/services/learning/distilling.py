@@ -43,8 +43,8 @@ Every number, name and path must stand in the episodes that you cite. The episod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distilled:
-    """What became of trajectories. ``episodes``: the memories that hold them raw, in the order given; ``drafts``: how many
-    experiences were drawn from them; ``by``: the model or "rules".
+    """What became of trajectories. ``episodes``: the memories that hold them raw, in the order given, each once;
+    ``drafts``: how many experiences were drawn from them; ``by``: the model or "rules".
     """
 
     episodes: tuple[MemoryId, ...]
@@ -71,7 +71,7 @@ def learn_from(
         raise InvalidInput(f"The trajectories are {type(trajectories).__name__}.", hint="Give a list of them.")
     if not trajectories or len(trajectories) > MAX_TRAJECTORIES:
         raise InvalidInput(f"There are {len(trajectories)} trajectories.", hint=f"Give 1 to {MAX_TRAJECTORIES}.")
-    read = [one if isinstance(one, Trajectory) else read_trajectory(one) for one in trajectories]
+    read = _told_apart([one if isinstance(one, Trajectory) else read_trajectory(one) for one in trajectories])
     ids = keep_episodes(backends, read, namespace=namespace, origin=origin)
     for trajectory, id in zip(read, ids, strict=True):
         if trajectory.reward is not None and id is not None:
@@ -98,6 +98,20 @@ def learn_from(
         confirmed=tuple(item for report in reports for item in report.confirmed),
     )
     return Distilled(episodes=tuple(known.values()), drafts=len(drafts) + len(said), report=whole, by=by)
+
+
+def _told_apart(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+    """The trajectories, each with an id that no other one has: what is drawn from them cites them by it."""
+    known: dict[str, Trajectory] = {}
+    found: list[Trajectory] = []
+    for one in trajectories:
+        id, number = one.id, 1
+        # The very same given twice is one episode.
+        while known.setdefault(id, one) != one:
+            number += 1
+            id = f"{one.id}~{number}"
+        found.append(one if id == one.id else replace(one, id=id))
+    return found
 
 
 def _commit(

@@ -27,7 +27,7 @@ _MAX_LISTED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class GuardReport:
     """All that the guard knows about one memory and what the present policy makes of it. ``trust`` in 0..1."""
 
     memory: MemoryRecord
@@ -44,7 +44,7 @@ def policy_in_force(backends: Backends) -> Policy:
 
 def pending(
     backends: Backends, *, namespace: Namespace, subtree: bool, limit: int = 50, before: object = None
-) -> tuple[Explanation, ...]:
+) -> tuple[GuardReport, ...]:
     """What is in quarantine and has not been rejected, newest first; what was written before the memory ``before``, to page
     on, whatever became of that one since. Raises `UnknownMemory`.
     """
@@ -58,7 +58,7 @@ def pending(
         keys = snapshot.undecided(namespace, subtree=subtree, limit=limit, before=last)
         records, marks = snapshot.records(keys), snapshot.marks(keys)
     return tuple(
-        Explanation(
+        GuardReport(
             memory=records[key], marks=marks[key], verdict=backends.guard.judge(policy, marks[key]),
             trust=trust_in(policy, marks[key]), log=(),
         )
@@ -66,7 +66,7 @@ def pending(
     )  # fmt: skip
 
 
-def explain(backends: Backends, id: object, *, namespace: Namespace | None = None) -> Explanation:
+def explain(backends: Backends, id: object, *, namespace: Namespace | None = None) -> GuardReport:
     """Why a memory is held as it is. Raises `UnknownMemory`."""
     checked = check_id(id)
     policy = backends.guard.policy
@@ -75,7 +75,7 @@ def explain(backends: Backends, id: object, *, namespace: Namespace | None = Non
         marks = snapshot.marks([key])[key]
         log = tuple(snapshot.audit(namespace=record.namespace, memory=checked))
     verdict = backends.guard.judge(policy, marks)
-    return Explanation(memory=record, marks=marks, verdict=verdict, trust=trust_in(policy, marks), log=log)
+    return GuardReport(memory=record, marks=marks, verdict=verdict, trust=trust_in(policy, marks), log=log)
 
 
 def release(

@@ -60,10 +60,10 @@ def cut_missing(backends: Backends, *, stopped: Callable[[], bool] = lambda: Fal
     done = 0
     while not stopped():
         with backends.ledger.snapshot() as snapshot:
-            entries = snapshot.without_passages(backends.embedder.id, limit=_BATCH, after=backends.upkeep.cut_to)
+            entries = snapshot.without_passages(backends.embedder.id, limit=_BATCH, after=backends.housekeeping.cut_to)
             newest = snapshot.select(MemoryFilter(namespace=(), subtree=True), limit=1)
         if not entries:
-            backends.upkeep.cut_to = newest[0][0] if newest else None
+            backends.housekeeping.cut_to = newest[0][0] if newest else None
             break
         cuts = cut_records(backends.embedder, [record for _, record in entries])
         with backends.ledger.transaction() as transaction:

@@ -26,6 +26,7 @@ from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends
 from mnemic.services.storing.cold import put_back, thaw
+from mnemic.services.storing.curate import destroy
 from mnemic.services.storing.facts import mark_return
 from mnemic.services.storing.remember import remember
 from mnemic.services.upkeep.gate import check_plan, probe_plan
@@ -202,8 +203,7 @@ def _do(transaction: LedgerTransaction, plan: Plan, step: PlanStep, *, at: datet
         if step.upkeep in (Upkeep.MERGE, Upkeep.EXPIRE) and _stands_in_the_way(transaction, step):
             return f"{ids[0]} is needed: it is evidence, or what stands for it is no longer active"
         if step.action is StepAction.DELETE:
-            transaction.erase(ids[:1], at=at)
-            transaction.forget_index_states()
+            destroy(transaction, ids[:1], at=at)
             return None
         transaction.set_status(
             entry[0], Status.ARCHIVED, action=Action.ARCHIVED, at=at, origin=origin,

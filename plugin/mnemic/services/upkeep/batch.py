@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,13 @@ class Batch:
     steps: tuple[PlanStep, ...] = ()
     kept: tuple[str, ...] = ()
     place: int = 0
+
+
+class _Bound(NamedTuple):
+    """What links say of the memories of a namespace."""
+
+    cited: frozenset[MemoryId]
+    contested: frozenset[MemoryId]
 
 
 @dataclass(kw_only=True)
@@ -90,19 +98,30 @@ class Work:
 
     @cached_property
     def protected(self) -> frozenset[MemoryId]:
-        """What no upkeep archives: what a person has vouched for, what is contested, and what anything cites or replaced."""
+        """What no upkeep archives: what a person has vouched for, what is contested, and what anything is drawn from."""
         with self.backends.ledger.snapshot() as snapshot:
-            safe = snapshot.vouched(self.namespace)
+            vouched = snapshot.vouched(self.namespace)
+        return frozenset(vouched | self._bound.cited | self._bound.contested)
+
+    @property
+    def contested(self) -> frozenset[MemoryId]:
+        """What is linked as contradicting another memory, on either side."""
+        return self._bound.contested
+
+    @cached_property
+    def _bound(self) -> _Bound:
+        cited: set[MemoryId] = set()
+        contested: set[MemoryId] = set()
         ids = list(self.rows)
         for start in range(0, len(ids), _PAGE):
-            part = ids[start : start + _PAGE]
             with self.backends.ledger.snapshot() as snapshot:
-                links = snapshot.links(part)
-            safe |= {link.target for link in links if link.relation is Relation.EVIDENCE}
-            safe |= {
-                end for link in links if link.relation is Relation.CONTRADICTS for end in (link.source, link.target)
-            }
-        return frozenset(safe)
+                links = snapshot.links(ids[start : start + _PAGE])
+            for link in links:
+                if link.relation is Relation.EVIDENCE:
+                    cited.add(link.target)
+                elif link.relation is Relation.CONTRADICTS:
+                    contested |= {link.source, link.target}
+        return _Bound(frozenset(cited), frozenset(contested))
 
 
 def _vector(blob: bytes) -> NDArray[np.float32]:

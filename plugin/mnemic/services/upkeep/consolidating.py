@@ -24,7 +24,7 @@ def note_steps(work: Work, place: int) -> Iterator[Batch]:
     """Notes on what several independent episodes say, in their own words. The episodes stay as they are."""
     corpus = work.corpus
     pairs = batches.collect(find_contradictions(corpus))
-    contested = frozenset(end for pair in pairs for end in (pair.older, pair.newer)) | _contested(work)
+    contested = frozenset(end for pair in pairs for end in (pair.older, pair.newer)) | work.contested
     told = tuple(
         f"{pair.older} and {pair.newer} contradict each other{pair.subject and f' about {pair.subject}'}: "
         "neither becomes part of a note"
@@ -115,10 +115,6 @@ def _batch(work: Work, cursor: int, total: int, steps: tuple[PlanStep, ...], kep
     last = cursor >= total
     # Notes go through subjects and the rest through memories: all are examined when the last part is.
     return Batch(examined=len(work.corpus) if last else 0, steps=steps, kept=tuple(kept), place=0 if last else cursor)
-
-
-def _contested(work: Work) -> frozenset[MemoryId]:
-    return work.protected - {id for _, record in work.rows.values() for id in record.evidence}
 
 
 def _usage(work: Work) -> dict[MemoryId, Usage]:

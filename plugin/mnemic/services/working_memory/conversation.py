@@ -18,7 +18,7 @@ from mnemic.domain.working_memory import hiagent
 from mnemic.domain.working_memory.auto_folding import FOLDING, MAX_STEPS
 from mnemic.domain.working_memory.hiagent import RETRIEVE, SUBGOAL_SUMMARY
 from mnemic.domain.working_memory.messages import Message, ToolCall
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.safety import SAFE_FOLDING
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.errors import InvalidInput
@@ -118,7 +118,7 @@ class Conversation:
     _places: list[int | None] = field(default_factory=list)
     _caller: int = -1
     _calls: tuple[ToolCall, ...] = ()
-    _done: dict[str, Outcome | InvalidInput] = field(default_factory=dict)
+    _done: dict[str, EditOutcome | InvalidInput] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.memory = WorkingMemory(_SESSION, count_tokens=self.count_tokens)
@@ -148,7 +148,7 @@ class Conversation:
 
     def perform(
         self, call_id: str, *, made: Made | None = None, summary: str | None = None, answers: Sequence[Said] = ()
-    ) -> Outcome:
+    ) -> EditOutcome:
         """Make the edit of a call in the last message, after those before it in that message.
 
         ``made`` says how the call runs, ``answers`` how others of that message have ended; without an answer they count as
@@ -235,7 +235,7 @@ class Conversation:
             answer = answers.get(call.id)
             if answer is not None:
                 self._redo(call, answer)
-            elif isinstance(self._done.get(call.id), Outcome):
+            elif isinstance(self._done.get(call.id), EditOutcome):
                 raise Diverged(call.id)
         self._calls = ()
 
@@ -246,7 +246,7 @@ class Conversation:
             real = None
         done = self._done.get(call.id)
         if done is not None:
-            if real != call and (real is not None or isinstance(done, Outcome)):
+            if real != call and (real is not None or isinstance(done, EditOutcome)):
                 raise Diverged(call.id)
         elif real is not None:
             self._edit(real, answer.summary)

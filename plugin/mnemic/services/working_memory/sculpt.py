@@ -14,7 +14,7 @@ from mnemic.domain.working_memory.auto_folding import FOLDING, MAX_STEPS
 from mnemic.domain.working_memory.hiagent import SUBGOAL_SUMMARY, folds_by_hand
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import Message
-from mnemic.domain.working_memory.outcome import Outcome
+from mnemic.domain.working_memory.outcome import EditOutcome
 from mnemic.domain.working_memory.prefix_cache import BATCHING, release
 from mnemic.domain.working_memory.safety import SAFE_FOLDING
 from mnemic.domain.working_memory.session import WorkingMemory
@@ -29,7 +29,7 @@ MAX_TOOL_STEPS = 20
 """Sculptor's cap on tool steps within one turn of the user."""
 _MOST_TOKENS = 10**9
 _INTERNAL = ("summarise", "at", "fold", "again", "options")
-SCULPTOR_TOOLS: Mapping[str, Callable[..., Outcome]] = {
+SCULPTOR_TOOLS: Mapping[str, Callable[..., EditOutcome]] = {
     "fragment_context": sculptor.fragment_context,
     "fold_fragment": sculptor.fold_fragment,
     "summarize_fragment": sculptor.summarize_fragment,
@@ -39,7 +39,9 @@ SCULPTOR_TOOLS: Mapping[str, Callable[..., Outcome]] = {
 }
 
 
-def sculpt(backends: Backends, namespace: Namespace, session: str, action: str, arguments: dict[str, Any]) -> Outcome:
+def sculpt(
+    backends: Backends, namespace: Namespace, session: str, action: str, arguments: dict[str, Any]
+) -> EditOutcome:
     """Do one edit and make it durable. Raises `InvalidInput`, and nothing has changed then."""
     if not isinstance(action, str) or action not in _ACTIONS:
         raise InvalidInput(
@@ -57,7 +59,7 @@ def edit(
     *,
     at: int | None = None,
     summary: str | None = None,
-) -> Outcome:
+) -> EditOutcome:
     """Do one edit in a session that somebody else keeps. Raises `InvalidInput`, and nothing has changed then.
 
     ``at`` is the message with which a subgoal begins (default: the next), ``summary`` what a model said that is to be shown.
@@ -97,7 +99,7 @@ def _check_arguments(action: str, arguments: Mapping[str, Any]) -> None:
         raise InvalidInput(f"{action} {problem}.", hint=f"It takes: {', '.join(sorted(known)) or 'nothing'}.")
 
 
-def _act(action: str, arguments: dict[str, Any], memory: WorkingMemory) -> Outcome:
+def _act(action: str, arguments: dict[str, Any], memory: WorkingMemory) -> EditOutcome:
     if action in SCULPTOR_TOOLS:
         _check_steps(memory)
     return _ACTIONS[action](memory, **arguments)
@@ -151,14 +153,14 @@ def _with_model(
     return {**arguments, "summarise": given}
 
 
-def _prune(memory: WorkingMemory, *, memory_text: str, delete_ids: list[str], inline: bool = False) -> Outcome:
+def _prune(memory: WorkingMemory, *, memory_text: str, delete_ids: list[str], inline: bool = False) -> EditOutcome:
     return prune.prune_context(memory, text=memory_text, delete_ids=delete_ids, inline=inline)
 
 
 def _open_subgoal(
     memory: WorkingMemory, *, text: str, at: int | None = None, summary: str | None = None,
     summarise: hiagent.SummariseChunk | None = None,
-) -> Outcome:  # fmt: skip
+) -> EditOutcome:  # fmt: skip
     fold = folds_by_hand(memory)
     return hiagent.open_subgoal(memory, text=text, at=at, summary=summary, summarise=summarise, fold=fold)
 
@@ -166,12 +168,12 @@ def _open_subgoal(
 def _close_subgoal(
     memory: WorkingMemory, *, summary: str | None = None, satisfied: bool | None = None,
     summarise: hiagent.SummariseChunk | None = None,
-) -> Outcome:  # fmt: skip
+) -> EditOutcome:  # fmt: skip
     fold = folds_by_hand(memory)
     return hiagent.close_subgoal(memory, summary=summary, satisfied=satisfied, summarise=summarise, fold=fold)
 
 
-def _pin(memory: WorkingMemory, *, message_id: str, reason: str = "pinned by the agent") -> Outcome:
+def _pin(memory: WorkingMemory, *, message_id: str, reason: str = "pinned by the agent") -> EditOutcome:
     at = memory.position(message_id)
     message = memory.messages[at]
     keys = [(message.id, None), *((message.id, call.id) for call in message.calls)]
@@ -180,32 +182,32 @@ def _pin(memory: WorkingMemory, *, message_id: str, reason: str = "pinned by the
     changes = [memory.change(Cell.PIN, message_id, told)]
     changes += [memory.change(cell, f.id, None) for f in fragments for cell in (Cell.DISPLAY, Cell.WAITING)]
     edit = memory.record("pin", changes, arguments={"message_id": message_id})
-    return Outcome(said=f"Pinned {message_id}: it stays as it is.", edit=edit, ids=(message_id,))
+    return EditOutcome(said=f"Pinned {message_id}: it stays as it is.", edit=edit, ids=(message_id,))
 
 
-def _unpin(memory: WorkingMemory, *, message_id: str) -> Outcome:
+def _unpin(memory: WorkingMemory, *, message_id: str) -> EditOutcome:
     memory.position(message_id)
     edit = memory.record("unpin", [memory.change(Cell.PIN, message_id, None)], arguments={"message_id": message_id})
-    return Outcome(said=f"Unpinned {message_id}.", edit=edit, ids=(message_id,))
+    return EditOutcome(said=f"Unpinned {message_id}.", edit=edit, ids=(message_id,))
 
 
-def _undo(memory: WorkingMemory, *, again: bool = False) -> Outcome:
+def _undo(memory: WorkingMemory, *, again: bool = False) -> EditOutcome:
     edit = memory.redo() if again else memory.undo()
     done = "Done again" if again else "Undone"
-    return Outcome(said=f"{done}: {edit.arguments['of']} (edit {edit.reverses}).", edit=edit)
+    return EditOutcome(said=f"{done}: {edit.arguments['of']} (edit {edit.reverses}).", edit=edit)
 
 
-def _release(memory: WorkingMemory) -> Outcome:
+def _release(memory: WorkingMemory) -> EditOutcome:
     edit = release(memory, force=True)
     if edit is None:
         raise InvalidInput("No edits are waiting.", hint="They wait only with the option batching.")
-    return Outcome(said=f"Applied: {edit.tokens_before - edit.tokens_after} tokens fewer.", edit=edit)
+    return EditOutcome(said=f"Applied: {edit.tokens_before - edit.tokens_after} tokens fewer.", edit=edit)
 
 
-def _set_options(memory: WorkingMemory, **options: Any) -> Outcome:
+def _set_options(memory: WorkingMemory, **options: Any) -> EditOutcome:
     checked = check_options(options)
     edit = set_options(memory, checked) or memory.record("set_options")
-    return Outcome(said=f"Options: {checked}.", edit=edit)
+    return EditOutcome(said=f"Options: {checked}.", edit=edit)
 
 
 def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,7 +246,7 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-_ACTIONS: dict[str, Callable[..., Outcome]] = {
+_ACTIONS: dict[str, Callable[..., EditOutcome]] = {
     **SCULPTOR_TOOLS,
     "prune_context": _prune,
     "open_subgoal": _open_subgoal,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,15 +11,15 @@ from typing import Any
 from mnemic.domain.forms import further_words
 from mnemic.domain.learning.facets import Facets
 from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
-from mnemic.domain.learning.plan import LOST, Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
+from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey
 from mnemic.domain.passages import FACET
 from mnemic.domain.text import fingerprint, normalise
-from mnemic.errors import InvalidInput
 from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.filters import in_namespace
+from mnemic.storage.sql.plan_codec import PLAN_COLUMNS, encode_plan, names_any, plan_from_row, without_erased
 from mnemic.storage.sql.rows import (
     RECORD_COLUMNS,
     RECORD_TABLES,
@@ -40,8 +39,6 @@ _COUNTERS = (
     "shown", "shown_successes", "used", "used_successes", "reward_sum", "recent", "recent_successes", "q_value", "doubt",
 )  # fmt: skip
 _OUTCOME_COLUMNS = "o.number, o.id, n.path, o.reward, o.at, o.body"
-_AN_ID = re.compile(r"(?=(m[0-9a-z]{15}))")
-_PLAN_COLUMNS = "p.id, n.path, p.status, p.created_at, p.body"
 
 
 HAS_EXPERIENCES = "EXISTS (SELECT 1 FROM experiences e WHERE e.namespace = n.key)"
@@ -169,17 +166,17 @@ class SqlLearningReader:
 
     def plan(self, id: PlanId) -> Plan | None:
         row = self._connection.execute(
-            f"SELECT {_PLAN_COLUMNS} FROM plans p JOIN namespaces n ON n.key = p.namespace WHERE p.id = ?", (id,)
+            f"SELECT {PLAN_COLUMNS} FROM plans p JOIN namespaces n ON n.key = p.namespace WHERE p.id = ?", (id,)
         ).fetchone()
-        return None if row is None else _plan(row)
+        return None if row is None else plan_from_row(row)
 
     def plans(self, namespace: Namespace, *, limit: int) -> list[Plan]:
         rows = self._connection.execute(
-            f"SELECT {_PLAN_COLUMNS} FROM plans p JOIN namespaces n ON n.key = p.namespace WHERE p.namespace = ? "
+            f"SELECT {PLAN_COLUMNS} FROM plans p JOIN namespaces n ON n.key = p.namespace WHERE p.namespace = ? "
             "ORDER BY p.key DESC LIMIT ?",
             (self.namespace_key(namespace), limit),
         )
-        return [_plan(row) for row in rows]
+        return [plan_from_row(row) for row in rows]
 
 
 class SqlLearningWriter(SqlLearningReader):
@@ -252,18 +249,12 @@ class SqlLearningWriter(SqlLearningReader):
         )
 
     def put_plan(self, plan: Plan) -> None:
-        body = {
-            "upkeep": plan.upkeep, "rule": plan.rule, "steps": [asdict(step) for step in plan.steps],
-            "examined": plan.examined, "kept": plan.kept, "applied_at": optional_microseconds(plan.applied_at),
-            "undone_at": optional_microseconds(plan.undone_at), "done": plan.done, "created": plan.created,
-            "skipped": plan.skipped, "cursor": plan.cursor,
-        }  # fmt: skip
         self._connection.execute(
             "INSERT INTO plans (id, namespace, status, created_at, body) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body",
             (
                 plan.id, self._make_namespace(plan.namespace), plan.status, to_microseconds(plan.created_at),
-                encode_json({name: value for name, value in body.items() if value}),
+                encode_plan(plan),
             ),
         )  # fmt: skip
 
@@ -308,39 +299,11 @@ class SqlLearningWriter(SqlLearningReader):
         """Destroy the plans' steps that quote erased memories."""
         gone = frozenset(ids)
         changed = [
-            (encode_json(_without_erased(json.loads(body), gone)), plan)
-            for plan, body in self._connection.execute("SELECT key, body FROM plans")
-            if _named_in(body, gone)
+            (without_erased(body, gone), key)
+            for key, body in self._connection.execute("SELECT key, body FROM plans")
+            if names_any(body, gone)
         ]
         self._connection.executemany("UPDATE plans SET body = ? WHERE key = ?", changed)
-
-
-def _named_in(text: str, ids: Set[str]) -> bool:
-    # One may begin within what looks like another.
-    return not ids.isdisjoint(_AN_ID.findall(text))
-
-
-def _without_erased(plan: dict[str, Any], ids: Set[str]) -> dict[str, Any]:
-    """A plan's body without erased memories and what may quote them. What was done otherwise can be undone still."""
-    done = set(plan.get("done", ()))
-    steps: list[dict[str, Any]] = []
-    places: dict[int, int] = {}
-    for at, step in enumerate(plan.get("steps", ())):
-        named = _named_in(encode_json(step), ids)
-        # What was archived in favour of it comes back when the plan is undone; before that it is not archived any more.
-        if not ids.isdisjoint(step["ids"]) or (named and at not in done):
-            continue
-        places[at] = len(steps)
-        steps.append({**step, "reason": "what it was about was erased", "detail": {}} if named else step)
-    told = {name: [text for text in plan.get(name, ()) if not _tells_of(text, ids)] for name in ("kept", "skipped")}
-    created = [other for other in plan.get("created", ()) if other not in ids]
-    left = {"steps": steps, "done": [places[at] for at in plan.get("done", ()) if at in places], "created": created}
-    return {**plan, **left, **told}
-
-
-def _tells_of(text: str, ids: Set[str]) -> bool:
-    # A question of the gate is made from the words of memories and names none.
-    return _named_in(text, ids) or text.startswith(LOST)
 
 
 def task_hash(task: str) -> int:
@@ -364,43 +327,6 @@ def _outcome(row: Sequence[Any]) -> TaskOutcome:
 def _facets(body: str) -> Facets:
     values = json.loads(body)
     return Facets(**{**values, "tools": tuple(values.get("tools", ()))})
-
-
-def _plan(row: Sequence[Any]) -> Plan:
-    try:
-        return _read_plan(row)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(
-            f"The plan {row[0]} cannot be read: it was changed by hand.", hint="Draw up a new one and use its id."
-        ) from error
-
-
-def _step(step: dict[str, Any]) -> PlanStep:
-    read = PlanStep(
-        action=StepAction(step["action"]), upkeep=Upkeep(step["upkeep"]), ids=tuple(step["ids"]),
-        reason=step["reason"], detail=step.get("detail", {}),
-    )  # fmt: skip
-    needed = {StepAction.LINK: "relation", StepAction.NOTE: "text"}.get(read.action)
-    if len(read.ids) < 1 + (read.action is StepAction.LINK) or (needed and needed not in read.detail):
-        raise ValueError("a step without what it needs")
-    return read
-
-
-def _read_plan(row: Sequence[Any]) -> Plan:
-    id, path, status, created_at, body = row
-    values = json.loads(body)
-    moments = {
-        name: None if values.get(name) is None else from_microseconds(values[name])
-        for name in ("applied_at", "undone_at")
-    }
-    return Plan(
-        id=PlanId(id), namespace=namespace_of(path), status=PlanStatus(status), created_at=from_microseconds(created_at),
-        upkeep=tuple(Upkeep(name) for name in values.get("upkeep", ())), rule=values.get("rule", ""),
-        steps=tuple(_step(step) for step in values.get("steps", ())),
-        examined=values.get("examined", 0), kept=tuple(values.get("kept", ())),
-        done=tuple(values.get("done", ())), created=_ids(values.get("created")),
-        skipped=tuple(values.get("skipped", ())), cursor=values.get("cursor", {}), **moments,
-    )  # fmt: skip
 
 
 def _ids(values: Iterable[str] | None) -> tuple[MemoryId, ...]:
