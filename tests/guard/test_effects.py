@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mnemic.guard.authority import EffectRules, Support, authorise, support_of
-from mnemic.guard.effects import EFFECTS, READ_CHARS, canonical, find_effects, unknown_calls
+from mnemic.guard.effects import EFFECTS, READ_CHARS, calls_in, canonical, find_effects, unknown_calls
 
 RULES = EffectRules(deny=frozenset({"disable"}), review=frozenset({"delete"}))
 
@@ -213,3 +217,10 @@ def test_what_only_reads_is_asked_about_places_and_private_paths_alone(action: s
         support_of("m2", "A page.", trusted=False, origin_key="eve", contested=False),
     ]
     assert authorise(action, supports, EffectRules(review=frozenset())).decision == decision
+
+
+@given(st.text(alphabet="ab_1.(( )se²é٣", max_size=30))
+def test_a_call_is_what_stands_before_a_bracket_with_up_to_seven_names_and_no_number_before_them(text: str) -> None:
+    slowly = re.compile(r"(?<![^\W\d])((?:[^\W\d]\w*\.){0,6}[^\W\d]\w*)\((?!s\)|es\))")
+    expected = dict.fromkeys(match.group(1) for match in slowly.finditer(text))
+    assert [name for name in calls_in(text) if name in expected] == list(expected)

@@ -52,7 +52,10 @@ _TOOL = re.compile(rf"{_AT_COMMAND}({'|'.join(TOOLS)})((?:[ \t]{{1,4}}-?[\w-]{{1
 _GIT_PUSH = re.compile(r"\bgit[ ]push\b")
 _WORD = re.compile(r"[^\W\d_]+(?:_?(?:[^\W_]+))*|\d+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z]+")
-_CALL = re.compile(r"(?<![^\W\d])((?:[^\W\d]\w*\.){0,6}[^\W\d]\w*)\((?!s\)|es\))")
+# Everything dotted before a bracket: a pattern for names alone would begin anew behind every digit of a long one.
+_CALLED = re.compile(r"(?<![\w.])([\w.]++)\((?!s\)|es\))")
+_NUMBER = re.compile(r"\d*")
+_MOST_NAMES = 7
 # A call as models and hosts write it: in JSON, in XML, after "Action:", in brackets, with a space before its arguments.
 _NAMED_CALL = re.compile(
     r"[\"'](?:name|tool|tool_name|function|action|method|command)[\"']\s{0,4}:\s{0,4}[\"']([^\W\d][\w.-]{0,80})[\"']"
@@ -117,8 +120,8 @@ def find_effects(text: str) -> frozenset[str]:
             found.update(BASE_FORMS[part] for part in _parts(word) if part in BASE_FORMS)
         before = lowered
     found.update(name for name, pattern in _PHRASES if name not in found and pattern.search(head))
-    for match in _CALL.finditer(head):
-        found |= _call_effects(match.group(1))
+    for name in _called(head):
+        found |= _call_effects(name)
     return frozenset(found) | _command_effects(head)
 
 
@@ -147,9 +150,25 @@ def step_effects(names: Iterable[str], text: str) -> frozenset[str]:
 
 def calls_in(text: str) -> tuple[str, ...]:
     """The names of the calls in a text, each once: ``f(x)``, JSON and XML of a model, ``Action: f``, ``f[x]``."""
-    names = [match.group(1) for match in _CALL.finditer(text)]
+    names = _called(text)
     names += [next(filter(None, match.groups())) for match in _NAMED_CALL.finditer(text)]
     return tuple(dict.fromkeys(names))
+
+
+def _called(text: str) -> list[str]:
+    """What stands before an opening bracket, up to `_MOST_NAMES` names with dots between them; "(s)" and "(es)" open none."""
+    found = []
+    for match in _CALLED.finditer(text):
+        names: list[str] = []
+        for part in reversed(match.group(1).split(".")[-_MOST_NAMES:]):
+            name = part[_NUMBER.match(part).end() :]  # type: ignore[union-attr]  # it matches nothing, too
+            if name:
+                names.append(name)
+            if name != part or not name:
+                break
+        if names:
+            found.append(".".join(reversed(names)))
+    return found
 
 
 def call_effects(name: str) -> set[str]:
