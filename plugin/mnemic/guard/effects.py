@@ -156,7 +156,7 @@ def calls_in(text: str) -> tuple[str, ...]:
 
 
 def _called(text: str) -> list[str]:
-    """What stands before an opening bracket, up to `_MOST_NAMES` names with dots between them; "(s)" and "(es)" open none."""
+    """What stands before an opening bracket: up to `_MOST_NAMES` names with dots between. "(s)" and "(es)" open none."""
     found = []
     for match in _CALLED.finditer(text):
         names: list[str] = []
