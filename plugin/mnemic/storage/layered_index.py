@@ -27,6 +27,8 @@ _MAX_HIDDEN = 1_000
 _ASKED_TIMES = 3
 # Of so many namespaces it is known what answered last.
 _MOST_SERVED = 4_096
+# A tail takes up to 40 MB; one that was let go is read from the ledger again.
+_MOST_TAILS = 16
 # Chroma's distances and ours may differ in the last digit.
 _TIES = 20
 
@@ -181,10 +183,14 @@ class LayeredIndex:
     def _tail_after(self, state: IndexState, namespace_key: int) -> ExactIndex:
         """The index over what came after ``state``. It is replaced when Chroma has moved far enough."""
         with self._lock:
-            if namespace_key in self._tails:
-                followed, tail = self._tails[namespace_key]
-                if followed.generation == state.generation and followed.seq <= state.seq <= followed.seq + _MAX_TAIL:
-                    return tail
-            tail = ExactIndex(self._embedder_id, self._dimensions, starts={namespace_key: state.seq})
-            self._tails[namespace_key] = (state, tail)
+            followed, tail = self._tails.pop(namespace_key, (state, None))
+            kept = followed.generation == state.generation and followed.seq <= state.seq <= followed.seq + _MAX_TAIL
+            if tail is None or not kept:
+                followed, tail = state, ExactIndex(
+                    self._embedder_id, self._dimensions, starts={namespace_key: state.seq}
+                )  # fmt: skip
+            # Those that were not asked for the longest time come first.
+            self._tails[namespace_key] = (followed, tail)
+            if len(self._tails) > _MOST_TAILS:
+                del self._tails[next(iter(self._tails))]
             return tail
