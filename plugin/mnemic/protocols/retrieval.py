@@ -41,8 +41,8 @@ class WordStatistics(NamedTuple):
 class TurnRow(NamedTuple):
     """A change of a memory, as far as it matters to who speaks before and after whom.
 
-    ``at`` is when it was said, in microseconds since 1970. ``present`` is false for what recall must not return; of what
-    was erased nothing but ``key`` and ``seq`` is left.
+    ``at`` is when it was said, and ``begins`` from when on it is true, in microseconds since 1970. ``present`` is false for
+    what recall must not return; of what was erased nothing but ``key`` and ``seq`` is left.
     """
 
     key: RowKey
@@ -52,6 +52,7 @@ class TurnRow(NamedTuple):
     role: str | None
     at: int
     present: bool
+    begins: int = 0
 
 
 class RetrievalReader(Protocol):

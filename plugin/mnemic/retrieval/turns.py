@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,7 @@ class TurnIndex:
     def __init__(self, changed: Callable[[Iterable[int], int], None] = lambda *_: None) -> None:
         self._shelves = Shelves(_Shelf, size=lambda shelf: shelf.nbytes, most=_MOST_BYTES)
         self._changed = changed
+        self._latest_beginning = 0
         self._lock = threading.Lock()
 
     def follow(self, snapshot: LedgerSnapshot, namespaces: Sequence[int]) -> None:
@@ -81,6 +83,10 @@ class TurnIndex:
         with self._lock:
             for namespace in namespaces:
                 self._follow(snapshot, namespace)
+
+    def begins_after(self, moment: datetime) -> bool:
+        """Whether of the memories followed so far any may be true only from later than ``moment`` on."""
+        return self._latest_beginning > moment.timestamp() * 1e6
 
     def takes_part(
         self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[str], session: Places
@@ -132,6 +138,7 @@ class TurnIndex:
             rows: dict[int, TurnRow] = {}
             first, seq = shelf.seq == 0, shelf.seq
             while chunk := snapshot.turns(namespace, after=seq, limit=_FEED_CHUNK):
+                self._latest_beginning = max(self._latest_beginning, *(row.begins for row in chunk))
                 # Of what nobody has seen yet, what has no session is no turn.
                 rows |= {row.key: row for row in chunk if row.session is not None or not first}
                 # Also at first: a namespace may have been let go since somebody read what was in it.

@@ -236,7 +236,7 @@ def _ranked(
         relevant = give_room(relevant, snapshot.tainted([entry.key for entry in relevant]))
     now = query.filter.now or backends.clock.now()
     relevant = reorder(snapshot, relevant, query.rank, k=query.k, now=now)
-    if not query.filter.looks_back():
+    if not query.filter.looks_back() and backends.turns.begins_after(now):
         relevant = present_first(snapshot, relevant, question=asked.question, now=now)
     hits = _read(snapshot, query, relevant, found.passages, skip)
     if query.explain:

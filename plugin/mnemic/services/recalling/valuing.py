@@ -70,6 +70,8 @@ def present_first(
     if when is not None and any(span.weight == 1 and span.start > when.today for span in when.spans):
         return list(relevant)
     changes = snapshot.announcements([entry.key for entry in relevant[:_MOST_CHANGES]], after=now)
+    if not changes:
+        return list(relevant)
     found = {entry.key: entry for entry in relevant}
     order = list(found)
     # The last change first, so that several of one memory end in the order in which they come about.

@@ -157,14 +157,14 @@ class SqlRetrievalReader:
     def turns(self, namespace_key: int, *, after: int, limit: int) -> list[TurnRow]:
         rows = self._connection.execute(
             "SELECT m.key, m.seq, m.session, m.speaker, m.role, coalesce(m.occurred_at, m.recorded_at), "
-            f"{RECALLABLE_NUMBER} FROM memories m WHERE m.namespace = ?1 AND m.seq > ?2 "
-            "UNION ALL SELECT key, seq, NULL, NULL, NULL, 0, 0 FROM erasures WHERE namespace = ?1 AND seq > ?2 "
+            f"{RECALLABLE_NUMBER}, m.valid_from FROM memories m WHERE m.namespace = ?1 AND m.seq > ?2 "
+            "UNION ALL SELECT key, seq, NULL, NULL, NULL, 0, 0, 0 FROM erasures WHERE namespace = ?1 AND seq > ?2 "
             "ORDER BY 2 LIMIT ?3",
             (namespace_key, after, limit),
         ).fetchall()
         return [
-            TurnRow(key, seq, session, speaker, role, at, bool(present))
-            for key, seq, session, speaker, role, at, present in rows
+            TurnRow(key, seq, session, speaker, role, at, bool(present), begins)
+            for key, seq, session, speaker, role, at, present, begins in rows
         ]
 
     def _among(self, words: Sequence[str], filter: MemoryFilter) -> Among | None:
