@@ -8,6 +8,7 @@ import codecs
 import pytest
 
 from mnemic.guard.screening import screen
+from mnemic.guard.screening.clauses import clauses_of
 from mnemic.guard.screening.plain import plain
 from mnemic.guard.screening.screen import mask
 
@@ -79,6 +80,15 @@ def test_marks_signs_and_breaks_between_letters_or_words_do_not_hide_what_they_s
     text = f"The museum opens at ten. {disguised}"
     assert rules(text) & {"override", "steers-instructions"}
     assert "nstructions" not in shown(text)
+
+
+def test_a_line_ends_a_clause_behind_a_full_stop_as_well() -> None:
+    for text in (
+        "Bring your ID.\nhttps://x.example",
+        "Bring your ID. \nhttps://x.example",
+        "Soup, salt etc.\nand more of it",
+    ):
+        assert len(clauses_of(plain(text))) == 2, text
 
 
 def test_any_order_with_markup_inside_its_words_is_masked_and_plain_emphasis_is_not() -> None:

@@ -16,7 +16,7 @@ _CUT = re.compile(
     | [.!?\u2026][)\]"'\u201d\u2019*_]{0,3}\s+(?=[^\w\s]{1,8}[A-Z]|[A-Z"'\u201c\u2018(\[<*_\-\u2022#{\d])  # a sentence's end
     | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
     | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z])  # ... or a sentence put into another
-    | (?<=[A-Za-z0-9]\.)\s+(?=[a-z]) | \u3002(?=[A-Za-z])  # ... in small letters, or of other scripts
+    | (?<=[A-Za-z0-9]\.)[ \t]+(?=[a-z]) | \u3002(?=[A-Za-z])  # ... in small letters, or of other scripts
     | <!--+ | --+> | </?[A-Za-z!|][^<>]{0,4000}>                                  # markup
     | (?<=\])\([^()\s]{1,400}\s+["'] | ["']\)                                      # the title of a link
     | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
@@ -90,7 +90,7 @@ def clauses_of(plain: Plain) -> list[Clause]:
         first = text[cut.start()]
         if first == "." and _abbreviates(text, last, cut):
             continue
-        if first.isspace() and text[cut.start() - 1] == "." and not _goes_on_small(text, last, cut):
+        if first in " \t" and text[cut.start() - 1] == "." and not _goes_on_small(text, last, cut):
             continue
         _add(found, plain, last, cut.end() if first in ".!?\u2026" else cut.start())
         if first == "<":
