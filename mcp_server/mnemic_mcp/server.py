@@ -84,6 +84,8 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             policy = await memory.guard.policy()
         except MnemicError as error:
             raise ResourceError(for_client(error, holder)) from error
+        from mnemic.services.guarding.naming import origin_label
+
         return _json(
             {
                 "policy": policy.name,
@@ -92,7 +94,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
                         "id": one.memory.id,
                         "namespace": "/".join(one.memory.namespace),
                         "recorded_at": one.memory.recorded_at.isoformat(),
-                        "origin": one.memory.origin.label(),
+                        "origin": origin_label(policy, one.memory.origin),
                         "reasons": list(one.verdict.reasons),
                     }
                     for one in found
@@ -119,8 +121,10 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
             ids, origin = [version.id for version in found.versions], origin_of(holder, ctx)
             parts = [ids[start : start + _SHOWN_AT_ONCE] for start in range(0, len(ids), _SHOWN_AT_ONCE)]
             shown = [hit for part in parts for hit in await opened.show(part, origin=origin)]
+            policy = await opened.guard.policy()
         except MnemicError as error:
             raise _not_found(error, holder) from error
+        from mnemic.services.guarding.naming import shown_event
         from mnemic.services.guarding.standing import is_shown
 
         withheld = {hit.memory.id for hit in shown if not is_shown(hit)}
@@ -135,7 +139,7 @@ def _add_resources(server: MCPServer[Any], holder: MemoryHolder) -> None:
                         "origin": event.origin.label(),
                         "detail": {} if event.memory_id in withheld else event.detail,
                     }
-                    for event in found.events
+                    for event in (shown_event(policy, one) for one in found.events)
                 ],
                 "links": [
                     {"from": link.source, "to": link.target, "relation": link.relation.value, "score": link.score}

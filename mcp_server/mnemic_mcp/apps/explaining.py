@@ -10,6 +10,7 @@ from mnemic.domain.quoting import visible
 from mnemic_mcp.views import MAX_WITHHELD
 
 if TYPE_CHECKING:
+    from mnemic.guard.policy import Policy
     from mnemic.services.reviewing.review import GuardReport
 
 WHY = "mnemic/why"
@@ -42,14 +43,16 @@ def why_view(result: RecallResult) -> dict[str, Any]:
     }
 
 
-def review_text(found: Sequence[GuardReport]) -> str:
+def review_text(found: Sequence[GuardReport], policy: Policy) -> str:
     """What waits, for whoever shows no app: ids, origins and reasons. The texts are not repeated."""
+    from mnemic.services.guarding.naming import origin_label
+
     if not found:
         return "Nothing waits for review."
-    lines = [
-        visible(f"{one.memory.id} · origin {one.memory.origin.label()} · {'; '.join(one.verdict.reasons) or 'by decision'}")
-        for one in found[:MAX_PENDING]
-    ]  # fmt: skip
+    lines = []
+    for one in found[:MAX_PENDING]:
+        why = "; ".join(one.verdict.reasons) or "by decision"
+        lines.append(visible(f"{one.memory.id} · origin {origin_label(policy, one.memory.origin)} · {why}"))
     count = f"{MAX_PENDING}+" if len(found) > MAX_PENDING else str(len(found))
     decide = "A person decides with `mnemic guard release ID` or `mnemic guard reject ID`."
     return "\n".join([f"{count} waiting for review. {decide}", *lines])

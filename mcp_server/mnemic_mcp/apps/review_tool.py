@@ -30,10 +30,12 @@ def _review_tool(holder: MemoryHolder) -> Callable[..., Any]:
         """What the guard keeps back until a person has looked at it. For the review app."""
         async with open_memory_of(holder) as memory:
             found = await memory.guard.waiting(limit=MAX_PENDING + 1)
-            policy = (await memory.guard.policy()).name
+            policy = await memory.guard.policy()
             namespace = ", ".join("/".join(root) for root in memory.roots)
-        result = tool_result(review_text(found), ReviewView(waiting=[one.memory.id for one in found[:MAX_PENDING]]))
-        result.meta = {REVIEW: review_view(found, policy=policy, namespace=namespace)}
+        result = tool_result(
+            review_text(found, policy), ReviewView(waiting=[one.memory.id for one in found[:MAX_PENDING]])
+        )
+        result.meta = {REVIEW: review_view(found, policy=policy.name, namespace=namespace)}
         return result
 
     return review_memories

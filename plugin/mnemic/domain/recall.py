@@ -81,7 +81,7 @@ class Standing:
     ``supporters`` counts other independent trusted origins that agree. ``contested_by`` names trusted memories that say
     otherwise. ``masked_text`` is the text with instruction-like parts masked, None when nothing is. ``doubtful`` is true
     when what is concluded from it should be looked at before it is stored. ``hidden_labels`` names fields besides the text
-    that hold instruction-like words and are not to be shown.
+    that hold instruction-like words and are not to be shown; "origin" stands for the names in it.
     """
 
     trust: float
@@ -173,7 +173,9 @@ class Hit:
         hidden = () if self.standing is None else self.standing.hidden_labels
         if not hidden:
             return self.memory
-        blank: dict[str, Any] = {name: () if name == "tags" else None for name in hidden}
+        blank: dict[str, Any] = {name: () if name == "tags" else None for name in hidden if name != "origin"}
+        if "origin" in hidden:
+            blank["origin"] = replace(self.memory.origin, actor=None, client=None)
         return replace(self.memory, **blank)
 
     @property

@@ -18,7 +18,7 @@ from mnemic.guard.effects import (
     supported_effects,
     unknown_calls,
 )
-from mnemic.guard.operands import Operands, operands_in
+from mnemic.guard.operands import Operands, destinations_in, operands_in
 from mnemic.guard.screening.language import is_foreign
 
 EffectDecision = Literal["allowed", "review", "denied"]
@@ -61,7 +61,7 @@ def support_of(memory: str, text: str, *, trusted: bool, origin_key: str, contes
     head = plain_head(text)
     return Support(
         memory=memory, trusted=trusted, origin_key=origin_key, contested=contested, effects=supported_effects(text),
-        names=operands_in(head).all(), words=frozenset(word.lower() for word in _WORD.findall(head)),
+        names=_operands(text, head).all(), words=frozenset(word.lower() for word in _WORD.findall(head)),
     )  # fmt: skip
 
 
@@ -100,7 +100,8 @@ def authorise(action: str, supports: Sequence[Support], rules: EffectRules, *, b
     then. What nobody can judge waits for a person: a call about which nothing is known, a command in another language, an
     action of more than `READ_CHARS` characters. With untrusted or contested memories among the supports, so does a
     sentence whose command no trusted memory holds, and an action that names a place or a private path (an action with an
-    effect: an account or any path as well) that no trusted memory names. Any other action without an effect is allowed.
+    effect: an account or any path as well) that no trusted memory names, and an effect on somebody or something that only an
+    untrusted one names. Any other action without an effect is allowed.
     """
     head = plain_head(action)
     commands = [] if calls_in(head) else _commands(head)
@@ -138,10 +139,27 @@ def _doubts(
     strange = [word for word in commands if word not in CALL_FORMS and word not in _READS]
     if strange and not unknown and not _told(strange, trusted):
         yield "nothing is known about what it does, and no trusted memory speaks for it"
-    named = operands_in(head)
-    unfounded = _unfounded(named, trusted, effective=effective)
+    unfounded = _unfounded(_operands(action, head), trusted, effective=effective)
     if unfounded:
         yield f"{unfounded} address(es), account(s) or path(s) that it names stand in no trusted memory"
+    strangers = [one for one in supports if not one.trusted]
+    if effective and any(_told_by_strangers_alone(found, strangers, trusted) for found in destinations_in(head)):
+        yield "only a stranger's memory names whom or what it is done to"
+
+
+def _operands(text: str, head: str) -> Operands:
+    """What a text names as it is read, and as it is written: look-alike letters make another address."""
+    return operands_in(head) | operands_in(text[:READ_CHARS])
+
+
+def _told_by_strangers_alone(name: str, strangers: Sequence[Support], trusted: Sequence[Support]) -> bool:
+    """Whether a name stands in a stranger's memory and in no trusted one. What is known by no words tells nothing."""
+    words = frozenset(word.lower() for word in _WORD.findall(name))
+    if not words or any(one.words is None for one in trusted):
+        return False
+    return any(words <= (one.words or frozenset()) for one in strangers) and not any(
+        words <= (one.words or frozenset()) for one in trusted
+    )
 
 
 def _told(words: Sequence[str], trusted: Sequence[Support]) -> bool:

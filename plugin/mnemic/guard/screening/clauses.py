@@ -15,7 +15,8 @@ _CUT = re.compile(
       [\r\n\u2028\u2029]+
     | [.!?\u2026][)\]"'\u201d\u2019*_]{0,3}\s+(?=[^\w\s]{1,8}[A-Z]|[A-Z"'\u201c\u2018(\[<*_\-\u2022#{\d])  # a sentence's end
     | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
-    | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z]) | (?<=[A-Za-z]{4}\.)\s+(?=[a-z])  # ... or a sentence put into another
+    | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z])  # ... or a sentence put into another
+    | (?<=[A-Za-z0-9]\.)[ \t]+(?=[a-z]) | \u3002(?=[A-Za-z])  # ... in small letters, or of other scripts
     | <!--+ | --+> | </?[A-Za-z!|][^<>]{0,4000}>                                  # markup
     | (?<=\])\([^()\s]{1,400}\s+["'] | ["']\)                                      # the title of a link
     | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
@@ -47,6 +48,10 @@ _SPOKEN = re.compile(r"[A-Za-z]{2,}[\s,]+[A-Za-z]{2,}[\s,]+[A-Za-z]")
 _SPACES = re.compile(r"\s+")
 # A full stop behind these ends no sentence, unless a command begins there.
 _SHORT_FORM = re.compile(r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|Nr|Rev|Gen|Col|Capt|[A-Z])$")
+_LONG_WORD = re.compile(r"[A-Za-z]{4}\.$")
+_SMALL_FORM = re.compile(
+    r"(?:^|[\s(.])(?:e\.g|i\.e|[a-z]|etc|vs|no|nr|cf|al|ca|pp|ed|fig|vol|op|inc|ltd|co|st|dr|mr|ms|mrs)\.$", re.I
+)
 _NEXT_WORD = re.compile(r"[A-Za-z]+")
 # The next line goes on with the sentence of this one: no end here, and no beginning there.
 _GAP = re.compile(r"[ \t]*\r?\n[ \t]*(?:>[ \t]?){0,5}")
@@ -85,6 +90,8 @@ def clauses_of(plain: Plain) -> list[Clause]:
         first = text[cut.start()]
         if first == "." and _abbreviates(text, last, cut):
             continue
+        if first in " \t" and text[cut.start() - 1] == "." and not _goes_on_small(text, last, cut):
+            continue
         _add(found, plain, last, cut.end() if first in ".!?\u2026" else cut.start())
         if first == "<":
             _add_tag(found, plain, cut.start() + 1, cut.end() - 1)
@@ -98,6 +105,18 @@ def _abbreviates(text: str, start: int, cut: re.Match[str]) -> bool:
         return False
     word = _NEXT_WORD.match(text, cut.end())
     return word is not None and word[0].lower() not in VERBS
+
+
+def _goes_on_small(text: str, start: int, cut: re.Match[str]) -> bool:
+    """Whether a sentence ends before a small letter: behind a word that is no short form, or before a command."""
+    if _LONG_WORD.search(text, max(start, cut.start() - 5), cut.start()):
+        return True
+    word = _NEXT_WORD.match(text, cut.end())
+    return (
+        word is not None
+        and word[0].lower() in SURE
+        and not _SMALL_FORM.search(text, max(start, cut.start() - 8), cut.start())
+    )
 
 
 def _add_tag(found: list[Clause], plain: Plain, start: int, end: int) -> None:

@@ -6,8 +6,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from mnemic.domain.verdict import Finding, Span
+from mnemic.guard.screening import codes
 from mnemic.guard.screening.language import is_foreign
 from mnemic.guard.screening.plain import INVISIBLE, holds_any, mixed_words, mostly_latin
 
@@ -123,11 +125,18 @@ def homoglyphs(text: str) -> Finding | None:
 
 
 def encoded_payload(text: str) -> Finding | None:
-    """Base64, base32, hexadecimal, bits, rot13 or backwards: what becomes readable words. Keys, hashes and images do not."""
-    spans = ordered([span for span, decoded in _decoded(text) if _readable(decoded)] + _turned(text))
+    """Base64, base32, numbers of characters, Morse, turned alphabets or backwards: what becomes readable words.
+
+    Keys, hashes and images do not.
+    """
+    runs = chain(_decoded(text), codes.number_runs(text), codes.parts_of_base64(text))
+    spans = [span for span, decoded in runs if any(map(_readable, (decoded, *codes.inner_layers(decoded))))]
+    spans = list(ordered(spans + _turned(text) + codes.turned(text) + codes.morse(text)))
     if not spans:
         return None
-    return Finding(rule="encoded-payload", reason="contains encoded text that decodes to readable words", spans=spans)
+    return Finding(
+        rule="encoded-payload", reason="contains encoded text that decodes to readable words", spans=tuple(spans)
+    )
 
 
 def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:

@@ -19,6 +19,21 @@ INVISIBLE = re.compile(
     "\ufeff\uffa0\U000e0000-\U000e0fff]+"
 )
 
+# Lines through, under and around letters, which no language writes on those of the Latin alphabet; and blanks that are seen.
+_OVERLAID = "\u0332-\u0338\u0305\u033f\u0346-\u034e\u20d0-\u20f0\ufe20-\ufe2f"
+_DROPPED = re.compile(f"{INVISIBLE.pattern[:-2]}{_OVERLAID}]+")
+# Letters of phonetics, of boxes and of flags in place of those they show, and the blank of Braille.
+_SMALL_CAPITALS = (
+    "\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\ua731\u1d1b\u1d1c\u1d20"
+    "\u1d21\u028f\u1d22\u0251\u0261"
+)
+_SHOWN_AS = {
+    **{ord(char): letter for char, letter in zip(_SMALL_CAPITALS, "abcdefghijklmnoprstuvwyzag", strict=True)},
+    **{first + at: chr(ord("a") + at) for first in (0x1F150, 0x1F170, 0x1F1E6) for at in range(26)},
+    0x2800: " ",
+}
+_SHOWN = re.compile(f"[{''.join(map(chr, _SHOWN_AS))}]")
+
 # Letters of Cyrillic and Greek that look like a Latin one, in pairs (after Unicode's confusables.txt, the letters alone).
 _PAIRS = (
     "аa еe оo рp сc уy хx іi јj ѕs ԁd һh ӏl ԛq ԝw ѵv ьb кk мm тt нh вb гr пn АA ВB ЕE ІI ЈJ КK МM НH ОO РP СC ЅS ТT УY ХX"
@@ -70,7 +85,7 @@ def plain(text: str) -> Plain:
 def _composed(text: str) -> Plain:
     if text.isascii():
         return Plain(text=text, low=text.lower(), size=len(text), origins=None)
-    if unicodedata.is_normalized("NFKC", text) and not INVISIBLE.search(text):
+    if unicodedata.is_normalized("NFKC", text) and not _DROPPED.search(text):
         composed = _without_look_alikes(text)
         return Plain(text=composed, low=_lower(composed), size=len(text), origins=None)
     kept: list[str] = []
@@ -79,7 +94,7 @@ def _composed(text: str) -> Plain:
         if char < "\x80":
             kept.append(char)
             origins.append(at)
-        elif not INVISIBLE.match(char):
+        elif not _DROPPED.match(char):
             form = unicodedata.normalize("NFKC", char)
             kept.extend(form)
             origins.extend([at] * len(form))
@@ -151,7 +166,9 @@ def mostly_latin(text: str) -> bool:
 
 
 def _without_look_alikes(text: str) -> str:
-    """In a text of Latin letters, Cyrillic and Greek look-alikes become the letters they look like."""
+    """What shows a letter becomes it, and so do Cyrillic and Greek look-alikes in a text of Latin letters."""
+    if _SHOWN.search(text):
+        text = text.translate(_SHOWN_AS)
     if not _OTHER.search(text) or not mostly_latin(text):
         return text
     pieces: list[str] = []

@@ -11,7 +11,7 @@ from mnemic.errors import InvalidInput
 from mnemic.guard.screening import backdoor, hidden, offtopic, steering
 from mnemic.guard.screening.clauses import Clause, clauses_of, with_wrapped_lines
 from mnemic.guard.screening.directives import Directive, directive_in, leading_command
-from mnemic.guard.screening.disguise import undisguised
+from mnemic.guard.screening.disguise import mended, undisguised
 from mnemic.guard.screening.foreign import FOREIGN_REASONS, Foreign, foreign_directives
 from mnemic.guard.screening.language import is_foreign
 from mnemic.guard.screening.offtopic import Embed, Topic
@@ -88,7 +88,8 @@ class _Reading:
         hidden_in = [
             one for clause in undisguised(self.plain, self.clauses) if (one := directive_in(clause)) is not None
         ]
-        return said + [one for one in hidden_in if steering.speaks_of_reader(one)]
+        broken = [one for clause in mended(self.plain) if (one := directive_in(clause)) is not None]
+        return said + [one for one in hidden_in if steering.speaks_of_reader(one)] + broken
 
     @cached_property
     def topic(self) -> Topic:

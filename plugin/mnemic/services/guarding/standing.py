@@ -22,9 +22,11 @@ from mnemic.guard.guard import (
 from mnemic.guard.paths import Path
 from mnemic.guard.policy import Facts, Handling, OriginClass, Policy, RecallRule, apply_rule
 from mnemic.protocols import LedgerSnapshot
+from mnemic.services.guarding.naming import names_hidden, origin_label
 
 WITHHELD_TEXT = "[withheld by the guard; a person can read it with `mnemic guard explain`]"
 _ALL_LABELS = ("tags", "session", "speaker", "source", "when_to_use")
+_NAMES = ("origin",)
 UNVERIFIED = "unverified"
 CONTESTED = "contested: "
 
@@ -104,9 +106,13 @@ def standing(policy: Policy, one: Vetted) -> Standing:
         supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
         masked_text=masked_text(one.record, one.marks) if mask else None,
         masked_when_to_use=masked_when_to_use(one.record, one.marks) if mask else None,
-        hidden_labels=touched_labels(one.record, one.marks) if mask else (),
+        hidden_labels=(touched_labels(one.record, one.marks) if mask else ()) + _hidden_names(policy, one.record),
         doubtful=one.doubtful or one.handling is not Handling.ALLOW,
     )  # fmt: skip
+
+
+def _hidden_names(policy: Policy, record: MemoryRecord) -> tuple[str, ...]:
+    return _NAMES if names_hidden(policy, record.origin) else ()
 
 
 def with_standing(hit: Hit, policy: Policy, one: Vetted, *, alike: tuple[MemoryId, ...] = ()) -> Hit:
@@ -156,10 +162,10 @@ def trusted_among(
     return {key: one for key, one in records.items() if class_in(policy, marks[key]) is not OriginClass.UNTRUSTED}
 
 
-def withheld_view(one: Vetted) -> Withheld:
+def withheld_view(policy: Policy, one: Vetted) -> Withheld:
     """What is said of a memory that is not delivered. No word of it is repeated."""
     return Withheld(
-        id=one.record.id, origin=one.record.origin.label(), reasons=tuple(dict.fromkeys(one.reasons)),
+        id=one.record.id, origin=origin_label(policy, one.record.origin), reasons=tuple(dict.fromkeys(one.reasons)),
         contested=one.contested,
     )  # fmt: skip
 
@@ -206,7 +212,8 @@ def show(
         name_disputes(snapshot, policy, [one])
         known = standing(policy, one)
         if withheld or record.status is Status.QUARANTINED:
-            known = replace(known, masked_text=WITHHELD_TEXT, hidden_labels=_ALL_LABELS)
+            hidden = (*_ALL_LABELS, *_hidden_names(policy, record))
+            known = replace(known, masked_text=WITHHELD_TEXT, hidden_labels=hidden)
         hits.append(Hit(memory=record, score=None, lexical=None, similarity=None, standing=known))
     return hits
 
@@ -230,7 +237,7 @@ def _labels(policy: Policy, one: Vetted) -> list[str]:
     labels: list[str] = []
     if not one.trusted and policy.recall.label_untrusted:
         trusted = f"{one.supporters} trusted origin{'' if one.supporters == 1 else 's'} agree"
-        labels.append(f"{UNVERIFIED}, from {one.record.origin.label()}; {trusted}")
+        labels.append(f"{UNVERIFIED}, from {origin_label(policy, one.record.origin)}; {trusted}")
         if one.marks.directives:
             labels.append("contains instructions" + (", hidden here" if policy.recall.mask_directives else ""))
         if not one.marks.english:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mnemic.domain.experience.faithful import unsupported
 from mnemic.domain.memory import Kind, Namespace
 from mnemic.domain.provenance import Origin
-from mnemic.domain.quoting import quote
+from mnemic.domain.quoting import quote, visible
 from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.validation import check_count
 from mnemic.errors import ModelFailed
@@ -91,7 +91,7 @@ def _listed(hits: Sequence[Hit]) -> str:
     parts = []
     for number, hit in enumerate(hits, 1):
         labels = () if hit.standing is None else hit.standing.labels
-        lines = [f"{number}. {hit.memory.id}", *(f"beware: {label}" for label in labels)]
+        lines = [f"{number}. {hit.memory.id}", *(f"beware: {visible(label)}" for label in labels)]
         lines += [f"when: {quote(hit.shown_when_to_use)}"] if hit.shown_when_to_use else []
         parts.append("\n".join([*lines, quote(hit.shown_text)]))
     return "\n\n".join(parts)

@@ -156,7 +156,7 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
         backends, policy, page.vettings, delivered=[one.best[1] for one in shown], question=query.text,
         session=query.filter.session, origin=origin, now=now,
     )  # fmt: skip
-    withheld = [withheld_view(one) for _, one in page.judged if one.withheld]
+    withheld = [withheld_view(policy, one) for _, one in page.judged if one.withheld]
     reason = "Everything that was found is withheld by the guard." if withheld else nothing
     return RecallResult(
         hits=tuple(packed),

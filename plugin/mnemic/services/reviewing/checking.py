@@ -14,6 +14,7 @@ from mnemic.guard.policy import Policy
 from mnemic.services.backends import Backends
 from mnemic.services.guarding.aftermath import note_vetting
 from mnemic.services.guarding.judging import consult_model
+from mnemic.services.guarding.naming import origin_label
 from mnemic.services.guarding.standing import Vetted, standing, withheld_view
 from mnemic.services.guarding.vetting import vet
 
@@ -53,7 +54,7 @@ def check_memories(
             question=question, session=session, origin=origin, now=now,
         )  # fmt: skip
     judged = {one.record.id: _checked(policy, one) for one in vetting.vetted}
-    judged |= {id: _taken_out(record) for id, (_, record) in found.items() if record.status in _OUT}
+    judged |= {id: _taken_out(policy, record) for id, (_, record) in found.items() if record.status in _OUT}
     gone = CheckedMemory(id=MemoryId(""), decision="rejected", origin="", reasons=(_GONE,))
     return CheckResult(
         memories=tuple(judged.get(id) or replace(gone, id=id) for id in wanted), warnings=vetting.warnings,
@@ -62,7 +63,7 @@ def check_memories(
 
 
 def _checked(policy: Policy, one: Vetted) -> CheckedMemory:
-    view = withheld_view(one)
+    view = withheld_view(policy, one)
     decision: CheckDecision = "contested" if one.contested else "rejected" if one.withheld else "kept"
     hit = None
     if not one.withheld:
@@ -70,7 +71,7 @@ def _checked(policy: Policy, one: Vetted) -> CheckedMemory:
     return CheckedMemory(id=view.id, decision=decision, origin=view.origin, reasons=view.reasons, hit=hit)
 
 
-def _taken_out(record: MemoryRecord) -> CheckedMemory:
+def _taken_out(policy: Policy, record: MemoryRecord) -> CheckedMemory:
     return CheckedMemory(
-        id=record.id, decision="rejected", origin=record.origin.label(), reasons=(_OUT[record.status],)
+        id=record.id, decision="rejected", origin=origin_label(policy, record.origin), reasons=(_OUT[record.status],)
     )

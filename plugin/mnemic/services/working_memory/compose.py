@@ -52,7 +52,7 @@ def fit(backends: Backends, text: str, *, budget_tokens: int) -> str:
 
 def _cited(hit: Hit) -> str:
     """A memory as quoted data with its id, origin and date."""
-    memory = hit.memory
+    memory = hit.shown_memory
     facts = [
         memory.id,
         (memory.occurred_at or memory.recorded_at).date().isoformat(),
