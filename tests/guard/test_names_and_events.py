@@ -32,7 +32,7 @@ async def test_an_order_in_a_strangers_name_is_shown_nowhere(tmp_path: Path, nam
         pack = await memory.compose("When does the canteen open?", budget_tokens=400)
         checked = await memory.guard.check([told.id, spell.id], task="When does the canteen open?")
         said = [shown(hit) for hit in (*result.hits, *await memory.show([told.id, spell.id]))]
-        said += [views.recall_text(result), pack.text, *(one.origin for one in checked.memories)]
+        said += [views.recall_text(result, views.Forms()), pack.text, *(one.origin for one in checked.memories)]
         assert result.hits
         for text in said:
             assert "evil.example" not in text
