@@ -41,7 +41,7 @@ _MORSE_RUN = re.compile(
 )
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SIGNS = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
-_MORSE = dict(zip(_SIGNS.split(), _LETTERS, strict=True))
+_MORSE: dict[str, str] = dict(zip(_SIGNS.split(), _LETTERS, strict=True))
 _MIRRORED = str.maketrans(_LETTERS, _LETTERS[::-1])
 # The distances between the letters of frequent words are the same however far the alphabet is turned.
 _FREQUENT = frozenset("the and you all for are not with this that your from have".split())
