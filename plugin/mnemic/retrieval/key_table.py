@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemic.domain.arrays import distinct
+
 # Keys come in runs: a page holds those that share all but their last bits.
 _BITS = 6
 _PAGE = 1 << _BITS
@@ -44,7 +46,7 @@ class KeyTable:
             return
         runs = keys >> _BITS
         self._reach(int(runs.max()))
-        news = np.unique(runs[self._page_of[runs] == 0])
+        news = distinct(runs[self._page_of[runs] == 0])
         end = self._used + len(news)
         if end > len(self._pages):
             more = max(end - len(self._pages), len(self._pages) // 2)

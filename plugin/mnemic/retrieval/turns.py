@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemic.domain.arrays import distinct
 from mnemic.domain.memory import Role
 from mnemic.domain.shelves import Shelves
 from mnemic.domain.text import fingerprint
@@ -232,12 +233,13 @@ class _Shelf:
         frontier = places
         for _ in range(reach):
             beside = np.concatenate([self._before[frontier], self._after[frontier]])
-            beside = np.setdiff1d(beside[beside != NONE], places)
+            beside = distinct(beside[beside != NONE])
+            beside = beside[~np.isin(beside, places, assume_unique=True)]
             if among is not None:
                 beside = beside[np.isin(self._keys[beside], among, assume_unique=True)]
             if not len(beside):
                 break
-            places, frontier = np.union1d(places, beside), beside
+            places, frontier = np.sort(np.concatenate([places, beside])), beside
         return Turns(
             self._keys[places], self._session[places], self._voice[places].astype(np.int64),
             _among(places, self._before[places]), _among(places, self._after[places]),

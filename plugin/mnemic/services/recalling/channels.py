@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemic.domain.arrays import distinct
 from mnemic.domain.memory import RowKey
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import LedgerSnapshot, Vectors, WordStatistics
@@ -100,7 +101,7 @@ def by_words(search: Search) -> list[RowKey]:
 
 def _together(lists: Sequence[Keys]) -> Keys:
     """What is on any of the lists, ascending."""
-    return np.unique(np.concatenate(lists)) if lists else np.zeros(0, np.int64)
+    return distinct(np.concatenate(lists)) if lists else np.zeros(0, np.int64)
 
 
 def by_meaning(search: Search) -> list[RowKey]:
