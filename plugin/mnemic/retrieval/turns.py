@@ -233,7 +233,7 @@ class _Shelf:
         frontier = places
         for _ in range(reach):
             beside = np.concatenate([self._before[frontier], self._after[frontier]])
-            beside = distinct(beside[beside != NONE])
+            beside = distinct(beside[beside != NONE].astype(np.int64))
             beside = beside[~np.isin(beside, places, assume_unique=True)]
             if among is not None:
                 beside = beside[np.isin(self._keys[beside], among, assume_unique=True)]
