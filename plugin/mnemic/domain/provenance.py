@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -44,3 +44,7 @@ class Origin:
         if self.claimed:
             parts.append("(claimed)")
         return " ".join(parts)
+
+    def without_names(self) -> Origin:
+        """The same, but for who and with which program: those are words that somebody chose."""
+        return replace(self, actor=None, client=None)

@@ -175,7 +175,7 @@ class Hit:
             return self.memory
         blank: dict[str, Any] = {name: () if name == "tags" else None for name in hidden if name != "origin"}
         if "origin" in hidden:
-            blank["origin"] = replace(self.memory.origin, actor=None, client=None)
+            blank["origin"] = self.memory.origin.without_names()
         return replace(self.memory, **blank)
 
     @property

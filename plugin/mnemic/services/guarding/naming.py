@@ -19,7 +19,7 @@ _SAYS_NOTHING = frozenset({"secret", "personal-data", "other-language"})
 
 def origin_label(policy: Policy, origin: Origin) -> str:
     """`Origin.label`, without the names in it where a stranger's name is an order: who sends a mail chooses theirs."""
-    return (_nameless(origin) if names_hidden(policy, origin) else origin).label()
+    return (origin.without_names() if names_hidden(policy, origin) else origin).label()
 
 
 def names_hidden(policy: Policy, origin: Origin) -> bool:
@@ -36,16 +36,12 @@ def shown_event(policy: Policy, event: Event) -> Event:
     """An event as a model may read it: what a stranger said besides is masked like any text of theirs."""
     if not _hides(policy) or class_of(policy, event.origin) is not OriginClass.UNTRUSTED:
         return event
-    origin = _nameless(event.origin) if names_hidden(policy, event.origin) else event.origin
+    origin = event.origin.without_names() if names_hidden(policy, event.origin) else event.origin
     return replace(event, origin=origin, detail={name: _masked(value) for name, value in event.detail.items()})
 
 
 def _hides(policy: Policy) -> bool:
     return policy.recall.mask_directives and policy.enforced
-
-
-def _nameless(origin: Origin) -> Origin:
-    return replace(origin, actor=None, client=None)
 
 
 @lru_cache(maxsize=512)
