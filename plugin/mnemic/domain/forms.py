@@ -116,6 +116,11 @@ def mentions(text: str, name: str) -> bool:
     return False
 
 
+def is_unspaced(word: str) -> bool:
+    """Whether letters of a script without spaces are in a word: then names may stand in it (`mentions`)."""
+    return not word.isascii() and _RUN.search(word) is not None
+
+
 def _is_one_word(pair: str) -> bool:
     """Whether two characters that stand side by side belong to one word; not where there is but one."""
     return len(pair) == 2 and all(unicodedata.category(char)[0] in "LMN" for char in pair) and not _RUN.search(pair)

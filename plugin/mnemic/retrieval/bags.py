@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemic.domain.forms import is_unspaced
 from mnemic.domain.memory import RowKey
 from mnemic.domain.text import STOP_WORDS, words_of
 from mnemic.protocols import LedgerSnapshot, SearchedText
@@ -37,6 +40,7 @@ class Lexicon:
         self.stems: Ints = np.zeros(0, np.int32)
         self.content: Flags = np.zeros(0, np.bool_)
         self.temporal: Flags = np.zeros(0, np.bool_)
+        self.unspaced: Flags = np.zeros(0, np.bool_)
         self._numbers: dict[str, int] = {}
         self._stem_numbers: dict[str, int] = {}
 
@@ -51,31 +55,82 @@ class Lexicon:
             start, end = len(self.words) - len(news), len(self.words)
             self.stems = _with_room(self.stems, end)
             self.content, self.temporal = _with_room(self.content, end), _with_room(self.temporal, end)
+            self.unspaced = _with_room(self.unspaced, end)
             self.stems[start:end] = fresh
             self.content[start:end] = [word not in STOP_WORDS for word in news]
             self.temporal[start:end] = [is_temporal(word) for word in news]
+            self.unspaced[start:end] = [is_unspaced(word) for word in news]
         return [self._numbers[word] for word in words]
 
+    def holding_name(self, name: str) -> Flags | None:
+        """Which of the words a text must have one of to mention ``name`` (`mnemic.domain.forms.mentions`); None for any."""
+        pieces = words_of(name)
+        if not pieces:
+            return None
+        found = self.unspaced.copy()
+        number = self._numbers.get(max(pieces, key=len))
+        if number is not None:
+            found[number] = True
+        return found
 
-class Gathered(NamedTuple):
-    """The words of several memories one after the other.
 
-    ``owner`` says to which place in the list each of ``tokens`` belongs, ``own`` is false for the words of a memory's date,
-    which are searched but say nothing of what it is about. ``stems``, ``content`` and ``temporal`` are for each word of the
-    lexicon: the number of its stem, whether it is no function word, and whether it speaks of time. ``cuts``, for each long
-    memory by its place in the list: at which of its words each of its passages begins, and where the last one ends.
+class Asked(NamedTuple):
+    """Where words that are asked for stand: the places among all tokens, ascending; whose each is, by place in the list of
+    memories; and which of ``stems``, the distinct ones asked for, ascending.
+    """
+
+    places: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    term: NDArray[np.int64]
+    stems: list[int]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The words of several memories one after the other: as many ``tokens`` for each as ``lengths`` says.
+
+    The first words of a memory, as many as ``dated`` says, are those of its date, which are searched but say nothing of
+    what it is about. ``stems``, ``content`` and ``temporal`` are for each word of the lexicon: the number of its stem,
+    whether it is no function word, and whether it speaks of time. ``cuts``, for each long memory by its place in the list,
+    ascending: at which of its words each of its passages begins, and where the last one ends.
     """
 
     lexicon: Lexicon
     asked: Ints
     tokens: Ints
-    owner: NDArray[np.int64]
-    own: Flags
     lengths: NDArray[np.int64]
+    dated: NDArray[np.int64]
     stems: Ints
     content: Flags
     temporal: Flags
     cuts: Mapping[int, Ints]
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """Where among the tokens each memory's end."""
+        return np.cumsum(self.lengths)
+
+    @cached_property
+    def hits(self) -> Asked:
+        """Where the words asked for stand, in whatever form."""
+        stems = sorted(set(self.stems[self.asked].tolist()))
+        term_of_stem = np.full(len(self.stems) + 1, -1, np.int16)
+        term_of_stem[stems] = np.arange(len(stems))
+        # By the words of the lexicon, of which there are fewer than tokens.
+        terms = term_of_stem.take(self.stems).take(self.tokens)
+        places = np.flatnonzero(terms >= 0)
+        return Asked(places, self.owner_of(places), terms[places].astype(np.int64), stems)
+
+    def owner_of(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Whose the tokens at some places are. Most tokens are of no interest, and nobody need know whose those are."""
+        found: NDArray[np.int64] = self.ends.searchsorted(places, side="right")
+        return found
+
+    def own_among(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Those of ``places`` at which no word of a date stands, and whose they are."""
+        owner = self.owner_of(places)
+        own = places >= (self.ends - self.lengths + self.dated)[owner]
+        return places[own], owner[own]
 
 
 class Bags:
@@ -121,15 +176,12 @@ class Bags:
                     self._slots.remove(key)
                     self._cuts.pop(key, None)
         starts, lengths, dated = spans.T
-        # Where each memory's words begin among those that are returned, and from there where all that are kept have them.
-        firsts = np.cumsum(lengths) - lengths
-        owner = np.repeat(np.arange(len(keys)), lengths)
-        at = np.arange(len(owner))
-        own = at >= np.repeat(firsts + dated, lengths)
+        # From where each memory's words stand among those that are returned to where all that are kept have them.
+        moved = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+        moved += np.arange(len(moved))
         return Gathered(
-            lexicon, np.array(numbers, np.int32), tokens.take(at + np.repeat(starts - firsts, lengths)), owner, own, lengths,
-            stems, content, temporal, cuts,
-        )  # fmt: skip
+            lexicon, np.array(numbers, np.int32), tokens.take(moved), lengths, dated, stems, content, temporal, cuts
+        )
 
     def stems(self, snapshot: LedgerSnapshot, words: Sequence[str]) -> tuple[Lexicon, list[int]]:
         """The number of the stem of each word, and the lexicon whose numbers these are."""

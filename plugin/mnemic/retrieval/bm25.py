@@ -44,33 +44,35 @@ class Occurrences(NamedTuple):
 
 def occurrences(words: Gathered, telling: NDArray[np.float64]) -> Occurrences:
     """Count the words asked in the memories. ``telling`` are their weights; words of one stem ask for the same once."""
-    stems, weight = _by_stem(words, telling)
-    term_of_stem = np.full(len(words.stems) + 1, -1, np.int64)
-    term_of_stem[stems] = np.arange(len(stems))
-    terms = term_of_stem.take(words.stems.take(words.tokens))
-    hits = np.flatnonzero(terms >= 0)
-    size = (len(words.lengths), len(stems))
-    cells = words.owner[hits] * len(stems) + terms[hits]
-    return Occurrences(np.bincount(cells, minlength=size[0] * size[1]).reshape(size).astype(np.float64), weight)
+    return Occurrences(_often_in_each(words), by_stem(words, telling))
+
+
+def often(owner: NDArray[np.int64], term: NDArray[np.int64], texts: int, terms: int) -> NDArray[np.float64]:
+    """How often each of ``terms`` stands in each of ``texts``: ``term`` in ``owner``, pair by pair."""
+    cells = np.bincount(owner * terms + term, minlength=texts * terms)
+    return cells.reshape((texts, terms)).astype(np.float64)
+
+
+def _often_in_each(words: Gathered) -> NDArray[np.float64]:
+    return often(words.hits.owner, words.hits.term, len(words.lengths), len(words.hits.stems))
 
 
 def weights_among(words: Gathered, everywhere: Frequencies) -> tuple[NDArray[np.float64], Occurrences]:
     """How much each word asked tells within a company, whose memories are those of ``words``, and its occurrences there."""
-    _, places = np.unique(words.stems[words.asked], return_inverse=True)
-    found = occurrences(words, np.ones(len(places)))
-    held = (found.often > 0).sum(axis=0)[places].astype(np.float64)
+    found = _often_in_each(words)
+    places = np.searchsorted(words.hits.stems, words.stems[words.asked])
+    held = (found > 0).sum(axis=0)[places].astype(np.float64)
     telling = weights(Frequencies(held, len(words.lengths)).borrowing(everywhere, _BESIDES))
-    return telling, found._replace(telling=_by_stem(words, telling)[1])
+    return telling, Occurrences(found, by_stem(words, telling))
 
 
-def _by_stem(words: Gathered, telling: NDArray[np.float64]) -> tuple[list[int], NDArray[np.float64]]:
-    """The distinct stems asked, ascending, and what the most telling word of each tells."""
+def by_stem(words: Gathered, telling: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the most telling word of each distinct stem asked tells, in the order of the stems."""
     # A question has a handful of words: for so few Python's own is three times as fast as NumPy's.
     most: dict[int, float] = {}
     for stem, weight in zip(words.stems[words.asked].tolist(), telling.tolist(), strict=True):
         most[stem] = max(weight, most.get(stem, 0.0))
-    stems = sorted(most)
-    return stems, np.array([most[stem] for stem in stems])
+    return np.array([most[stem] for stem in sorted(most)])
 
 
 def shares(found: Occurrences, lengths: NDArray[np.int64], average_length: float) -> NDArray[np.float64]:

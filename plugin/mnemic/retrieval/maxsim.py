@@ -79,13 +79,12 @@ def nearness(words: Gathered, telling: NDArray[np.float64], vectors: WordVectors
     synonym in part.
     """
     found = np.zeros(len(words.lengths))
-    ends = np.cumsum(words.lengths)
-    lengths = words.lengths[among]
+    lengths = words.lengths[among] - words.dated[among]
     owner = np.repeat(among, lengths)
-    inside = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    at = inside + np.repeat(ends[among] - lengths, lengths)
-    kept = words.own[at] & words.content[words.tokens[at]]
-    tokens, owner = words.tokens[at[kept]], owner[kept]
+    at = np.arange(len(owner)) + np.repeat(words.ends[among] - np.cumsum(lengths), lengths)
+    tokens = words.tokens[at]
+    kept = words.content[tokens]
+    tokens, owner = tokens[kept], owner[kept]
     total = float(telling.sum())
     if not len(tokens) or not len(words.asked) or total <= 0:
         return found

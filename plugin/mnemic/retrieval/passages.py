@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -172,20 +173,23 @@ def focus(
     ``cosines``: those of a memory's passages, by its place. One passage speaks for a memory in everything: the best by words
     and the best by meaning put together would favour whatever is long.
     """
-    begins = np.cumsum(words.lengths) - words.lengths
-    places = list(words.cuts)
-    edges = [begins[place] + words.cuts[place] for place in places]
-    lengths = np.concatenate([np.diff(edge) for edge in edges])
-    tokens = np.concatenate([words.tokens[edge[0] : edge[-1]] for edge in edges])
-    owner = np.repeat(np.arange(len(lengths)), lengths)
-    inside = words._replace(tokens=tokens, owner=owner, own=np.ones(len(tokens), np.bool_), lengths=lengths, cuts={})
-    merit = bm25.shares(bm25.occurrences(inside, telling), lengths, average_length)
+    begins = words.ends - words.lengths
+    edges = [begins[place] + cut for place, cut in words.cuts.items()]
+    # Also what lies between the last passage of one memory and the first of the next: nobody asks for that.
+    bounds = np.concatenate(edges)
+    lengths = np.diff(bounds)
+    hits = words.hits
+    passage = bounds.searchsorted(hits.places, side="right") - 1
+    inside = (passage >= 0) & (passage < len(lengths))
+    found = bm25.often(passage[inside], hits.term[inside], len(lengths), len(hits.stems))
+    merit = bm25.shares(bm25.Occurrences(found, bm25.by_stem(words, telling)), lengths, average_length)
     kept = np.ones(len(words.tokens), np.bool_)
+    left = words.lengths.copy()
     number: dict[int, int] = {}
     cosine: dict[int, float] = {}
-    end = 0
-    for place, edge in zip(places, edges, strict=True):
-        start, end = end, end + len(edge) - 1
+    end = -1
+    for place, edge in zip(words.cuts, edges, strict=True):
+        start, end = end + 1, end + len(edge)
         near = cosines.get(place)
         if near is None or len(near) != end - start:
             best = int(np.argmax(merit[start:end]))
@@ -195,9 +199,5 @@ def focus(
         number[place] = best
         kept[edge[0] : edge[best]] = False
         kept[edge[best + 1] : edge[-1]] = False
-    owners = words.owner[kept]
-    left = words._replace(
-        tokens=words.tokens[kept], owner=owners, own=words.own[kept],
-        lengths=np.bincount(owners, minlength=len(words.lengths)), cuts={},
-    )  # fmt: skip
-    return Focused(left, number, cosine)
+        left[place] -= (edge[-1] - edge[0]) - (edge[best + 1] - edge[best])
+    return Focused(replace(words, tokens=words.tokens[kept], lengths=left, cuts={}), number, cosine)

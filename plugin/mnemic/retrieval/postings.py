@@ -84,8 +84,8 @@ class Postings:
         if present:
             words = self._bags.gather(snapshot, present, ())
             shelf.use(words.lexicon)
-            stems = words.stems[words.tokens]
-            shelf.add({key: set(stems[words.owner == at].tolist()) for at, key in enumerate(present)})
+            held = np.split(words.stems[words.tokens], words.ends[:-1])
+            shelf.add({key: set(stems.tolist()) for key, stems in zip(present, held, strict=True)})
 
 
 class _Shelf:

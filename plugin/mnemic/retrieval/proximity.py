@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.retrieval.bags import Gathered
+from mnemic.retrieval.bm25 import by_stem
 
 # "support group" and "group of support" are meant, "a group met to support him" is not.
 _REACH = 2
@@ -22,19 +23,15 @@ def together(words: Gathered, telling: NDArray[np.float64]) -> NDArray[np.float6
     order = list(dict.fromkeys(words.stems[words.asked].tolist()))
     if len(order) < 2 or not telling.any():
         return np.zeros(count)
-    place_of_stem = np.full(len(words.stems) + 1, -1, np.int64)
-    place_of_stem[order] = np.arange(len(order))
-    asked = place_of_stem[words.stems[words.asked]]
+    # From a stem's number among the distinct ones to its place in the question.
+    place_of_term = np.array([order.index(stem) for stem in words.hits.stems])
     weight = np.zeros(len(order))
-    np.maximum.at(weight, asked, telling)
-    places = place_of_stem.take(words.stems.take(words.tokens))
-    hits = np.flatnonzero(places >= 0)
+    weight[place_of_term] = by_stem(words, telling)
+    hits, owner, places = words.hits.places, words.hits.owner, place_of_term[words.hits.term]
     met = np.zeros((count, len(order) - 1), np.bool_)
     for step in range(1, _REACH + 1):
-        first, second = hits[:-step], hits[step:]
-        beside = (second - first <= _REACH) & (words.owner[first] == words.owner[second])
-        first, second = first[beside], second[beside]
-        beside = np.abs(places[first] - places[second]) == 1
-        met[words.owner[first[beside]], np.minimum(places[first[beside]], places[second[beside]])] = True
+        beside = (hits[step:] - hits[:-step] <= _REACH) & (owner[:-step] == owner[step:])
+        beside &= np.abs(places[:-step] - places[step:]) == 1
+        met[owner[:-step][beside], np.minimum(places[:-step], places[step:])[beside]] = True
     share: NDArray[np.float64] = met @ (np.minimum(weight[:-1], weight[1:]) / weight.sum())
     return share

@@ -17,8 +17,8 @@ def joined_by_words(words: Gathered, count: int) -> Weights:
     A walk goes from a memory to one of its rare words and from there to one of the memories that hold it. That there are
     no walks over the words themselves is left to the matrix: its weights are the chances of both steps together.
     """
-    telling = words.own & words.content[words.tokens]
-    held = np.unique(np.stack([words.owner[telling], words.stems[words.tokens[telling]]], axis=1), axis=0)
+    places, owner = words.own_among(np.flatnonzero(words.content[words.tokens]))
+    held = np.unique(np.stack([owner, words.stems[words.tokens[places]]], axis=1), axis=0)
     _, word, sharing = np.unique(held[:, 1], return_inverse=True, return_counts=True)
     rare = (sharing > 1) & (sharing <= MOST_SHARING)
     kept = rare[word]

@@ -39,9 +39,9 @@ Places = NDArray[np.int64]
 class Turns(NamedTuple):
     """Some memories of a namespace and what surrounds them there. All arrays are as long as ``keys``.
 
-    ``session``: a number, `NONE` without one. ``voice``: positive for a person, `USER`, `ASSISTANT` or another negative
-    number for a role, 0 for nobody. ``before`` and ``after``: the places in ``keys`` of the turns before and after it in
-    its session, `NONE` when they are not among ``keys``.
+    ``session``: a number, `NONE` without one. ``voice``: `voice_of_person` for a person, `USER`, `ASSISTANT` or another
+    negative number for a role, 0 for nobody. ``before`` and ``after``: the places in ``keys`` of the turns before and
+    after it in its session, `NONE` when they are not among ``keys``.
     """
 
     keys: Places
@@ -56,6 +56,11 @@ def voice_outside_sessions(speaker: str | None, role: str | None) -> int:
     if speaker is not None:
         return _SOMEBODY
     return NOBODY if role is None else voice_of_role(role)
+
+
+def voice_of_person(name: str) -> int:
+    """The voice of somebody in a session, a positive number, the same in every namespace."""
+    return fingerprint(name) or _SOMEBODY
 
 
 def voice_of_role(role: str) -> int:
@@ -156,6 +161,9 @@ def _sessions_of(people: Sequence[str], shelves: Sequence[_Shelf]) -> list[int]:
     return sorted(set.intersection(*heard) or set.union(*heard)) if heard else []
 
 
+_COLUMNS = ("_keys", "_at", "_session", "_session_nth", "_voice", "_before", "_after", "_linked")
+
+
 class _Shelf:
     """The turns of one namespace by key, its sessions and people as numbers. ``seq`` is the last change taken in,
     ``heard_in`` says in which sessions a person speaks.
@@ -165,14 +173,17 @@ class _Shelf:
         self.seq = 0
         self.heard_in: dict[str, set[int]] = {}
         self._namespace = str(namespace)
+        # The number of each session, and which in the order in which they came it is.
         self._sessions: dict[str, int] = {}
+        self._nth: dict[int, int] = {}
         self._people: dict[str, int] = {}
         self._count = 0
         self._last: dict[int, int] = {}
         self._keys, self._at = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        self._session, self._voice = np.zeros(0, np.int64), np.zeros(0, np.int32)
+        self._session, self._voice = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._before, self._after = np.zeros(0, np.int32), np.zeros(0, np.int32)
         self._linked = np.zeros(0, np.bool_)
+        self._session_nth = np.zeros(0, np.int32)
 
     def take(self, rows: Mapping[int, TurnRow]) -> None:
         """Take in what has changed, the latest of each key."""
@@ -213,13 +224,14 @@ class _Shelf:
     @property
     def nbytes(self) -> int:
         """About how much memory it takes."""
-        arrays = (self._keys, self._at, self._session, self._voice, self._before, self._after, self._linked)
         names = len(self._sessions) + len(self._people)
-        return _SHELF_BYTES + _NAME_BYTES * names + sum(array.nbytes for array in arrays)
+        return _SHELF_BYTES + _NAME_BYTES * names + sum(array.nbytes for array in self._columns())
 
     def of_sessions(self, sessions: Sequence[int]) -> Places:
         """The turns of some sessions that recall may return."""
-        inside = np.isin(self._session[: self._count], sessions) & self._linked[: self._count]
+        wanted = np.zeros(len(self._nth), np.bool_)
+        wanted[[nth for session in sessions if (nth := self._nth.get(session)) is not None]] = True
+        inside = wanted.take(self._session_nth[: self._count]) & self._linked[: self._count]
         return self._keys[: self._count][inside]
 
     def around(self, keys: Places, reach: int, among: Places | None) -> Turns:
@@ -241,14 +253,19 @@ class _Shelf:
                 break
             places, frontier = np.sort(np.concatenate([places, beside])), beside
         return Turns(
-            self._keys[places], self._session[places], self._voice[places].astype(np.int64),
+            self._keys[places], self._session[places], self._voice[places],
             _among(places, self._before[places]), _among(places, self._after[places]),
         )  # fmt: skip
 
     def _voice_of(self, row: TurnRow) -> int:
         if row.speaker is not None:
-            return self._people.setdefault(row.speaker, len(self._people) + 1)
+            if row.speaker not in self._people:
+                self._people[row.speaker] = voice_of_person(row.speaker)
+            return self._people[row.speaker]
         return NOBODY if row.role is None else voice_of_role(row.role)
+
+    def _columns(self) -> list[NDArray[Any]]:
+        return [getattr(self, name) for name in _COLUMNS]
 
     def _place(self, key: int) -> int:
         return int(np.searchsorted(self._keys[: self._count], key))
@@ -257,7 +274,7 @@ class _Shelf:
         end = self._count + len(rows)
         if end > len(self._keys):
             capacity = max(256, end, self._count + self._count // 2)
-            for name in ("_keys", "_at", "_session", "_voice", "_before", "_after", "_linked"):
+            for name in _COLUMNS:
                 array = getattr(self, name)
                 setattr(self, name, np.append(array, np.zeros(capacity - len(array), array.dtype)))
         for at, row in enumerate(rows, self._count):
@@ -266,6 +283,7 @@ class _Shelf:
                 # The same number when the namespace was let go and is read again, and another in any other.
                 self._sessions[row.session] = fingerprint(self._namespace, row.session)
             session, voice = self._sessions[row.session], self._voice_of(row)
+            self._session_nth[at] = self._nth.setdefault(session, len(self._nth))
             if row.speaker is not None:
                 self.heard_in.setdefault(row.speaker, set()).add(session)
             self._keys[at], self._at[at] = row.key, row.at
@@ -277,7 +295,7 @@ class _Shelf:
     def _link_all(self) -> None:
         """Sort everything and link it anew."""
         order = np.argsort(self._keys[: self._count], kind="stable")
-        for array in (self._keys, self._at, self._session, self._voice, self._linked):
+        for array in self._columns():
             array[: self._count] = array[order]
         self._before[: self._count] = self._after[: self._count] = NONE
         linked = np.flatnonzero(self._linked[: self._count])

@@ -22,7 +22,7 @@ from mnemic.retrieval.question import Question
 from mnemic.retrieval.roles import may_answer, role_asked
 from mnemic.retrieval.smoothing import Scores
 from mnemic.retrieval.timing import asks_when
-from mnemic.retrieval.turns import NONE, Places, Turns, voice_outside_sessions
+from mnemic.retrieval.turns import NOBODY, NONE, Places, Turns, voice_of_person, voice_outside_sessions
 from mnemic.services.backends import Backends
 from mnemic.services.recalling import channels
 from mnemic.services.recalling.channels import Search
@@ -82,6 +82,7 @@ def find_candidates(
     share = bm25.shares(found, gathered.lengths, average)
     passages: dict[RowKey, int] = {}
     nearest: dict[RowKey, float] = {}
+    whole = gathered
     if gathered.cuts:
         # A long memory is as good as its best passage: length drowns in it the few words that answer.
         known = {at: one for at in gathered.cuts for near in near_passages if (one := near.of(keys[at])) is not None}
@@ -97,7 +98,7 @@ def find_candidates(
         share = np.maximum(share, dated)
     evidence = Evidence(
         turns=turns, words=share, together=together(gathered, telling), meaning=meaning, similarity=similarity,
-        dated=dated, **_occasion(search, turns, gathered),
+        dated=dated, **_occasion(search, turns, whole, gathered),
     )  # fmt: skip
     vectors = backends.word_vectors
 
@@ -138,12 +139,15 @@ def _meaning(
     return similarity, np.array([worth.get(key, 0.0) for key in keys])
 
 
-def _occasion(search: Search, turns: Turns, words: Gathered) -> dict[str, NDArray[np.bool_]]:
-    """Who said it, to whom, in which role, and whether it speaks of time, as far as the question asks for that."""
+def _occasion(search: Search, turns: Turns, whole: Gathered, words: Gathered) -> dict[str, NDArray[np.bool_]]:
+    """Who said it, to whom, in which role, and whether it speaks of time, as far as the question asks for that.
+
+    Of long memories ``whole`` has all words, ``words`` those of the best passage.
+    """
     backends, question, count = search.backends, search.question, len(turns.keys)
     spoken = part = role = timely = np.zeros(count, np.bool_)
     if question.about is not None:
-        spoken = np.isin(turns.keys, list(search.snapshot.about(question.about, turns.keys.tolist())))
+        spoken = _about(search, question.about, turns, whole)
     if question.named:
         part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
     asked_role = role_asked(question.text)
@@ -152,6 +156,21 @@ def _occasion(search: Search, turns: Turns, words: Gathered) -> dict[str, NDArra
     if asks_when(question.text):
         timely = _holds(words, words.temporal, count)
     return {"spoken": spoken, "part": part, "role": role, "timely": timely}
+
+
+def _about(search: Search, name: str, turns: Turns, words: Gathered) -> NDArray[np.bool_]:
+    """Which are by ``name``, or of nobody and about ``name``."""
+    found: NDArray[np.bool_] = turns.voice == voice_of_person(name)
+    may_name = np.ones(len(found), np.bool_)
+    holding = words.lexicon.holding_name(name)
+    if holding is not None:
+        may_name[:] = False
+        may_name[words.owner_of(np.flatnonzero(holding.take(words.tokens)))] = True
+    # Who speaks in a session is known, and outside of sessions it is not.
+    unsure = (turns.session == NONE) | ((turns.voice <= NOBODY) & may_name)
+    keys = turns.keys[unsure]
+    found[unsure] = np.isin(keys, list(search.snapshot.about(name, keys.tolist())))
+    return found
 
 
 def _voices(search: Search, turns: Turns) -> Places:
@@ -180,5 +199,7 @@ def _dated(
 
 def _holds(words: Gathered, flags: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     """Which memories hold a word of their own that is flagged."""
-    held: NDArray[np.bool_] = np.bincount(words.owner[flags[words.tokens] & words.own], minlength=count) > 0
+    _, owner = words.own_among(np.flatnonzero(flags[words.tokens]))
+    held = np.zeros(count, np.bool_)
+    held[owner] = True
     return held
