@@ -44,6 +44,7 @@ bench-recall: $(VENV)/installed-dev
 bench-cost: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m tests.benchmarks.cost --sizes 1000 10000 100000 --json $(RESULTS)/cost.json
+	$(BIN)/python -m tests.benchmarks.cost_turns --locomo $(LOCOMO) --longmemeval $(LONGMEMEVAL) --json $(RESULTS)/cost_turns.json
 
 # The evidence of all conversations among 100,000 turns of another data set and what is put together from these: five minutes.
 bench-distractors: $(VENV)/installed-dev

@@ -35,7 +35,7 @@ def generated_parts() -> Mapping[Path, Mapping[str, Callable[[], str]]]:
         },
         DOCS / "numbers.md": {
             "recall": _recall,
-            "cost": lambda: f"{_cost(_costs())}\n\n{_start(_read('start'))}",
+            "cost": lambda: "\n\n".join((_cost(_costs()), _cost_of_turns(_read("cost_turns")), _start(_read("start")))),
             "serving": lambda: _serving(_read("serving"), _read("soak")),
             "faults": lambda: _faults(_read("faults"), _read("fuzz")),
             "databases": lambda: database_figures(
@@ -175,6 +175,21 @@ def _cost(results: list[dict[str, Any]]) -> str:
         "and nothing else; a bare commit is one row in SQLite, fsynced. The row of 1,000,000 is a run of its own "
         "(`make bench-million`), on a machine that was busy with other things besides. After its first answer a process "
         "reads ahead what makes the later ones quick, here while it is asked without a pause:\n\n" + "\n".join(rows)
+    )
+
+
+def _cost_of_turns(found: dict[str, Any]) -> str:
+    rows = ["| turns | recall p50 / p95 | its floor p50 / p95 |", "|---|---|---|"]
+    rows += [
+        f"| {r['memories']:,} | {r['recall']['p50_ms']:.1f} / {r['recall']['p95_ms']:.1f} ms "
+        f"| {r['recall_floor']['p50_ms']:.1f} / {r['recall_floor']['p95_ms']:.1f} ms |"
+        for r in found["results"]
+    ]
+    return (
+        "Those memories are generated: one sentence each, of nobody and of no session. What people say costs more, for "
+        f"questions name persons and times, and long texts have passages: LoCoMo's {found['results'][0]['questions']} "
+        "questions, each asked once, among its turns and those of others (LongMemEval's, and what is put together from "
+        "their sentences; `make bench-cost` as well):\n\n" + "\n".join(rows)
     )
 
 

@@ -52,6 +52,13 @@ def _rows(read: Read) -> Iterable[tuple[str, str, str, str]]:
         f"embedding, full text and exact scan alone {cost['recall_floor']['p50_ms']:.1f} ms",
         "`make bench-cost`",
     )
+    turns = next(row for row in read("cost_turns")["results"] if row["memories"] >= 10_000)
+    yield (
+        f"the same among {turns['memories']:,} turns of conversations",
+        f"**{turns['recall']['p50_ms']:.1f} ms**",
+        f"embedding, full text and exact scan alone {turns['recall_floor']['p50_ms']:.1f} ms",
+        "`make bench-cost`",
+    )
     yield (
         "one durable `remember`, p50",
         f"**{cost['remember']['p50_ms']:.2f} ms**",

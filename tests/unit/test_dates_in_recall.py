@@ -12,6 +12,7 @@ import pytest_asyncio
 import mnemic
 from mnemic import Memory
 from mnemic.errors import InvalidInput
+from mnemic.retrieval.postings import MOST_HOLDING
 
 _ASKED_AT = datetime(2024, 6, 12, 18, tzinfo=UTC)  # a Wednesday
 _UNREAD = datetime(2150, 1, 1, tzinfo=UTC)
@@ -195,13 +196,16 @@ async def test_a_filter_holds_whatever_the_date_of_a_question(diary: Memory) -> 
     )
 
 
-async def test_in_a_large_store_what_is_of_the_time_is_found_behind_a_hundred_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [400, MOST_HOLDING + 100], ids=["words with a list", "words that too many hold"])
+async def test_in_a_large_store_what_is_of_the_time_is_found_behind_a_hundred_others(
+    tmp_path: Path, count: int
+) -> None:
     async with mnemic.open_memory(tmp_path, chroma="off") as memory:
-        start = datetime(2020, 1, 1, 12, tzinfo=UTC)
+        start = datetime(2021, 1, 1, 12, tzinfo=UTC) - timedelta(days=count - 34)
         await memory.remember_many(
             [
                 mnemic.NewMemory(text=f"Lunch with Ben number {at}", occurred_at=start + timedelta(days=at))
-                for at in range(400)
+                for at in range(count)
             ]
         )
         hit = (await memory.recall("Which lunch with Ben was three days ago?", asked_at="2021-01-04T18:00Z", k=1)).hits[

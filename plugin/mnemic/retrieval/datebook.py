@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import LedgerSnapshot
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ class Datebook:
                 self._moments |= snapshot.moments(missing)
             return np.array([self._moments.get(key, 0) for key in keys], np.int64)
 
+    def within(self, snapshot: LedgerSnapshot, keys: Sequence[RowKey], period: MemoryFilter) -> NDArray[np.bool_]:
+        """Which happened, else were recorded, from ``period.since`` on and before ``period.until``."""
+        moments = self.moments(snapshot, keys)
+        found = np.ones(len(keys), np.bool_)
+        if period.since is not None:
+            found &= moments >= _microseconds(period.since)
+        if period.until is not None:
+            found &= moments < _microseconds(period.until)
+        return found
+
     def said(
         self, snapshot: LedgerSnapshot, keys: Sequence[RowKey], read: Callable[[str, datetime], tuple[Span, ...]]
     ) -> list[tuple[Span, ...]]:
@@ -64,3 +75,7 @@ class Datebook:
             for key in keys if self._moments else ():
                 self._moments.pop(RowKey(key), None)
                 self._said.pop(RowKey(key), None)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
