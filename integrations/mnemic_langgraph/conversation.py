@@ -61,7 +61,7 @@ def words_of(message: BaseMessage) -> str:
     A tool that read a binary file, or cut a text in the middle of a character, must not make every later step of its
     thread fail.
     """
-    return _as_text(message.text).strip()
+    return as_text(message.text).strip()
 
 
 def asked(state: Any) -> str:
@@ -126,13 +126,14 @@ def trajectory_of(messages: Sequence[BaseMessage], *, task: str) -> list[dict[st
     return [_all_as_text(one) for one in (converted if isinstance(converted, list) else [converted])]
 
 
-def _as_text(text: str) -> str:
+def as_text(text: str) -> str:
+    """A text without NUL and halves of surrogate pairs, which become U+FFFD."""
     return _NO_TEXT.sub("\ufffd", text)
 
 
 def _all_as_text(value: Any) -> Any:
     if isinstance(value, str):
-        return _as_text(value)
+        return as_text(value)
     if isinstance(value, list):
         return [_all_as_text(one) for one in value]
     if isinstance(value, Mapping):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -81,10 +82,10 @@ def create_retry_graph(
         }  # fmt: skip
 
     def given(state: Any) -> dict[str, Any]:
-        return {name: value for name, value in dict(state).items() if name != "retry"}
+        return {name: value for name, value in _values(state).items() if name != "retry"}
 
     def made(state: Any, output: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         happened = trajectory(output) if trajectory else trajectory_of(messages_in(output), task=record["task"])
         last = {
             "trajectory": happened,
@@ -102,7 +103,7 @@ def create_retry_graph(
         return made(state, await once.ainvoke(given(state)))
 
     async def weigh(state: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         last = record["last"] or {}
         number = record["attempt"]
         trial = trial_of(state, record["task"])
@@ -116,7 +117,7 @@ def create_retry_graph(
         return {"retry": {**record, "failed": failed, "last": None, "succeeded": False if over else None}}
 
     async def reflecting(state: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         failed = [_read(record, one, at) for at, one in enumerate(record["failed"], 1)]
         if reflect is None:
             said: Any = await trial_of(state, record["task"]).lessons(failed)
@@ -132,7 +133,7 @@ def create_retry_graph(
         return {"retry": following, "guidance": text, "guidance_ids": []}
 
     async def keep(state: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         last = record["last"] or {}
         distilled = await trial_of(state, record["task"]).keep(
             _read(record, last, record["attempt"]), lessons=record["lessons"] if keep_winning_lessons else ()
@@ -142,7 +143,7 @@ def create_retry_graph(
         return {"learnt": ids, "episodes": [str(id) for id in distilled.episodes]}
 
     def onwards(state: Any) -> Literal["keep", "reflect", "__end__"]:
-        succeeded = state["retry"]["succeeded"]
+        succeeded = value_in(state, "retry")["succeeded"]
         return "reflect" if succeeded is None else "keep" if succeeded else "__end__"
 
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(state_schema)
@@ -158,6 +159,11 @@ def create_retry_graph(
     graph.add_edge("reflect", "attempt")
     graph.add_edge("keep", END)
     return graph.compile(checkpointer=checkpointer, store=store, name=name)
+
+
+def _values(state: Any) -> dict[str, Any]:
+    """A state by its keys, which may be a mapping, a dataclass or a model of pydantic."""
+    return {field.name: getattr(state, field.name) for field in fields(state)} if is_dataclass(state) else dict(state)
 
 
 def _as_runnable(attempt: Callable[[Any], Any]) -> Runnable[Any, Any]:
