@@ -154,6 +154,11 @@ async def test_an_embeddings_object_needs_a_name(tmp_path: Path) -> None:
         assert (await memory.status()).embedder == "unit-v1"
 
 
+def test_a_summariser_that_cannot_be_called_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="summarise is str"):
+        mnemic.open_memory(tmp_path, summarise="openai:gpt-5-mini")  # type: ignore[arg-type]
+
+
 async def test_a_closed_memory_says_so(tmp_path: Path) -> None:
     memory = mnemic.open_memory(tmp_path)
     with pytest.raises(StoreUnavailable, match="not open"):
