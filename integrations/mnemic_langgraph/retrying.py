@@ -20,12 +20,13 @@ from langgraph.graph.state import CompiledStateGraph
 
 from mnemic.domain.quoting import quote
 from mnemic.reflection import MAX_REFLECTIONS, Attempt, Trial, read_attempt
-from mnemic_langgraph.conversation import first_asked, messages_in, trajectory_of, value_in
+from mnemic_langgraph.conversation import first_asked, messages_in, value_in
 from mnemic_langgraph.experience import task_of
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, writer
 from mnemic_langgraph.showing import note_text, recalled_memory
 from mnemic_langgraph.states import RetryRecord, RetryState
+from mnemic_langgraph.trajectories import trajectory_of
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore

@@ -199,7 +199,9 @@ def test_both_middlewares_agree_on_one_set_of_rules_and_tools_know_what_is_shown
 @pytest.mark.parametrize("role", ["critic", "user", "system", "tool"])
 def test_a_chat_message_of_any_role_is_shown_and_folds_like_another(role: str) -> None:
     pages = [f"Page {at}: " + f"The ferry {at}-{at} leaves at dawn from the pier. " * 40 for at in range(3)]
-    said = [m for at, page in enumerate(pages) for m in (HumanMessage(f"Read page {at}."), ChatMessage(page, role=role))]
+    said: list[Any] = []
+    for at, page in enumerate(pages):
+        said += [HumanMessage(f"Read page {at}."), ChatMessage(content=page, role=role)]
     model = ScriptedChatModel(script=["Read."])
     agent = create_agent(model, middleware=[SubgoalMiddleware(), SculptorMiddleware()])
     state = agent.invoke({"messages": said})
