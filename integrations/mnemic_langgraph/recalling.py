@@ -97,6 +97,11 @@ def create_context_pack_node(
 
 def _checked(filters: Mapping[str, Any]) -> dict[str, Any]:
     """Filters without what is an argument of the node. Raises `InvalidInput`."""
+    if not isinstance(filters, Mapping):
+        raise InvalidInput(
+            f"The filters of the recall node are {type(filters).__name__}.",
+            hint='Give an object, such as {"tags": ["code"]}, or a function of the state that gives one.',
+        )
     known = (*Filters.__annotations__, "asked_at", "expand_links", "per_session")
     strange = sorted(str(name) for name in filters if name not in known)
     if strange:

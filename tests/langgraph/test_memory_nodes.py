@@ -81,6 +81,10 @@ async def test_an_argument_among_the_filters_is_refused_with_where_it_belongs(tm
         node = create_recall_node(memory=memory, filters=lambda _: {"tags": ["code"], name: 3})
         with pytest.raises(InvalidInput, match=f"hold {name}, .* arguments of create_recall_node"):
             await node.ainvoke({"messages": [HumanMessage("Where?")]})
+        no_filters: Any = ["tags", "code"]
+        node = create_recall_node(memory=memory, filters=no_filters)
+        with pytest.raises(InvalidInput, match="filters of the recall node are list"):
+            await node.ainvoke({"messages": [HumanMessage("Where?")]})
 
 
 def _words(count: int) -> list[str]:
