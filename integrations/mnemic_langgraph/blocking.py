@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, suppress
+from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _starting = threading.Lock()
-_running: tuple[AbstractContextManager[BlockingPortal], BlockingPortal] | None = None
+_running: BlockingPortal | None = None
 
 
 def run_blocking(call: Callable[..., Awaitable[_T]], /, *args: Any, **named: Any) -> _T:
@@ -29,16 +32,52 @@ def _portal() -> BlockingPortal:
     global _running  # a loop in a thread costs too much for every call
     with _starting:
         if _running is None:
-            from anyio.from_thread import start_blocking_portal  # graphs that are awaited need none
-
-            opening = start_blocking_portal("asyncio", name="mnemic-langgraph")
-            _running = opening, opening.__enter__()
-            atexit.register(_stop, *_running)
-        return _running[1]
+            _running = _begin()
+        return _running
 
 
-def _stop(opening: AbstractContextManager[BlockingPortal], portal: BlockingPortal) -> None:
-    """End the loop with the process, whatever still runs on it."""
+def _begin() -> BlockingPortal:
+    """A loop in a thread. (What `start_blocking_portal` gives hangs a forked process when it is let go of there.)"""
+    import anyio  # graphs that are awaited need none
+    from anyio.from_thread import BlockingPortal
+
+    begun: Future[BlockingPortal] = Future()
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            begun.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    def run() -> None:
+        try:
+            anyio.run(serve)
+        except BaseException as error:
+            if not begun.done():
+                begun.set_exception(error)
+
+    # In a context of its own: that of the first caller would say that a loop runs already.
+    thread = threading.Thread(target=Context().run, args=(run,), name="mnemic-langgraph", daemon=True)
+    thread.start()
+    portal = begun.result()
+    atexit.register(_stop, os.getpid(), portal, thread)
+    return portal
+
+
+def _stop(process: int, portal: BlockingPortal, thread: threading.Thread) -> None:
+    """End the loop with the process that began it, whatever still runs on it."""
+    if process != os.getpid():
+        return
     with suppress(RuntimeError):  # it has ended already
         portal.call(portal.stop, True)
-    opening.__exit__(None, None, None)
+    thread.join()
+
+
+def _forget() -> None:
+    """In a process that was just forked off: the thread is the parent's alone, and so may be whoever holds the lock."""
+    global _running, _starting
+    _starting = threading.Lock()
+    _running = None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)

@@ -14,7 +14,6 @@ from langchain_core.messages import (
     HumanMessage,
     ToolMessage,
     convert_to_messages,
-    convert_to_openai_messages,
 )
 
 from mnemic import Channel, Role
@@ -61,7 +60,7 @@ def words_of(message: BaseMessage) -> str:
     A tool that read a binary file, or cut a text in the middle of a character, must not make every later step of its
     thread fail.
     """
-    return _as_text(message.text).strip()
+    return as_text(message.text).strip()
 
 
 def asked(state: Any) -> str:
@@ -115,26 +114,6 @@ def message_keys(messages: Sequence[BaseMessage]) -> list[str]:
     return keys
 
 
-def trajectory_of(messages: Sequence[BaseMessage], *, task: str) -> list[dict[str, Any]]:
-    """Messages as plain JSON that the engine reads as a trajectory, without the system's; where no user says what the
-    ``task`` is, it is put in front.
-    """
-    told = [message for message in messages if spoken_by(message) is not None]
-    if task and last_user_message(told) is None:
-        told.insert(0, HumanMessage(task))
-    converted = convert_to_openai_messages(told)
-    return [_all_as_text(one) for one in (converted if isinstance(converted, list) else [converted])]
-
-
-def _as_text(text: str) -> str:
+def as_text(text: str) -> str:
+    """A text without NUL and halves of surrogate pairs, which become U+FFFD."""
     return _NO_TEXT.sub("\ufffd", text)
-
-
-def _all_as_text(value: Any) -> Any:
-    if isinstance(value, str):
-        return _as_text(value)
-    if isinstance(value, list):
-        return [_all_as_text(one) for one in value]
-    if isinstance(value, Mapping):
-        return {name: _all_as_text(one) for name, one in value.items()}
-    return value

@@ -16,13 +16,13 @@ from mnemic_langgraph.conversation import (
     message_keys,
     messages_in,
     said_by,
-    trajectory_of,
     value_in,
 )
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, current_config, namespace_of, session_name, writer
 from mnemic_langgraph.remembering import in_play
 from mnemic_langgraph.showing import lesson_text
+from mnemic_langgraph.trajectories import trajectory_of
 
 if TYPE_CHECKING:
     from mnemic import Memory, Origin
@@ -83,7 +83,8 @@ def create_reflect_node(
     ``reward`` gives a finite number (by default the state's ``reward``): 1 and more is a success, and the credit is
     reckoned within 0..1; as long as it is None, nothing is done. ``used`` names the memories that helped (by default the
     state's ``used``); where nobody knows, those in the state get the weak credit of having been there. ``trajectory`` is
-    what happened in any form that the engine reads, by default the messages.
+    what happened in any form that the engine reads, by default the messages, and then ``task`` says what the task was, by
+    default what the user says before the first answer.
     ``only_successes``: ReMe's selective addition; failures are kept as episodes all the same. ``model`` False keeps to
     the rules. Writes ``learnt`` and ``episodes`` (`ExperienceState`), and ``reward`` None, so that the next task begins
     without one; of messages, also ``remembered`` (`RememberState`), so that their thread does not recall itself.
@@ -98,7 +99,9 @@ def create_reflect_node(
         ended = _number(value)
         about = task_of(state, task)
         messages = messages_in(state)
-        told = trajectory_of(messages, task=about) if trajectory is None else trajectory(state)
+        told = trajectory(state) if trajectory is not None else trajectory_of(messages, task=about)
+        if trajectory is None and task is not None:
+            told = {"task": about, "messages": told}
         named = value_in(state, "used") if used is None else used(state)
         update = await learn(
             memory_of(memory), told, task=about, reward=ended, used=named, shown=in_play(state),
@@ -117,7 +120,9 @@ async def learn(
     namespace: str | Namespace | None, only_successes: bool, model: bool, origin: Origin,
 ) -> dict[str, Any]:  # fmt: skip
     """The update of `create_reflect_node`."""
-    trajectory = _rewarded(trajectory, task, reward)
+    from mnemic.domain.experience.reading import WORDLESS
+
+    trajectory = _rewarded(trajectory, reward)
     distilled = await memory.learning.learn_from(
         [trajectory], used=used, shown=shown, only_successes=only_successes, model=model, namespace=namespace,
         origin=origin,
@@ -125,7 +130,7 @@ async def learn(
     if not distilled.episodes:
         # The guard keeps the episode back: the outcome counts all the same, once for a run of the graph.
         await memory.learning.outcome(
-            task or "a task without words", min(max(reward, 0.0), 1.0), used=used, shown=shown, key=_run_name(),
+            task or WORDLESS, min(max(reward, 0.0), 1.0), used=used, shown=shown, key=_run_name(),
             namespace=namespace, session=session_name(), origin=origin,
         )  # fmt: skip
     ids = [str(one.id) for one in distilled.report.stored]
@@ -133,7 +138,7 @@ async def learn(
     return {"learnt": ids, "episodes": [str(id) for id in distilled.episodes], "reward": None, "used": None}
 
 
-def _rewarded(trajectory: Any, task: str, reward: float) -> Any:
+def _rewarded(trajectory: Any, reward: float) -> Any:
     """A trajectory in any form, with the reward in it. Raises `InvalidInput` for text that holds none."""
     from mnemic.domain.experience.reading import read_trajectory
     from mnemic.domain.experience.trajectory import Trajectory
@@ -143,7 +148,7 @@ def _rewarded(trajectory: Any, task: str, reward: float) -> Any:
     if isinstance(trajectory, str):
         return read_trajectory(trajectory, reward=reward)
     if isinstance(trajectory, list | tuple):
-        return {"task": task, "messages": list(trajectory), "reward": reward}
+        return {"messages": list(trajectory), "reward": reward}
     return {**trajectory, "reward": reward} if isinstance(trajectory, Mapping) else trajectory
 
 

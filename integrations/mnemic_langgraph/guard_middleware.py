@@ -11,7 +11,8 @@ from langchain_core.messages import ToolMessage
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command, interrupt
 
-from mnemic.errors import MnemicError
+from mnemic.domain.validation import check_named, shown
+from mnemic.errors import InvalidInput, MnemicError
 from mnemic_langgraph.blocking import run_blocking
 from mnemic_langgraph.conversation import ARTIFACT, answer_of_memory, messages_in, value_in
 from mnemic_langgraph.memory_tools import recall_text
@@ -48,7 +49,8 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
       first, by an interrupt with ``{"action", "tool", "reasons"}`` to be resumed with true or false. Where the guard
       cannot be asked, the tool does not run.
 
-    Without memories, lessons and effects it changes nothing. Streams ``{"event": "refused", "tool", "reasons"}``.
+    Without memories, lessons and effects it changes nothing. Streams ``{"event": "refused", "tool", "reasons"}``. Raises
+    `InvalidInput` for an ``on_review`` that there is not, and for one text as ``effects``.
     """
 
     state_schema = GuardAgentState
@@ -62,9 +64,13 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
         self.tools = []
         self._memory = memory
         self._namespace = namespace
+        if isinstance(effects, str):
+            raise InvalidInput(
+                f"effects is the text {shown(effects)}.", hint='Give names in a list, such as ["send_mail"].'
+            )
         self._effects = effects
         self._by_user = by_user
-        self._asks_person = on_review == "interrupt"
+        self._asks_person = check_named(on_review, ("refuse", "interrupt"), name="on_review") == "interrupt"
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
 
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.messages import Message
@@ -21,6 +21,7 @@ EDIT = "edit"
 OBSERVATION = "observation"
 """The name of a human message that tells what an environment answered to an action in the text protocol."""
 
+_CHAT_ROLES = ("user", "assistant", "system", "developer")
 _CALL_COPIES = ("tool_calls", "function_call")
 
 
@@ -43,6 +44,9 @@ def said(message: BaseMessage, at: int) -> Said:
         value |= {"tool_call_id": message.tool_call_id, "status": message.status}
         summary = _summary(message.artifact)
         made = _made(message.artifact)
+    elif isinstance(message, ChatMessage):
+        # Its role is any word; one that nobody knows is another speaker's, as an agent's is.
+        value["role"] = message.role if message.role in _CHAT_ROLES else Role.ASSISTANT.value
     read = read_langchain_message(value, id=f"msg{at + 1}")
     if isinstance(message, HumanMessage) and message.name == OBSERVATION:
         read = Message(id=read.id, role=Role.TOOL, text=read.text, opaque=read.opaque)

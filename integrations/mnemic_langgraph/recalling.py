@@ -70,7 +70,8 @@ def create_context_pack_node(
     """A node that puts together what long-term memory has for a goal, by default the user's last words.
 
     Writes ``context``, one text of at most ``budget_tokens`` in which what memories say is quoted, ``context_tokens`` and
-    ``context_ids`` (`ContextState`). ``with_session`` adds the engine's own working memory of the thread. Streams
+    ``context_ids`` (`ContextState`). ``with_session`` adds the engine's own working memory of the thread, as soon as
+    something was appended to it (`Memory.session`, with the thread's id as its name). Streams
     ``{"event": "recalled", "query", "ids"}``. Raises `InvalidInput`, `StoreUnavailable`.
     """
 
@@ -80,9 +81,10 @@ def create_context_pack_node(
         if not question.strip():
             return {"context": "", "context_tokens": 0, "context_ids": []}
         where = namespace_of(namespace, state)
-        session = session_name()
-        if with_session and session is not None:
-            packed = await found_in.session(session, namespace=where).compose(question, budget_tokens=budget_tokens)
+        name = session_name() if with_session else None
+        session = None if name is None else found_in.session(name, namespace=where)
+        if session is not None and await session.exists():
+            packed = await session.compose(question, budget_tokens=budget_tokens)
         else:
             packed = await found_in.compose(question, budget_tokens=budget_tokens, namespace=where)
         # Warnings and the parts of a session are no memories.
@@ -95,6 +97,11 @@ def create_context_pack_node(
 
 def _checked(filters: Mapping[str, Any]) -> dict[str, Any]:
     """Filters without what is an argument of the node. Raises `InvalidInput`."""
+    if not isinstance(filters, Mapping):
+        raise InvalidInput(
+            f"The filters of the recall node are {type(filters).__name__}.",
+            hint='Give an object, such as {"tags": ["code"]}, or a function of the state that gives one.',
+        )
     known = (*Filters.__annotations__, "asked_at", "expand_links", "per_session")
     strange = sorted(str(name) for name in filters if name not in known)
     if strange:

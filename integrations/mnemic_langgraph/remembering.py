@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,9 +14,17 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from mnemic import Channel, NewMemory, Role, Status
-from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS, check_choice, check_choices
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_TEXT_CHARS, check_choice, check_choices, check_label
 from mnemic.errors import AccessDenied, GuardRefused, InvalidInput, UnknownMemory
-from mnemic_langgraph.conversation import answer_of_memory, message_keys, messages_in, spoken_by, value_in, words_of
+from mnemic_langgraph.conversation import (
+    answer_of_memory,
+    as_text,
+    message_keys,
+    messages_in,
+    spoken_by,
+    value_in,
+    words_of,
+)
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
 from mnemic_langgraph.states import RecalledMemory
@@ -22,6 +32,9 @@ from mnemic_langgraph.states import RecalledMemory
 if TYPE_CHECKING:
     from mnemic import Memory
     from mnemic.domain.memory import Namespace
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +55,11 @@ def create_remember_node(
 ) -> Runnable[Any, Any]:  # fmt: skip
     """A node that remembers the messages that it has not seen yet, as episodic memories of the thread's session.
 
-    Each is kept word for word with its role, its ``name`` as the speaker, and the origin of its role: user, agent or tool
-    (``channel`` may say otherwise for a message, such as *web* for what a browsing tool read). Messages of ``roles``
-    alone; system messages, messages without words and the answers of the memory tools are left out. What an agent or a
-    tool says counts as said with the recalled memories of the state in view, so that doubt is handed on.
+    Each is kept word for word (its first 100,000 characters) with its role, its ``name`` as the speaker, and the origin of
+    its role: user, agent or tool (``channel`` may say otherwise for a message, such as *web* for what a browsing tool
+    read). Messages of ``roles`` alone; system messages, messages without words and the answers of the memory tools are left
+    out. What an agent or a tool says counts as said with the recalled memories of the state in view, so that doubt is handed
+    on.
 
     Writes ``remembered`` and ``remembered_words`` (`RememberState`). A message whose id stands there is not looked at
     again unless a user's or an assistant's now says something else: then its memory takes the place of the one before,
@@ -126,7 +140,8 @@ def _digest(message: BaseMessage) -> str | None:
 
 def in_play(state: Any) -> list[str]:
     """The ids of the memories that a state holds and that may have been seen, best first."""
-    shown = value_in(state, "shown") if value_in(state, "verdicts") is not None else value_in(state, "recalled")
+    # A guard that has judged anything left verdicts; a state of pydantic has empty ones before.
+    shown = value_in(state, "shown") if value_in(state, "verdicts") else value_in(state, "recalled")
     ids = with_alike(shown or [])
     return list(dict.fromkeys([*ids, *value_in(state, "guidance_ids", []), *value_in(state, "context_ids", [])]))
 
@@ -150,10 +165,18 @@ def _memory_of_message(
     came_by = check_choice(claimed or by, Channel, name="channel") or by
     return NewMemory(
         text=text[:MAX_TEXT_CHARS], kind="episodic", namespace=namespace, session=session, role=role,
-        speaker=(message.name or "").strip()[:MAX_LABEL_CHARS] or None,
+        speaker=_speaker(message.name or ""),
         occurred_at=None if occurred_at is None else occurred_at(message),
         context=() if came_by is Channel.USER else in_view, origin=writer(came_by),
     )  # fmt: skip
+
+
+def _speaker(name: str) -> str | None:
+    """A message's name as a label; None where nothing of it shows. It must not make every later step of its thread fail."""
+    label = _CONTROL.sub(" ", as_text(name)).strip()[:MAX_LABEL_CHARS]
+    with suppress(InvalidInput):
+        return check_label(label, name="name")
+    return None
 
 
 async def _still_there(memory: Memory, ids: Sequence[str], namespace: str | Namespace | None) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -19,12 +20,13 @@ from langgraph.graph.state import CompiledStateGraph
 
 from mnemic.domain.quoting import quote
 from mnemic.reflection import MAX_REFLECTIONS, Attempt, Trial, read_attempt
-from mnemic_langgraph.conversation import first_asked, messages_in, trajectory_of, value_in
+from mnemic_langgraph.conversation import first_asked, messages_in, value_in
 from mnemic_langgraph.experience import task_of
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, writer
 from mnemic_langgraph.showing import note_text, recalled_memory
 from mnemic_langgraph.states import RetryRecord, RetryState
+from mnemic_langgraph.trajectories import trajectory_of
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
@@ -81,10 +83,10 @@ def create_retry_graph(
         }  # fmt: skip
 
     def given(state: Any) -> dict[str, Any]:
-        return {name: value for name, value in dict(state).items() if name != "retry"}
+        return {name: value for name, value in _values(state).items() if name != "retry"}
 
     def made(state: Any, output: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         happened = trajectory(output) if trajectory else trajectory_of(messages_in(output), task=record["task"])
         last = {
             "trajectory": happened,
@@ -102,7 +104,7 @@ def create_retry_graph(
         return made(state, await once.ainvoke(given(state)))
 
     async def weigh(state: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         last = record["last"] or {}
         number = record["attempt"]
         trial = trial_of(state, record["task"])
@@ -116,7 +118,7 @@ def create_retry_graph(
         return {"retry": {**record, "failed": failed, "last": None, "succeeded": False if over else None}}
 
     async def reflecting(state: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         failed = [_read(record, one, at) for at, one in enumerate(record["failed"], 1)]
         if reflect is None:
             said: Any = await trial_of(state, record["task"]).lessons(failed)
@@ -132,7 +134,7 @@ def create_retry_graph(
         return {"retry": following, "guidance": text, "guidance_ids": []}
 
     async def keep(state: Any) -> dict[str, Any]:
-        record: RetryRecord = state["retry"]
+        record: RetryRecord = value_in(state, "retry")
         last = record["last"] or {}
         distilled = await trial_of(state, record["task"]).keep(
             _read(record, last, record["attempt"]), lessons=record["lessons"] if keep_winning_lessons else ()
@@ -142,7 +144,7 @@ def create_retry_graph(
         return {"learnt": ids, "episodes": [str(id) for id in distilled.episodes]}
 
     def onwards(state: Any) -> Literal["keep", "reflect", "__end__"]:
-        succeeded = state["retry"]["succeeded"]
+        succeeded = value_in(state, "retry")["succeeded"]
         return "reflect" if succeeded is None else "keep" if succeeded else "__end__"
 
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(state_schema)
@@ -158,6 +160,11 @@ def create_retry_graph(
     graph.add_edge("reflect", "attempt")
     graph.add_edge("keep", END)
     return graph.compile(checkpointer=checkpointer, store=store, name=name)
+
+
+def _values(state: Any) -> dict[str, Any]:
+    """A state by its keys, which may be a mapping, a dataclass or a model of pydantic."""
+    return {field.name: getattr(state, field.name) for field in fields(state)} if is_dataclass(state) else dict(state)
 
 
 def _as_runnable(attempt: Callable[[Any], Any]) -> Runnable[Any, Any]:

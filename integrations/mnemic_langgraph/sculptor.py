@@ -32,7 +32,10 @@ def create_sculpt_node(
 
 
 def route_to_sculpt(state: Any) -> Literal["sculpt", "end"]:
-    """For conditional edges after a model: whether its last message asks for tools."""
+    """For conditional edges after a model: whether its last message asks for tools.
+
+    graph.add_conditional_edges("agent", route_to_sculpt, {"sculpt": "sculpt", "end": END})
+    """
     messages = messages_in(state)
     last = messages[-1] if messages else None
     return "sculpt" if isinstance(last, AIMessage) and last.tool_calls else "end"

@@ -32,7 +32,9 @@ from mnemic.domain.items import (
     ListPaths,
     PathPattern,
     PutItem,
+    check_fields,
 )
+from mnemic.domain.validation import shown
 from mnemic.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -84,17 +86,23 @@ class MnemicStore(BaseStore):
         self, memory: Memory, *, root: Sequence[str] | str | None = None, index: FieldsConfig | None = None,
         ttl: TTLConfig | None = None, origin: Origin | None = None, include_withheld: bool = False,
     ) -> None:  # fmt: skip
-        if index is not None and set(index) - {"fields", "dims", "embed"}:
-            raise InvalidInput(f"index has {sorted(index)}.", hint='Give index={"fields": ["text"]}, or leave it out.')
+        _check_config(
+            "index", index, {"fields", "dims", "embed"}, hint='Give index={"fields": ["text"]}, or leave it out.'
+        )
+        _check_config(
+            "ttl", ttl, {*TTLConfig.__annotations__, "omit_expired"}, hint='Give ttl={"default_ttl": 60}, in minutes.'
+        )
         if index is not None and "embed" in index:
             raise InvalidInput(
                 "index names an embedder, but the memory has its own.", hint="Give it to open_memory(embedder=…)."
             )
+        from mnemic.services.items.operations import check_root
+
         self.memory = memory
         self.ttl_config = ttl
-        self._fields = tuple((index or {}).get("fields") or (WHOLE,))
+        self._fields = check_fields((index or {}).get("fields") or (WHOLE,), name="fields of index")
         self._options: dict[str, Any] = {
-            "root": memory.settings.namespace if root is None else root if isinstance(root, str) else tuple(root),
+            "root": check_root(memory.settings.namespace if root is None else root),
             "origin": origin,
         }
         self._reading = {
@@ -102,8 +110,7 @@ class MnemicStore(BaseStore):
             "omit_expired": bool((ttl or {}).get("omit_expired", False)),
             "fields": self._fields,
         }
-        minutes = (ttl or {}).get("sweep_interval_minutes")
-        self._sweep_every = None if minutes is None else timedelta(minutes=minutes)
+        self._sweep_every = _minutes((ttl or {}).get("sweep_interval_minutes"))
         self._next_sweep: datetime | None = None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -140,12 +147,18 @@ class MnemicStore(BaseStore):
         return due
 
 
+def _check_config(name: str, given: object, known: set[str], *, hint: str) -> None:
+    """Raises `InvalidInput` for what is no configuration, or has a key that would be passed by in silence."""
+    if given is not None and (not isinstance(given, dict) or set(given) - known):
+        raise InvalidInput(f"{name} is {shown(given, 100)}.", hint=hint)
+
+
 def _operation(op: Op) -> ItemOperation:
     validate_op_namespace(op)
     if isinstance(op, GetOp):
         return GetItem(path=tuple(op.namespace), key=op.key, refresh=op.refresh_ttl)
     if isinstance(op, PutOp):
-        index = op.index if op.index is None or op.index is False else tuple(op.index)
+        index: Any = tuple(op.index) if isinstance(op.index, list) else op.index  # the engine checks what it is
         return PutItem(path=tuple(op.namespace), key=op.key, value=op.value, index=index, ttl=_minutes(op.ttl))
     if isinstance(op, SearchOp):
         return FindItems(
@@ -163,8 +176,10 @@ def _operation(op: Op) -> ItemOperation:
 def _minutes(ttl: float | None) -> timedelta | None:
     try:
         return None if ttl is None else timedelta(minutes=ttl)
-    except OverflowError:
-        raise InvalidInput(f"ttl is {ttl} minutes.", hint="Leave it out for an item that stays.") from None
+    except (OverflowError, TypeError, ValueError):
+        raise InvalidInput(
+            f"ttl is {shown(ttl)}.", hint="Give minutes, or leave it out for an item that stays."
+        ) from None
 
 
 def _result(answer: ItemAnswer) -> Result:

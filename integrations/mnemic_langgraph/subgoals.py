@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
@@ -13,7 +13,7 @@ from langgraph.graph.message import add_messages
 from mnemic.domain.working_memory.subgoals import PROTOCOL, parse_step
 from mnemic.errors import InvalidInput
 from mnemic.services.working_memory.conversation import ContextRules
-from mnemic_langgraph.conversation import messages_in
+from mnemic_langgraph.conversation import messages_in, value_in
 from mnemic_langgraph.editing_tools import summariser
 from mnemic_langgraph.messages import NOTE, OBSERVATION
 from mnemic_langgraph.nodes import make_node, tell
@@ -61,7 +61,7 @@ def create_subgoal_node(
         )
     sum_up = summariser(summarise) if isinstance(summarise, BaseChatModel) else summarise
 
-    async def step(state: SubgoalState) -> SubgoalState:
+    async def step(state: Any) -> SubgoalState:
         messages = messages_in(state)
         said: list[AnyMessage] = []
         corrections: list[BaseMessage] = []
@@ -95,8 +95,8 @@ def create_environment_node(
 ) -> Runnable[SubgoalState, SubgoalState]:
     """A node that hands ``action`` to ``act`` and adds what it answers to ``messages`` as an observation."""
 
-    async def step(state: SubgoalState) -> SubgoalState:
-        action = state.get("action")
+    async def step(state: Any) -> SubgoalState:
+        action = value_in(state, "action")
         if action is None:
             raise InvalidInput("There is no action to take.", hint='Route here only after route_by_action gave "act".')
         return {"messages": [observation(await act(action))], "action": None}
@@ -109,9 +109,12 @@ def observation(text: str) -> HumanMessage:
     return HumanMessage(text, name=OBSERVATION)
 
 
-def route_by_action(state: SubgoalState) -> Literal["act", "end"]:
-    """For conditional edges after the subgoal node: whether there is an action to take."""
-    return "end" if state.get("action") is None else "act"
+def route_by_action(state: Any) -> Literal["act", "end"]:
+    """For conditional edges after the subgoal node: whether there is an action to take.
+
+    graph.add_conditional_edges("subgoal", route_by_action, {"act": "environment", "end": END})
+    """
+    return "end" if value_in(state, "action") is None else "act"
 
 
 def _prompt(

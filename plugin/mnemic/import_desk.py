@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -68,6 +69,8 @@ class ImportDesk:
         """
         from mnemic.services.moving.planning import plan_import
 
+        if not isinstance(path, str | PathLike):
+            raise InvalidInput(f"path is {type(path).__name__}.", hint="Give the path of a file or folder.")
         where = Path(path)
         reader = reader_of(format)
         target = self._memory.settings.namespace if namespace is None else check_namespace(namespace)

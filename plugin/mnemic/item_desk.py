@@ -52,7 +52,7 @@ class ItemDesk:
         """Destroy an item with its memories and all their versions for good. None when nothing is under the key."""
         from mnemic.services.items.operations import erase_item
 
-        return await self._memory.run(erase_item, tuple(path), key, root=self._root(root))
+        return await self._memory.run(erase_item, path, key, root=self._root(root))
 
     def _batch(
         self, operations: Sequence[ItemOperation], *, root: Namespace | str | None = None, fields: Iterable[str] = (WHOLE,),
@@ -61,7 +61,7 @@ class ItemDesk:
         from mnemic.services.items.operations import run_items
 
         return partial(
-            run_items, operations=operations, root=self._root(root), origin=origin or self._origin, fields=tuple(fields),
+            run_items, operations=operations, root=self._root(root), origin=origin or self._origin, fields=fields,
             omit_expired=omit_expired, include_withheld=include_withheld,
         )  # fmt: skip
 

@@ -75,6 +75,11 @@ def open_memory(
         from mnemic.storage.given_models import GivenReranker
 
         reranker = GivenReranker(reranker)
+    if summarise is not None and not callable(summarise):
+        raise InvalidInput(
+            f"summarise is {type(summarise).__name__}, which cannot be called.",
+            hint="Give a function of a text and of what it must keep.",
+        )
     if home is not None and not isinstance(home, str | PathLike):
         raise InvalidInput(f"home is {type(home).__name__}.", hint="Give the path of a folder.")
     home_path = None if home is None else Path(home).expanduser()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,7 @@ class RunningMemory:
         self._delivered = delivered
         self._origin = origin or Origin()
         self._open: Opened | None = None
+        self._opened_in = 0
         # One for each event loop: a limiter that two loops share loses wake-ups.
         self._limiters: RunVar[anyio.CapacityLimiter] = RunVar("mnemic-limiter")
         self._opening = threading.Lock()
@@ -66,12 +68,13 @@ class RunningMemory:
         await self.close()
 
     async def open(self) -> None:
-        """Open the folder, and make it if it is not there. Idempotent.
+        """Open the folder, and make it if it is not there. Idempotent. The process that opens it is the one that may use it.
 
         Raises `StoreUnavailable`, `WrongPartitions`, `StoreCorrupted`, `ModelFailed`.
         """
 
         if self._open is not None:
+            self._opened()
             return
         wanted = True
 
@@ -82,6 +85,7 @@ class RunningMemory:
                         self.settings, embedder=self._embedder, summarise=self._summarise, model=self._model,
                         reranker=self._reranker, delivered=self._delivered,
                     )  # fmt: skip
+                    self._opened_in = os.getpid()
 
         try:
             await anyio.to_thread.run_sync(open_once, limiter=self._limiter)
@@ -102,6 +106,8 @@ class RunningMemory:
 
     def close_now(self) -> None:
         """`close` for callers without an event loop."""
+        if self._open is not None and self._opened_in != os.getpid():
+            return  # it is still the parent's
         with self._opening:
             opened, self._open = self._open, None
         if opened is not None:
@@ -166,4 +172,10 @@ class RunningMemory:
     def _opened(self) -> Opened:
         if self._open is None:
             raise StoreUnavailable("This memory is not open.", hint='Use it inside "async with", or call open() first.')
+        if self._opened_in != os.getpid():
+            # Locks that were held at the fork, ours and SQLite's, are never let go of in the child.
+            raise StoreUnavailable(
+                "This memory was opened before this process was forked off.",
+                hint="Call open_memory in each process, and fork before one is open, or use multiprocessing's spawn.",
+            )
         return self._open

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnemic.domain.memory import Namespace, Role
-from mnemic.domain.validation import check_several, shown
+from mnemic.domain.validation import check_count, check_several, shown
 from mnemic.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class Session:
         """The session as text in HiAgent's form: closed subgoals as two lines each, the one at work in full."""
         from mnemic.domain.working_memory.hiagent import render_history
 
+        if budget_tokens is not None:
+            check_count(budget_tokens, name="budget_tokens", low=0, high=10**9)
         return await self._read(lambda memory: render_history(memory, budget_tokens=budget_tokens))
 
     async def stats(self) -> ContextStats:
@@ -166,7 +168,8 @@ class Session:
 
     async def prune_context(self, memory: str, delete_ids: Sequence[str], *, inline: bool = False) -> EditOutcome:
         """Hide tool results, named by call or message id, and keep ``memory`` about them. All of them or none."""
-        ids = [delete_ids] if isinstance(delete_ids, str) else list(delete_ids)
+        several = [delete_ids] if isinstance(delete_ids, str) else delete_ids
+        ids = list(check_several(several, name="delete_ids", hint="Give the id of a result, or a list of them."))
         return await self.sculpt("prune_context", memory_text=memory, delete_ids=ids, inline=inline)
 
     async def open_subgoal(self, text: str, *, summary: str | None = None) -> EditOutcome:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ContextEditingMiddleware, ToolCallLimitMiddleware
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -194,3 +194,17 @@ def test_both_middlewares_agree_on_one_set_of_rules_and_tools_know_what_is_shown
     assert "packed with care" not in next(m.text for m in model.prompts[-1] if getattr(m, "tool_call_id", "") == "g1")
     assert "(tool, folded in " in final[-2].text
     assert "visible" not in final[-2].text
+
+
+@pytest.mark.parametrize("role", ["critic", "user", "system", "tool"])
+def test_a_chat_message_of_any_role_is_shown_and_folds_like_another(role: str) -> None:
+    pages = [f"Page {at}: " + f"The ferry {at}-{at} leaves at dawn from the pier. " * 40 for at in range(3)]
+    said: list[Any] = []
+    for at, page in enumerate(pages):
+        said += [HumanMessage(f"Read page {at}."), ChatMessage(content=page, role=role)]
+    model = ScriptedChatModel(script=["Read."])
+    agent = create_agent(model, middleware=[SubgoalMiddleware(), SculptorMiddleware()])
+    state = agent.invoke({"messages": said})
+    assert [message.content for message in state["messages"][:6]] == [message.content for message in said]
+    shown = [message for message in model.prompts[0] if isinstance(message, ChatMessage)]
+    assert [message.role for message in shown] == [role] * 3 and shown[-1].content == pages[-1]

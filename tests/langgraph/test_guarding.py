@@ -12,8 +12,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from mnemic import Channel, Memory, NewMemory, Origin
+from mnemic.errors import InvalidInput
 from mnemic.testing import ScriptedModel, plan_queries
 from mnemic_langgraph import (
+    GuardMiddleware,
     GuardState,
     RecallState,
     RememberState,
@@ -230,3 +232,13 @@ async def test_a_tool_channel_is_never_the_agents_word(tmp_path: Path) -> None:
         )
         (one,) = recalled["recalled"]
         assert one["id"] == receipt.id and not one["trusted"] and one["beware"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [({"on_review": "ask"}, "on_review is 'ask'"), ({"effects": "send_mail"}, "effects is the text")]
+)
+def test_what_would_guard_otherwise_than_it_was_meant_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        GuardMiddleware(**given)
+    with pytest.raises(InvalidInput, match=said):
+        create_memory_agent(ScriptedChatModel(script=[]), **given)

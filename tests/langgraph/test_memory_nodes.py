@@ -81,6 +81,10 @@ async def test_an_argument_among_the_filters_is_refused_with_where_it_belongs(tm
         node = create_recall_node(memory=memory, filters=lambda _: {"tags": ["code"], name: 3})
         with pytest.raises(InvalidInput, match=f"hold {name}, .* arguments of create_recall_node"):
             await node.ainvoke({"messages": [HumanMessage("Where?")]})
+        no_filters: Any = ["tags", "code"]
+        node = create_recall_node(memory=memory, filters=no_filters)
+        with pytest.raises(InvalidInput, match="filters of the recall node are list"):
+            await node.ainvoke({"messages": [HumanMessage("Where?")]})
 
 
 def _words(count: int) -> list[str]:
@@ -302,3 +306,27 @@ async def test_a_context_pack_fits_its_budget_and_quotes(tmp_path: Path) -> None
         result = await graph.ainvoke({"messages": [("user", "From which pier does ferry 7 leave?")]})
         assert 0 < result["context_tokens"] <= 300 and "> Ferry 7 leaves from pier 7" in result["context"]
         assert result["context_ids"] and all(id in result["context"] for id in result["context_ids"])
+
+
+async def test_a_context_pack_has_the_session_of_a_thread_as_soon_as_there_is_one(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        await memory.remember("Ferry 7 leaves from pier 7 at dawn.", origin=USER)
+        node = create_context_pack_node(memory=memory, with_session=True)
+        graph = line(("pack", node), checkpointer=InMemorySaver())
+        asked = {"messages": [("user", "From which pier does ferry 7 leave?")]}
+        first = await graph.ainvoke(asked, thread("trip"))
+        assert "> Ferry 7 leaves from pier 7" in first["context"]
+        await memory.session("trip").append("Plan my trip to the islands.")
+        second = await graph.ainvoke(asked, thread("trip"))
+        assert "Plan my trip" in second["context"] and "> Ferry 7 leaves from pier 7" in second["context"]
+
+
+@pytest.mark.parametrize(
+    ("name", "speaker"),
+    [("Ana\nMaria", "Ana Maria"), ("Ana\x00", "Ana\ufffd"), ("\u200b", None), ("\n", None), ("Ana\ud83c", "Ana\ufffd")],
+)
+async def test_a_name_that_is_no_label_does_not_end_a_thread(tmp_path: Path, name: str, speaker: str | None) -> None:
+    async with open_here(tmp_path) as memory:
+        graph = line(("remember", create_remember_node(memory=memory)))
+        result = await graph.ainvoke({"messages": [HumanMessage("The code is 4711.", name=name, id="one")]})
+        assert (await memory.get(result["remembered"]["one"])).speaker == speaker

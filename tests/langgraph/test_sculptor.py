@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import subprocess
 import sys
@@ -299,3 +300,24 @@ def test_a_process_that_invoked_a_graph_ends_quietly() -> None:
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "b", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nobody forks here")
+def test_a_process_that_was_forked_off_invokes_graphs_as_its_parent_did() -> None:
+    code = (
+        "import os\n"
+        "from langchain_core.messages import HumanMessage\n"
+        "from mnemic_langgraph import create_subgoal_node\n"
+        "from mnemic_langgraph.testing import ScriptedChatModel\n"
+        "def ask():\n"
+        "    node = create_subgoal_node(model=ScriptedChatModel(script=['Subgoal: a\\nAction: b']))\n"
+        "    print(node.invoke({'messages': [HumanMessage('go')]})['action'], flush=True)\n"
+        "ask()\n"
+        "child = os.fork()\n"
+        "ask()\n"
+        "if child:\n"
+        "    print(os.waitpid(child, 0)[1])\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, sorted(done.stdout.split()), done.stderr) == (0, ["0", "b", "b", "b"], "")

@@ -13,8 +13,9 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 import mnemic_langgraph
 from mnemic.domain.experience.reading import read_trajectory
-from mnemic_langgraph.conversation import message_keys, trajectory_of
+from mnemic_langgraph.conversation import message_keys
 from mnemic_langgraph.states import join_ids, join_lists, join_recalled
+from mnemic_langgraph.trajectories import trajectory_of
 
 ids = st.sampled_from(["m1", "m2", "m3", "m4"])
 memories = st.lists(

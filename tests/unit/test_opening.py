@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -151,6 +154,11 @@ async def test_an_embeddings_object_needs_a_name(tmp_path: Path) -> None:
         assert (await memory.status()).embedder == "unit-v1"
 
 
+def test_a_summariser_that_cannot_be_called_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="summarise is str"):
+        mnemic.open_memory(tmp_path, summarise="openai:gpt-5-mini")  # type: ignore[arg-type]
+
+
 async def test_a_closed_memory_says_so(tmp_path: Path) -> None:
     memory = mnemic.open_memory(tmp_path)
     with pytest.raises(StoreUnavailable, match="not open"):
@@ -160,6 +168,39 @@ async def test_a_closed_memory_says_so(tmp_path: Path) -> None:
     await memory.close()
     with pytest.raises(StoreUnavailable):
         await memory.remember("x")
+
+
+_FORKING = """
+import asyncio, os, sys
+import mnemic
+from mnemic.errors import StoreUnavailable
+
+async def main():
+    async with mnemic.open_memory(sys.argv[1], chroma="off") as memory:
+        await memory.remember("Ben likes tea.")
+        child = os.fork()
+        if child == 0:
+            memory.close_now()
+            try:
+                memory.run_now(print)
+            except StoreUnavailable as error:
+                print(error, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        await memory.remember("Ana likes milk.")
+        print(len(await memory.list()))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nobody forks here")
+def test_a_process_that_was_forked_off_is_told_to_open_a_memory_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", _FORKING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    refusal, kept = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, kept) == (0, "", "2")
+    assert "forked off" in refusal and "open_memory in each process" in refusal
 
 
 async def test_two_memories_in_one_process_share_a_folder(tmp_path: Path) -> None:

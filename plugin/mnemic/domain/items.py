@@ -6,7 +6,7 @@ the program's own, any strings. What is to be found by its words is a memory bes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -15,7 +15,7 @@ from typing import Any, Literal, NewType
 from mnemic.domain.memory import MemoryId, Namespace
 from mnemic.domain.provenance import Origin
 from mnemic.domain.quoting import shows_something
-from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_NAMESPACE_DEPTH, shown
+from mnemic.domain.validation import MAX_LABEL_CHARS, MAX_NAMESPACE_DEPTH, check_several, shown
 from mnemic.errors import InvalidInput
 
 ItemKey = NewType("ItemKey", int)
@@ -191,6 +191,22 @@ def _number(value: object) -> float | None:
         return float(value)
     except (ValueError, OverflowError):
         return None
+
+
+def check_key(key: object) -> str:
+    """The key of an item. Raises `InvalidInput`."""
+    if not isinstance(key, str):
+        raise InvalidInput(f"The key is {type(key).__name__}.", hint="Give a string.")
+    return key
+
+
+def check_fields(fields: Iterable[str], *, name: str) -> tuple[str, ...]:
+    """The paths of fields; one text alone would be one for each letter. Raises `InvalidInput`."""
+    hint = 'Give a list of paths, such as ["text", "notes[*].title"].'
+    paths = tuple(check_several(fields, name=name, hint=hint))
+    if not all(isinstance(path, str) for path in paths):
+        raise InvalidInput(f"{name} is {shown(paths)}.", hint=hint)
+    return paths
 
 
 def memory_namespace(root: Namespace, path: ItemPath) -> Namespace:

@@ -20,6 +20,8 @@ from mnemic.domain.working_memory.transcripts import Transcript, TranscriptForma
 from mnemic.domain.working_memory.transcripts.parsing import load_object, shown
 from mnemic.errors import InvalidInput
 
+WORDLESS = "a task without words"
+"""What a task is called that nobody has put in words."""
 _MOST_STEPS = 2_000
 _IS_CALL = re.compile(r"[(\[{=\n]")
 
@@ -36,7 +38,8 @@ def read_trajectory(
     ``raw`` is JSON text (or JSON Lines), or the values that it stands for: a list of messages as OpenAI, Anthropic,
     LangChain or Claude Code write them, an object with ``messages`` or ``traj``, or ``{task, steps: [{thought,
     action, observation}]}``. Id, task's id and reward are taken from ``id``, ``task_id`` and ``trial``, ``reward`` or
-    ``success`` of that object when they are not given.
+    ``success`` of that object when they are not given. The task is its ``task``, or what the user says before the first
+    answer; `WORDLESS` where there is neither.
 
     Raises `InvalidInput` that names the place and the way out.
     """
@@ -50,7 +53,9 @@ def read_trajectory(
             f"A trajectory of {len(transcript.messages):,} messages and {len(steps):,} steps.",
             hint=f"Give one task's messages, with at most {_MOST_STEPS:,} steps.",
         )
-    task = _task_of(transcript)
+    named = whole.get("task")
+    task = named.strip() if isinstance(named, str) and "steps" not in whole else ""
+    task = task or _task_of(transcript) or WORDLESS
     own_task = str(whole["task_id"]) if whole.get("task_id") is not None else ""
     task_id = task_id or own_task or f"t{fingerprint(normalise(task)):016x}"[:12]
     if id is None:

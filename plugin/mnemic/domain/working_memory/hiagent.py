@@ -96,7 +96,7 @@ def close_subgoal(
 def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> EditOutcome:
     """Show closed subgoals in full until the next one begins. At most twice for one step of the environment."""
     subgoals = {subgoal.number: subgoal for subgoal in memory.subgoals()}
-    unknown = [number for number in numbers if number not in subgoals]
+    unknown = [number for number in numbers if not isinstance(number, int) or number not in subgoals]
     if unknown or not numbers:
         known = f"1 to {memory.last_subgoal}" if subgoals else "none yet"
         named = ", ".join(str(number)[:10] for number in unknown[:5]) + (" and more" if len(unknown) > 5 else "")

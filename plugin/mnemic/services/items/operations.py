@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from mnemic.domain.drafting import check_origin
@@ -18,10 +18,12 @@ from mnemic.domain.items import (
     ItemPath,
     ListPaths,
     PutItem,
+    check_fields,
+    check_key,
 )
 from mnemic.domain.memory import EraseReceipt, Namespace
 from mnemic.domain.provenance import Origin
-from mnemic.domain.validation import MAX_NAMESPACE_DEPTH, check_namespace
+from mnemic.domain.validation import MAX_NAMESPACE_DEPTH, check_namespace, shown
 from mnemic.errors import GuardRefused, InvalidInput
 from mnemic.services.backends import Backends
 from mnemic.services.items.memories import check_path, draft_items, drop_item, write_item
@@ -34,7 +36,7 @@ _SWEPT_AT_ONCE = 500
 
 def run_items(
     backends: Backends, operations: Sequence[ItemOperation], *, root: Namespace, origin: Origin,
-    fields: Sequence[str] = (WHOLE,), omit_expired: bool = False, include_withheld: bool = False,
+    fields: Iterable[str] = (WHOLE,), omit_expired: bool = False, include_withheld: bool = False,
 ) -> list[ItemAnswer]:  # fmt: skip
     """The answers to ``operations`` in their order: all reads see what was there before, then all puts are done or none.
 
@@ -45,7 +47,7 @@ def run_items(
     origin = check_origin(origin)
     root = check_root(root)
     operations = [_checked(one) for one in operations]
-    fields = tuple(fields)
+    fields = check_fields(fields, name="fields")
     for path in fields:
         field_steps(path)
     now = backends.clock.now()
@@ -146,14 +148,14 @@ def sweep_items(backends: Backends, *, root: Namespace, origin: Origin) -> int:
                 swept += 1
 
 
-def erase_item(backends: Backends, path: object, key: str, *, root: Namespace) -> EraseReceipt | None:
+def erase_item(backends: Backends, path: object, key: object, *, root: Namespace) -> EraseReceipt | None:
     """Destroy an item, its memories and their versions in every file. None when nothing is under the key.
 
     What it said under names that it no longer has is left, as memories by themselves, and so is what a deleted item said.
     """
-    where, root = check_path(path), check_root(root)
+    where, name, root = check_path(path), check_key(key), check_root(root)
     with backends.ledger.transaction() as transaction:
-        found = transaction.find_item(root, where, key)
+        found = transaction.find_item(root, where, name)
         if found is None:
             return None
         ids = [link.memory for link in transaction.item_links([found[0]]).get(found[0], ())]
@@ -177,21 +179,30 @@ def check_root(root: object) -> Namespace:
 def _checked(operation: ItemOperation) -> ItemOperation:
     if isinstance(operation, GetItem | PutItem):
         check_path(operation.path)
-        if not isinstance(operation.key, str):
-            raise InvalidInput(f"The key is {type(operation.key).__name__}.", hint="Give a string.")
+        check_key(operation.key)
     elif isinstance(operation, FindItems):
         check_path(operation.prefix)
+        if not isinstance(operation.query, str | None):
+            raise InvalidInput(f"The query is {type(operation.query).__name__}.", hint="Give a text, or leave it out.")
+        if not isinstance(operation.filter, Mapping | None):
+            raise InvalidInput(
+                f"The filter is {type(operation.filter).__name__}.", hint='Give an object, such as {"kind": "note"}.'
+            )
     elif isinstance(operation, ListPaths):
         for pattern in operation.patterns:
             check_path(pattern.labels)
+        if not isinstance(operation.max_depth, int | None):
+            raise InvalidInput(f"max_depth is {shown(operation.max_depth)}.", hint="Give a whole number.")
     else:
         raise InvalidInput(
             f"There is no operation {type(operation).__name__}.", hint="Give GetItem, PutItem, FindItems or ListPaths."
         )
-    if isinstance(operation, FindItems | ListPaths) and min(operation.limit, operation.offset) < 0:
-        raise InvalidInput(f"limit is {operation.limit} and offset {operation.offset}.", hint="Neither is negative.")
+    if isinstance(operation, FindItems | ListPaths):
+        for name, number in (("limit", operation.limit), ("offset", operation.offset)):
+            if not isinstance(number, int) or number < 0:
+                raise InvalidInput(f"{name} is {shown(number)}.", hint="Give a whole number that is not negative.")
     if isinstance(operation, PutItem):
-        for path in operation.index or ():
+        for path in check_fields(operation.index or (), name="index"):
             field_steps(path)
         if operation.ttl is not None and operation.ttl.total_seconds() < 0:
             raise InvalidInput(f"The item would live for {operation.ttl}.", hint="Give a time from 0 on.")

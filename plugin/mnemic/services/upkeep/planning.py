@@ -13,7 +13,7 @@ from dataclasses import replace
 from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus, Upkeep
 from mnemic.domain.learning.refinement import REFINEMENTS, Refinement
 from mnemic.domain.memory import Namespace
-from mnemic.domain.validation import check_choices, check_count, check_text
+from mnemic.domain.validation import check_choices, check_count, check_text, shown
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.services.backends import Backends
 from mnemic.services.upkeep.batch import Batch, Work
@@ -51,8 +51,8 @@ def refinement_named(name: str | Refinement) -> Refinement:
     """A pruning rule by its name. Raises `InvalidInput`."""
     if isinstance(name, Refinement):
         return name
-    if name not in REFINEMENTS:
-        raise InvalidInput(f"There is no rule {name!r}.", hint=f"The rules are: {', '.join(REFINEMENTS)}.")
+    if not isinstance(name, str) or name not in REFINEMENTS:
+        raise InvalidInput(f"There is no rule {shown(name)}.", hint=f"The rules are: {', '.join(REFINEMENTS)}.")
     return REFINEMENTS[name]
 
 

@@ -8,6 +8,7 @@ from mnemic.domain.recall import Hit, MemoryFilter
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_count, check_text
 from mnemic.domain.working_memory.packs import Block, ContextPack, Section, assemble, session_blocks
 from mnemic.domain.working_memory.summaries import shorten
+from mnemic.errors import InvalidInput
 from mnemic.services.backends import Backends
 from mnemic.services.recalling.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS, RecallQuery, recall
 from mnemic.services.working_memory.sessions import read_session
@@ -47,6 +48,8 @@ def compose(
 def fit(backends: Backends, text: str, *, budget_tokens: int) -> str:
     """The beginning of a text that fits the budget. Raises `InvalidInput` for a budget too small to say anything."""
     check_count(budget_tokens, name="budget_tokens", low=MIN_BUDGET_TOKENS, high=MAX_BUDGET_TOKENS)
+    if not isinstance(text, str):
+        raise InvalidInput(f"text is {type(text).__name__}, not a string.", hint="Give the words as text.")
     return shorten(text, count_tokens=backends.token_counter.count, max_tokens=budget_tokens)
 
 
