@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from mnemic.bootstrap import load_settings
 from mnemic.domain.provenance import Origin
-from mnemic.errors import InvalidInput
+from mnemic.errors import InvalidInput, MnemicError
 from mnemic.memory import Memory
 
 if TYPE_CHECKING:
     from mnemic.protocols import Reranker
+    from mnemic.settings import Settings
 
 
 def open_memory(
@@ -82,3 +83,23 @@ def open_memory(
         load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
         reranker=reranker,
     )  # fmt: skip
+
+
+def is_made(settings: Settings) -> bool:
+    """Whether there is a memory where the settings say. Makes none. What cannot be looked into counts as made: opening it
+    tells why it cannot.
+    """
+    if settings.database is None:
+        try:
+            settings.ledger_path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
+    try:
+        from mnemic.storage.postgres.ledger import holds_ledger
+
+        return holds_ledger(settings.database, settings.database_schema)
+    except (ImportError, MnemicError):
+        return True
