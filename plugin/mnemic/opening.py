@@ -33,6 +33,7 @@ def open_memory(
     environment. Raises `InvalidInput`.
     """
     embedder_id = settings.pop("embedder_id", None)
+    _check_embedder_id(embedder_id, embedder)
     if isinstance(embedder, str):
         settings["embedder"], embedder = embedder, None
     elif embedder is not None and not hasattr(embedder, "embed"):
@@ -83,6 +84,22 @@ def open_memory(
         load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
         reranker=reranker,
     )  # fmt: skip
+
+
+def _check_embedder_id(embedder_id: object, embedder: Any) -> None:
+    """Raise `InvalidInput` for an id that would name nothing: what has one of its own, or no embedder at all."""
+    named = embedder is None or isinstance(embedder, str)
+    if embedder_id is None or (not named and not hasattr(embedder, "embed")):
+        return
+    if not named and getattr(embedder, "id", None) == embedder_id:
+        return
+    has = (
+        "no embedder" if embedder is None else f"embedder={embedder!r}" if isinstance(embedder, str) else "an Embedder"
+    )
+    raise InvalidInput(
+        f"embedder_id was given with {has}.",
+        hint="It names the model behind a LangChain Embeddings object: give that as embedder, or leave embedder_id out.",
+    )
 
 
 def is_made(settings: Settings) -> bool:
