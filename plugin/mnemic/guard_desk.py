@@ -68,7 +68,10 @@ class GuardDesk:
         self, ids: Iterable[str], *, vouch: bool = False, reason: str | None = None,
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
-        """Let memories out of quarantine as they were written; with ``vouch`` they count as the user's own words besides."""
+        """Let memories out of quarantine as they were written; with ``vouch`` they count as the user's own words besides.
+
+        What had been archived before it was rejected is archived again.
+        """
         from mnemic.services.reviewing.review import release
 
         return await self._memory.run(
