@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnemic.domain.experience.forms import check_form, is_action_verb
-from mnemic.domain.experience.similarity import PRESETS, Item, Reason, deduplicate, same_content, value_difference
+from mnemic.domain.experience.similarity import same_content, value_difference
 from mnemic.errors import InvalidInput
+from tests.benchmarks.deduplicating import PRESETS, Item, Reason, deduplicate
 
 GOOD_SITUATION = "When a flight has to be moved to another day"
 GOOD_CONTENT = "Look up the reservation first, then search flights for the new day and confirm the price."

@@ -10,10 +10,9 @@ import pytest
 from mnemic.domain.experience.extraction import distil
 from mnemic.domain.experience.faithful import unsupported
 from mnemic.domain.experience.forms import check_form
-from mnemic.domain.experience.similarity import Item, deduplicate
 from mnemic.domain.experience.trajectory import Trajectory
-from mnemic.domain.experience.wording import cited_texts
 from mnemic.storage.static_embedder import StaticEmbedder
+from tests.benchmarks.deduplicating import Item, deduplicate
 from tests.benchmarks.distilling import (
     POOLS,
     STEPS,
@@ -26,6 +25,7 @@ from tests.benchmarks.distilling import (
     texts_of,
     texts_of_pool,
 )
+from tests.experience.citing import cited_texts
 
 Find = Callable[[str], Path]
 
