@@ -52,7 +52,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Compared:
     """An experience as far as it is compared."""
 
     id: str
@@ -100,8 +100,8 @@ class Deduplication:
 
 
 def deduplicate(
-    batch: Sequence[Item],
-    stored: Sequence[Item],
+    batch: Sequence[Compared],
+    stored: Sequence[Compared],
     embed: Embed,
     *,
     preset: str = DEFAULT_PRESET,
@@ -149,7 +149,7 @@ def deduplicate(
 
 def _nearest_duplicate(
     at: int,
-    items: Sequence[Item],
+    items: Sequence[Compared],
     vectors: Sequence[Sequence[float]],
     known: Sequence[int],
     threshold: float,
@@ -168,7 +168,7 @@ def _nearest_duplicate(
     return None, beside
 
 
-def _difference(left: Item, right: Item, preset: Preset) -> str | None:
+def _difference(left: Compared, right: Compared, preset: Preset) -> str | None:
     difference = value_difference(left.text, right.text) if preset.values_apart else None
     shared = jaccard(frozenset(words_of(left.content)), frozenset(words_of(right.content)))
     return "the wording" if difference is None and shared < preset.shared_words else difference
