@@ -44,33 +44,44 @@ class Occurrences(NamedTuple):
 
 def occurrences(words: Gathered, telling: NDArray[np.float64]) -> Occurrences:
     """Count the words asked in the memories. ``telling`` are their weights; words of one stem ask for the same once."""
-    stems, weight = _by_stem(words, telling)
+    stems, places = _stems_asked(words)
+    return Occurrences(_counted(words, stems), _most_telling(places, telling, len(stems)))
+
+
+def weights_among(words: Gathered, everywhere: Frequencies) -> tuple[NDArray[np.float64], Occurrences]:
+    """How much each word asked tells within a company, whose memories are those of ``words``, and its occurrences there."""
+    stems, places = _stems_asked(words)
+    often = _counted(words, stems)
+    held = (often > 0).sum(axis=0)[places].astype(np.float64)
+    telling = weights(Frequencies(held, len(words.lengths)).borrowing(everywhere, _BESIDES))
+    return telling, Occurrences(often, _most_telling(places, telling, len(stems)))
+
+
+def _stems_asked(words: Gathered) -> tuple[list[int], list[int]]:
+    """The distinct stems asked, ascending, and the place among them of each word asked."""
+    # A question has a handful of words: for so few Python's own is three times as fast as NumPy's.
+    asked = words.stems[words.asked].tolist()
+    place_of = {stem: place for place, stem in enumerate(sorted(set(asked)))}
+    return list(place_of), [place_of[stem] for stem in asked]
+
+
+def _most_telling(places: list[int], telling: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """What the most telling word of each of ``count`` stems tells."""
+    most = [0.0] * count
+    for place, weight in zip(places, telling.tolist(), strict=True):
+        most[place] = max(most[place], weight)
+    return np.array(most)
+
+
+def _counted(words: Gathered, stems: list[int]) -> NDArray[np.float64]:
+    """How often each stem occurs in each memory."""
     term_of_stem = np.full(len(words.stems) + 1, -1, np.int64)
     term_of_stem[stems] = np.arange(len(stems))
     terms = term_of_stem.take(words.stems.take(words.tokens))
     hits = np.flatnonzero(terms >= 0)
     size = (len(words.lengths), len(stems))
     cells = words.owner[hits] * len(stems) + terms[hits]
-    return Occurrences(np.bincount(cells, minlength=size[0] * size[1]).reshape(size).astype(np.float64), weight)
-
-
-def weights_among(words: Gathered, everywhere: Frequencies) -> tuple[NDArray[np.float64], Occurrences]:
-    """How much each word asked tells within a company, whose memories are those of ``words``, and its occurrences there."""
-    _, places = np.unique(words.stems[words.asked], return_inverse=True)
-    found = occurrences(words, np.ones(len(places)))
-    held = (found.often > 0).sum(axis=0)[places].astype(np.float64)
-    telling = weights(Frequencies(held, len(words.lengths)).borrowing(everywhere, _BESIDES))
-    return telling, found._replace(telling=_by_stem(words, telling)[1])
-
-
-def _by_stem(words: Gathered, telling: NDArray[np.float64]) -> tuple[list[int], NDArray[np.float64]]:
-    """The distinct stems asked, ascending, and what the most telling word of each tells."""
-    # A question has a handful of words: for so few Python's own is three times as fast as NumPy's.
-    most: dict[int, float] = {}
-    for stem, weight in zip(words.stems[words.asked].tolist(), telling.tolist(), strict=True):
-        most[stem] = max(weight, most.get(stem, 0.0))
-    stems = sorted(most)
-    return stems, np.array([most[stem] for stem in stems])
+    return np.bincount(cells, minlength=size[0] * size[1]).reshape(size).astype(np.float64)
 
 
 def shares(found: Occurrences, lengths: NDArray[np.int64], average_length: float) -> NDArray[np.float64]:
