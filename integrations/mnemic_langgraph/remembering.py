@@ -63,12 +63,15 @@ def create_remember_node(
 
     Writes ``remembered`` and ``remembered_words`` (`RememberState`). A message whose id stands there is not looked at
     again unless a user's or an assistant's now says something else: then its memory takes the place of the one before,
-    which stays in the history and where another message says the same. A tool's is left alone, for what was cut out to
-    save room was said all the same. Where the node runs again because its own write was lost, the memory confirms what it
-    has and stores nothing twice. So do branches that run at once. Where one speaker says the very same twice in a session
-    it is one memory, confirmed, unless ``occurred_at`` tells when each was said. ``session`` names it where there is no
-    thread. Streams ``{"event": "remembered", "ids", "refused"}``. Raises `InvalidInput`, `StoreUnavailable`; what the
-    guard refuses to store is named in the event and raises nothing.
+    which stays in the history and where another message says the same; where it says nothing any more, that memory is
+    archived. A tool's is left alone, for what was cut out to save room was said all the same. So is what was said by a
+    message that is removed, or by one that another branch of the thread goes on without: `Memory.forget` takes that out.
+
+    Where the node runs again because its own write was lost, the memory confirms what it has and stores nothing twice. So
+    do branches that run at once. Where one speaker says the very same twice in a session it is one memory, confirmed,
+    unless ``occurred_at`` tells when each was said. ``session`` names it where there is no thread. Streams
+    ``{"event": "remembered", "ids", "refused"}``. Raises `InvalidInput`, `StoreUnavailable`; what the guard refuses to
+    store is named in the event and raises nothing.
     """
     wanted = set(check_choices(roles, Role, name="a role"))
 
@@ -83,6 +86,7 @@ def create_remember_node(
         occasion = session_name() if session is None else session(state)
         noted: dict[str, str | None] = {}
         said: list[_Said] = []
+        emptied: dict[str, str | None] = {}
         in_view = await _still_there(keeps, in_play(state), where)
         for key, message in words.messages.items():
             if key in known and not words.edited(key):
@@ -90,14 +94,18 @@ def create_remember_node(
             new = _memory_of_message(message, wanted, channel, occurred_at, occasion, where, in_view)
             if new is None:
                 noted[key] = None
+                if words.edited(key):
+                    emptied[key] = words.replaced(key, known)
             else:
                 said.append(_Said(key=key, new=new, before=words.replaced(key, known)))
         stored, refused = await _store_all(keeps, said)
+        await _take_back(keeps, [id for id in emptied.values() if id is not None])
         if said:
             tell("remembered", ids=list(dict.fromkeys(stored.values())), refused=refused)
         # What was said before a refused edit is still remembered.
         kept = {**noted, **stored, **{key: known.get(key) for key in refused}}
-        digests = words.news(key for key, id in {**known, **kept}.items() if id is not None or key in refused)
+        looked_at = {*refused, *emptied, *(key for key, id in {**known, **kept}.items() if id is not None)}
+        digests = words.news(looked_at)
         return {**({"remembered": kept} if kept else {}), **({"remembered_words": digests} if digests else {})}
 
     return make_node(remember, name=name)
@@ -130,10 +138,12 @@ class _Words:
 
 
 def _digest(message: BaseMessage) -> str | None:
-    """Of the words of a user or an assistant; None where there are none."""
+    """Of the words of a user or an assistant, empty where they say nothing; None for a message of anybody else."""
     spoken, text = spoken_by(message), words_of(message)
-    if spoken is None or spoken[0] is Role.TOOL or not text:
+    if spoken is None or spoken[0] is Role.TOOL:
         return None
+    if not text:
+        return ""
     # A checkpointer makes "?" of half a surrogate pair, which is no edit.
     return hashlib.sha256(text.replace("\ufffd", "?").encode()).hexdigest()[:16]
 
@@ -205,6 +215,15 @@ async def _store_all(memory: Memory, said: Sequence[_Said]) -> tuple[dict[str, s
         stored |= kept
         refused += lost
     return stored, refused
+
+
+async def _take_back(memory: Memory, ids: Sequence[str]) -> None:
+    """Archive the memories of what is not said any more. What is gone by now is left, and what is not ours to archive."""
+    for id in ids:
+        latest = await _latest(memory, id)
+        if latest is not None:
+            with suppress(AccessDenied, InvalidInput, UnknownMemory):
+                await memory.archive([latest], reason="its message was emptied")
 
 
 async def _latest(memory: Memory, id: str) -> str | None:

@@ -68,7 +68,10 @@ class GuardDesk:
         self, ids: Iterable[str], *, vouch: bool = False, reason: str | None = None,
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
-        """Let memories out of quarantine as they were written; with ``vouch`` they count as the user's own words besides."""
+        """Let memories out of quarantine as they were written; with ``vouch`` they count as the user's own words besides.
+
+        What had been archived before it was rejected is archived again.
+        """
         from mnemic.services.reviewing.review import release
 
         return await self._memory.run(
@@ -133,17 +136,23 @@ class GuardDesk:
 
     async def authorise(
         self, action: str, *, because: Iterable[str] = (), by_user: bool = False,
-        namespace: Namespace | str | None = None,
+        namespace: Namespace | str | None = None, origin: Origin | None = None,
     ) -> EffectVerdict:  # fmt: skip
         """Whether an agent may do ``action`` on the strength of the memories ``because``: allowed, review, or denied.
 
         Ask before a call with an effect. An untrusted, contested or withheld memory supports nothing; ``by_user``: a person
-        asked for it.
+        asked for it. What a recall with this ``origin`` or in this process delivered within the hour counts as seen, named
+        or not: whom or what only a stranger's memory among it names waits for a person.
         """
         from mnemic.services.reviewing.authorisation import authorise_action
 
         return await self._memory.run(
-            authorise_action, action, because=because, by_user=by_user, namespace=check_given_namespace(namespace)
+            authorise_action,
+            action,
+            because=because,
+            by_user=by_user,
+            namespace=check_given_namespace(namespace),
+            origin=origin or self._origin,
         )
 
     def _where(self, namespace: Namespace | str | None) -> Namespace:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from mnemic.bootstrap import load_settings
 from mnemic.domain.provenance import Origin
-from mnemic.errors import InvalidInput
+from mnemic.errors import InvalidInput, MnemicError
 from mnemic.memory import Memory
 
 if TYPE_CHECKING:
     from mnemic.protocols import Reranker
+    from mnemic.settings import Settings
 
 
 def open_memory(
@@ -32,6 +33,7 @@ def open_memory(
     environment. Raises `InvalidInput`.
     """
     embedder_id = settings.pop("embedder_id", None)
+    _check_embedder_id(embedder_id, embedder)
     if isinstance(embedder, str):
         settings["embedder"], embedder = embedder, None
     elif embedder is not None and not hasattr(embedder, "embed"):
@@ -87,3 +89,39 @@ def open_memory(
         load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
         reranker=reranker,
     )  # fmt: skip
+
+
+def _check_embedder_id(embedder_id: object, embedder: Any) -> None:
+    """Raise `InvalidInput` for an id that would name nothing: what has one of its own, or no embedder at all."""
+    named = embedder is None or isinstance(embedder, str)
+    if embedder_id is None or (not named and not hasattr(embedder, "embed")):
+        return
+    if not named and getattr(embedder, "id", None) == embedder_id:
+        return
+    has = (
+        "no embedder" if embedder is None else f"embedder={embedder!r}" if isinstance(embedder, str) else "an Embedder"
+    )
+    raise InvalidInput(
+        f"embedder_id was given with {has}.",
+        hint="It names the model behind a LangChain Embeddings object: give that as embedder, or leave embedder_id out.",
+    )
+
+
+def is_made(settings: Settings) -> bool:
+    """Whether there is a memory where the settings say. Makes none. What cannot be looked into counts as made: opening it
+    tells why it cannot.
+    """
+    if settings.database is None:
+        try:
+            settings.ledger_path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
+    try:
+        from mnemic.storage.postgres.ledger import holds_ledger
+
+        return holds_ledger(settings.database, settings.database_schema)
+    except (ImportError, MnemicError):
+        return True

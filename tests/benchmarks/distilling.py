@@ -40,11 +40,11 @@ from mnemic.domain.experience.extraction import distil, distil_success, group_by
 from mnemic.domain.experience.faithful import coverage, unsupported
 from mnemic.domain.experience.forms import check_form
 from mnemic.domain.experience.reading import read_trajectory
-from mnemic.domain.experience.similarity import PRESETS, Item, deduplicate
 from mnemic.domain.experience.trajectory import Trajectory
 from mnemic.domain.experience.values import Token, ValueKind, tokens_of
-from mnemic.domain.experience.wording import cited_texts
 from mnemic.storage.static_embedder import StaticEmbedder
+from tests.benchmarks.deduplicating import PRESETS, Compared, deduplicate
+from tests.experience.citing import cited_texts
 
 TAU, STEPS, POOLS = "taubench_airline_dev.jsonl.gz", "trajectories_dev.jsonl.gz", "reme_pools_dev.jsonl.gz"
 MUTATIONS_EACH = 3
@@ -290,7 +290,7 @@ def measure_pool(pool: Sequence[dict[str, Any]], embed: Callable[[Sequence[str]]
         )
         with_problem += bool(problems)
         codes.update(problem.code for problem in problems)
-    items = [Item(id=r["memory_id"], when_to_use=r["when_to_use"], content=r["content"]) for r in pool]
+    items = [Compared(id=r["memory_id"], when_to_use=r["when_to_use"], content=r["content"]) for r in pool]
     presets = {}
     for name in PRESETS:
         done = deduplicate(items, (), embed, preset=name)

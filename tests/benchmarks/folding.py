@@ -34,7 +34,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mnemic.domain.folding import PRESETS, Decision, Folder, FoldingPreset, Item, ItemKind
+from mnemic.domain.folding import PRESETS, Decision, Folder, FoldingItem, FoldingPreset, ItemKind
 from mnemic.storage.token_counters import create_token_counter
 from tests.benchmarks.folding_data import (
     INTERFERENCE_FILE,
@@ -128,13 +128,13 @@ def interfere(folder_path: Path, updates: int, count: Count, seed: int) -> dict[
         dirty = []
         if number < len(messages):
             text = "\n".join(f"{key}: {value}" for key, value in messages[number])
-            dirty += folder.append(Item(kind=ItemKind.CALL, text="{}", name="read_updates"))
-            dirty += folder.append(Item(kind=ItemKind.OBSERVATION, text=text, name="read_updates"))
+            dirty += folder.append(FoldingItem(kind=ItemKind.CALL, text="{}", name="read_updates"))
+            dirty += folder.append(FoldingItem(kind=ItemKind.OBSERVATION, text=text, name="read_updates"))
             truth.update(messages[number])
             full += count(text) + count("read_updates") + count("{}")
         else:
             question = "What is the latest value of every key?"
-            dirty += folder.append(Item(kind=ItemKind.USER, text=question))
+            dirty += folder.append(FoldingItem(kind=ItemKind.USER, text=question))
             full += count(question)
         dirty += folder.fold()
         seconds += time.perf_counter() - started

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mnemic.domain.folding import Item, ItemKind
+from mnemic.domain.folding import FoldingItem, ItemKind
 
 TAU_FILE = "taubench_airline_dev.jsonl.gz"
 WORLDS_FILE = "trajectories_dev.jsonl.gz"
@@ -42,7 +42,7 @@ class Episode:
 
     name: str
     head: str
-    items: list[Item] = field(default_factory=list)
+    items: list[FoldingItem] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     rises: list[int] = field(default_factory=list)
     """Numbers of the steps, from 0, after which the environment's score had risen."""
@@ -61,18 +61,18 @@ def _chat(record: dict[str, Any]) -> Episode:
     for message in messages:
         text = message["content"] or ""
         if message["role"] == "user":
-            episode.items.append(Item(kind=ItemKind.USER, text=text))
+            episode.items.append(FoldingItem(kind=ItemKind.USER, text=text))
         elif message["role"] == "tool":
-            episode.items.append(Item(kind=ItemKind.OBSERVATION, text=text, name=message["name"]))
+            episode.items.append(FoldingItem(kind=ItemKind.OBSERVATION, text=text, name=message["name"]))
         elif message["role"] == "assistant":
             act = Act(len(episode.items))
             episode.acts.append(act)
             if text:
                 act.said = sorted({word for word in words(text).split() if len(word) > 1 and re.search(r"[\d_]", word)})
-                episode.items.append(Item(kind=ItemKind.SAY, text=text))
+                episode.items.append(FoldingItem(kind=ItemKind.SAY, text=text))
             for call in message.get("tool_calls") or []:
                 name, arguments = call["function"]["name"], call["function"]["arguments"]
-                episode.items.append(Item(kind=ItemKind.CALL, text=arguments, name=name))
+                episode.items.append(FoldingItem(kind=ItemKind.CALL, text=arguments, name=name))
                 if name == "calculate":
                     act.arguments += [words(number) for number in re.findall(r"\d+(?:\.\d+)?", arguments)]
                 else:
@@ -109,9 +109,9 @@ def _world(record: dict[str, Any]) -> Episode:
         episode.acts.append(Act(len(episode.items), arguments=_objects(step["action"])))
         verb = step["action"].split(" ")[0]
         if step["thought"]:
-            episode.items.append(Item(kind=ItemKind.THOUGHT, text=step["thought"]))
-        episode.items.append(Item(kind=ItemKind.CALL, text=step["action"], name=verb))
-        episode.items.append(Item(kind=ItemKind.OBSERVATION, text=step["observation"], name=verb))
+            episode.items.append(FoldingItem(kind=ItemKind.THOUGHT, text=step["thought"]))
+        episode.items.append(FoldingItem(kind=ItemKind.CALL, text=step["action"], name=verb))
+        episode.items.append(FoldingItem(kind=ItemKind.OBSERVATION, text=step["observation"], name=verb))
         if step.get("score", 0.0) > score:
             episode.rises.append(number)
         score = step.get("score", score)

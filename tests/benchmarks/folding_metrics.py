@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mnemic.domain.folding import Folder, FoldingPreset, Item, ItemKind, folded_arguments, is_json_call
+from mnemic.domain.folding import Folder, FoldingItem, FoldingPreset, ItemKind, folded_arguments, is_json_call
 from tests.benchmarks.folding_data import (
     Episode,
     words,
@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"\[(?:same as (\S+)|(\S+) with changes)\]")
 Count = Callable[[str], int]
 
 
-def wire(item: Item, shown: str) -> str:
+def wire(item: FoldingItem, shown: str) -> str:
     """What of an item stands in the prompt."""
     if not is_json_call(item):
         return shown
@@ -166,7 +166,7 @@ def replay(
     return folder
 
 
-def shown_size(item: Item, shown: str, count: Count) -> int:
+def shown_size(item: FoldingItem, shown: str, count: Count) -> int:
     if not is_json_call(item):
         return count(shown)
     return count(item.name) + count(shown if shown == item.text else folded_arguments(shown))
@@ -212,7 +212,11 @@ def note_answers(episode: Episode, start: int, end: int, answers: dict[str, list
 
 
 def _tally_stale(
-    answers: dict[str, list[int]], raw: list[Item], bags: Sequence[frozenset[str]], reader: Reader, tally: list[int]
+    answers: dict[str, list[int]],
+    raw: list[FoldingItem],
+    bags: Sequence[frozenset[str]],
+    reader: Reader,
+    tally: list[int],
 ) -> None:
     for places in answers.values():
         if len(places) < 2:

@@ -20,10 +20,10 @@ from mnemic.domain.experience.trajectory import Trajectory
 from mnemic.domain.experience.wording import (
     MOST_CONTENT_CHARS,
     MOST_SITUATION_CHARS,
-    cited_texts,
     generalise,
     task_line,
 )
+from tests.experience.citing import cited_texts
 from tests.experience.trials import Turn, game, trial
 
 ASK = "Please cancel reservation M05KNL, my user id is ana_li_12."

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnemic.domain.experience.forms import check_form, is_action_verb
-from mnemic.domain.experience.similarity import PRESETS, Item, Reason, deduplicate, same_content, value_difference
+from mnemic.domain.experience.similarity import same_content, value_difference
 from mnemic.errors import InvalidInput
+from tests.benchmarks.deduplicating import PRESETS, Compared, Reason, deduplicate
 
 GOOD_SITUATION = "When a flight has to be moved to another day"
 GOOD_CONTENT = "Look up the reservation first, then search flights for the new day and confirm the price."
@@ -97,8 +98,8 @@ def embed(texts: Sequence[str]) -> list[list[float]]:
     return [[text.lower().count(chr(97 + at)) + 0.001 for at in range(26)] for text in texts]
 
 
-def item(id: str, content: str, when_to_use: str = "When paying") -> Item:
-    return Item(id=id, when_to_use=when_to_use, content=content)
+def item(id: str, content: str, when_to_use: str = "When paying") -> Compared:
+    return Compared(id=id, when_to_use=when_to_use, content=content)
 
 
 def test_importing_the_same_twice_adds_nothing() -> None:

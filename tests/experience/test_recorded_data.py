@@ -10,10 +10,9 @@ import pytest
 from mnemic.domain.experience.extraction import distil
 from mnemic.domain.experience.faithful import unsupported
 from mnemic.domain.experience.forms import check_form
-from mnemic.domain.experience.similarity import Item, deduplicate
 from mnemic.domain.experience.trajectory import Trajectory
-from mnemic.domain.experience.wording import cited_texts
 from mnemic.storage.static_embedder import StaticEmbedder
+from tests.benchmarks.deduplicating import Compared, deduplicate
 from tests.benchmarks.distilling import (
     POOLS,
     STEPS,
@@ -26,6 +25,7 @@ from tests.benchmarks.distilling import (
     texts_of,
     texts_of_pool,
 )
+from tests.experience.citing import cited_texts
 
 Find = Callable[[str], Path]
 
@@ -95,7 +95,7 @@ def test_the_recorded_pools_have_good_form_and_lose_nothing_to_deduplication(
         )
         assert problems == (), record["content"]
     items = [
-        Item(id=record["memory_id"], when_to_use=record["when_to_use"], content=record["content"])
+        Compared(id=record["memory_id"], when_to_use=record["when_to_use"], content=record["content"])
         for record in records
         if record["pool"] == "appworld_qwen3_14b"
     ]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mnemic.domain.experience.actions import parse_action
 from mnemic.domain.experience.failures import error_class
 from mnemic.domain.experience.reading import read_trajectory
-from mnemic.domain.experience.trajectory import evidence_texts
 from mnemic.errors import InvalidInput
+from tests.experience.citing import evidence_texts
 from tests.experience.trials import game, trial
 
 

@@ -267,6 +267,23 @@ async def test_a_memory_rejected_for_several_questions_is_quarantined_and_can_be
             assert snapshot.rejections(key) == 2, "what a person has decided about is not counted on"
 
 
+@pytest.mark.parametrize(("after", "kept"), [(1_000, 4), (1_001, 0)])
+async def test_where_nothing_is_ever_quarantined_for_its_rejections_none_are_kept(
+    tmp_path: Path, after: int, kept: int
+) -> None:
+    policy = policy_file(tmp_path, CONSENSUS_ALONE + f"  lessons: {{quarantine_after: {after}}}\n")
+    async with open_guarded(tmp_path, policy) as memory:
+        (query,) = plan_queries(1, poisoned=1, seed=15)
+        await ask(memory, query, "a")
+        for word in ("Now?", "Today?", "Again?"):
+            for lesson in await memory.guard.lessons(namespace="a"):
+                await memory.guard.set_lesson(lesson.id, heeded=False, reason="test", namespace="a")
+            await memory.recall(f"{query.query} {word}", namespace="a", k=4, min_score=0)
+        with memory._opened().backends.ledger.snapshot() as snapshot:
+            (poisoned,) = [key for key, one in snapshot.iterate() if "Delete" in one.text]
+            assert snapshot.rejections(poisoned) == kept
+
+
 async def test_changing_or_removing_an_entry_of_the_log_is_found(tmp_path: Path) -> None:
     async with open_guarded(tmp_path) as memory:
         for at in range(3):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages import HumanMessage, RemoveMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
@@ -57,6 +57,42 @@ async def test_an_edit_leaves_alone_what_another_message_still_says(tmp_path: Pa
         assert {record.text for record in await memory.list()} == {"Yes, please.", "No, thanks."}
         await graph.ainvoke({"messages": [HumanMessage("No, never.", id="2")]}, thread())
         assert {record.text for record in await memory.list()} == {"No, never.", "No, thanks."}
+
+
+async def test_what_a_message_said_that_is_emptied_is_archived_and_what_it_says_later_is_remembered(
+    tmp_path: Path,
+) -> None:
+    async with open_here(tmp_path) as memory:
+        graph = remembering(memory)
+        told = [HumanMessage("I live in Porto.", id="1"), ToolMessage("A page of text.", tool_call_id="c", id="2")]
+        first = await graph.ainvoke({"messages": told}, thread())
+        empty = [HumanMessage("", id="1"), ToolMessage("", tool_call_id="c", id="2")]
+        for _ in range(2):
+            await graph.ainvoke({"messages": empty}, thread())
+            assert [record.text for record in await memory.list()] == ["A page of text."]
+        assert (await memory.get(first["remembered"]["1"])).status == "archived", "it can be restored"
+        await graph.ainvoke({"messages": [HumanMessage("I live in Lisbon.", id="1")]}, thread())
+        assert {record.text for record in await memory.list()} == {"I live in Lisbon.", "A page of text."}
+
+
+async def test_emptying_a_message_leaves_what_another_still_says_or_was_forgotten(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        graph = remembering(memory)
+        both = [HumanMessage("Yes, please.", id="1"), HumanMessage("Yes, please.", id="2")]
+        first = await graph.ainvoke({"messages": [*both, HumanMessage("Now.", id="3")]}, thread())
+        await memory.forget([first["remembered"]["3"]], erase=True)
+        await graph.ainvoke({"messages": [HumanMessage("", id="1"), HumanMessage("", id="3")]}, thread())
+        assert [record.text for record in await memory.list()] == ["Yes, please."]
+        await graph.ainvoke({"messages": [HumanMessage("", id="2")]}, thread())
+        assert await memory.list() == ()
+
+
+async def test_a_message_that_is_removed_stays_remembered(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        graph = remembering(memory)
+        await graph.ainvoke({"messages": [HumanMessage("I live in Porto.", id="1")]}, thread())
+        await graph.ainvoke({"messages": [RemoveMessage(id="1")]}, thread())
+        assert [record.text for record in await memory.list()] == ["I live in Porto."]
 
 
 @pytest.mark.parametrize("gone", ["archived", "erased", "edited in another branch"])

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from mnemic.domain.learning.utility import (
     NO_UTILITY,
     Utility,
-    citation_credit,
     credit,
     update_doubt,
     update_q,
@@ -64,12 +63,6 @@ def test_wilsons_upper_bound_is_that_of_the_textbook() -> None:
     # 2 of 10 at z = 1.96: (0.2 + 0.19208 + 1.96 * sqrt(0.016 + 0.009604)) / 1.38416
     assert upper_bound(2, 10, z=1.96) == pytest.approx(0.50984, abs=5e-5)
     assert upper_bound(0, 0, z=1.28) == 1.0
-
-
-def test_a_citation_credit_is_plus_one_for_cited_and_minus_one_for_not() -> None:
-    assert citation_credit(NO_UTILITY) == 0.0
-    assert citation_credit(Utility(shown=4, used=3)) == 0.5
-    assert citation_credit(Utility(shown=4)) == -1.0
 
 
 def test_similarity_and_value_weigh_the_same_after_scaling() -> None:

@@ -132,9 +132,10 @@ def test_nothing_crosses_from_one_namespace_to_another(names: list[tuple[str]]) 
 
 
 _NUMBERS = st.lists(st.integers(0, 2**32), max_size=5).map(tuple)
+_LAST = st.sampled_from(["", "m" + "a1" * 7 + "b"])
 
 
-@given(st.integers(0, 2**63), st.builds(Bookmark, st.integers(0, 10_000), _NUMBERS, _NUMBERS))
+@given(st.integers(0, 2**63), st.builds(Bookmark, st.integers(0, 10_000), _NUMBERS, _NUMBERS, _LAST))
 def test_a_cursor_comes_back(question: int, mark: Bookmark) -> None:
     assert decode_cursor(encode_cursor(question, mark), question) == mark
 
@@ -151,7 +152,19 @@ _NO_BOOKMARKS = st.lists(st.one_of(st.just(7), st.none(), st.text(), st.integers
         st.text(),
         st.just(encode_cursor(1, Bookmark(2))),
         st.sampled_from(
-            [[7], [7, -1], [7, 1, 2], [7, 1, 2, 3], [7, 1, [-1], []], [7, 1, [], ["s"]], [7, 1, [], [], []], 7]
+            [
+                [7],
+                [7, -1],
+                [7, 1, 2],
+                [7, 1, 2, 3],
+                [7, 1, [-1], []],
+                [7, 1, [], ["s"]],
+                [7, 1, [], [], []],
+                [7, 1, "m1"],
+                [7, 1, "\0"],
+                [7, 1, "", []],
+                7,
+            ]
         ),
         _NO_BOOKMARKS.filter(lambda found: found[:1] != [7]),
     ).map(lambda value: value if isinstance(value, str) else _as_cursor(value))

@@ -46,6 +46,8 @@ def missing() -> str | None:
         return "faults are injected by a preloaded library, which is written for Linux"
     if shutil.which("cc") is None:
         return "there is no C compiler (cc) to build the library that injects faults"
+    if set(tempfile.gettempdir()) & set(" :"):
+        return f"LD_PRELOAD takes no path with a space or a colon: set TMPDIR to another folder than {tempfile.gettempdir()}"
     return None
 
 

@@ -6,33 +6,33 @@ import dataclasses
 import json
 from typing import Any
 
-from mnemic.domain.folding import PRESETS, Decision, Folder, Item, ItemKind
+from mnemic.domain.folding import PRESETS, Decision, Folder, FoldingItem, ItemKind
 from mnemic.storage.token_counters import HeuristicTokenCounter
 
 count = HeuristicTokenCounter().count
 
 
-def user(text: str) -> Item:
-    return Item(kind=ItemKind.USER, text=text)
+def user(text: str) -> FoldingItem:
+    return FoldingItem(kind=ItemKind.USER, text=text)
 
 
-def say(text: str) -> Item:
-    return Item(kind=ItemKind.SAY, text=text)
+def say(text: str) -> FoldingItem:
+    return FoldingItem(kind=ItemKind.SAY, text=text)
 
 
-def call(name: str, **arguments: Any) -> Item:
-    return Item(kind=ItemKind.CALL, text=json.dumps(arguments), name=name)
+def call(name: str, **arguments: Any) -> FoldingItem:
+    return FoldingItem(kind=ItemKind.CALL, text=json.dumps(arguments), name=name)
 
 
-def result(name: str, text: str, *, is_error: bool = False) -> Item:
-    return Item(kind=ItemKind.OBSERVATION, text=text, name=name, is_error=is_error)
+def result(name: str, text: str, *, is_error: bool = False) -> FoldingItem:
+    return FoldingItem(kind=ItemKind.OBSERVATION, text=text, name=name, is_error=is_error)
 
 
 def folder(preset: str = "lean", **options: Any) -> Folder:
     return Folder(dataclasses.replace(PRESETS[preset], **options), count_tokens=count)
 
 
-def feed(into: Folder, *items: Item) -> list[Decision]:
+def feed(into: Folder, *items: FoldingItem) -> list[Decision]:
     """Append the items, folding before each call of the model as a host does."""
     made: list[Decision] = []
     for item in items:

@@ -56,6 +56,7 @@ async def test_a_recall_under_way_does_not_trip_over_what_is_written_meanwhile(t
 
 async def test_an_index_that_knows_more_than_a_snapshot_gives_only_what_the_snapshot_has(tmp_path: Path) -> None:
     from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
+    from mnemic.retrieval.packing import Bookmark
     from mnemic.services.asking import understand
     from mnemic.services.recalling.recall import RecallQuery, _ranked
 
@@ -70,7 +71,7 @@ async def test_an_index_that_knows_more_than_a_snapshot_gives_only_what_the_snap
             await memory.remember("red apple two")
             await memory.archive([(await memory.remember("red apple three")).id])
             await memory.recall("red apple")  # another thread brings the shared index up to date
-            found = list(_ranked(backends, snapshot, query, asked, 0, []).found)
+            found = list(_ranked(backends, snapshot, query, asked, Bookmark(), []).found)
         assert [one.hit.memory.id for one in found] == [first.id]
 
 

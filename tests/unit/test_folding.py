@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mnemic.domain.folding import PRESETS, Decision, Folder, Item, ItemKind, folded_arguments, is_json_call
+from mnemic.domain.folding import PRESETS, Decision, Folder, FoldingItem, ItemKind, folded_arguments, is_json_call
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN
 from tests.unit.folding_items import call, count, feed, folder, reservation, result, say, user
 
@@ -106,14 +106,14 @@ def test_a_search_goes_on_with_the_words_that_it_was_given_before() -> None:
 
 def test_folded_arguments_are_always_a_json_object() -> None:
     assert json.loads(folded_arguments('R1, "x"\n')) == {"folded": 'R1, "x"\n'}
-    assert is_json_call(call("get", a=1)) and not is_json_call(Item(kind=ItemKind.CALL, text="open door"))
+    assert is_json_call(call("get", a=1)) and not is_json_call(FoldingItem(kind=ItemKind.CALL, text="open door"))
 
 
 def test_a_thought_goes_and_its_values_stay_with_the_call() -> None:
     memory = folder()
-    memory.append(Item(kind=ItemKind.THOUGHT, text="The key must be in drawer 7 of the blue desk."))
-    memory.append(Item(kind=ItemKind.CALL, text="go to drawer 7", name="go"))
-    memory.append(Item(kind=ItemKind.OBSERVATION, text="It is closed.", name="go"))
+    memory.append(FoldingItem(kind=ItemKind.THOUGHT, text="The key must be in drawer 7 of the blue desk."))
+    memory.append(FoldingItem(kind=ItemKind.CALL, text="go to drawer 7", name="go"))
+    memory.append(FoldingItem(kind=ItemKind.OBSERVATION, text="It is closed.", name="go"))
     feed(memory, user("and now?"), say("hm"))
     assert memory.shown[0] == NOTHING_SHOWN
     assert memory.shown[1].startswith("go to drawer 7 [") and "blue desk" in memory.shown[1]
@@ -143,10 +143,10 @@ def test_a_failure_stays_in_view() -> None:
 
 def test_a_number_that_was_measured_stays_with_its_call() -> None:
     memory = folder()
-    feed(memory, user("it was 10 degrees"), Item(kind=ItemKind.CALL, text="use thermometer", name="use"))
+    feed(memory, user("it was 10 degrees"), FoldingItem(kind=ItemKind.CALL, text="use thermometer", name="use"))
     feed(
         memory,
-        Item(kind=ItemKind.OBSERVATION, text="the thermometer says 10 degrees", name="use"),
+        FoldingItem(kind=ItemKind.OBSERVATION, text="the thermometer says 10 degrees", name="use"),
         user("so?"),
         say("ok"),
     )

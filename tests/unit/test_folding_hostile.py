@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnemic.domain.folding import PRESETS, Folder, FoldingPreset, Item, ItemKind
+from mnemic.domain.folding import PRESETS, Folder, FoldingItem, FoldingPreset, ItemKind
 from mnemic.domain.working_memory.messages import NOTHING_SHOWN
 from tests.unit.folding_items import call, feed, folder, result, say, user
 
@@ -56,8 +56,8 @@ def test_odd_texts_of_every_kind_are_survived(text: str) -> None:
     for name, preset in PRESETS.items():
         memory = Folder(preset, count_tokens=len, head=text)
         for _ in range(2):
-            feed(memory, user(text), Item(kind=ItemKind.THOUGHT, text=text), say(text))
-            feed(memory, Item(kind=ItemKind.CALL, text=text, name=text), result(text, text), result("", text))
+            feed(memory, user(text), FoldingItem(kind=ItemKind.THOUGHT, text=text), say(text))
+            feed(memory, FoldingItem(kind=ItemKind.CALL, text=text, name=text), result(text, text), result("", text))
         feed(memory, user(text))
         assert len(memory.shown) == 13, name
 
@@ -72,7 +72,7 @@ def test_any_sequence_of_items_keeps_order_users_words_and_a_later_lookup(
     for preset in PRESETS.values():
         memory = Folder(dataclasses.replace(preset, maxlen=2), count_tokens=len)
         for kind, name, text in sequence:
-            memory.append(Item(kind=kind, text=text, name=name))
+            memory.append(FoldingItem(kind=kind, text=text, name=name))
             for change in memory.fold():
                 assert memory.shown[change.index] == change.shown and change.reason
         assert len(memory.shown) == len(sequence)

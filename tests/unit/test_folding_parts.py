@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnemic.domain.folding import Item, ItemKind
+from mnemic.domain.folding import FoldingItem, ItemKind
 from mnemic.domain.folding.atoms import atoms_of, telling
 from mnemic.domain.folding.compaction import compact, expand, notation
 from mnemic.domain.folding.lines import LineOwners, keyed_lines, line_key
@@ -18,8 +18,8 @@ from mnemic.domain.folding.segmentation import has_failed, is_read_by_name
 from mnemic.domain.folding.visible import VisibleWords, word_key
 
 
-def result(name: str, text: str, *, is_error: bool = False) -> Item:
-    return Item(kind=ItemKind.OBSERVATION, text=text, name=name, is_error=is_error)
+def result(name: str, text: str, *, is_error: bool = False) -> FoldingItem:
+    return FoldingItem(kind=ItemKind.OBSERVATION, text=text, name=name, is_error=is_error)
 
 
 # ------------------------------------------------------------------------------------------------------------ values

@@ -159,6 +159,16 @@ def test_a_summariser_that_cannot_be_called_is_refused_at_once(tmp_path: Path) -
         mnemic.open_memory(tmp_path, summarise="openai:gpt-5-mini")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("embedder", [None, "static", WordEmbedder(16, id="one")], ids=["none", "name", "own"])
+def test_an_id_that_names_no_embeddings_object_is_refused(tmp_path: Path, embedder: object) -> None:
+    with pytest.raises(InvalidInput, match="embedder_id"):
+        mnemic.open_memory(tmp_path, embedder=embedder, embedder_id="two")
+
+
+def test_an_embedder_may_be_given_with_the_id_that_it_has(tmp_path: Path) -> None:
+    mnemic.open_memory(tmp_path, embedder=WordEmbedder(16, id="one"), embedder_id="one")
+
+
 async def test_a_closed_memory_says_so(tmp_path: Path) -> None:
     memory = mnemic.open_memory(tmp_path)
     with pytest.raises(StoreUnavailable, match="not open"):

@@ -15,7 +15,7 @@ from mnemic.domain.recall import PARTS
 from mnemic.protocols import SearchedText
 from mnemic.retrieval import bm25
 from mnemic.retrieval.bags import Bags
-from mnemic.retrieval.fusion import Evidence, rank
+from mnemic.retrieval.fusion import Features, rank
 from mnemic.retrieval.maxsim import WordVectors, nearness
 from mnemic.retrieval.meaning import apart, cosines
 from mnemic.retrieval.proximity import together
@@ -197,41 +197,41 @@ def test_a_question_tells_whose_words_it_is_after(question: str, role: Role | No
     assert role_asked(question) == role
 
 
-def _evidence(
+def _features(
     words: list[float], similarity: dict[int, float], turns: Turns | None = None, **flags: list[bool]
-) -> Evidence:
+) -> Features:
     count = len(words)
     alone = np.full(count, NONE)
     turns = turns or Turns(np.arange(count) + 1, alone, np.zeros(count, np.int64), alone, alone)
     given = {name: np.array(flags.get(name, [False] * count)) for name in ("spoken", "part", "role", "timely")}
     cosines = {RowKey(key): value for key, value in similarity.items()}
     meaning = np.array([similarity.get(key, 0.0) for key in turns.keys.tolist()])
-    return Evidence(
+    return Features(
         turns=turns, words=np.array(words), together=np.zeros(count), meaning=meaning, similarity=cosines,
         dated=np.zeros(count), **given,
     )  # fmt: skip
 
 
 def test_scores_lie_between_nothing_and_one_and_ties_go_by_key() -> None:
-    ranked = rank(_evidence([1.0, 0.5, 0.0], {1: 1.0, 3: -0.4}), lambda _: np.array([1.0, 0.0, 0.0]))
+    ranked = rank(_features([1.0, 0.5, 0.0], {1: 1.0, 3: -0.4}), lambda _: np.array([1.0, 0.0, 0.0]))
     assert [candidate.key for candidate in ranked] == [1, 2, 3]
     assert 0.8 < ranked[0].score < 1.0
     assert (ranked[2].score, ranked[2].lexical, ranked[2].similarity) == (0.0, None, -0.4)
-    assert [candidate.key for candidate in rank(_evidence([0.5, 0.5], {}))] == [1, 2]
-    assert rank(_evidence([], {})) == []
+    assert [candidate.key for candidate in rank(_features([0.5, 0.5], {}))] == [1, 2]
+    assert rank(_features([], {})) == []
 
 
 def test_a_score_is_the_sum_of_its_parts() -> None:
-    evidence = _evidence([0.4, 0.1, 0.0], {1: 0.3, 2: 0.5}, _turns(1, 2, 1), spoken=[True, False, True])
-    for candidate in rank(evidence):
+    features = _features([0.4, 0.1, 0.0], {1: 0.3, 2: 0.5}, _turns(1, 2, 1), spoken=[True, False, True])
+    for candidate in rank(features):
         assert len(candidate.parts) == len(PARTS)
         assert candidate.score == pytest.approx(sum(candidate.parts), abs=1e-5)
 
 
 def test_the_best_are_told_apart_however_much_speaks_for_them() -> None:
     yes = [True] * 3
-    evidence = _evidence([0.8, 0.9, 1.0], {1: 0.9, 2: 0.9, 3: 0.9}, spoken=yes, part=yes, role=yes, timely=yes)
-    one, two, three = rank(evidence)
+    features = _features([0.8, 0.9, 1.0], {1: 0.9, 2: 0.9, 3: 0.9}, spoken=yes, part=yes, role=yes, timely=yes)
+    one, two, three = rank(features)
     assert [one.key, two.key, three.key] == [3, 2, 1]
     assert 1 > one.score > two.score > three.score > 0.6
 
@@ -255,7 +255,7 @@ def test_words_that_stand_together_in_a_question_count_where_they_stand_together
 
 
 def test_the_right_person_saying_something_else_is_no_answer() -> None:
-    said, answer = rank(_evidence([0.0, 0.2], {}, spoken=[True, False], part=[True, True]))[::-1]
+    said, answer = rank(_features([0.0, 0.2], {}, spoken=[True, False], part=[True, True]))[::-1]
     assert (said.key, said.score) == (1, 0.0)
     assert answer.score > 0
 
@@ -263,8 +263,8 @@ def test_the_right_person_saying_something_else_is_no_answer() -> None:
 def test_the_other_turns_of_the_best_session_gain() -> None:
     alone = np.full(3, NONE)
     turns = Turns(np.array([1, 2, 3]), np.array([0, 0, 1]), np.zeros(3, np.int64), alone, alone)
-    assert [candidate.key for candidate in rank(_evidence([0.8, 0.3, 0.3], {}, turns))] == [1, 2, 3]
-    assert rank(_evidence([0.8, 0.3, 0.3], {}, turns))[2].score < rank(_evidence([0.8, 0.3, 0.3], {}, turns))[1].score
+    assert [candidate.key for candidate in rank(_features([0.8, 0.3, 0.3], {}, turns))] == [1, 2, 3]
+    assert rank(_features([0.8, 0.3, 0.3], {}, turns))[2].score < rank(_features([0.8, 0.3, 0.3], {}, turns))[1].score
 
 
 async def test_a_reply_finds_its_prompt_and_an_answer_its_question(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from mnemic import Memory, MnemicError, Origin, Settings, load_settings
 from mnemic.domain.provenance import Channel
 from mnemic.domain.quoting import visible
 from mnemic.errors import InvalidInput
+from mnemic.opening import is_made
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,22 +47,21 @@ def settings_for(home: Path | None, **overrides: Any) -> Settings:
         fail(error)
 
 
-def is_there(settings: Settings) -> bool:
-    """Whether a memory has been made where the settings say. Of one in a database its server knows."""
-    if settings.database is not None:
-        return True
-    try:
-        settings.ledger_path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:  # opening it tells why it cannot be read
-        return True
-    return True
+def is_named(settings: Settings) -> bool:
+    """Whether somebody said where the memory is, and did not leave it at the default."""
+    return ("home" if settings.database is None else "database_schema") in settings.model_fields_set
 
 
 def no_memory(settings: Settings) -> InvalidInput:
     """What to tell whoever looks into a memory that nobody has made."""
-    if "home" in settings.model_fields_set:
+    if settings.database is not None:
+        return InvalidInput(
+            f"There is no memory in the schema {settings.database_schema} of the database"
+            f"{'.' if is_named(settings) else ' yet.'}",
+            hint="Is yours in another? Name it: MNEMIC_DATABASE and MNEMIC_DATABASE_SCHEMA. A new one is made there by "
+            "`mnemic remember`, `import`, `migrate` and `serve`.",
+        )
+    if is_named(settings):
         return InvalidInput(
             f"There is no memory in {settings.home}.",
             hint="Give another --home, or another MNEMIC_HOME. A new one is made there by `mnemic remember`, `import`, "
@@ -76,7 +76,7 @@ def no_memory(settings: Settings) -> InvalidInput:
 
 def require_memory(settings: Settings) -> None:
     """End the command where there is no memory, and make none: a wrong name would look like a memory that lost all."""
-    if not is_there(settings):
+    if not is_made(settings):
         fail(no_memory(settings))
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnemic import Memory, MnemicError, Settings
+from mnemic.opening import is_made
 from mnemic_mcp.cli.common import (
     AsJson,
     Home,
     console,
     fail,
-    is_there,
+    is_named,
     no_memory,
     print_json,
     progress_bar,
@@ -31,8 +32,8 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
     """Show how many memories there are and what serves them."""
 
     where = settings_for(home)
-    if not is_there(where) and "home" not in where.model_fields_set:
-        # Whoever has just installed mnemic and named no folder has done nothing wrong.
+    if not is_named(where) and not is_made(where):
+        # Whoever has just installed mnemic and named no place has done nothing wrong.
         _say_none_yet(where, as_json=as_json)
         return
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -65,6 +65,15 @@ def support_of(memory: str, text: str, *, trusted: bool, origin_key: str, contes
     )  # fmt: skip
 
 
+def sight_of(memory: str, text: str, *, trusted: bool, origin_key: str, contested: bool) -> Support:
+    """What can be told of a memory that was merely in view: it names things, and supports no effect."""
+    head = plain_head(text)
+    return Support(
+        memory=memory, trusted=trusted, origin_key=origin_key, contested=contested, names=_operands(text, head).all(),
+        words=frozenset(word.lower() for word in _WORD.findall(head)),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectRules:
     """What a policy says about effects. ``deny``: nobody may. ``review``: a quorum of trusted origins, or a person.
@@ -91,7 +100,10 @@ class EffectVerdict:
 _SEVERITY: dict[EffectDecision, int] = {"allowed": 0, "review": 1, "denied": 2}
 
 
-def authorise(action: str, supports: Sequence[Support], rules: EffectRules, *, by_user: bool = False) -> EffectVerdict:
+def authorise(
+    action: str, supports: Sequence[Support], rules: EffectRules, *, by_user: bool = False,
+    in_view: Callable[[], Sequence[Support]] = tuple,
+) -> EffectVerdict:  # fmt: skip
     """Whether ``action`` may be done on the strength of ``supports``; ``by_user``: a person asked for it or confirmed
     it.
 
@@ -109,7 +121,10 @@ def authorise(action: str, supports: Sequence[Support], rules: EffectRules, *, b
     for name in calls_in(head):
         effects |= call_effects(name)
     verdict = authorise_effects(effects, supports, rules, by_user=by_user)
-    doubts = () if by_user else tuple(_doubts(action, head, commands, bool(effects - STEERING), supports))
+    effective = bool(effects - STEERING)
+    doubts = () if by_user else tuple(_doubts(action, head, commands, effective, supports))
+    if not by_user and not doubts:
+        doubts = tuple(_carried(_operands(action, head), head, effective, supports, in_view))
     if not doubts:
         return verdict
     decision: EffectDecision = "denied" if verdict.decision == "denied" else "review"
@@ -139,12 +154,37 @@ def _doubts(
     strange = [word for word in commands if word not in CALL_FORMS and word not in _READS]
     if strange and not unknown and not _told(strange, trusted):
         yield "nothing is known about what it does, and no trusted memory speaks for it"
-    unfounded = _unfounded(_operands(action, head), trusted, effective=effective)
+    named = _operands(action, head)
+    unfounded = _unfounded(named.all() if effective else named.delicate(), trusted)
     if unfounded:
         yield f"{unfounded} address(es), account(s) or path(s) that it names stand in no trusted memory"
     strangers = [one for one in supports if not one.trusted]
     if effective and any(_told_by_strangers_alone(found, strangers, trusted) for found in destinations_in(head)):
         yield "only a stranger's memory names whom or what it is done to"
+
+
+def _carried(
+    named: Operands, head: str, effective: bool, supports: Sequence[Support], in_view: Callable[[], Sequence[Support]]
+) -> Iterable[str]:
+    """What an action takes from a stranger's memory that nobody has named as its reason."""
+    wanted = named.all() if effective else named.delicate()
+    destinations = destinations_in(head) if effective else ()
+    if not wanted and not destinations:
+        return
+    shown = in_view()
+    strangers = [one for one in shown if not one.trusted]
+    if not strangers:
+        return
+    trusted = [one for one in (*supports, *shown) if one.counts]
+    theirs: frozenset[str] = frozenset().union(*(one.names or () for one in strangers))
+    carried = _unfounded(wanted & theirs, trusted)
+    if carried:
+        yield (
+            f"{carried} address(es), account(s) or path(s) that it names stand in a stranger's memory that was delivered"
+            " here, and in no trusted one"
+        )
+    if any(_told_by_strangers_alone(found, strangers, trusted) for found in destinations):
+        yield "only a stranger's memory that was delivered here names whom or what it is done to"
 
 
 def _operands(text: str, head: str) -> Operands:
@@ -167,9 +207,8 @@ def _told(words: Sequence[str], trusted: Sequence[Support]) -> bool:
     return any(one.words is None or not one.words.isdisjoint(words) for one in trusted)
 
 
-def _unfounded(named: Operands, trusted: Sequence[Support], *, effective: bool) -> int:
-    """How many of the operands no trusted memory names. What only reads is asked for the delicate ones."""
-    wanted = named.all() if effective else named.delicate()
+def _unfounded(wanted: frozenset[str], trusted: Sequence[Support]) -> int:
+    """How many of the operands no trusted memory names."""
     if not wanted or any(one.names is None for one in trusted):
         return 0
     return len(wanted.difference(*(one.names for one in trusted if one.names is not None)))

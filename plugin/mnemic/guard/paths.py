@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mnemic.domain.lesson import Edge
 from mnemic.errors import InvalidInput
 from mnemic.guard.effects import step_effects
-from mnemic.guard.steps import Step, find_steps
+from mnemic.guard.steps import PathStep, find_steps
 
 START, END = "START", "END"
 _MAX_STEPS = 64
@@ -100,7 +100,7 @@ def extract_path(text: str) -> Path | None:
     return Path(frozenset(edges), frozenset(typed), step_effects((step.name for step in steps), action), action)
 
 
-def _action_text(text: str, steps: list[Step]) -> str:
+def _action_text(text: str, steps: list[PathStep]) -> str:
     """The passages of the steps, each once, in order, one a line."""
     passages: list[str] = []
     covered = 0

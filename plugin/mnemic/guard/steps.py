@@ -27,7 +27,7 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """``name`` as it is written, ``kind`` the name that two plans share: without a receiver, in SQL the operator."""
 
     span: Span
@@ -36,7 +36,7 @@ class Step:
     arguments: tuple[Argument, ...] = ()
 
 
-def find_steps(text: str) -> list[Step]:
+def find_steps(text: str) -> list[PathStep]:
     """The steps that ``text`` describes, in the order in which they stand. Empty for facts and prose."""
     head = text[:READ_CHARS]
     statements = list(_statements(head))
@@ -99,7 +99,7 @@ _TOKEN = re.compile(
 _NO_CALLS = frozenset("if for while and or not in return print elif with lambda except".split())
 
 
-def _calls(text: str) -> Iterator[Step]:
+def _calls(text: str) -> Iterator[PathStep]:
     """Calls as programs write them, with the types of their arguments. One pass with a stack of open brackets."""
     if "(" not in text:
         return
@@ -116,7 +116,7 @@ def _calls(text: str) -> Iterator[Step]:
         elif kind == "close":
             if stack and (closed := stack.pop()) is not None:
                 name, start, arguments = closed
-                yield Step((start, token.end()), name, name.rpartition(".")[2], tuple(dict.fromkeys(arguments)))
+                yield PathStep((start, token.end()), name, name.rpartition(".")[2], tuple(dict.fromkeys(arguments)))
         elif stack and (opened := stack[-1]) is not None and len(opened[2]) < 12:
             if kind == "text":
                 value = token.group()[1:-1]
@@ -140,26 +140,26 @@ _MEMBER = re.compile(r"\\?\"(\w{1,40})\\?\"\s{0,10}:\s{0,10}(\\?\"[^\"\n]{0,200}
 _REQUEST = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)[ ]{1,4}(https?://[^\s\"'`)]{1,300}|/[^\s\"'`)]{0,300})")
 
 
-def _named_actions(text: str) -> Iterator[Step]:
+def _named_actions(text: str) -> Iterator[PathStep]:
     for match in _ACTION.finditer(text) if ":" in text else ():
         name, inner = match[1], match[2]
         arguments = () if inner is None else (Argument("takes", inner, value_type(inner, quoted=True, call=name)),)
         if text[match.end() : match.end() + 1] != "(":  # otherwise it is a call, which is found as one
-            yield Step(match.span(), name, name, arguments)
+            yield PathStep(match.span(), name, name, arguments)
 
 
-def _tool_calls(text: str) -> Iterator[Step]:
+def _tool_calls(text: str) -> Iterator[PathStep]:
     for match in _TOOL.finditer(text) if '"' in text else ():
         members = [(member[1], member[2].strip('\\"'), member[2]) for member in _MEMBER.finditer(match[2])][:12]
         arguments = tuple(
             Argument("takes", value, value_type(value, quoted='"' in raw, call=match[1])) for _, value, raw in members
         )
-        yield Step(match.span(), match[1], match[1].rpartition(".")[2], tuple(dict.fromkeys(arguments)))
+        yield PathStep(match.span(), match[1], match[1].rpartition(".")[2], tuple(dict.fromkeys(arguments)))
 
 
-def _http(text: str) -> Iterator[Step]:
+def _http(text: str) -> Iterator[PathStep]:
     for match in _REQUEST.finditer(text) if "/" in text else ():
-        yield Step(match.span(), match[1], match[1], (Argument("on", match[2], value_type(match[2])),))
+        yield PathStep(match.span(), match[1], match[1], (Argument("on", match[2], value_type(match[2])),))
 
 
 # --- shell ---
@@ -177,7 +177,7 @@ _LINE = re.compile(
 )
 
 
-def _commands(text: str) -> Iterator[Step]:
+def _commands(text: str) -> Iterator[PathStep]:
     # Without any of these only the beginning of the text can be one.
     several = holds_any(text, ("\n", "&&", ";", "|", "`"))
     for match in _LINE.finditer(text) if several else filter(None, [_LINE.match(text)]):
@@ -198,7 +198,7 @@ def _commands(text: str) -> Iterator[Step]:
             Argument("with", word, word if word.startswith("-") and len(word) < 20 else value_type(word))
             for word in words
         ]
-        yield Step(match.span(), name, name, tuple(dict.fromkeys(arguments)))
+        yield PathStep(match.span(), name, name, tuple(dict.fromkeys(arguments)))
 
 
 # --- SQL ---
@@ -239,7 +239,7 @@ def _statements(text: str) -> Iterator[Span]:
             return
 
 
-def _operators(text: str, statement: Span) -> Iterator[Step]:
+def _operators(text: str, statement: Span) -> Iterator[PathStep]:
     """The operators of a SQL statement as steps; tables and compared values are their arguments."""
     for operator in _OPERATOR.finditer(text, *statement):
         word = re.sub(r"\s+", " ", operator[1].lower()) if operator[1] else "compare"
@@ -249,7 +249,7 @@ def _operators(text: str, statement: Span) -> Iterator[Step]:
             arguments = (Argument("on", operator[2].strip('"`'), "table"),)
         elif operator[4]:
             arguments = (Argument("takes", operator[4], value_type(operator[4].strip("'"), quoted="'" in operator[4])),)
-        yield Step(operator.span(), kind, kind, arguments)
+        yield PathStep(operator.span(), kind, kind, arguments)
 
 
 # --- procedures in words ---
@@ -274,7 +274,7 @@ _SKIPPED = frozenset(
 )
 
 
-def _imperatives(text: str, *, alone: bool) -> Iterator[Step]:
+def _imperatives(text: str, *, alone: bool) -> Iterator[PathStep]:
     """Verb and object of the items of a list that begin with a verb; ``alone``: two of them at least, or none."""
     found = []
     for match in _ITEM.finditer(text) if "\n" in text else filter(None, [_ITEM.match(text)]):
@@ -287,7 +287,7 @@ def _imperatives(text: str, *, alone: bool) -> Iterator[Step]:
             value = words[0].strip("\"'`.:()")
             kind = value_type(value, quoted=words[0][0] in "\"'`")
             arguments = (Argument("object", value, value.lower() if kind == "name" else kind),)
-        found.append(Step(match.span(), verb, verb, arguments))
+        found.append(PathStep(match.span(), verb, verb, arguments))
     if not alone or len(found) >= 2:
         yield from found
 
@@ -299,9 +299,9 @@ _ASSIGNED = re.compile(
 )
 
 
-def _assignments(text: str) -> Iterator[Step]:
+def _assignments(text: str) -> Iterator[PathStep]:
     """``name = literal`` on a line of its own."""
     for match in _ASSIGNED.finditer(text):
         value = match[2].strip("\"'")
         kind = value_type(value, quoted=match[2][0] in "\"'")
-        yield Step(match.span(), f"let {match[1]}", "let", (Argument("to", value, kind),))
+        yield PathStep(match.span(), f"let {match[1]}", "let", (Argument("to", value, kind),))

@@ -65,7 +65,7 @@ class Candidate(NamedTuple):
     parts: Scores
 
 
-class Evidence(NamedTuple):
+class Features(NamedTuple):
     """What is known of each candidate; all arrays are as long as ``turns.keys``.
 
     ``words``: BM25 as a share of the most that the question could earn. ``together``: the share of it whose words
@@ -87,28 +87,28 @@ class Evidence(NamedTuple):
     dated: Scores
 
 
-def rank(evidence: Evidence, nearness: Callable[[Places], Scores] | None = None) -> list[Candidate]:
+def rank(features: Features, nearness: Callable[[Places], Scores] | None = None) -> list[Candidate]:
     """All candidates, best first; ties by key, so that the order never depends on chance.
 
     ``nearness`` gives for every candidate how near its words come one by one, 0 where it is not among the places asked for.
     What a candidate and the turns around it say is on a fixed scale, so scores compare across questions and a threshold
     means the same everywhere.
     """
-    turns = evidence.turns
+    turns = features.turns
     count = len(turns.keys)
     if not count:
         return []
     around = links(turns)
-    meaning = MEANING_WEIGHT * np.maximum(evidence.meaning, 0.0)
-    together = TOGETHER_WEIGHT * evidence.together
-    words_around = passed(evidence.words + together, around, "words")
+    meaning = MEANING_WEIGHT * np.maximum(features.meaning, 0.0)
+    together = TOGETHER_WEIGHT * features.together
+    words_around = passed(features.words + together, around, "words")
     meaning_around = passed(meaning, around, "meaning")
-    content = evidence.words + together + words_around + meaning + meaning_around
+    content = features.words + together + words_around + meaning + meaning_around
     occasion = (
-        SPEAKER_WEIGHT * evidence.spoken + PART_WEIGHT * evidence.part + ROLE_WEIGHT * evidence.role
-        + TIME_WEIGHT * evidence.timely
+        SPEAKER_WEIGHT * features.spoken + PART_WEIGHT * features.part + ROLE_WEIGHT * features.role
+        + TIME_WEIGHT * features.timely
     )  # fmt: skip
-    date = DATE_WEIGHT * evidence.dated
+    date = DATE_WEIGHT * features.dated
     near = np.zeros(count)
     if nearness is not None:
         so_far = np.round(content + occasion + date, _DECIMALS)
@@ -119,13 +119,13 @@ def rank(evidence: Evidence, nearness: Callable[[Places], Scores] | None = None)
     occasion, date = occasion * answers, date * answers
     total = content + occasion + date
     session = SESSION_WEIGHT * _best_of_session(turns.session, total)
-    parts = [evidence.words, together, words_around, meaning, meaning_around, near, occasion, date, session]
+    parts = [features.words, together, words_around, meaning, meaning_around, near, occasion, date, session]
     rows = np.stack(parts, axis=1) / _SCALE
     scores = np.round(_below_one(rows.sum(axis=1)), _DECIMALS)
     order = np.lexsort((turns.keys, -scores))
     keys: list[RowKey] = turns.keys[order].tolist()
-    own = [share or None for share in np.round(evidence.words, _DECIMALS)[order].tolist()]
-    cosines = map(evidence.similarity.get, keys)
+    own = [share or None for share in np.round(features.words, _DECIMALS)[order].tolist()]
+    cosines = map(features.similarity.get, keys)
     # By way of `Candidate.__new__`, which is Python, the hundreds take half as long again.
     made = partial(tuple.__new__, Candidate)
     return list(map(made, zip(keys, own, cosines, scores[order].tolist(), rows[order], strict=True)))

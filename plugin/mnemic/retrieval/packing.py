@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from mnemic.domain.recall import Hit
-from mnemic.domain.validation import shown
+from mnemic.domain.validation import check_id, shown
 from mnemic.errors import InvalidInput
 from mnemic.protocols import TokenCounter
 
@@ -76,27 +76,36 @@ class Bookmark(NamedTuple):
     """How far a question has been answered.
 
     ``skip`` places of the ranking are dealt with, and those ``ahead`` besides, which lie behind them. ``sessions`` are
-    fingerprints of the sessions that have been shown, one for each hit; empty where nobody counts them.
+    fingerprints of the sessions that have been shown, one for each hit; empty where nobody counts them. ``last`` is the
+    memory in the last of the places, by which they are found again where others have written meanwhile.
     """
 
     skip: int = 0
     ahead: tuple[int, ...] = ()
     sessions: tuple[int, ...] = ()
+    last: str = ""
+
+    def moved_to(self, skip: int) -> Bookmark:
+        """The same where the last place dealt with is ``skip``."""
+        return self._replace(skip=skip, ahead=tuple(place + skip - self.skip for place in self.ahead))
 
 
 def encode_cursor(question: int, mark: Bookmark) -> str:
     """An opaque token that continues ``question`` after ``mark``."""
-    numbers = [question, mark.skip, mark.ahead, mark.sessions] if mark.ahead or mark.sessions else [question, mark.skip]
-    return base64.urlsafe_b64encode(json.dumps(numbers, separators=(",", ":")).encode()).decode().rstrip("=")
+    more = [mark.ahead, mark.sessions] if mark.ahead or mark.sessions else []
+    told = json.dumps([question, mark.skip, mark.last, *more], separators=(",", ":"))
+    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, question: int) -> Bookmark:
     """Where to go on. Raises `InvalidInput` for a cursor of another question."""
     try:
         asked, skip, *more = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        # Those of an older version name no memory.
+        named = more.pop(0) if more and isinstance(more[0], str) else ""
         ahead, sessions = more or ((), ())
-        mark = Bookmark(skip, tuple(ahead), tuple(sessions))
-    except (ValueError, TypeError, RecursionError, binascii.Error):
+        mark = Bookmark(skip, tuple(ahead), tuple(sessions), named and check_id(named))
+    except (ValueError, TypeError, RecursionError, binascii.Error, InvalidInput):
         asked, mark = None, Bookmark(-1)
     numbers = (mark.skip, *mark.ahead, *mark.sessions)
     if asked != question or not all(isinstance(number, int) and number >= 0 for number in numbers):

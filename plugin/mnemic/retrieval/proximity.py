@@ -20,14 +20,12 @@ def together(words: Gathered, telling: NDArray[np.float64]) -> NDArray[np.float6
     Croft, 2005), cut to pairs.
     """
     count = len(words.lengths)
-    order = list(dict.fromkeys(words.stems[words.asked].tolist()))
+    order = list(dict.fromkeys(words.hits.of_word))
     if len(order) < 2 or not telling.any():
         return np.zeros(count)
-    # From a stem's number among the distinct ones to its place in the question.
-    place_of_term = np.array([order.index(stem) for stem in words.hits.stems])
-    weight = np.zeros(len(order))
-    weight[place_of_term] = by_stem(words, telling)
-    hits, owner, places = words.hits.places, words.hits.owner, place_of_term[words.hits.term]
+    weight = by_stem(words, telling)[order]
+    place_in_question = np.argsort(order)
+    hits, owner, places = words.hits.places, words.hits.owner, place_in_question[words.hits.term]
     met = np.zeros((count, len(order) - 1), np.bool_)
     for step in range(1, _REACH + 1):
         beside = (hits[step:] - hits[:-step] <= _REACH) & (owner[:-step] == owner[step:])

@@ -63,19 +63,3 @@ def scalars_of(value: Any, depth: int = 0) -> Iterator[str]:
             yield from scalars_of(item, depth + 1) if depth < _MOST_DEPTH else ()
     elif value is not None:
         yield str(value)
-
-
-def evidence_texts(trajectory: Trajectory) -> tuple[str, ...]:
-    """Everything that the user said, that was done, and that was observed, for comparing a claim with it.
-
-    What the agent thought or told the user is not among it: a claim could otherwise lean on what was made up before.
-    """
-    texts = [trajectory.task, *(text for step in trajectory.steps for text in step_texts(step)), trajectory.closing]
-    return tuple(text for text in texts if text)
-
-
-def step_texts(step: Step) -> tuple[str, ...]:
-    """What one step shows: tool, names and values of arguments, action, observation, what the user said before it."""
-    names = " ".join((step.tool, *step.arguments))
-    texts = (names, *scalars_of(step.arguments), step.action, step.told, step.observation)
-    return tuple(text for text in texts if text)

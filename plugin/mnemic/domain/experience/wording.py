@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from mnemic.domain.experience.actions import OBJECT, without_numbers
-from mnemic.domain.experience.experience import Experience
-from mnemic.domain.experience.trajectory import Step, Trajectory, evidence_texts, scalars_of, step_texts
+from mnemic.domain.experience.trajectory import Step, Trajectory, scalars_of
 from mnemic.domain.experience.values import ValueKind, tokens_of
 from mnemic.domain.text import STOP_WORDS, normalise, words_of
 
@@ -126,19 +125,6 @@ def listed(names: Sequence[str], joined: str = "and") -> str:
 def cite(trajectory: Trajectory, index: int | None = None) -> str:
     """The id of a trajectory, or of its step at ``index``, which is counted from 1 in the id."""
     return trajectory.id if index is None else f"{trajectory.id}#{index + 1}"
-
-
-def cited_texts(experience: Experience, trajectories: Mapping[str, Trajectory]) -> tuple[str, ...]:
-    """What the cited trajectories and steps say; of a step also the task. Unknown ids are left out."""
-    texts: list[str] = []
-    for citation in dict.fromkeys(experience.evidence):
-        whole = trajectories.get(citation)
-        id, _, number = citation.rpartition("#")
-        if whole is not None:
-            texts += evidence_texts(whole)
-        elif (found := trajectories.get(id)) is not None and number.isdigit() and 0 < int(number) <= len(found.steps):
-            texts += (found.task, *step_texts(found.steps[int(number) - 1]))
-    return tuple(texts)
 
 
 def _named_values(steps: Iterable[Step]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mnemic.domain.folding.atoms import atoms_of
-from mnemic.domain.folding.items import Item, ItemKind, folded_arguments, is_json_call
+from mnemic.domain.folding.items import FoldingItem, ItemKind, folded_arguments, is_json_call
 from mnemic.domain.folding.lines import LineOwners
 from mnemic.domain.folding.presets import FoldingPreset
 from mnemic.domain.folding.records import named_records
@@ -30,7 +30,7 @@ class Known:
     """An item with what the policy knows of it."""
 
     index: int
-    item: Item
+    item: FoldingItem
     call: int | None = None
     """Of a result: the index of its call."""
     answer: int | None = None
@@ -186,11 +186,11 @@ class Former:
         reason = _VALUES if known.read else "shown without the thought before it"
         return form, reason
 
-    def _is_no_shorter(self, call: Item, form: str) -> bool:
+    def _is_no_shorter(self, call: FoldingItem, form: str) -> bool:
         sent = folded_arguments(form) if is_json_call(call) else form
         return self._count(sent) >= self._count(call.text)
 
-    def _arguments(self, item: Item) -> list[str]:
+    def _arguments(self, item: FoldingItem) -> list[str]:
         if is_json_call(item):
             return list(atoms_of(item.text, phrases=False))
         verb = item.name.lower()

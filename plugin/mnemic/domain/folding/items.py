@@ -20,7 +20,7 @@ class ItemKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class FoldingItem:
     """One part of a conversation. It never changes; only what is shown of it does.
 
     ``text`` of a call is its arguments: JSON, or a command line. ``name`` is the tool of a call or of a result; in a
@@ -43,7 +43,7 @@ class Decision:
     reason: str
 
 
-def is_json_call(item: Item) -> bool:
+def is_json_call(item: FoldingItem) -> bool:
     """Whether a call's arguments are a JSON object, as chat providers send and demand them."""
     return item.kind is ItemKind.CALL and item.text[:64].lstrip().startswith("{")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from mnemic.domain.folding.atoms import atoms_of, prose_of, telling
 from mnemic.domain.folding.compaction import compact
 from mnemic.domain.folding.forms import Former, Known
-from mnemic.domain.folding.items import Decision, Item, ItemKind, folded_arguments, is_json_call
+from mnemic.domain.folding.items import Decision, FoldingItem, ItemKind, folded_arguments, is_json_call
 from mnemic.domain.folding.lines import LineOwners, keyed_lines
 from mnemic.domain.folding.presets import FoldingPreset
 from mnemic.domain.folding.references import changed_lines, changes, same_as
@@ -40,7 +40,7 @@ class Folder:
         refer: Callable[[int], str] | None = None,
     ) -> None:
         self.preset = preset
-        self.items: list[Item] = []
+        self.items: list[FoldingItem] = []
         self.shown: list[str] = []
         self.chunk_of: list[int] = []
         self._count = count_tokens
@@ -76,7 +76,7 @@ class Folder:
         """Those of `chunk_ends` behind which something was done for the first time; none if the preset ignores them."""
         return tuple(self._segmenter.milestones)
 
-    def append(self, item: Item) -> list[Decision]:
+    def append(self, item: FoldingItem) -> list[Decision]:
         """Take in a new item; returns how it is shown if that is not as it is."""
         index = len(self.items)
         call = self._call_answered_by(item)
@@ -140,7 +140,7 @@ class Folder:
 
     # ------------------------------------------------------------------------------------------------ taking in
 
-    def _call_answered_by(self, item: Item) -> int | None:
+    def _call_answered_by(self, item: FoldingItem) -> int | None:
         if item.kind is not ItemKind.OBSERVATION or not self._unanswered:
             return None
         same_name = (at for at in self._unanswered if self.items[at].name == item.name)
@@ -149,7 +149,7 @@ class Folder:
         self._known[call].answer = len(self.items)
         return call
 
-    def _given_again(self, call: Item) -> tuple[str, ...]:
+    def _given_again(self, call: FoldingItem) -> tuple[str, ...]:
         texts = prose_of(call.text)
         again = tuple(text for text in texts if text in self._given)
         self._given.update(texts)

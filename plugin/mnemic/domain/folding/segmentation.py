@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mnemic.domain.folding.items import Item, ItemKind
+from mnemic.domain.folding.items import FoldingItem, ItemKind
 from mnemic.domain.folding.visible import word_key
 
 # Verbs that change nothing, at the head of a tool's name: "get_user", "searchFlights", "wait1".
@@ -29,12 +29,12 @@ def is_read_by_name(name: str) -> bool:
     return _READS.match(_CAMEL.sub("_", tail).lower()) is not None
 
 
-def has_failed(item: Item) -> bool:
+def has_failed(item: FoldingItem) -> bool:
     """Whether a result says that the call failed. Only short results are read: long ones quote such words."""
     return item.is_error or (len(item.text) <= _SHORT_FAILURE and _FAILURE.search(item.text) is not None)
 
 
-def _had_no_effect(item: Item) -> bool:
+def _had_no_effect(item: FoldingItem) -> bool:
     """Whether a result says that the call did nothing: it failed, or what it asked for was so already."""
     return has_failed(item) or (len(item.text) <= _SHORT_FAILURE and _NO_EFFECT.search(item.text) is not None)
 
@@ -57,7 +57,7 @@ class Segmenter:
         self._last: ItemKind | None = None
         self._done: set[str] = set()
 
-    def before(self, item: Item, index: int, *, answers: bool) -> None:
+    def before(self, item: FoldingItem, index: int, *, answers: bool) -> None:
         """Close the chunk if item ``index`` must not join it. ``answers`` says that it is the result of a known call."""
         acts = item.kind in (ItemKind.THOUGHT, ItemKind.SAY, ItemKind.CALL)
         told = self._last in (None, ItemKind.OBSERVATION, ItemKind.USER)
@@ -68,7 +68,7 @@ class Segmenter:
         self._size += 1
         self._last = item.kind
 
-    def after(self, call: Item | None, result: Item, index: int, *, read: bool) -> bool:
+    def after(self, call: FoldingItem | None, result: FoldingItem, index: int, *, read: bool) -> bool:
         """Close the chunk if the result at ``index`` is a milestone; returns whether it is one."""
         if call is None or read or _had_no_effect(result):
             return False

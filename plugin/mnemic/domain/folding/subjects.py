@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnemic.domain.folding.atoms import atoms_of, parse_json
-from mnemic.domain.folding.items import Item, is_json_call
+from mnemic.domain.folding.items import FoldingItem, is_json_call
 from mnemic.domain.folding.visible import word_key
 
 _LABEL_CHARS = 60
@@ -27,7 +27,7 @@ class Subject:
         return hash(self.key)
 
 
-def subject_of(text: str, call: Item | None, *, read: bool) -> Subject | None:
+def subject_of(text: str, call: FoldingItem | None, *, read: bool) -> Subject | None:
     """What the result of ``call`` is about; None when the call is not known. ``read`` says that it changed nothing.
 
     A JSON object that begins with an id is about that id, whichever tool gave it. Any other result is about what was asked

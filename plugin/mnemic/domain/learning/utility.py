@@ -133,15 +133,6 @@ def upper_bound(successes: float, trials: float, *, z: float) -> float:
     return min((share + z * z / (2.0 * trials) + spread) / (1.0 + z * z / trials), 1.0)
 
 
-def citation_credit(utility: Utility) -> float:
-    """RMM's reward averaged over deliveries: +1 for each in which it was cited, -1 for each in which it was not, in
-    -1..1.
-    """
-    if not utility.shown:
-        return 0.0
-    return (2.0 * min(utility.used, utility.shown) - utility.shown) / utility.shown
-
-
 def value_scores(similarities: Sequence[float], q_values: Sequence[float], *, weight: float = 0.5) -> list[float]:
     """MemRL's second phase: (1 - w) z(similarity) + w z(Q) over one set of candidates, z clipped to ±3; ``weight`` is
     w, 0..1.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from itertools import takewhile
 
-from mnemic.domain.folding.items import Decision, Item, ItemKind, folded_arguments
+from mnemic.domain.folding.items import Decision, FoldingItem, ItemKind, folded_arguments
 from mnemic.domain.folding.policy import Folder
 from mnemic.domain.folding.presets import PRESETS
 from mnemic.domain.memory import Role
@@ -203,13 +203,13 @@ class AutoFolding:
         return self._parts[index][0]
 
 
-def _items(memory: WorkingMemory, message: Message) -> list[tuple[PartKey, Item]]:
+def _items(memory: WorkingMemory, message: Message) -> list[tuple[PartKey, FoldingItem]]:
     """What the policy sees of a message: nothing of the system's, and of an assistant's its words and then its calls."""
     text = (message.id, None)
     if message.role is Role.SYSTEM:
         return []
     if message.role is Role.USER:
-        return [(text, Item(kind=ItemKind.USER, text=message.text, tokens=memory.part_tokens(text)))]
+        return [(text, FoldingItem(kind=ItemKind.USER, text=message.text, tokens=memory.part_tokens(text)))]
     if message.role is Role.TOOL:
         name = message.name or ""
         at = None if message.answers is None else memory.call_position(message.answers)
@@ -220,27 +220,27 @@ def _items(memory: WorkingMemory, message: Message) -> list[tuple[PartKey, Item]
         return [
             (
                 text,
-                Item(
+                FoldingItem(
                     kind=kind, text=message.text, name=name, is_error=message.is_error, tokens=memory.part_tokens(text)
                 ),
             )
         ]
-    items: list[tuple[PartKey, Item]] = []
+    items: list[tuple[PartKey, FoldingItem]] = []
     thought, _, action = message.text.rstrip().rpartition("\n")
     action = message.text[len(message.text.rstrip()) - len(action) :]
     step = _ACTION_LINE.match(action) if not message.calls else None
     if step is not None:
         thought = thought.rstrip("\n")
         if thought:
-            items.append((text, Item(kind=ItemKind.THOUGHT, text=thought)))
+            items.append((text, FoldingItem(kind=ItemKind.THOUGHT, text=thought)))
         said = step.group(1).lower() in _SPEAKING
-        items.append((text, Item(kind=ItemKind.SAY if said else ItemKind.CALL, text=action, name=step.group(1))))
+        items.append((text, FoldingItem(kind=ItemKind.SAY if said else ItemKind.CALL, text=action, name=step.group(1))))
     elif message.text:
         kind = ItemKind.THOUGHT if message.calls else ItemKind.SAY
-        items.append((text, Item(kind=kind, text=message.text, tokens=memory.part_tokens(text))))
+        items.append((text, FoldingItem(kind=kind, text=message.text, tokens=memory.part_tokens(text))))
     for call in message.calls:
         name, arguments = _command(call)
-        items.append(((message.id, call.id), Item(kind=ItemKind.CALL, text=arguments, name=name)))
+        items.append(((message.id, call.id), FoldingItem(kind=ItemKind.CALL, text=arguments, name=name)))
     return items
 
 

@@ -52,7 +52,7 @@ class Subgoal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class StatedStep:
     """What a model's answer says, by the text protocol. ``retrieve`` holds numbers of subgoals and is never an action."""
 
     subgoal: str | None = None
@@ -69,7 +69,7 @@ _PROBE = re.compile(r"check[ _]valid[ _]actions?\b", re.IGNORECASE)
 _LABEL = re.compile(r"[ \t>*_#]*(?:subgoal|action)[ \t*_]*:", re.IGNORECASE)
 
 
-def parse_step(answer: str) -> Step:
+def parse_step(answer: str) -> StatedStep:
     """Read ``Subgoal:`` and ``Action:`` lines from a model's answer; case, Markdown and space around them do not matter.
 
     Of several actions the first counts. Two subgoals in one answer, a subgoal without an action and an answer without
@@ -87,22 +87,24 @@ def parse_step(answer: str) -> Step:
     actions = [text for text in actions if text]
     action = actions[0] if actions else None
     if len(subgoals) > 1:
-        return Step(problem="There were two subgoals in one answer. Give one subgoal and its first action.")
+        return StatedStep(problem="There were two subgoals in one answer. Give one subgoal and its first action.")
     subgoal = subgoals[0] if subgoals else None
     retrieved = None if action is None else _RETRIEVE.fullmatch(action)
     if retrieved is not None:
         numbers = tuple(dict.fromkeys(int(digits[:9]) for digits in re.findall(r"\d+", retrieved.group(1))))
         if not numbers:
-            return Step(subgoal=subgoal, problem='retrieve needs the numbers of subgoals, as in "retrieve(1, 3)".')
-        return Step(subgoal=subgoal, retrieve=numbers)
+            return StatedStep(
+                subgoal=subgoal, problem='retrieve needs the numbers of subgoals, as in "retrieve(1, 3)".'
+            )
+        return StatedStep(subgoal=subgoal, retrieve=numbers)
     if action is None:
         problem = (
             "A subgoal needs an action."
             if subgoal
             else 'Answer with "Action: ..." or "Subgoal: ..." and "Action: ...".'
         )
-        return Step(subgoal=subgoal, problem=problem)
-    return Step(subgoal=subgoal, action=action)
+        return StatedStep(subgoal=subgoal, problem=problem)
+    return StatedStep(subgoal=subgoal, action=action)
 
 
 def without_probes(chunk: Sequence[Message]) -> Sequence[Message]:

@@ -156,9 +156,10 @@ def _recalling(policy: Policy) -> tuple[str, ...]:
         sentences.append(f"Memories that call for these need {needed}: {_listed(effects.review)}.")
     lessons = recall.lessons
     if lessons.enabled:
+        after = _counted(lessons.quarantine_after, "time")
+        held = f"a memory rejected {after} is" if lessons.counts_rejections else "no memory that was rejected is"
         sentences.append(
-            f"Lessons from rejected memories warn for {_counted(lessons.ttl_days, 'day')}; a memory rejected "
-            f"{_counted(lessons.quarantine_after, 'time')} is quarantined."
+            f"Lessons from rejected memories warn for {_counted(lessons.ttl_days, 'day')}; {held} quarantined."
         )
         if effects.allow:
             sentences.append(f"A quorum of trusted origins overrules lessons against: {_listed(effects.allow)}.")

@@ -233,6 +233,10 @@ class Consensus(PolicyPart):
     )
 
 
+MOST_REJECTIONS = 1_000
+"""Of so many questions, at most, it is kept that a memory was rejected for them."""
+
+
 class Lessons(PolicyPart):
     """What was learnt from rejected memories. Lessons warn; they are never returned as memories."""
 
@@ -241,7 +245,16 @@ class Lessons(PolicyPart):
         default=4, description="At most so many lessons are consulted for a candidate."
     )
     ttl_days: Count = Field(default=90, description="A lesson expires when it has not been hit for so long.")
-    quarantine_after: Count = Field(default=2, description="A memory that was rejected so often is quarantined.")
+    quarantine_after: Count = Field(
+        default=2,
+        description=f"A memory that was rejected so often is quarantined. More than {MOST_REJECTIONS:,}: none ever is, and "
+        "nothing is counted.",
+    )
+
+    @property
+    def counts_rejections(self) -> bool:
+        """Whether it is kept for which questions a memory was rejected: a row for each."""
+        return self.quarantine_after <= MOST_REJECTIONS
 
 
 class Effects(PolicyPart):

@@ -30,6 +30,7 @@ _HEX_PAIRS = re.compile(r"(?:(?:\\x|%|\\u00|0x)[0-9a-fA-F]{2}[ ,]?){12,}")
 _BASE32 = re.compile(r"(?<![A-Za-z0-9=])[A-Z2-7]{24,}={0,6}(?![A-Za-z0-9])")
 _BITS = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){10,}(?![01])")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
+_ANY_WORD = re.compile(r"[^\W_]+")
 _MOST_DECODED = 4_000
 _SHORTEST_ENCODED = 24
 # Common words as they look with the alphabet turned by half, and backwards: three of them are no accident.
@@ -124,19 +125,32 @@ def homoglyphs(text: str) -> Finding | None:
     )
 
 
-def encoded_payload(text: str) -> Finding | None:
-    """Base64, base32, numbers of characters, Morse, turned alphabets or backwards: what becomes readable words.
+def encoded_payload(spans: list[Span]) -> Finding | None:
+    """The finding for encoded text that nobody sees and that says something; ``spans`` where it stands."""
+    if not spans:
+        return None
+    return Finding(
+        rule="encoded-payload", reason="contains encoded text that decodes to readable words", spans=ordered(spans)
+    )
+
+
+def encoded_runs(text: str) -> list[tuple[Span, str | None]]:
+    """Base64, base32, numbers of characters, Morse, turned alphabets or backwards: what becomes readable words, and which;
+    None where not all of it was read.
 
     Keys, hashes and images do not.
     """
     runs = chain(_decoded(text), codes.number_runs(text), codes.parts_of_base64(text))
-    spans = [span for span, decoded in runs if any(map(_readable, (decoded, *codes.inner_layers(decoded))))]
-    spans = list(ordered(spans + _turned(text) + codes.turned(text) + codes.morse(text)))
-    if not spans:
-        return None
-    return Finding(
-        rule="encoded-payload", reason="contains encoded text that decodes to readable words", spans=tuple(spans)
-    )
+    found: list[tuple[Span, str | None]] = []
+    for (start, end), decoded in runs:
+        layers = filter(_readable, (decoded, *codes.inner_layers(decoded)))
+        found += [((start, end), _told(one) if end - start <= _MOST_DECODED else None) for one in layers]
+    return found + [(span, None) for span in (*_turned(text), *codes.turned(text), *codes.morse(text))]
+
+
+def stands_in(told: str, text: str) -> bool:
+    """Whether these words stand in a text one after the other; case and what is between the words do not matter."""
+    return f" {' '.join(_ANY_WORD.findall(told.casefold()))} " in f" {' '.join(_ANY_WORD.findall(text.casefold()))} "
 
 
 def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
@@ -169,10 +183,18 @@ def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:
         yield match.span(), bytes.fromhex(digits)
 
 
+def _without_zeros(decoded: bytes) -> bytes:
+    """UTF-16 of Latin letters as ASCII."""
+    return decoded.replace(b"\0", b"") if decoded.count(0) * 5 > 2 * len(decoded) else decoded
+
+
+def _told(decoded: bytes) -> str:
+    return _without_zeros(decoded).decode("utf-8", "replace")
+
+
 def _readable(decoded: bytes) -> bool:
     """At least 95 % printable ASCII, and three words or more with spaces between them; or letters of other alphabets."""
-    if decoded.count(0) * 5 > 2 * len(decoded):  # UTF-16 of Latin letters
-        decoded = decoded.replace(b"\0", b"")
+    decoded = _without_zeros(decoded)
     printable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in decoded)
     if printable < 0.95 * len(decoded):
         return _readable_elsewhere(decoded)

@@ -42,7 +42,8 @@ _ALL = (
     RuleInfo(
         "encoded-payload",
         _H,
-        "A long base64, hexadecimal or similar run, or a turned sentence, that decodes to readable text.",
+        "A long base64, hexadecimal or similar run, or a turned sentence, that decodes to readable text; but for text in "
+        "which no rule sees anything, and what stands there in plain sight besides.",
     ),
     RuleInfo("homoglyphs", _H, "Words that mix Latin letters with Cyrillic or Greek look-alikes."),
     RuleInfo("two-answers", _B, "One question is answered with yes and with no (or true and false). English."),

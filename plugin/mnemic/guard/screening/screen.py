@@ -118,6 +118,24 @@ class _Reading:
         """Sentences in other languages that direct their reader."""
         return list(foreign_directives(self.plain, self.languages))
 
+    @cached_property
+    def encoded(self) -> tuple[list[Span], list[Span]]:
+        """Where words are encoded that somebody might act on: those that are seen nowhere else, and those that stand in
+        plain sight besides.
+        """
+        runs = hidden.encoded_runs(self.text)
+        if len({span for span, _ in runs}) > _MOST_READ:
+            return [span for span, _ in runs], []
+        # What is cut up may say something only when it is put together.
+        together = len(runs) < 2 or _harmless(" ".join(told or "" for _, told in runs))
+        unseen: list[Span] = []
+        seen: list[Span] = []
+        for (start, end), told in runs:
+            if told is None or not (together and _harmless(told)):
+                rest = plain(f"{self.text[:start]} {self.text[end:]}").text
+                (seen if told is not None and hidden.stands_in(told, rest) else unseen).append((start, end))
+        return unseen, seen
+
     def screening(self) -> Screening:
         reads_english = bool(self.wanted & LEXICAL) or "other-language" in self.wanted
         findings = [*self._hidden(), *self._backdoor(), *self._steering(), *self._requests(), *self._contents()]
@@ -131,12 +149,13 @@ class _Reading:
         )
 
     def _hidden(self) -> list[Finding]:
-        rules = {
-            "hidden-text": hidden.hidden_text,
-            "encoded-payload": hidden.encoded_payload,
-            "homoglyphs": hidden.homoglyphs,
-        }
-        found = [rule(self.text) for name, rule in rules.items() if name in self.wanted]
+        found: list[Finding | None] = []
+        if "hidden-text" in self.wanted:
+            found.append(hidden.hidden_text(self.text))
+        if "encoded-payload" in self.wanted:
+            found.append(hidden.encoded_payload(self.encoded[0]))
+        if "homoglyphs" in self.wanted:
+            found.append(hidden.homoglyphs(self.text))
         return [one for one in found if one is not None]
 
     def _backdoor(self) -> list[Finding]:
@@ -198,9 +217,20 @@ class _Reading:
         spans += [self.plain.span(one.start, one.end) for one in self.directed]
         spans += machine_parts(self.plain)
         spans += [span for finding in findings if finding.rule in _MASKED for span in finding.spans]
+        spans += self.encoded[1] if "encoded-payload" in self.wanted else []
         return hidden.ordered(spans)
 
 
+def _harmless(told: str) -> bool:
+    """Whether a text that was encoded says nothing that any rule sees, in a language that the rules read."""
+    if is_foreign(told) is not False or hidden.encoded_runs(told):
+        return False
+    seen = screen(told, rules=RULES.keys() - {"encoded-payload"})
+    return not seen.findings and not seen.directives
+
+
+_MOST_READ = 8
+"""Of a text with more encoded runs none is read: that takes time, and it is no example of anything."""
 _MASKED = (LEXICAL - {"destructive-mismatch"}) | {"encoded-payload"}
 """Rules whose spans say something to the reader."""
 _NEEDS_DIRECTIVES = frozenset(

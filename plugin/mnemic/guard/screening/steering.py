@@ -58,6 +58,18 @@ _MANNER = re.compile(
     r"|only|without|with|like|exclusively|"
     r"entirely|solely|backwards?|via|through)\b"
 )
+# What is left to whoever answers: one of two opposite answers, or what only they can know.
+_LEFT_OPEN = re.compile(
+    r"^\s+(?:back )?with (?:"
+    r"(?:either |a |an )?(?:simple |short |quick |clear )?[\"'\u2018\u201c]?[\w-]{1,20}[\"'\u2019\u201d]?,? or "
+    r"(?:with )?[\"'\u2018\u201c]?(?:no|not|nay|false|decline|reject|refuse|disagree|cancel)\b"
+    r"|(?:your|the) (?:\w+ ){0,2}(?:availability|choices?|preferences?|decision|selection|votes?|opinions?|views?"
+    r"|thoughts|ideas?|suggestions?|feedback|comments|questions)\b)"
+)
+# More than once, or in a manner besides: "always with yes or no", "with your view in Latin".
+_NOT_SO_OPEN = re.compile(
+    r"\b(?:all|always|any|every|each|only|never|whenever|from now|in|as|using|like|via|through|without|instead)\b"
+)
 _ANAPHORA = re.compile(
     r"\b(?:it|its|this|that|these|those|them|they|their|he|she|him|her|his|here|there|above|below|attached|enclosed"
     r"|mine)\b"
@@ -165,10 +177,15 @@ def steers_answer(directive: Directive) -> bool:
 
 def answer_manner(directive: Directive) -> bool:
     """ "Reply in …", "answer only with …": short, and about nothing but the manner."""
-    if directive.verb not in _REPLYING or not _MANNER.match(directive.rest):
-        return False
     rest = directive.rest
+    if directive.verb not in _REPLYING or not _MANNER.match(rest) or _leaves_open(directive):
+        return False
     return len(_CONTENT.findall(rest)) <= 8 and not (_ANAPHORA.search(rest) or _PERSONAL.search(rest))
+
+
+def _leaves_open(directive: Directive) -> bool:
+    """Whether it asks for an answer, as mails do, and does not say which or how."""
+    return _LEFT_OPEN.match(directive.rest) is not None and not _NOT_SO_OPEN.search(directive.clause.low)
 
 
 def transforms_message(directive: Directive) -> bool:

@@ -31,7 +31,7 @@ _NEIGHBOURS_READ_AMONG_STRANGERS = 32
 
 
 @dataclass(slots=True, kw_only=True)
-class Candidate:
+class Arrival:
     """A text on its way in. ``redacted`` names what was taken out of it already; ``handed_in``: it is part of a file that a
     person takes in at once, which is many texts and no flood.
     """
@@ -76,9 +76,9 @@ def _reach(snapshot: LedgerSnapshot, policy: Policy) -> tuple[int, bool]:
 
 def examine(
     backends: Backends, policy: Policy, drafts: Sequence[MemoryRecord], contexts: Sequence[tuple[MemoryId, ...]] = ()
-) -> list[Candidate]:
+) -> list[Arrival]:
     """What the rules say of each text by itself, before anything is locked. Raises `GuardRefused`."""
-    candidates = []
+    arrivals = []
     for at, draft in enumerate(drafts):
         marks = backends.guard.examine(policy, draft)
         verdict = backends.guard.judge(policy, marks)
@@ -96,8 +96,8 @@ def examine(
         if policy.enforced and verdict.decision is Decision.BLOCK:
             raise refusal(draft, verdict)
         context = contexts[at] if contexts else ()
-        candidates.append(Candidate(record=draft, marks=marks, verdict=verdict, redacted=redacted, context=context))
-    return candidates
+        arrivals.append(Arrival(record=draft, marks=marks, verdict=verdict, redacted=redacted, context=context))
+    return arrivals
 
 
 def without_secrets(policy: Policy, text: str) -> str:
@@ -119,57 +119,57 @@ def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:
 
 
 def admit(
-    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate,
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, arrival: Arrival,
     neighbours: Sequence[Resembling],
-) -> Candidate:  # fmt: skip
-    """The candidate with what only the ledger knows: taints of its sources, floods, what its writer had seen.
+) -> Arrival:  # fmt: skip
+    """The arrival with what only the ledger knows: taints of its sources, floods, what its writer had seen.
 
     Raises `GuardRefused`, `UnknownMemory` (context).
     """
     if not policy.write.enabled:
-        return candidate
-    marks = _with_taints(transaction, candidate, neighbours)
+        return arrival
+    marks = _with_taints(transaction, arrival, neighbours)
     further = [
-        *_flooding(transaction, policy, candidate, neighbours),
-        *follows_doubtful(transaction, backends, policy, candidate.record, marks, candidate.context),
+        *_flooding(transaction, policy, arrival, neighbours),
+        *follows_doubtful(transaction, backends, policy, arrival.record, marks, arrival.context),
     ]
-    further += _lessons(transaction, policy, candidate, marks)
-    displacing = _displacing(transaction, policy, candidate.record, marks)
+    further += _lessons(transaction, policy, arrival, marks)
+    displacing = _displacing(transaction, policy, arrival.record, marks)
     if displacing is not None:
         further.append(displacing)
-    further += _copy_of_withheld(transaction, backends, policy, candidate, neighbours)
-    exposed = concluded_from(transaction, backends, policy, candidate.record, candidate.marks, candidate.context)
+    further += _copy_of_withheld(transaction, backends, policy, arrival, neighbours)
+    exposed = concluded_from(transaction, backends, policy, arrival.record, arrival.marks, arrival.context)
     marks = inherit(marks, exposed)
-    if marks.taints == candidate.marks.taints and not further:
-        return candidate
+    if marks.taints == arrival.marks.taints and not further:
+        return arrival
     if (
         class_in(policy, marks) is OriginClass.UNTRUSTED
-        and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED
+        and class_in(policy, arrival.marks) is not OriginClass.UNTRUSTED
     ):
         # Trusted words got a brief look; these turn out not to be.
-        full = backends.guard.examine(policy, candidate.record, fully=True)
+        full = backends.guard.examine(policy, arrival.record, fully=True)
         marks = replace(full, taints=marks.taints, source=marks.source)
     marks = replace(marks, findings=(*marks.findings, *further))
     verdict = backends.guard.judge(policy, marks)
     if policy.enforced and verdict.decision is Decision.BLOCK:
-        raise refusal(candidate.record, verdict)
-    return replace(candidate, marks=marks, verdict=verdict)
+        raise refusal(arrival.record, verdict)
+    return replace(arrival, marks=marks, verdict=verdict)
 
 
-def status_of(candidate: Candidate) -> Status:
-    """How a candidate is held once it is stored."""
-    verdict = candidate.verdict
+def status_of(arrival: Arrival) -> Status:
+    """How an arrival is held once it is stored."""
+    verdict = arrival.verdict
     withheld = verdict.enforced and verdict.decision.strictness >= Decision.QUARANTINE.strictness
-    return Status.QUARANTINED if withheld else candidate.record.status
+    return Status.QUARANTINED if withheld else arrival.record.status
 
 
-def record_admission(transaction: LedgerTransaction, key: RowKey, candidate: Candidate, *, at: datetime) -> None:
+def record_admission(transaction: LedgerTransaction, key: RowKey, arrival: Arrival, *, at: datetime) -> None:
     """Keep what was found, and write the log where something followed from it."""
-    if not candidate.marks.unremarkable:
-        transaction.put_marks(key, candidate.marks, at=at)
-    verdict = candidate.verdict
-    unchanged = verdict.decision is Decision.REDACT and verdict.enforced and not candidate.redacted
-    if unchanged or (verdict.decision is Decision.ALLOW and not candidate.redacted):
+    if not arrival.marks.unremarkable:
+        transaction.put_marks(key, arrival.marks, at=at)
+    verdict = arrival.verdict
+    unchanged = verdict.decision is Decision.REDACT and verdict.enforced and not arrival.redacted
+    if unchanged or (verdict.decision is Decision.ALLOW and not arrival.redacted):
         return
     if not verdict.enforced:
         action = GuardAction.WATCHED
@@ -177,7 +177,7 @@ def record_admission(transaction: LedgerTransaction, key: RowKey, candidate: Can
         action = GuardAction.QUARANTINED
     else:
         action = GuardAction.REDACTED
-    transaction.append_audit(audit_entry(candidate.record, verdict, action, at=at))
+    transaction.append_audit(audit_entry(arrival.record, verdict, action, at=at))
 
 
 def audit_entry(record: MemoryRecord, verdict: Verdict, action: GuardAction, *, at: datetime) -> AuditEntry:
@@ -189,9 +189,9 @@ def audit_entry(record: MemoryRecord, verdict: Verdict, action: GuardAction, *, 
     )  # fmt: skip
 
 
-def _with_taints(transaction: LedgerTransaction, candidate: Candidate, neighbours: Sequence[Resembling]) -> Marks:
+def _with_taints(transaction: LedgerTransaction, arrival: Arrival, neighbours: Sequence[Resembling]) -> Marks:
     """The marks with the taints of what it cites, what it stands in for and what it copies."""
-    record, marks = candidate.record, candidate.marks
+    record, marks = arrival.record, arrival.marks
     sources = list(record.evidence)
     own_word = marks.taints[0] == Taint(record.origin.channel) and record.origin.channel.value == "user"
     if record.supersedes is not None and not own_word:
@@ -222,7 +222,7 @@ def _copies(record: MemoryRecord, neighbours: Sequence[Resembling]) -> list[Neig
 
 
 def _copy_of_withheld(
-    transaction: LedgerSnapshot, backends: Backends, policy: Policy, candidate: Candidate,
+    transaction: LedgerSnapshot, backends: Backends, policy: Policy, arrival: Arrival,
     neighbours: Sequence[Resembling],
 ) -> list[Finding]:  # fmt: skip
     """A copy of what is in quarantine is not let in by another door; only the user's own word is.
@@ -230,8 +230,8 @@ def _copy_of_withheld(
     Where the rules withheld the first for its words, they judge the copy's words, which are tainted: a stranger who hides
     something in the words of others does not take those away.
     """
-    withheld = [other for other in _copies(candidate.record, neighbours) if other.status is Status.QUARANTINED]
-    if not withheld or class_in(policy, candidate.marks) is OriginClass.USER:
+    withheld = [other for other in _copies(arrival.record, neighbours) if other.status is Status.QUARANTINED]
+    if not withheld or class_in(policy, arrival.marks) is OriginClass.USER:
         return []
     marks = transaction.marks([other.key for other in withheld])
     for other in withheld:
@@ -244,19 +244,19 @@ def _copy_of_withheld(
 
 
 def _flooding(
-    transaction: LedgerSnapshot, policy: Policy, candidate: Candidate, neighbours: Sequence[Resembling]
+    transaction: LedgerSnapshot, policy: Policy, arrival: Arrival, neighbours: Sequence[Resembling]
 ) -> list[Finding]:
     limits = policy.write.flooding
-    source = candidate.marks.source
-    if not source or candidate.handed_in:
+    source = arrival.marks.source
+    if not source or arrival.handed_in:
         return []
-    since = candidate.record.recorded_at - timedelta(minutes=limits.window_minutes)
+    since = arrival.record.recorded_at - timedelta(minutes=limits.window_minutes)
     written = transaction.written_by(source, since=since)
     if written >= limits.max_untrusted:
         reason = f"its origin has stored {written} memories within {limits.window_minutes} minutes"
         return [Finding(rule=FLOODING, reason=reason)]
     # What a tool reports about many things is alike in form: only the same words about the same numbers are a flood.
-    numbers = numbers_in(candidate.record.text)
+    numbers = numbers_in(arrival.record.text)
     close = [
         other for other, similarity in neighbours if similarity >= _FLOOD_JACCARD and numbers_in(other.text) == numbers
     ]
@@ -268,7 +268,7 @@ def _flooding(
     return []
 
 
-def _lessons(transaction: LedgerSnapshot, policy: Policy, candidate: Candidate, marks: Marks) -> list[Finding]:
+def _lessons(transaction: LedgerSnapshot, policy: Policy, arrival: Arrival, marks: Marks) -> list[Finding]:
     """What does as a rejected memory did does not become a precedent by being written down again."""
     path = path_in(marks)
     settings = policy.recall.lessons
@@ -277,7 +277,7 @@ def _lessons(transaction: LedgerSnapshot, policy: Policy, candidate: Candidate, 
     allowed = set(policy.recall.effects.allow)
     if path.effects and path.effects <= allowed:
         return []
-    record = candidate.record
+    record = arrival.record
     known = transaction.lessons(record.namespace)
     met = triggered(path, known, now=record.recorded_at, limit=1) if known else ()
     return [Finding(rule=LAUNDERING, reason=f"it does what {lesson.id} warns of") for lesson in met]

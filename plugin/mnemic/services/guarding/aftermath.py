@@ -44,7 +44,7 @@ def note_vetting(
     doubtful = [one.key for one in delivered if one.doubtful]
     # What a person has decided about stays as it is, and what is not active needs no quarantine: counting would never end.
     undecided = (one for one in vetted if one.marks.review is None and one.record.status is Status.ACTIVE)
-    rejected = [one for one in undecided if one.rejected]
+    rejected = [one for one in undecided if one.rejected and policy.recall.lessons.counts_rejections]
     learnt = [lesson for vetting in vettings for lesson in vetting.learnt]
     heeded = tuple(dict.fromkeys(id for vetting in vettings for id in vetting.heeded))
 

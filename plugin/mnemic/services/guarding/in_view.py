@@ -32,14 +32,21 @@ _EXPOSURE_WINDOW = timedelta(hours=1)
 _MOST_EXPOSURES = 50
 
 
-def contexts_of(backends: Backends, record: MemoryRecord) -> tuple[str, ...]:
-    """The contexts from which a memory may have been written: its connection, session and task, and this process.
+def contexts_of(
+    backends: Backends, *, connection: str | None, session: str | None, task: str | None
+) -> tuple[str, ...]:
+    """The contexts of what somebody with this connection, session and task was shown, and this process.
 
     What this process delivered without knowing to whom (`compose`) was seen by whoever it serves.
     """
-    origin = record.origin
-    named = context_keys(backends, connection=origin.connection, session=record.session, task=origin.task)
+    named = context_keys(backends, connection=connection, session=session, task=task)
     return tuple(dict.fromkeys([*named, f"connection {backends.process_id}"]))
+
+
+def _contexts_of(backends: Backends, record: MemoryRecord) -> tuple[str, ...]:
+    """The contexts from which a memory may have been written."""
+    origin = record.origin
+    return contexts_of(backends, connection=origin.connection, session=record.session, task=origin.task)
 
 
 def context_keys(
@@ -65,7 +72,7 @@ def follows_doubtful(
     if class_in(policy, marks) is OriginClass.USER:
         return []
     since = record.recorded_at - _EXPOSURE_WINDOW
-    keys = [key for name in contexts_of(backends, record) for key, _ in transaction.exposures(name, since=since)]
+    keys = [key for name in _contexts_of(backends, record) for key, _ in transaction.exposures(name, since=since)]
     named = require(transaction, context, namespace=record.namespace)
     if not keys and not named:
         return []
@@ -123,7 +130,7 @@ def concluded_from(
     """
     if class_in(policy, marks) is OriginClass.USER:
         return ()
-    keys = list(backends.deliveries.recent(contexts_of(backends, record), now=record.recorded_at))
+    keys = list(backends.deliveries.recent(_contexts_of(backends, record), now=record.recorded_at))
     keys += [key for key, _ in require(transaction, context, namespace=record.namespace).values()]
     if not keys:
         return ()

@@ -31,7 +31,7 @@ from mnemic.errors import InvalidInput
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, embed_records
-from mnemic.services.guarding.admission import Candidate, admit, examine, read_resembling, record_admission, status_of
+from mnemic.services.guarding.admission import Arrival, admit, examine, read_resembling, record_admission, status_of
 from mnemic.services.guarding.standing import standing, vetted_as
 from mnemic.services.storing.passages import Cut, cut_records, keep_cut
 
@@ -47,7 +47,7 @@ class Wording:
 
     place: str
     searched: bool
-    candidate: Candidate
+    arrival: Arrival
     vector: bytes | None = None
     cut: Cut | None = None
 
@@ -70,7 +70,7 @@ def draft_items(
     Raises `InvalidInput`, `GuardRefused`.
     """
     drafts = [_drafted(backends, policy, put, root, fields, origin, now) for put in puts]
-    records = [one.candidate.record for draft in drafts for one in draft.wordings if one.searched]
+    records = [one.arrival.record for draft in drafts for one in draft.wordings if one.searched]
     vectors = iter(embed_records(backends.embedder, records))
     cuts = iter(cut_records(backends.embedder, records) if records else ())
     return [
@@ -102,7 +102,7 @@ def _drafted(
     texts = indexed_texts(value, put.index, fields=fields, longest=look.longest)
     wordings = [
         # Each memory is one of its own, though two fields may say the same.
-        Wording(place=place, searched=True, candidate=look.again(text))
+        Wording(place=place, searched=True, arrival=look.again(text))
         for place, text in texts.items()
     ]
     return Draft(put=put, value=value, wordings=(*wordings, *_unsearched(look, value, but=texts.values())))
@@ -117,9 +117,9 @@ class _Look:
     where: Namespace
     origin: Origin
     now: datetime
-    seen: dict[str, Candidate] = field(default_factory=dict)
+    seen: dict[str, Arrival] = field(default_factory=dict)
 
-    def __call__(self, text: str) -> Candidate:
+    def __call__(self, text: str) -> Arrival:
         if text not in self.seen:
             new = NewMemory(text=text, kind=Kind.SEMANTIC, namespace=self.where)
             record = draft_memory(
@@ -128,10 +128,10 @@ class _Look:
             (self.seen[text],) = examine(self.backends, self.policy, [record])
         return self.seen[text]
 
-    def again(self, text: str) -> Candidate:
+    def again(self, text: str) -> Arrival:
         """The same with an id of its own."""
-        candidate = self(text)
-        return replace(candidate, record=replace(candidate.record, id=self.backends.new_id()))
+        arrival = self(text)
+        return replace(arrival, record=replace(arrival.record, id=self.backends.new_id()))
 
     @property
     def longest(self) -> int:
@@ -154,8 +154,7 @@ def _unsearched(look: _Look, value: dict[str, Any], *, but: Iterable[str]) -> li
     known = set(but)
     texts = [text for text in _parts(_bare(value), look.longest) if text not in known]
     return [
-        Wording(place=f"{_GUARD_PLACE}.{at}", searched=False, candidate=look.again(text))
-        for at, text in enumerate(texts)
+        Wording(place=f"{_GUARD_PLACE}.{at}", searched=False, arrival=look.again(text)) for at, text in enumerate(texts)
     ]
 
 
@@ -261,7 +260,7 @@ def _end(now: datetime, put: PutItem) -> datetime | None:
 
 
 def _says_the_same(link: ItemLink, record: MemoryRecord, wording: Wording) -> bool:
-    new = wording.candidate.record
+    new = wording.arrival.record
     return (
         record.status in (Status.ACTIVE, Status.QUARANTINED)
         and link.searched is wording.searched
@@ -278,22 +277,22 @@ def _store(
     What nobody is to find is stored only if it is to be kept back, and then in quarantine, for a person to decide.
     """
     replaced = old if old is not None and old[1].status is Status.ACTIVE and not old[1].confirmations else None
-    draft = replace(wording.candidate.record, supersedes=None if replaced is None else replaced[1].id)
+    draft = replace(wording.arrival.record, supersedes=None if replaced is None else replaced[1].id)
     neighbours = read_resembling(transaction, policy, draft)
-    candidate = admit(transaction, backends, policy, replace(wording.candidate, record=draft), neighbours)
-    status = status_of(candidate)
+    arrival = admit(transaction, backends, policy, replace(wording.arrival, record=draft), neighbours)
+    status = status_of(arrival)
     if not wording.searched:
-        if status is not Status.QUARANTINED and not _is_masked(backends, policy, candidate):
+        if status is not Status.QUARANTINED and not _is_masked(backends, policy, arrival):
             return None
         status = Status.QUARANTINED
     withheld = status is Status.QUARANTINED
     key = transaction.append(
         replace(draft, status=status), embedder_id=backends.embedder.id, vector=wording.vector,
-        screened=candidate.marks.screened,
+        screened=arrival.marks.screened,
     )  # fmt: skip
     if wording.cut is not None:
         keep_cut(transaction, backends.embedder, key, wording.cut)
-    record_admission(transaction, key, candidate, at=draft.recorded_at)
+    record_admission(transaction, key, arrival, at=draft.recorded_at)
     if replaced is not None and withheld:
         # The item says something else now, but what is withheld takes nobody's place.
         reason = "its item says what is withheld"
@@ -304,9 +303,9 @@ def _store(
     return draft.id
 
 
-def _is_masked(backends: Backends, policy: Policy, candidate: Candidate) -> bool:
+def _is_masked(backends: Backends, policy: Policy, arrival: Arrival) -> bool:
     """Whether recall would not show all of a text."""
-    one = vetted_as(backends.guard, policy, RowKey(0), candidate.record, candidate.marks)
+    one = vetted_as(backends.guard, policy, RowKey(0), arrival.record, arrival.marks)
     return standing(policy, one).masked_text is not None
 
 

@@ -90,11 +90,11 @@ class Arrangement:
                 count.update(self._session(record))
         return shown
 
-    def bookmark(self, place: int, shown: Sequence[Shown]) -> Bookmark:
-        """Where the next page begins, after ``place`` and without what ``shown`` names behind it."""
+    def bookmark(self, place: int, shown: Sequence[Shown], last: str = "") -> Bookmark:
+        """Where the next page begins: after ``place``, where the memory ``last`` is, without what ``shown`` names behind."""
         places = [found.place for one in shown for found, _ in one.members] + [*self._mark.ahead]
         sessions = tuple(sorted(self._sessions(shown).elements()))
-        return Bookmark(place, tuple(sorted(other for other in places if other > place)), sessions)
+        return Bookmark(place, tuple(sorted(other for other in places if other > place)), sessions, last)
 
     def _joins(self, one: Judged, other: Shown, count: Counter[int]) -> bool:
         """Whether ``other`` says all of this, or this all of ``other``; then they have become one."""

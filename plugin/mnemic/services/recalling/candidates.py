@@ -13,7 +13,7 @@ from mnemic.domain.recall import CHANNELS, PARTS, Explanation, MemoryFilter
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval import bm25
 from mnemic.retrieval.bags import Gathered
-from mnemic.retrieval.fusion import Candidate, Evidence, rank
+from mnemic.retrieval.fusion import Candidate, Features, rank
 from mnemic.retrieval.maxsim import nearness
 from mnemic.retrieval.meaning import apart, cosines
 from mnemic.retrieval.passages import focus
@@ -96,7 +96,7 @@ def find_candidates(
     if question.when is not None and question.when.alone:
         # The date is all that is asked for, so whatever is of that date answers in full.
         share = np.maximum(share, dated)
-    evidence = Evidence(
+    features = Features(
         turns=turns, words=share, together=together(gathered, telling), meaning=meaning, similarity=similarity,
         dated=dated, **_occasion(search, turns, whole, gathered),
     )  # fmt: skip
@@ -107,7 +107,7 @@ def find_candidates(
 
     complete = np.flatnonzero((share > 0) & (share < _WEAK_SHARE) & (found.often > 0).all(axis=1))
     return Found(
-        rank(evidence, near),
+        rank(features, near),
         {keys[at] for at in complete.tolist()},
         dict(zip(CHANNELS, proposed, strict=True)),
         passages,

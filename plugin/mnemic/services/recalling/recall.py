@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.memory import MemoryRecord, RowKey, Status
+from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.passages import Span
 from mnemic.domain.provenance import Origin
 from mnemic.domain.quoting import visible
@@ -83,11 +83,14 @@ class RecallQuery:
 
 
 class _Ranking(NamedTuple):
-    """What was found, best first, read as far as it is asked for. ``reason`` says why it is empty, if it is."""
+    """What was found, best first, read as far as it is asked for. ``reason`` says why it is empty, if it is. ``mark`` is
+    what of it was dealt with on the pages before.
+    """
 
     found: Iterator[Found]
     considered: int
     reason: Callable[[], str]
+    mark: Bookmark
 
 
 class _Page(NamedTuple):
@@ -127,7 +130,6 @@ def recall(
 
 def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Origin) -> RecallResult:
     mark = Bookmark() if query.cursor is None else decode_cursor(query.cursor, query.identity())
-    arrangement = Arrangement(query.per_session, mark)
     notes: list[str] = []
     asked = understand(backends, query.text, query.filter, notes, asked_at=query.asked_at) if query.text else None
     policy = backends.guard.policy
@@ -136,10 +138,9 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
     turn = nullcontext() if query.mode == "deep" else backends.one_recall
     with turn, backends.ledger.snapshot() as snapshot:
         ranking = (
-            _newest(snapshot, query, mark.skip)
-            if asked is None
-            else _ranked(backends, snapshot, query, asked, mark.skip, notes)
+            _newest(snapshot, query, mark) if asked is None else _ranked(backends, snapshot, query, asked, mark, notes)
         )
+        arrangement = Arrangement(query.per_session, ranking.mark)
         page = _page(backends, snapshot, policy, query, ranking, arrangement, now)
         nothing = "" if page.judged else ranking.reason()
     # Outside the snapshot: a model may take its time.
@@ -151,7 +152,9 @@ def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Orig
     shown = shown[: len(packed)]
     whole = len(packed) == len(hits)
     more = not (page.end and whole) and (bool(packed) or len(page.judged) >= _MOST_VETTED)
-    following = arrangement.bookmark(page.last if whole else shown[-1].place, shown)
+    last = page.last if whole else shown[-1].place
+    at_last = next((one.record.id for found, one in page.judged if found.place == last), "")
+    following = arrangement.bookmark(last, shown, at_last)
     note_vetting(
         backends, policy, page.vettings, delivered=[one.best[1] for one in shown], question=query.text,
         session=query.filter.session, origin=origin, now=now,
@@ -219,7 +222,7 @@ def _checked(query: RecallQuery, backends: Backends) -> RecallQuery:
 
 
 def _ranked(
-    backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: Asked, skip: int, notes: list[str]
+    backends: Backends, snapshot: LedgerSnapshot, query: RecallQuery, asked: Asked, mark: Bookmark, notes: list[str]
 ) -> _Ranking:
     asked = as_it_is(backends, snapshot, query.text, query.filter, asked, notes, asked_at=query.asked_at)
     found = find_candidates(backends, snapshot, query.filter, asked.question, asked.vector)
@@ -238,10 +241,28 @@ def _ranked(
     relevant = reorder(snapshot, relevant, query.rank, k=query.k, now=now)
     if not query.filter.looks_back() and backends.turns.begins_after(now):
         relevant = present_first(snapshot, relevant, question=asked.question, now=now)
-    hits = _read(snapshot, query, relevant, found.passages, skip)
+    mark = _found_again(snapshot, mark, relevant)
+    hits = _read(snapshot, query, relevant, found.passages, mark.skip)
     if query.explain:
         hits = (one._replace(hit=replace(one.hit, explanation=found.explain(one.key))) for one in hits)
-    return _Ranking(hits, len(candidates), lambda: _why_nothing(snapshot, query, candidates, min_score, skip))
+    return _Ranking(
+        hits, len(candidates), lambda: _why_nothing(snapshot, query, candidates, min_score, mark.skip), mark
+    )
+
+
+def _found_again(snapshot: LedgerSnapshot, mark: Bookmark, ranking: Sequence[Candidate]) -> Bookmark:
+    """Where a bookmark is in a ranking into which others may have written since, or out of which they have taken."""
+    last = _key_of(snapshot, mark)
+    if last is None:
+        return mark
+    return next((mark.moved_to(place) for place, entry in enumerate(ranking, 1) if entry.key == last), mark)
+
+
+def _key_of(snapshot: LedgerSnapshot, mark: Bookmark) -> RowKey | None:
+    """The memory in the last place that was dealt with, if it is still there."""
+    last = MemoryId(mark.last)
+    found = snapshot.find([last]) if last else {}
+    return found[last][0] if last in found else None
 
 
 def _read(
@@ -279,22 +300,26 @@ def _passage(
     return next((Passage(span.start, span.end, record.text[span.start : span.end]) for span in chosen), None)
 
 
-def _newest(snapshot: LedgerSnapshot, query: RecallQuery, skip: int) -> _Ranking:
+def _newest(snapshot: LedgerSnapshot, query: RecallQuery, mark: Bookmark) -> _Ranking:
+    last = _key_of(snapshot, mark)
+    # What is older than the last of the pages before follows it, whatever was written or taken out since.
+    skip = mark.skip if last is None else 0
+
     def read() -> Iterator[Found]:
-        before: RowKey | None = None
-        place = 0
+        before = last
+        place = mark.skip - skip
         while True:
             entries = snapshot.select(query.filter, limit=skip + query.k + 1, before=before)
             for key, record in entries:
                 place += 1
-                if place > skip:
+                if place > mark.skip:
                     yield Found(key, Hit(memory=record, score=None, lexical=None, similarity=None), place)
             if len(entries) <= skip + query.k:
                 return
             before = entries[-1][0]
 
     considered = snapshot.count(query.filter) if query.k else 0
-    return _Ranking(read(), considered, lambda: _why_nothing(snapshot, query, [], 0.0, skip))
+    return _Ranking(read(), considered, lambda: _why_nothing(snapshot, query, [], 0.0, mark.skip), mark)
 
 
 def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:

@@ -24,6 +24,7 @@ from mnemic.services.storing.facts import mark_return
 
 _BATCH = 200
 _MAX_LISTED = 1_000
+_ARCHIVING = (Action.ARCHIVED, Action.RESTORED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,9 @@ def release(
 ) -> tuple[MemoryId, ...]:  # fmt: skip
     """Let memories out of quarantine exactly as they were written, all or none. The ids that changed.
 
-    They stay as trusted as their origin; with ``vouch`` they count as the user's own words from now on, also those that were
-    not in quarantine. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; a retry is safe.
+    What had been archived before it was rejected is archived again. They stay as trusted as their origin; with ``vouch``
+    they count as the user's own words from now on, also those that were not in quarantine. Raises `InvalidInput`,
+    `UnknownMemory`, `StoreUnavailable`; a retry is safe.
     """
     review, action = (Review.VOUCHED, GuardAction.VOUCHED) if vouch else (Review.RELEASED, GuardAction.RELEASED)
 
@@ -94,15 +96,21 @@ def release(
         if not quarantined and (not vouch or marks.review is Review.VOUCHED):
             return False
         if quarantined:
+            status = _status_before(transaction, record)
             transaction.set_status(
-                key, Status.ACTIVE, action=Action.RELEASED, at=backends.clock.now(), origin=origin,
-                detail=_detail(reason),
-            )  # fmt: skip
-            if record.superseded_by is None:
+                key, status, action=Action.RELEASED, at=backends.clock.now(), origin=origin, detail=_detail(reason)
+            )
+            if status is Status.ACTIVE and record.superseded_by is None:
                 mark_return(transaction, backends.guard.policy, key, record)
         return True
 
     return _decide(backends, ids, change, review, action, origin=origin, reason=reason, namespace=namespace)
+
+
+def _status_before(transaction: LedgerTransaction, record: MemoryRecord) -> Status:
+    """What a memory in quarantine was before: nothing archives it there, or brings it back from the archive."""
+    told = [event.action for event in transaction.events([record.id]) if event.action in _ARCHIVING]
+    return Status.ARCHIVED if told and told[-1] is Action.ARCHIVED else Status.ACTIVE
 
 
 def reject(

@@ -31,7 +31,7 @@ from mnemic.guard.policy import OriginClass, Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, require
 from mnemic.services.guarding.admission import (
-    Candidate,
+    Arrival,
     Resembling,
     admit,
     audit_entry,
@@ -57,7 +57,7 @@ _UNREAD = "[not shown: it takes the right to read]"
 _MIN_SHAPE_WORDS = 3
 
 
-_Entry = tuple[Candidate, bytes | None, Cut, Fact | None]
+_Entry = tuple[Arrival, bytes | None, Cut, Fact | None]
 """What is known of a memory before anything is locked: with its vector, its passages and its fact."""
 
 
@@ -99,26 +99,26 @@ def remember(
     ]
     policy = backends.guard.policy
     try:
-        candidates: list[Candidate] = []
+        arrivals: list[Arrival] = []
         facts: list[Fact | None] = []
         with Embedding(backends.embedder) as embedding:
             for start in range(0, len(drafts), EMBEDDED_AT_ONCE):
                 part = slice(start, start + EMBEDDED_AT_ONCE)
                 found = examine(backends, policy, drafts[part], contexts[part])
                 # What was taken out of a text is not shown to the embedder.
-                embedding.add([candidate.record for candidate in found])
+                embedding.add([arrival.record for arrival in found])
                 facts += [_fact_of(backends, *entry) for entry in zip(found, given[part], strict=True)]
-                candidates += found
+                arrivals += found
             vectors = embedding.vectors()
-        for candidate in candidates:
-            candidate.handed_in = handed_in
-        cuts = cut_records(backends.embedder, [candidate.record for candidate in candidates])
+        for arrival in arrivals:
+            arrival.handed_in = handed_in
+        cuts = cut_records(backends.embedder, [arrival.record for arrival in arrivals])
         batch_backends = backends.for_batch()
         with backends.ledger.transaction() as transaction:
             check_spellings(transaction, dict.fromkeys(draft.namespace for draft in drafts))
             receipts = tuple(
                 _store(transaction, batch_backends, policy, *entry)
-                for batch in _batches(list(zip(candidates, vectors, cuts, facts, strict=True)))
+                for batch in _batches(list(zip(arrivals, vectors, cuts, facts, strict=True)))
                 for entry in _foreseen(transaction, policy, batch)
             )
             if finish is not None:
@@ -132,19 +132,19 @@ def remember(
 def _batches(entries: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
     """Parts of a batch about which everything may be read at once: what resembles long texts is long."""
     start = letters = 0
-    for at, (candidate, *_) in enumerate(entries):
-        letters += len(candidate.record.text)
+    for at, (arrival, *_) in enumerate(entries):
+        letters += len(arrival.record.text)
         if at - start == _MOST_FORESEEN or letters > _MOST_FORESEEN_LETTERS:
             if at > start:
                 yield entries[start:at]
-            start, letters = at, len(candidate.record.text)
+            start, letters = at, len(arrival.record.text)
     yield entries[start:]
 
 
 def _foreseen(transaction: LedgerTransaction, policy: Policy, entries: Sequence[_Entry]) -> Sequence[_Entry]:
     """The same entries, once what they need has been read; one alone asks for itself."""
     if len(entries) > 1:
-        records = [candidate.record for candidate, *_ in entries]
+        records = [arrival.record for arrival, *_ in entries]
         places = [
             fact.place(record.namespace)
             for record, (*_, fact) in zip(records, entries, strict=True) if fact is not None
@@ -153,34 +153,34 @@ def _foreseen(transaction: LedgerTransaction, policy: Policy, entries: Sequence[
     return entries
 
 
-def _fact_of(backends: Backends, candidate: Candidate, given: Fact | None) -> Fact | None:
+def _fact_of(backends: Backends, arrival: Arrival, given: Fact | None) -> Fact | None:
     """What a text says of an attribute with one value; of the text as it is stored, without what was redacted."""
     if given is not None:
-        return make_fact(given.subject, given.attribute, candidate.record.text)
-    return fact_in(candidate.record) if backends.facts == "auto" else None
+        return make_fact(given.subject, given.attribute, arrival.record.text)
+    return fact_in(arrival.record) if backends.facts == "auto" else None
 
 
 def _store(
-    transaction: LedgerTransaction, backends: Backends, policy: Policy, candidate: Candidate, vector: bytes | None,
+    transaction: LedgerTransaction, backends: Backends, policy: Policy, arrival: Arrival, vector: bytes | None,
     cut: Cut, fact: Fact | None,
 ) -> Remembered:  # fmt: skip
-    draft = candidate.record
+    draft = arrival.record
     require(transaction, draft.evidence, namespace=draft.namespace)
     neighbours = read_resembling(transaction, policy, draft)
-    candidate = admit(transaction, backends, policy, candidate, neighbours)
-    status = status_of(candidate)
+    arrival = admit(transaction, backends, policy, arrival, neighbours)
+    status = status_of(arrival)
     settlement = None
     if fact is not None:
         withheld = status is Status.QUARANTINED
-        settlement = settle(transaction, policy, draft, candidate.marks, fact, withheld=withheld)
+        settlement = settle(transaction, policy, draft, arrival.marks, fact, withheld=withheld)
         if draft.supersedes is not None:
             # What the writer says about versions goes before what their times say.
             settlement = replace(settlement, same=None, successor=None)
-    twin = _same_as(transaction, policy, candidate, settlement, withheld=status is Status.QUARANTINED)
+    twin = _same_as(transaction, policy, arrival, settlement, withheld=status is Status.QUARANTINED)
     if twin is not None:
         dated = settlement is not None and draft.valid_from != draft.recorded_at
         said = {"valid_from": draft.valid_from.isoformat()} if dated else {}
-        return replace(_confirm(transaction, policy, *twin, candidate, said), redacted=candidate.redacted)
+        return replace(_confirm(transaction, policy, *twin, arrival, said), redacted=arrival.redacted)
     superseded = draft.supersedes
     if settlement is not None and settlement.replaced and superseded is None:
         superseded = settlement.replaced[-1].record.id
@@ -193,30 +193,30 @@ def _store(
         held,
         embedder_id=backends.embedder.id,
         vector=vector,
-        screened=candidate.marks.screened,
-        names_speaker=not candidate.marks.source and status is not Status.QUARANTINED,
+        screened=arrival.marks.screened,
+        names_speaker=not arrival.marks.source and status is not Status.QUARANTINED,
         about=about(fact),
     )
     keep_cut(transaction, backends.embedder, key, cut)
-    record_admission(transaction, key, candidate, at=draft.recorded_at)
+    record_admission(transaction, key, arrival, at=draft.recorded_at)
     for other in near:
         transaction.link(
             Link(source=draft.id, target=other.id, relation=Relation.NEAR_DUPLICATE, score=round(other.similarity, 4))
         )
-    for relation, ids in ((Relation.EVIDENCE, draft.evidence), (Relation.CONTEXT, candidate.context)):
+    for relation, ids in ((Relation.EVIDENCE, draft.evidence), (Relation.CONTEXT, arrival.context)):
         for id in ids:
             transaction.link(Link(source=draft.id, target=id, relation=relation))
-    verdict = candidate.verdict if candidate.verdict.judged else None
+    verdict = arrival.verdict if arrival.verdict.judged else None
     if draft.supersedes is not None and status is not Status.QUARANTINED:
         _supersede(transaction, draft.supersedes, draft)
     if settlement is not None:
         apply_settlement(transaction, settlement, key, held, named=draft.supersedes)
     if status is Status.QUARANTINED:
         # What is withheld takes nobody's place.
-        return Remembered(id=draft.id, outcome=Outcome.QUARANTINED, verdict=verdict, redacted=candidate.redacted)
+        return Remembered(id=draft.id, outcome=Outcome.QUARANTINED, verdict=verdict, redacted=arrival.redacted)
     return Remembered(
         id=draft.id, outcome=Outcome.STORED, superseded=superseded, near_duplicates=near, verdict=verdict,
-        redacted=candidate.redacted,
+        redacted=arrival.redacted,
         contradicts=() if settlement is None else tuple(one.record.id for one in settlement.disputed),
     )  # fmt: skip
 
@@ -232,7 +232,7 @@ def note_refusal(backends: Backends, error: GuardRefused) -> None:
 def _same_as(
     transaction: LedgerTransaction,
     policy: Policy,
-    candidate: Candidate,
+    arrival: Arrival,
     settlement: Settlement | None,
     *,
     withheld: bool,
@@ -244,13 +244,13 @@ def _same_as(
     """
     if settlement is not None and settlement.same is not None:
         return settlement.same.key, settlement.same.record
-    if settlement is not None and candidate.record.supersedes is None and (settlement.replaced or settlement.successor):
+    if settlement is not None and arrival.record.supersedes is None and (settlement.replaced or settlement.successor):
         return None
-    return _twin_of(transaction, policy, candidate, settlement, withheld=withheld)
+    return _twin_of(transaction, policy, arrival, settlement, withheld=withheld)
 
 
 def _twin_of(
-    transaction: LedgerTransaction, policy: Policy, candidate: Candidate, settlement: Settlement | None, *, withheld: bool
+    transaction: LedgerTransaction, policy: Policy, arrival: Arrival, settlement: Settlement | None, *, withheld: bool
 ) -> tuple[RowKey, MemoryRecord] | None:  # fmt: skip
     """The memory that is the same. What supersedes another is new, unless it repeats that, or is a retry.
 
@@ -258,9 +258,9 @@ def _twin_of(
     already; what is let in, as what is in. What a stranger wrote first does not stand in for a trusted memory of the same
     words.
     """
-    draft = candidate.record
+    draft = arrival.record
     twins = transaction.twins(draft)
-    if twins and class_in(policy, candidate.marks) is not OriginClass.UNTRUSTED:
+    if twins and class_in(policy, arrival.marks) is not OriginClass.UNTRUSTED:
         marks = transaction.marks([key for key, _ in twins])
         twins = [twin for twin in twins if class_in(policy, marks[twin[0]]) is not OriginClass.UNTRUSTED]
     if twins and settlement is not None and settlement.fact.explicit:
@@ -275,11 +275,11 @@ def _twin_of(
 
 
 def _confirm(
-    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, candidate: Candidate,
+    transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, arrival: Arrival,
     said: dict[str, Any],
 ) -> Remembered:  # fmt: skip
     """Count the repetition, and keep what it says beyond the first saying; a stranger puts no tags on a trusted memory."""
-    draft = candidate.record
+    draft = arrival.record
     detail = dict(said)
     if draft.text != twin.text:
         detail["text"] = draft.text
@@ -295,7 +295,7 @@ def _confirm(
     if new_tags:
         detail["tags"] = new_tags
         room = MAX_TAGS - len(twin.tags)
-        stranger = class_in(policy, candidate.marks) is OriginClass.UNTRUSTED
+        stranger = class_in(policy, arrival.marks) is OriginClass.UNTRUSTED
         if not stranger or class_in(policy, transaction.marks([key])[key]) is OriginClass.UNTRUSTED:
             transaction.set_tags(key, sorted({*twin.tags, *new_tags[:room]}))
     confirmations = transaction.confirm(key, at=draft.recorded_at, origin=draft.origin, detail=detail)

@@ -15,12 +15,12 @@ from mnemic.domain.consolidation.retention import Usage
 from mnemic.domain.learning.plan import PlanStep, StepAction, Upkeep
 from mnemic.domain.memory import MemoryId, Relation
 from mnemic.services.guarding.standing import trusted_among
-from mnemic.services.upkeep.batch import Batch, Work
+from mnemic.services.upkeep.work import PlanPart, Work
 
 _MOST_PROPOSALS_TOLD = 50
 
 
-def note_steps(work: Work, place: int) -> Iterator[Batch]:
+def note_steps(work: Work, place: int) -> Iterator[PlanPart]:
     """Notes on what several independent episodes say, in their own words. The episodes stay as they are."""
     corpus = work.corpus
     pairs = batches.collect(find_contradictions(corpus))
@@ -39,10 +39,10 @@ def note_steps(work: Work, place: int) -> Iterator[Batch]:
             )
             for note in quotable
         )  # fmt: skip
-        yield _batch(work, part.cursor, part.total, steps, told if part.cursor >= part.total else ())
+        yield _part_of_plan(work, part.cursor, part.total, steps, told if part.cursor >= part.total else ())
 
 
-def link_steps(work: Work, place: int) -> Iterator[Batch]:
+def link_steps(work: Work, place: int) -> Iterator[PlanPart]:
     """Links between memories that are near each other in meaning or share rare names."""
     corpus = work.corpus
     found: list[LinkProposal] = []
@@ -63,10 +63,10 @@ def link_steps(work: Work, place: int) -> Iterator[Batch]:
                 for one in evolved
                 if one.tags or one.keywords
             )
-        yield _batch(work, part.cursor, part.total, steps, told)
+        yield _part_of_plan(work, part.cursor, part.total, steps, told)
 
 
-def merge_steps(work: Work, place: int) -> Iterator[Batch]:
+def merge_steps(work: Work, place: int) -> Iterator[PlanPart]:
     """Copies of one fact: the one that says most stays, the others are archived."""
     for part in propose_merges(work.corpus, protected=work.protected, start=place):
         steps = tuple(
@@ -77,10 +77,10 @@ def merge_steps(work: Work, place: int) -> Iterator[Batch]:
             for merge in part.proposals
             for id in _outweighed(work, merge)
         )  # fmt: skip
-        yield _batch(work, part.cursor, part.total, steps)
+        yield _part_of_plan(work, part.cursor, part.total, steps)
 
 
-def fade_steps(work: Work, place: int) -> Iterator[Batch]:
+def fade_steps(work: Work, place: int) -> Iterator[PlanPart]:
     """What was not used for long, and long enough after it was last said."""
     usage = _usage(work)
     now = work.backends.clock.now()
@@ -89,7 +89,7 @@ def fade_steps(work: Work, place: int) -> Iterator[Batch]:
             PlanStep(action=StepAction.ARCHIVE, upkeep=Upkeep.EXPIRE, ids=(one.id,), reason=one.reason)
             for one in part.proposals
         )
-        yield _batch(work, part.cursor, part.total, steps)
+        yield _part_of_plan(work, part.cursor, part.total, steps)
 
 
 def _outweighed(work: Work, merge: MergeProposal) -> tuple[MemoryId, ...]:
@@ -111,10 +111,14 @@ def _instructs(work: Work, ids: Iterable[MemoryId]) -> bool:
     return any(found.directives for key, found in marks.items() if key not in trusted)
 
 
-def _batch(work: Work, cursor: int, total: int, steps: tuple[PlanStep, ...], kept: Iterable[str] = ()) -> Batch:
+def _part_of_plan(
+    work: Work, cursor: int, total: int, steps: tuple[PlanStep, ...], kept: Iterable[str] = ()
+) -> PlanPart:
     last = cursor >= total
     # Notes go through subjects and the rest through memories: all are examined when the last part is.
-    return Batch(examined=len(work.corpus) if last else 0, steps=steps, kept=tuple(kept), place=0 if last else cursor)
+    return PlanPart(
+        examined=len(work.corpus) if last else 0, steps=steps, kept=tuple(kept), place=0 if last else cursor
+    )
 
 
 def _usage(work: Work) -> dict[MemoryId, Usage]:

@@ -16,9 +16,9 @@ from mnemic.domain.memory import Namespace
 from mnemic.domain.validation import check_choices, check_count, check_text, shown
 from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.services.backends import Backends
-from mnemic.services.upkeep.batch import Batch, Work
 from mnemic.services.upkeep.consolidating import fade_steps, link_steps, merge_steps, note_steps
 from mnemic.services.upkeep.pruning import prune_steps
+from mnemic.services.upkeep.work import PlanPart, Work
 
 Progress = Callable[[int], None]
 """Called with the number of memories examined so far."""
@@ -34,8 +34,8 @@ _WAYS = threading.Lock()
 # How long the turns were before each of those began that give way now: the first one knows how long they are to be again.
 _GIVEN: list[float] = []
 
-Planner = Callable[[Work, int], Iterator[Batch]]
-"""Draws up one kind of maintenance in batches, from a place on."""
+Planner = Callable[[Work, int], Iterator[PlanPart]]
+"""Draws up one kind of maintenance in parts, from a place on."""
 
 PLANNERS: dict[Upkeep, Planner] = {
     Upkeep.PRUNE: prune_steps,
@@ -61,7 +61,7 @@ def draw_up(
     rule: str | Refinement = "default", resume: str | None = None, progress: Progress | None = None,
     considerate: bool = True,
 ) -> Plan:  # fmt: skip
-    """Draw up a plan for a namespace and keep it. Recall goes on meanwhile: every batch reads a snapshot of its own.
+    """Draw up a plan for a namespace and keep it. Recall goes on meanwhile: every part reads a snapshot of its own.
 
     How far it is, is kept every three seconds: ``resume`` goes on with an unfinished plan; what was written meanwhile
     may be left to the next one. ``considerate`` leaves half of the time to others in this process. Raises
@@ -92,15 +92,15 @@ def _finish(backends: Backends, plan: Plan, work: Work, progress: Progress | Non
         if place < 0:
             continue
         begun = time.monotonic()
-        for batch in PLANNERS[kind](work, place):
+        for part in PLANNERS[kind](work, place):
             room = MOST_STEPS - len(plan.steps)
-            if len(batch.steps) > room:
-                more = len(batch.steps) - room
+            if len(part.steps) > room:
+                more = len(part.steps) - room
                 left_out = f"{more} more step{'' if more == 1 else 's'} to {kind}: apply this plan and draw up another"
-                batch = replace(batch, steps=batch.steps[:room], kept=(*batch.kept, left_out))
+                part = replace(part, steps=part.steps[:room], kept=(*part.kept, left_out))
             plan = replace(
-                plan, examined=plan.examined + batch.examined, steps=(*plan.steps, *batch.steps),
-                kept=(*plan.kept, *batch.kept), cursor={**plan.cursor, kind: batch.place or -1},
+                plan, examined=plan.examined + part.examined, steps=(*plan.steps, *part.steps),
+                kept=(*plan.kept, *part.kept), cursor={**plan.cursor, kind: part.place or -1},
             )  # fmt: skip
             if progress is not None:
                 progress(plan.examined)

@@ -9,7 +9,7 @@ from mnemic.domain.learning.refinement import Judgement, Mode, judge_utility
 from mnemic.domain.learning.utility import NO_UTILITY, Utility
 from mnemic.domain.memory import MemoryId, RowKey
 from mnemic.services.learning.outcomes import scope_rate
-from mnemic.services.upkeep.batch import Batch, Work
+from mnemic.services.upkeep.work import PlanPart, Work
 
 # A few milliseconds of work: a recall beside a plan waits no longer.
 _BATCH = 100
@@ -20,8 +20,8 @@ TOPIC_COSINE = 0.5
 _LAST_OF_TOPIC = 0.5
 
 
-def prune_steps(work: Work, place: int) -> Iterator[Batch]:
-    """Judge the experiences that tasks have tried, in the order of writing. Each batch reads a snapshot of its own."""
+def prune_steps(work: Work, place: int) -> Iterator[PlanPart]:
+    """Judge the experiences that tasks have tried, in the order of writing. Each part reads a snapshot of its own."""
     backends, namespace, rule = work.backends, work.namespace, work.rule
     gone: set[RowKey] = set()
     while True:
@@ -46,7 +46,7 @@ def prune_steps(work: Work, place: int) -> Iterator[Batch]:
                 continue
             steps.append(PlanStep(action=action, upkeep=Upkeep.PRUNE, ids=(id,), reason=judged.reason))
         last = int(found[-1][0]) if len(found) == _BATCH else 0
-        yield Batch(examined=len(found), steps=tuple(steps), kept=tuple(kept), place=last)
+        yield PlanPart(examined=len(found), steps=tuple(steps), kept=tuple(kept), place=last)
         if not last:
             return
         place = last

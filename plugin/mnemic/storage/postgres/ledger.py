@@ -11,7 +11,7 @@ import psycopg
 
 from mnemic.domain.access import Access
 from mnemic.protocols import HealthCheck
-from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections
+from mnemic.storage.postgres.connections import PostgresConnection, PostgresConnections, check_schema, connected
 from mnemic.storage.postgres.counted_stems import CountedStems
 from mnemic.storage.postgres.deliveries import PostgresDeliveries
 from mnemic.storage.postgres.full_text import (
@@ -22,6 +22,7 @@ from mnemic.storage.postgres.full_text import (
     differences,
     strip_cold,
 )
+from mnemic.storage.postgres.schema import version_of
 from mnemic.storage.postgres.sharing import PostgresLease, Watch, shared_secret
 from mnemic.storage.postgres.statements import ours
 from mnemic.storage.sql.checks import check_tables, mend_tables
@@ -163,6 +164,16 @@ class PostgresLedger:
                 last = add(connection, self._stemmer, after=last, limit=_AT_ONCE)
         count_words(connection)
         strip_cold(connection)
+
+
+def holds_ledger(url: str, schema: str) -> bool:
+    """Whether a ledger was ever made in ``schema``, of any version and divided or not. Makes none.
+
+    Raises `StoreUnavailable`, `InvalidInput`.
+    """
+    check_schema(schema)
+    with connected(url, schema) as connection:
+        return version_of(connection, schema) != 0
 
 
 def drop_ledger(url: str, schema: str) -> None:

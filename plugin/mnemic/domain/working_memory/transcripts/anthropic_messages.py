@@ -16,14 +16,14 @@ from mnemic.domain.working_memory.transcripts.blocks import (
 )
 from mnemic.domain.working_memory.transcripts.drafts import Draft, TranscriptFormat, own_opaque
 from mnemic.domain.working_memory.transcripts.openai_messages import object_of
-from mnemic.domain.working_memory.transcripts.parsing import Item, load_object, shown
+from mnemic.domain.working_memory.transcripts.parsing import PlacedValue, load_object, shown
 from mnemic.errors import InvalidInput
 
 _FORMAT = TranscriptFormat.ANTHROPIC
 _THINKING = frozenset({"thinking", "redacted_thinking"})
 
 
-def read_anthropic(items: Sequence[Item], system: Any = None) -> list[Draft]:
+def read_anthropic(items: Sequence[PlacedValue], system: Any = None) -> list[Draft]:
     """Drafts of the system prompt's blocks and of the messages; a user's message may become several."""
     drafts = read_system(system, "the system prompt", None)
     for item in items:

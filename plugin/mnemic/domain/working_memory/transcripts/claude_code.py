@@ -18,7 +18,7 @@ from mnemic.domain.working_memory.transcripts.anthropic_messages import read_ass
 from mnemic.domain.working_memory.transcripts.blocks import optional_string
 from mnemic.domain.working_memory.transcripts.drafts import Draft
 from mnemic.domain.working_memory.transcripts.openai_messages import object_of
-from mnemic.domain.working_memory.transcripts.parsing import Item, shown
+from mnemic.domain.working_memory.transcripts.parsing import PlacedValue, shown
 from mnemic.errors import InvalidInput
 
 _SPOKEN = ("user", "assistant")
@@ -47,7 +47,7 @@ def spoken_text(message: Message) -> str:
     return message.text[at:].strip()
 
 
-def read_claude_code(items: Sequence[Item], skipped: Counter[str]) -> list[Draft]:
+def read_claude_code(items: Sequence[PlacedValue], skipped: Counter[str]) -> list[Draft]:
     """The drafts of a session. Subagents are left out, except from a file that holds nothing else."""
     lines: list[tuple[str, dict[str, Any]]] = [(item.where, object_of(item)) for item in items]
     for where, line in lines:

@@ -8,7 +8,7 @@ from typing import Any
 from mnemic.domain.memory import Role
 from mnemic.domain.working_memory.messages import ToolCall
 from mnemic.domain.working_memory.transcripts.drafts import Draft, TranscriptFormat
-from mnemic.domain.working_memory.transcripts.parsing import Item, dump, shown
+from mnemic.domain.working_memory.transcripts.parsing import PlacedValue, dump, shown
 from mnemic.errors import InvalidInput
 
 _FORMAT = TranscriptFormat.STEPS
@@ -39,9 +39,9 @@ def read_steps(episode: Mapping[str, Any]) -> list[Draft]:
     return drafts
 
 
-def messages_of(episode: Mapping[str, Any]) -> list[Item]:
+def messages_of(episode: Mapping[str, Any]) -> list[PlacedValue]:
     """The messages of a tau-bench episode."""
-    return [Item(where=f"message {number}", value=value) for number, value in enumerate(episode["traj"], 1)]
+    return [PlacedValue(where=f"message {number}", value=value) for number, value in enumerate(episode["traj"], 1)]
 
 
 def _text(step: Mapping[str, Any], name: str, where: str) -> str:

@@ -18,7 +18,7 @@ from mnemic.domain.working_memory.transcripts.blocks import (
 )
 from mnemic.domain.working_memory.transcripts.drafts import Draft, TranscriptFormat, message_of, own_opaque
 from mnemic.domain.working_memory.transcripts.openai_messages import object_of, read_tool_calls, role_of
-from mnemic.domain.working_memory.transcripts.parsing import Item, load_object, shown
+from mnemic.domain.working_memory.transcripts.parsing import PlacedValue, load_object, shown
 from mnemic.errors import InvalidInput
 
 _FORMAT = TranscriptFormat.LANGCHAIN
@@ -30,7 +30,7 @@ _KNOWN = frozenset(
 )
 
 
-def read_langchain(items: Sequence[Item], skipped: Counter[str]) -> list[Draft]:
+def read_langchain(items: Sequence[PlacedValue], skipped: Counter[str]) -> list[Draft]:
     """One draft for each message. Instructions to remove a message are no messages: they are skipped."""
     drafts: list[Draft] = []
     function = ""
@@ -62,7 +62,7 @@ def read_langchain(items: Sequence[Item], skipped: Counter[str]) -> list[Draft]:
 
 def read_langchain_message(value: Mapping[str, Any], *, id: str) -> Message:
     """One message by itself, whatever it answers. ``id`` is used where it has none. Raises `InvalidInput`."""
-    drafts = read_langchain([Item(where=f"message {id}", value=dict(value))], Counter())
+    drafts = read_langchain([PlacedValue(where=f"message {id}", value=dict(value))], Counter())
     if not drafts:
         raise InvalidInput(f"{id} is an instruction to remove a message.", hint="Give messages.")
     return message_of(drafts[0], drafts[0].id or id)

@@ -16,7 +16,7 @@ from mnemic.domain.working_memory.transcripts.blocks import (
     write_content,
 )
 from mnemic.domain.working_memory.transcripts.drafts import Draft, TranscriptFormat, own_opaque
-from mnemic.domain.working_memory.transcripts.parsing import Item, shown
+from mnemic.domain.working_memory.transcripts.parsing import PlacedValue, shown
 from mnemic.errors import InvalidInput
 
 _FORMAT = TranscriptFormat.OPENAI
@@ -31,7 +31,7 @@ ROLES = {
 _KNOWN = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "id"})
 
 
-def read_openai(items: Sequence[Item]) -> list[Draft]:
+def read_openai(items: Sequence[PlacedValue]) -> list[Draft]:
     """One draft for each message. Calls of the old ``function_call`` kind get the ids that they never had."""
     drafts: list[Draft] = []
     functions = 0
@@ -106,7 +106,7 @@ def role_of(role: object, where: str) -> Role:
     return ROLES[role]
 
 
-def object_of(item: Item) -> dict[str, Any]:
+def object_of(item: PlacedValue) -> dict[str, Any]:
     """A message, which must be an object."""
     if not isinstance(item.value, dict):
         raise InvalidInput(

@@ -17,7 +17,7 @@ _TOO_DEEP_HINT = "No provider nests a message that deeply; give the messages the
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class PlacedValue:
     """A JSON value and where it stands, such as ``line 3`` or ``message 3``."""
 
     where: str
@@ -28,7 +28,7 @@ class Item:
 class Parsed:
     """The values of a file: one, or one a line. ``half_pairs`` counts the half surrogate pairs that were replaced."""
 
-    items: tuple[Item, ...]
+    items: tuple[PlacedValue, ...]
     lines: bool
     half_pairs: int
 
@@ -49,7 +49,7 @@ def parse(text: object) -> Parsed:
         return Parsed(items=items, lines=lines, half_pairs=0)
     mended = [(item.where, *_mend(item.value)) for item in items]
     return Parsed(
-        items=tuple(Item(where=where, value=value) for where, value, _ in mended),
+        items=tuple(PlacedValue(where=where, value=value) for where, value, _ in mended),
         lines=lines,
         half_pairs=sum(count for _, _, count in mended),
     )
@@ -77,9 +77,9 @@ def load_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _values(body: str) -> tuple[tuple[Item, ...], bool]:
+def _values(body: str) -> tuple[tuple[PlacedValue, ...], bool]:
     try:
-        return (Item(where="the document", value=_loads(body)),), False
+        return (PlacedValue(where="the document", value=_loads(body)),), False
     except RecursionError:
         raise InvalidInput(_TOO_DEEP, hint=_TOO_DEEP_HINT) from None
     except json.JSONDecodeError as error:
@@ -89,10 +89,10 @@ def _values(body: str) -> tuple[tuple[Item, ...], bool]:
             raise _not_json(error, error.lineno) from None
     except ValueError as error:
         raise _not_json(error, None) from None
-    found: list[Item] = []
+    found: list[PlacedValue] = []
     for number, line in lines:
         try:
-            found.append(Item(where=f"line {number}", value=_loads(line)))
+            found.append(PlacedValue(where=f"line {number}", value=_loads(line)))
         except RecursionError:
             raise InvalidInput(f"line {number}: {_TOO_DEEP}", hint=_TOO_DEEP_HINT) from None
         except ValueError as error:

@@ -13,7 +13,7 @@ from mnemic.domain.working_memory.transcripts.drafts import Draft, Transcript, T
 from mnemic.domain.working_memory.transcripts.episodes import messages_of, read_steps
 from mnemic.domain.working_memory.transcripts.langchain_messages import TYPES, read_langchain
 from mnemic.domain.working_memory.transcripts.openai_messages import read_openai
-from mnemic.domain.working_memory.transcripts.parsing import Item, Parsed, parse, shown
+from mnemic.domain.working_memory.transcripts.parsing import Parsed, PlacedValue, parse, shown
 from mnemic.errors import InvalidInput
 
 _WAYS = "Give a list of messages, an object with messages, traj or steps, or one message a line."
@@ -71,7 +71,7 @@ def _read(parsed: Parsed, format: TranscriptFormat | None, after: Sequence[Messa
     return complete(drafts, format, skipped=skipped, half_pairs=parsed.half_pairs, after=after)
 
 
-def _open(parsed: Parsed) -> tuple[dict[str, Any], Sequence[Item]]:
+def _open(parsed: Parsed) -> tuple[dict[str, Any], Sequence[PlacedValue]]:
     """The object around the messages (empty if there is none) and the messages."""
     items = list(parsed.items)
     held = [item for item in items if isinstance(item.value, dict) and _holder(item.value) is not None]
@@ -83,13 +83,13 @@ def _open(parsed: Parsed) -> tuple[dict[str, Any], Sequence[Item]]:
     value = items[0].value
     if held:
         inner = value[_holder(value) or ""]
-        return value, [Item(where=f"message {number}", value=message) for number, message in enumerate(inner, 1)]
+        return value, [PlacedValue(where=f"message {number}", value=message) for number, message in enumerate(inner, 1)]
     if parsed.lines:
         return {}, items
     if isinstance(value, list):
-        return {}, [Item(where=f"message {number}", value=message) for number, message in enumerate(value, 1)]
+        return {}, [PlacedValue(where=f"message {number}", value=message) for number, message in enumerate(value, 1)]
     if isinstance(value, dict):
-        return {}, [Item(where="line 1", value=value)]
+        return {}, [PlacedValue(where="line 1", value=value)]
     raise InvalidInput(f"The document is {shown(value)}, not a conversation.", hint=_WAYS)
 
 
@@ -97,7 +97,7 @@ def _holder(value: dict[str, Any]) -> str | None:
     return next((name for name in _HOLDERS if isinstance(value.get(name), list)), None)
 
 
-def _recognise(whole: dict[str, Any], items: Sequence[Item]) -> TranscriptFormat:
+def _recognise(whole: dict[str, Any], items: Sequence[PlacedValue]) -> TranscriptFormat:
     held = _holder(whole)
     if held in _EPISODES:
         return _EPISODES[held]

@@ -21,7 +21,7 @@ _NO_ROWS = np.zeros((0, 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class PlanPart:
     """What was examined, the steps that follow from it, and where to go on. ``place`` 0: this was the last."""
 
     examined: int
