@@ -121,6 +121,11 @@ def _is_one_word(pair: str) -> bool:
     return len(pair) == 2 and all(unicodedata.category(char)[0] in "LMN" for char in pair) and not _RUN.search(pair)
 
 
+def is_unspaced(text: str) -> bool:
+    """Whether ``text`` is all of a script that is written without spaces."""
+    return _RUN.fullmatch(text) is not None
+
+
 def further_words(*texts: str | None) -> str:
     """The further words of several texts with spaces between them, for the full-text index; empty for most."""
     return " ".join(

@@ -142,9 +142,11 @@ def _occasion(search: Search, turns: Turns, words: Gathered) -> dict[str, NDArra
     """Who said it, to whom, in which role, and whether it speaks of time, as far as the question asks for that."""
     backends, question, count = search.backends, search.question, len(turns.keys)
     spoken = part = role = timely = np.zeros(count, np.bool_)
-    if question.about is not None:
-        spoken = np.isin(turns.keys, list(search.snapshot.about(question.about, turns.keys.tolist())))
     if question.named:
+        keys: list[RowKey] = turns.keys.tolist()
+        people = {person for called in question.named for person in called}
+        about = {key for person in people for key in search.snapshot.about(person, keys)}
+        spoken = np.isin(turns.keys, list(about))
         part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
     asked_role = role_asked(question.text)
     if asked_role is not None:
