@@ -149,19 +149,30 @@ def _turns(*voices: int) -> Turns:
     ("voices", "received"),
     [
         ((1, 2, 1), [0.4, 0.0, 0.4]),  # the middle one passes to both sides
-        ((2, 1, 1), [0.4, 0.0, 0.0]),
+        ((2, 1, 1), [0.4, 0.0, 0.2]),  # and less to what the same person goes on to say
         ((1, 1, 1), [0.0, 0.0, 0.0]),
         ((0, 0, 0), [0.0, 0.0, 0.0]),
         ((-1, -2, -1), [0.7, 0.0, 0.0]),  # a reply to its prompt alone
         ((-2, -1, -2), [0.0, 0.0, 0.0]),
     ],
 )
-def test_a_score_passes_only_where_the_speaker_changes(voices: tuple[int, ...], received: list[float]) -> None:
+def test_a_score_passes_where_speakers_change(voices: tuple[int, ...], received: list[float]) -> None:
     assert passed(np.array([0.0, 1.0, 0.0]), links(_turns(*voices)), "words").tolist() == pytest.approx(received)
 
 
 def test_a_score_reaches_the_turn_behind_somebody_elses() -> None:
     assert passed(np.array([1.0, 0.0, 0.0]), links(_turns(1, 2, 1)), "words").tolist() == pytest.approx([0, 0.4, 0.2])
+
+
+def test_a_question_reaches_all_messages_of_an_answer() -> None:
+    received = passed(np.array([1.0, 0.0, 0.0]), links(_turns(1, 2, 2)), "words").tolist()
+    assert received == pytest.approx([0, 0.4, 0.2])
+
+
+def test_whoever_asks_and_tells_nothing_passes_more_to_the_answer() -> None:
+    asking = np.array([True, False, False])
+    received = passed(np.array([1.0, 0.0, 0.0]), links(_turns(1, 2, 1), asking), "words").tolist()
+    assert received == pytest.approx([0, 0.6, 0.2])
 
 
 @pytest.mark.parametrize(
@@ -203,7 +214,9 @@ def _evidence(
     count = len(words)
     alone = np.full(count, NONE)
     turns = turns or Turns(np.arange(count) + 1, alone, np.zeros(count, np.int64), alone, alone)
-    given = {name: np.array(flags.get(name, [False] * count)) for name in ("spoken", "part", "role", "timely")}
+    given = {
+        name: np.array(flags.get(name, [False] * count)) for name in ("spoken", "part", "role", "timely", "asking")
+    }
     cosines = {RowKey(key): value for key, value in similarity.items()}
     meaning = np.array([similarity.get(key, 0.0) for key in turns.keys.tolist()])
     return Evidence(
@@ -258,6 +271,15 @@ def test_the_right_person_saying_something_else_is_no_answer() -> None:
     said, answer = rank(_evidence([0.0, 0.2], {}, spoken=[True, False], part=[True, True]))[::-1]
     assert (said.key, said.score) == (1, 0.0)
     assert answer.score > 0
+
+
+def test_what_one_person_asks_another_counts_less_than_what_tells_as_much() -> None:
+    people, roles = _turns(1, 2), _turns(-1, -2)
+    asked, told = rank(_evidence([0.6, 0.6], {}, people, asking=[True, False]))[::-1]
+    assert (asked.key, told.key) == (1, 2)
+    assert asked.score == pytest.approx(sum(asked.parts), abs=1e-5)
+    plain, same = (rank(_evidence([0.6, 0.6], {}, roles, asking=[flag, False])) for flag in (False, True))
+    assert [one.score for one in plain] == [one.score for one in same]
 
 
 def test_the_other_turns_of_the_best_session_gain() -> None:

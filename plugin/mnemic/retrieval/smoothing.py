@@ -27,10 +27,18 @@ class Links(NamedTuple):
 _BESIDE = (0.4, 0.15)
 _BEYOND = (0.2, 0.0)
 _REPLY = (0.7, 0.25)
+# People write one thing in several short messages, and answer what they are asked in words of their own. Among people who
+# answer each other these gain 2 to 4 R@5 and R@10 in real chats; where turns alternate, as in LoCoMo, only the last has
+# anything to do, and gains 0.2 R@1 there.
+_SAME_PERSON = (0.2, 0.1)
+_ASKED = (0.2, 0.0)
 
 
-def links(turns: Turns) -> Links | None:
-    """Where scores pass among ``turns``: between people who take turns both ways, from a reply to its prompt for roles."""
+def links(turns: Turns, asking: NDArray[np.bool_] | None = None) -> Links | None:
+    """Where scores pass among ``turns``: between people who take turns both ways, from a reply to its prompt for roles.
+
+    ``asking``: which turns ask and tell nothing, as far as that is known.
+    """
     parts: list[tuple[Places, Places, tuple[float, float]]] = []
     followed = np.flatnonzero(turns.after != NONE)
     if not len(followed):
@@ -39,10 +47,21 @@ def links(turns: Turns) -> Links | None:
     spoken, heard = turns.voice[followed], turns.voice[following]
     persons = (spoken > 0) & (heard > 0) & (spoken != heard)
     first, second = followed[persons], following[persons]
-    for source, target, further in ((first, second, turns.before), (second, first, turns.after)):
+    for source, target, back, on in (
+        (first, second, turns.before, turns.after), (second, first, turns.after, turns.before)
+    ):  # fmt: skip
         parts.append((source, target, _BESIDE))
-        beyond = further[source]
+        beyond = back[source]
         parts.append((beyond[beyond != NONE], target[beyond != NONE], _BEYOND))
+        further = on[target]
+        same = (further != NONE) & (turns.voice[further] == turns.voice[target])
+        parts.append((source[same], further[same], _BEYOND))
+    same = (spoken > 0) & (spoken == heard) & np.isin(turns.session[followed], turns.session[first])
+    parts.append((followed[same], following[same], _SAME_PERSON))
+    parts.append((following[same], followed[same], _SAME_PERSON))
+    if asking is not None:
+        asked = asking[first]
+        parts.append((first[asked], second[asked], _ASKED))
     answered = (spoken == USER) & (heard == ASSISTANT)
     parts.append((following[answered], followed[answered], _REPLY))
     return Links(

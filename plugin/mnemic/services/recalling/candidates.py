@@ -97,7 +97,7 @@ def find_candidates(
         share = np.maximum(share, dated)
     evidence = Evidence(
         turns=turns, words=share, together=together(gathered, telling), meaning=meaning, similarity=similarity,
-        dated=dated, **_occasion(search, turns, gathered),
+        dated=dated, asking=gathered.asking, **_occasion(search, turns, gathered),
     )  # fmt: skip
     vectors = backends.word_vectors
 
