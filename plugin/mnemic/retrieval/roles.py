@@ -14,15 +14,58 @@ _FIRST_PERSON = re.compile(r"\b(?:i|my|me|mine|we|our|ours|us)\b", re.IGNORECASE
 _VERBS = "say|tell|recommend|suggest|mention|give|provide|list|explain|advise|write|share"
 _SAID = "said|told|recommended|suggested|mentioned|gave|provided|listed|explained|advised|wrote|written|shared|given"
 _ASSISTANT_SAID = re.compile(
-    rf"\byou\s+(?:\w+\s+)?(?:{_SAID})\b|\b(?:did|could|can)\s+you\s+(?:\w+\s+)?(?:{_VERBS})\b", re.IGNORECASE
+    rf"\byou\s+(?:\w+\s+)?(?:{_SAID})\b|\bdid\s+you\s+(?:\w+\s+)?(?:{_VERBS})\b", re.IGNORECASE
+)
+# Asked for now: what suits the user is what the user has said.
+_ASKED_FOR = re.compile(r"\b(?:can|could|will|would)\s+you\s+(?:\w+\s+)?(?:recommend|suggest|advise)\b", re.IGNORECASE)
+_OUR_TALK = re.compile(r"\bour\s+(?:\w+\s+){0,2}(?:chat|conversation|discussion|session|talk)s?\b", re.IGNORECASE)
+_ABOUT_THE_USER = re.compile(
+    r"\b(?:my|mine)\b|\bdid\s+(?:i|we)\b|\bi(?:\s+\w+)?\s+(?:said|told|mentioned|asked|wrote|shared|described)\b",
+    re.IGNORECASE,
+)
+# Whoever asks so is spoken to, and not spoken of.
+_NOT_OF_THE_USER = re.compile(
+    r"\b(?:remind|tell|give|show|help|let|teach)\s+(?:me|us)\b|\bhow\s+(?:do|can|could|should|would)\s+(?:i|we)\b",
+    re.IGNORECASE,
+)
+
+# In other languages: what "you" told "me", and the first person. The pronouns are no words of English, but for "me".
+_TOLD_DE = "gesagt|empfohlen|vorgeschlagen|genannt|erklärt|erzählt|geraten|gegeben|geschrieben"
+_TOLD_FR = "(?:dit|recommandé|proposé|conseillé|suggéré|expliqué|donné)e?s?"
+_TOLD_IT = "(?:dett|consigliat|suggerit|spiegat|propost|dat)[oaie]"
+_TOLD_NL = "gezegd|aanbevolen|aangeraden|voorgesteld|uitgelegd|gegeven"
+_OTHERS_SAID = re.compile(
+    rf"\b(?:hast|hattest)\s+du\b.*\b(?:{_TOLD_DE})\b|\b(?:as[- ]tu|avez[- ]vous|m['\u2019](?:as|avez))\b.*\b(?:{_TOLD_FR})\b"
+    r"|\b(?:dijiste|recomendaste|sugeriste|aconsejaste|explicaste|mencionaste|propusiste|diste)\b"
+    rf"|\b(?:mi|m['\u2019])\s*hai\b.*\b(?:{_TOLD_IT})\b|\bheb\s+je\b.*\b(?:{_TOLD_NL})\b"
+    r"|\bvocê\b.*\b(?:disse|recomendou|sugeriu|explicou|mencionou|deu)\b"
+    "|你(?:之前|上次|刚才)?(?:[跟给对向]我)?(?:说|建议|推荐|告诉|提到|列)"
+    "|(?:言い|言って|教えて|勧めて|薦めて|提案して|説明して)(?:くれ)?(?:ました|た)",
+    re.IGNORECASE,
+)
+_OTHERS_FIRST_PERSON = re.compile(
+    r"\b(?:ich|mir|mich|mein(?:e[mnrs]?)?|wir|uns(?:ere?[mnrs]?)?|je|moi|mes|nous|notre|nos|mí|mis|nosotros|nuestr[oa]s?"
+    r"|mio|miei|mie|noi|nostr[oaie]|meus?|minhas?|nossos?|nossas?|ik|mij|mijn|wij|ons|onze)\b|\bj['\u2019]"
+    r"|我|私|俺|僕|うちの",
+    re.IGNORECASE,
 )
 
 
 def role_asked(question: str) -> Role | None:
-    """The assistant for what "you" said or recommended, the user for other questions in the first person, else None."""
-    if _ASSISTANT_SAID.search(question):
+    """The assistant for what "you" said or recommended or what was said in "our conversation", the user for other questions
+    in the first person, else None.
+
+    "Can you recommend a film?" asks for something new, "Can you remind me of the film?" and "How can I see the film?" of
+    nobody in particular.
+    """
+    if _ASSISTANT_SAID.search(question) or _OTHERS_SAID.search(question):
         return Role.ASSISTANT
-    return Role.USER if _FIRST_PERSON.search(question) else None
+    if _ASKED_FOR.search(question):
+        return None
+    if _OUR_TALK.search(question) and not _ABOUT_THE_USER.search(question):
+        return Role.ASSISTANT
+    rest = _NOT_OF_THE_USER.sub(" ", question)
+    return Role.USER if _FIRST_PERSON.search(rest) or _OTHERS_FIRST_PERSON.search(rest) else None
 
 
 def may_answer(asked: Role, voice: Places) -> NDArray[np.bool_]:
