@@ -127,8 +127,9 @@ def rank(evidence: Evidence, nearness: Callable[[Places], Scores] | None = None)
     occasion, date = occasion * answers, date * answers
     total = content + occasion + date
     session = SESSION_WEIGHT * _best_of_session(turns.session, total)
-    of_content = np.stack([evidence.words, together, words_around, meaning, meaning_around, near], axis=1)
-    rows = np.column_stack([of_content * telling[:, None], occasion, date, session]) / _SCALE
+    of_content = [evidence.words, together, words_around, meaning, meaning_around, near]
+    rows = np.stack([*of_content, occasion, date, session], axis=1) / _SCALE
+    rows[:, : len(of_content)] *= telling[:, None]
     scores = np.round(_below_one(rows.sum(axis=1)), _DECIMALS)
     order = np.lexsort((turns.keys, -scores))
     keys: list[RowKey] = turns.keys[order].tolist()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mnemic.domain.forms import forms_of, is_unspaced
-from mnemic.domain.text import STOP_WORDS
+from mnemic.domain.text import STOP_WORDS, words_of
 from mnemic.retrieval.timing import is_temporal
 
 _WORD = re.compile(r"[^\W_]+")
@@ -58,16 +58,17 @@ def named_in(text: str, speakers: Iterable[str]) -> Naming:
     People call ``jonas_k``, ``Dr. Jonas Keller`` and ``Keller, Jonas`` Jonas. The longest name goes first, so that a whole
     name is never taken for a namesake's first. A name by which several are called names each of them.
     """
-    words = [_Word(_plain(found.group()), found.start(), found.end()) for found in _WORD.finditer(text)]
-    # A genitive without an apostrophe is one word with its name.
-    present = {form for word in words for form in (word.plain, word.plain[:-1])}
     ascii_only = text.isascii()
+    plain = words_of(text) if ascii_only else [_plain(word) for word in _WORD.findall(text)]
+    # A genitive without an apostrophe is one word with its name.
+    present = {*plain, *(word[:-1] for word in plain if word[-1] == "s")}
     near = [
         (person, name) for person in speakers for name in (_name(person),)
         if not present.isdisjoint(name.each) or (name.unspaced and not ascii_only)
     ]  # fmt: skip
     if not near:
         return Naming((), text)
+    words = [_Word(word, found.start(), found.end()) for word, found in zip(plain, _WORD.finditer(text), strict=True)]
     named: list[tuple[str, ...]] = []
     taken: list[tuple[int, int]] = []
     for person, name in sorted(near, key=lambda one: -len(one[1].words)):
@@ -75,8 +76,9 @@ def named_in(text: str, speakers: Iterable[str]) -> Naming:
             if not _overlaps(taken, start, end):
                 named.append((person,))
                 taken.append((start, end))
+    known = frozenset().union(*(name.each for _, name in near))
     for word in words:
-        if not _overlaps(taken, word.start, word.end):
+        if (word.plain in known or word.plain[:-1] in known) and not _overlaps(taken, word.start, word.end):
             called = _called(text, word, near)
             if called:
                 named.append(called)
@@ -89,6 +91,8 @@ def _whole(text: str, words: Sequence[_Word], person: str, name: Sequence[str]) 
     count = len(name)
     found = []
     for at in range(len(words) - count + 1 if count else 0):
+        if words[at].plain != name[0]:
+            continue
         group = words[at : at + count]
         if all(word.plain == part for word, part in zip(group, name, strict=True)):
             start, end = group[0].start, group[-1].end

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemic.domain.arrays import distinct
 from mnemic.retrieval.turns import ASSISTANT, NONE, USER, Places, Turns
 
 Scores = NDArray[np.float64]
@@ -56,19 +57,26 @@ def links(turns: Turns, asking: NDArray[np.bool_] | None = None) -> Links | None
         further = on[target]
         same = (further != NONE) & (turns.voice[further] == turns.voice[target])
         parts.append((source[same], further[same], _BEYOND))
-    same = (spoken > 0) & (spoken == heard) & np.isin(turns.session[followed], turns.session[first])
-    parts.append((followed[same], following[same], _SAME_PERSON))
-    parts.append((following[same], followed[same], _SAME_PERSON))
+    same = (spoken > 0) & (spoken == heard)
+    if len(first) and same.any():
+        one, other = followed[same], following[same]
+        talks = distinct(turns.session[first])
+        at = np.minimum(np.searchsorted(talks, turns.session[one]), len(talks) - 1)
+        among = talks[at] == turns.session[one]
+        parts.append((one[among], other[among], _SAME_PERSON))
+        parts.append((other[among], one[among], _SAME_PERSON))
     if asking is not None:
         asked = asking[first]
         parts.append((first[asked], second[asked], _ASKED))
     answered = (spoken == USER) & (heard == ASSISTANT)
     parts.append((following[answered], followed[answered], _REPLY))
+    counts = [len(source) for source, _, _ in parts]
+    words, meaning = np.array([weight for _, _, weight in parts]).T
     return Links(
         np.concatenate([source for source, _, _ in parts]),
         np.concatenate([target for _, target, _ in parts]),
-        np.concatenate([np.full(len(source), weight[0]) for source, _, weight in parts]),
-        np.concatenate([np.full(len(source), weight[1]) for source, _, weight in parts]),
+        np.repeat(words, counts),
+        np.repeat(meaning, counts),
     )
 
 
@@ -77,6 +85,5 @@ def passed(scores: Scores, links: Links | None, channel: Literal["words", "meani
     if links is None:
         return np.zeros(len(scores))
     weights = links.words if channel == "words" else links.meaning
-    found = np.zeros(len(scores))
-    np.add.at(found, links.target, scores[links.source] * weights)
+    found: Scores = np.bincount(links.target, scores.take(links.source) * weights, minlength=len(scores))
     return found
