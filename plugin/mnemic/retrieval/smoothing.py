@@ -85,5 +85,7 @@ def passed(scores: Scores, links: Links | None, channel: Literal["words", "meani
     if links is None:
         return np.zeros(len(scores))
     weights = links.words if channel == "words" else links.meaning
-    found: Scores = np.bincount(links.target, scores.take(links.source) * weights, minlength=len(scores))
+    found: Scores = np.bincount(links.target, scores.take(links.source) * weights, minlength=len(scores)).astype(
+        np.float64, copy=False
+    )
     return found
