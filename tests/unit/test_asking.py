@@ -151,7 +151,7 @@ async def test_a_hit_explains_itself_when_asked_to(tmp_path: Path) -> None:
     asked, answer = said["How is the cello?"].explanation, said["It broke."].explanation
     assert asked is not None
     assert answer is not None
-    assert (asked.rank, answer.rank) == (1, 2)
+    assert (answer.rank, asked.rank) == (1, 2)
     assert (asked.channels["words"], "words" in answer.channels) == (1, False)
     assert asked.parts["words"] > 0
     assert answer.parts["words_around"] > 0

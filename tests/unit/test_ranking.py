@@ -149,19 +149,30 @@ def _turns(*voices: int) -> Turns:
     ("voices", "received"),
     [
         ((1, 2, 1), [0.4, 0.0, 0.4]),  # the middle one passes to both sides
-        ((2, 1, 1), [0.4, 0.0, 0.0]),
+        ((2, 1, 1), [0.4, 0.0, 0.2]),  # and less to what the same person goes on to say
         ((1, 1, 1), [0.0, 0.0, 0.0]),
         ((0, 0, 0), [0.0, 0.0, 0.0]),
         ((-1, -2, -1), [0.7, 0.0, 0.0]),  # a reply to its prompt alone
         ((-2, -1, -2), [0.0, 0.0, 0.0]),
     ],
 )
-def test_a_score_passes_only_where_the_speaker_changes(voices: tuple[int, ...], received: list[float]) -> None:
+def test_a_score_passes_where_speakers_change(voices: tuple[int, ...], received: list[float]) -> None:
     assert passed(np.array([0.0, 1.0, 0.0]), links(_turns(*voices)), "words").tolist() == pytest.approx(received)
 
 
 def test_a_score_reaches_the_turn_behind_somebody_elses() -> None:
     assert passed(np.array([1.0, 0.0, 0.0]), links(_turns(1, 2, 1)), "words").tolist() == pytest.approx([0, 0.4, 0.2])
+
+
+def test_a_question_reaches_all_messages_of_an_answer() -> None:
+    received = passed(np.array([1.0, 0.0, 0.0]), links(_turns(1, 2, 2)), "words").tolist()
+    assert received == pytest.approx([0, 0.4, 0.2])
+
+
+def test_whoever_asks_and_tells_nothing_passes_more_to_the_answer() -> None:
+    asking = np.array([True, False, False])
+    received = passed(np.array([1.0, 0.0, 0.0]), links(_turns(1, 2, 1), asking), "words").tolist()
+    assert received == pytest.approx([0, 0.6, 0.2])
 
 
 @pytest.mark.parametrize(
@@ -191,6 +202,19 @@ def test_words_of_time_are_days_months_years_and_what_relates_to_now() -> None:
         ("What did you recommend for dinner?", Role.ASSISTANT),
         ("I want the list that you gave me", Role.ASSISTANT),
         ("Who wrote the report?", None),
+        ("Can you recommend a film for me?", None),
+        ("Could you remind me where the spare key is?", None),
+        ("How can I see who is logged in?", None),
+        ("I was looking at our last chat. Which port was it?", Role.ASSISTANT),
+        ("What did I say in our last chat?", Role.USER),
+        ("Tell me the name of my dentist", Role.USER),
+        ("Welche Platten hast du mir empfohlen?", Role.ASSISTANT),
+        ("Wie heißt mein Zahnarzt?", Role.USER),
+        ("Quel vin m'as-tu conseillé ?", Role.ASSISTANT),
+        ("¿Cuánto gel me dijiste que tomara?", Role.ASSISTANT),
+        ("你推荐我买哪一本书?", Role.ASSISTANT),
+        ("我的猫几岁了?", Role.USER),
+        ("何日保存できると言いましたか?", Role.ASSISTANT),
     ],
 )
 def test_a_question_tells_whose_words_it_is_after(question: str, role: Role | None) -> None:
@@ -203,7 +227,9 @@ def _features(
     count = len(words)
     alone = np.full(count, NONE)
     turns = turns or Turns(np.arange(count) + 1, alone, np.zeros(count, np.int64), alone, alone)
-    given = {name: np.array(flags.get(name, [False] * count)) for name in ("spoken", "part", "role", "timely")}
+    given = {
+        name: np.array(flags.get(name, [False] * count)) for name in ("spoken", "part", "role", "timely", "asking")
+    }
     cosines = {RowKey(key): value for key, value in similarity.items()}
     meaning = np.array([similarity.get(key, 0.0) for key in turns.keys.tolist()])
     return Features(
@@ -258,6 +284,15 @@ def test_the_right_person_saying_something_else_is_no_answer() -> None:
     said, answer = rank(_features([0.0, 0.2], {}, spoken=[True, False], part=[True, True]))[::-1]
     assert (said.key, said.score) == (1, 0.0)
     assert answer.score > 0
+
+
+def test_what_one_person_asks_another_counts_less_than_what_tells_as_much() -> None:
+    people, roles = _turns(1, 2), _turns(-1, -2)
+    asked, told = rank(_features([0.6, 0.6], {}, people, asking=[True, False]))[::-1]
+    assert (asked.key, told.key) == (1, 2)
+    assert asked.score == pytest.approx(sum(asked.parts), abs=1e-5)
+    plain, same = (rank(_features([0.6, 0.6], {}, roles, asking=[flag, False])) for flag in (False, True))
+    assert [one.score for one in plain] == [one.score for one in same]
 
 
 def test_the_other_turns_of_the_best_session_gain() -> None:

@@ -120,7 +120,7 @@ def test_somebody_takes_part_in_the_sessions_where_that_person_speaks() -> None:
     turns = index.around(snapshot, [1], [1, 2, 3], reach=0)
 
     def takes_part(*people: str) -> list[bool]:
-        found: list[bool] = index.takes_part(snapshot, [1], people, turns.session).tolist()
+        found: list[bool] = index.takes_part(snapshot, [1], [(person,) for person in people], turns.session).tolist()
         return found
 
     assert takes_part("Ana") == [True, True, False]
@@ -135,9 +135,9 @@ def test_the_company_of_a_person_is_left_out_where_it_is_most_of_all_or_too_much
     for key, (session, speaker) in enumerate([("a", "Ana"), ("a", "Ben"), *([("b", "Cleo")] * 4)], 1):
         feed.put(key, session, speaker)
     index = TurnIndex()
-    assert index.company(snapshot_of(feed), [1], ["Ana"], limit=10).tolist() == [1, 2]
-    assert index.company(snapshot_of(feed), [1], ["Cleo"], limit=10).tolist() == []
-    assert index.company(snapshot_of(feed), [1], ["Ana"], limit=1).tolist() == []
+    assert index.company(snapshot_of(feed), [1], [("Ana",)], limit=10).tolist() == [1, 2]
+    assert index.company(snapshot_of(feed), [1], [("Cleo",)], limit=10).tolist() == []
+    assert index.company(snapshot_of(feed), [1], [("Ana",)], limit=1).tolist() == []
 
 
 def test_a_namespace_that_was_let_go_meanwhile_tells_what_may_have_changed_in_it(

@@ -116,7 +116,7 @@ def mentions(text: str, name: str) -> bool:
     return False
 
 
-def is_unspaced(word: str) -> bool:
+def holds_unspaced(word: str) -> bool:
     """Whether letters of a script without spaces are in a word: then names may stand in it (`mentions`)."""
     return not word.isascii() and _RUN.search(word) is not None
 
@@ -124,6 +124,11 @@ def is_unspaced(word: str) -> bool:
 def _is_one_word(pair: str) -> bool:
     """Whether two characters that stand side by side belong to one word; not where there is but one."""
     return len(pair) == 2 and all(unicodedata.category(char)[0] in "LMN" for char in pair) and not _RUN.search(pair)
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether ``text`` is all of a script that is written without spaces."""
+    return _RUN.fullmatch(text) is not None
 
 
 def further_words(*texts: str | None) -> str:

@@ -11,10 +11,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemic.domain.forms import is_unspaced
+from mnemic.domain.forms import holds_unspaced
 from mnemic.domain.memory import RowKey
 from mnemic.domain.text import STOP_WORDS, words_of
 from mnemic.protocols import LedgerSnapshot, SearchedText
+from mnemic.retrieval.asking import only_asks
 from mnemic.retrieval.key_table import KeyTable
 from mnemic.retrieval.timing import is_temporal
 
@@ -59,7 +60,7 @@ class Lexicon:
             self.stems[start:end] = fresh
             self.content[start:end] = [word not in STOP_WORDS for word in news]
             self.temporal[start:end] = [is_temporal(word) for word in news]
-            self.unspaced[start:end] = [is_unspaced(word) for word in news]
+            self.unspaced[start:end] = [holds_unspaced(word) for word in news]
         return [self._numbers[word] for word in words]
 
     def holding_name(self, name: str) -> Flags | None:
@@ -93,7 +94,8 @@ class Gathered:
     The first words of a memory, as many as ``dated`` says, are those of its date, which are searched but say nothing of
     what it is about. ``stems``, ``content`` and ``temporal`` are for each word of the lexicon: the number of its stem,
     whether it is no function word, and whether it speaks of time. ``cuts``, for each long memory by its place in the list,
-    ascending: at which of its words each of its passages begins, and where the last one ends.
+    ascending: at which of its words each of its passages begins, and where the last one ends. ``asking``, for each memory,
+    whether it asks and tells nothing.
     """
 
     lexicon: Lexicon
@@ -105,6 +107,7 @@ class Gathered:
     content: Flags
     temporal: Flags
     cuts: Mapping[int, Ints]
+    asking: Flags
 
     @cached_property
     def ends(self) -> NDArray[np.int64]:
@@ -150,8 +153,8 @@ class Bags:
         self._lexicon = Lexicon()
         self._slots = KeyTable()
         self._tokens: Ints = np.zeros(_FIRST_TOKENS, np.int32)
-        # Where the words of each slot begin, how many there are, and how many of them are the date's.
-        self._spans = np.zeros((_FIRST_SLOTS, 3), np.int64)
+        # Where the words of each slot begin, how many there are, how many of them are the date's, and whether it only asks.
+        self._spans = np.zeros((_FIRST_SLOTS, 4), np.int64)
         self._used_slots = self._used_tokens = 0
         self._cuts: dict[int, Ints] = {}
 
@@ -179,13 +182,14 @@ class Bags:
                 for key in missing:
                     self._slots.remove(key)
                     self._cuts.pop(key, None)
-        starts, lengths, dated = spans.T
+        starts, lengths, dated, asking = spans.T
         # From where each memory's words stand among those that are returned to where all that are kept have them.
         moved = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
         moved += np.arange(len(moved))
         return Gathered(
-            lexicon, np.array(numbers, np.int32), tokens.take(moved), lengths, dated, stems, content, temporal, cuts
-        )
+            lexicon, np.array(numbers, np.int32), tokens.take(moved), lengths, dated, stems, content, temporal, cuts,
+            asking > 0,
+        )  # fmt: skip
 
     def stems(self, snapshot: LedgerSnapshot, words: Sequence[str]) -> tuple[Lexicon, list[int]]:
         """The number of the stem of each word, and the lexicon whose numbers these are."""
@@ -231,7 +235,7 @@ class Bags:
                 self._cuts.pop(key, None)
                 if slot is not None:
                     self._slots.remove(key)
-                    start, length, _ = self._spans[slot]
+                    start, length, _, _ = self._spans[slot]
                     self._tokens[start : start + length] = 0
 
     def _is_late(self, snapshot: LedgerSnapshot) -> bool:
@@ -243,14 +247,14 @@ class Bags:
         words: list[str] = []
         spans = []
         for key in missing:
-            start, text, dated = len(words), texts.get(key), 0
+            start, text, dated, asking = len(words), texts.get(key), 0, False
             if text is not None:
                 words += words_of(text.dated)
-                dated = len(words) - start
+                dated, asking = len(words) - start, only_asks(text.rest)
                 if text.passages:
                     self._cuts[key] = _read_passages(text, words, start)
                 words += words_of(text.rest[text.passages[-1].end :] if text.passages else text.rest)
-            spans.append((self._used_tokens + start, len(words) - start, dated))
+            spans.append((self._used_tokens + start, len(words) - start, dated, asking))
         numbers = self._lexicon.numbers(snapshot, words)
         self._tokens = _with_room(self._tokens, self._used_tokens + len(words))
         self._tokens[self._used_tokens : self._used_tokens + len(words)] = numbers

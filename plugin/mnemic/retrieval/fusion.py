@@ -50,6 +50,10 @@ NEARNESS_AMONG = 48
 _ANSWERS_FROM = 0.3
 # What is word for word the question comes to 1 before `_below_one`.
 _SCALE = (1 + MEANING_WEIGHT + NEARNESS_WEIGHT) * (1 + SESSION_WEIGHT)
+# What one person asks another is more like a question than any answer is: so much is left of it. Between 0.6 and 0.8 it
+# gains 0.5 R@1 and 0.5 MRR on LoCoMo dev, and 2 to 5 MRR in chats in which people write short messages. What a user asks
+# an assistant is not looked at: it often says what the user is about (LongMemEval dev R@10 78.8 to 72.1).
+_ONLY_ASKS = 0.7
 _KEPT_TO = 0.6
 _DECIMALS = 6
 _ROOM_SHARE = 0.5
@@ -70,9 +74,10 @@ class Features(NamedTuple):
 
     ``words``: BM25 as a share of the most that the question could earn. ``together``: the share of it whose words
     stand side by side. ``meaning``: how near it is in meaning, -1..1. ``similarity``: cosines by key, as they are
-    reported. ``spoken``: by the person whom the question names, or about that person in a note of nobody's. ``part``:
-    that person takes part in the session. ``role``: may be the words of the role that the question asks for.
+    reported. ``spoken``: by one of those whom the question names, or about that person in a note of nobody's. ``part``:
+    they take part in the session. ``role``: may be the words of the role that the question asks for.
     ``timely``: speaks of time, as the question does. ``dated``: 0..1, how well it fits the date that the question names.
+    ``asking``: its text asks and tells nothing.
     """
 
     turns: Turns
@@ -85,6 +90,7 @@ class Features(NamedTuple):
     role: NDArray[np.bool_]
     timely: NDArray[np.bool_]
     dated: Scores
+    asking: NDArray[np.bool_]
 
 
 def rank(features: Features, nearness: Callable[[Places], Scores] | None = None) -> list[Candidate]:
@@ -98,7 +104,7 @@ def rank(features: Features, nearness: Callable[[Places], Scores] | None = None)
     count = len(turns.keys)
     if not count:
         return []
-    around = links(turns)
+    around = links(turns, features.asking)
     meaning = MEANING_WEIGHT * np.maximum(features.meaning, 0.0)
     together = TOGETHER_WEIGHT * features.together
     words_around = passed(features.words + together, around, "words")
@@ -115,12 +121,15 @@ def rank(features: Features, nearness: Callable[[Places], Scores] | None = None)
         near = NEARNESS_WEIGHT * nearness(np.lexsort((turns.keys, -so_far))[:NEARNESS_AMONG])
         near += passed(near, around, "words")
         content += near
+    telling = np.where(features.asking & (turns.voice > 0), _ONLY_ASKS, 1.0)
+    content *= telling
     answers = np.minimum(content / _ANSWERS_FROM, 1.0)
     occasion, date = occasion * answers, date * answers
     total = content + occasion + date
     session = SESSION_WEIGHT * _best_of_session(turns.session, total)
-    parts = [features.words, together, words_around, meaning, meaning_around, near, occasion, date, session]
-    rows = np.stack(parts, axis=1) / _SCALE
+    of_content = [features.words, together, words_around, meaning, meaning_around, near]
+    rows = np.stack([*of_content, occasion, date, session], axis=1) / _SCALE
+    rows[:, : len(of_content)] *= telling[:, None]
     scores = np.round(_below_one(rows.sum(axis=1)), _DECIMALS)
     order = np.lexsort((turns.keys, -scores))
     keys: list[RowKey] = turns.keys[order].tolist()

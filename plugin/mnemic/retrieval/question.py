@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mnemic.domain.forms import asked_words
-from mnemic.domain.text import STOP_WORDS, words_of
+from mnemic.domain.text import words_of
+from mnemic.retrieval.naming import named_in
 from mnemic.retrieval.timing import is_temporal
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question taken apart. ``named`` are the speakers whom it names, ``about`` the one if it names exactly one; ``when``
-    its dates.
+    """A question taken apart. ``named``: for each speaker's name in it all who are called so; ``about`` is who is named if
+    that is one alone; ``when`` its dates.
 
     A speaker's name says who said it. As a search word it would favour the turns in which somebody addresses that person,
     which are the others' turns. Taking it out and preferring the speaker's own turns gains 18 points R@5 on LoCoMo dev.
@@ -29,13 +29,13 @@ class Question:
 
     text: str
     words: tuple[str, ...]
-    named: tuple[str, ...] = ()
+    named: tuple[tuple[str, ...], ...] = ()
     when: When | None = None
     unsure: frozenset[str] = frozenset()
 
     @property
     def about(self) -> str | None:
-        return self.named[0] if len(self.named) == 1 else None
+        return self.named[0][0] if len(self.named) == 1 == len(self.named[0]) else None
 
 
 def parse_question(text: str, speakers: Iterable[str], *, asked_at: datetime | None = None) -> Question:
@@ -44,28 +44,14 @@ def parse_question(text: str, speakers: Iterable[str], *, asked_at: datetime | N
     Dates are read if ``asked_at`` says from when "yesterday" is to be reckoned.
     """
     text = text if text.isascii() else unicodedata.normalize("NFC", text)
-    present = set(words_of(text))
-    named: list[str] = []
-    rest = text
-    for speaker in speakers:
-        first = words_of(speaker)[:1]
-        if not first or first[0] not in present:
-            continue
-        names = [speaker]
-        if first[0] not in STOP_WORDS:
-            names.append(speaker.split()[0])
-        pattern = "|".join(re.escape(name) for name in names)
-        without = re.sub(rf"(?<!\w)(?:{pattern})(?:['\u2019]s)?(?!\w)", " ", rest, flags=re.IGNORECASE)
-        if without != rest:
-            named.append(speaker)
-            rest = without
+    named, rest = named_in(text, speakers)
     if not asked_words(rest)[0]:
-        rest, named = text, []
+        rest, named = text, ()
     when = _when(rest, asked_at)
     # The words of a date are sought like others: leaving out "May 2023" costs 6 MRR of the 101 questions of LoCoMo dev that
     # name a date, leaving out "last week" alone costs 1, for people who ask often use the words that they once said.
     words, unsure = ([], frozenset()) if when is not None and when.alone else asked_words(rest)
-    return Question(text=rest, words=tuple(words), named=tuple(named), when=when, unsure=unsure)
+    return Question(text=rest, words=tuple(words), named=named, when=when, unsure=unsure)
 
 
 def _when(text: str, asked_at: datetime | None) -> When | None:

@@ -8,21 +8,77 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import Role
+from mnemic.domain.text import words_of
 from mnemic.retrieval.turns import ASSISTANT, NOBODY, USER, Places
 
 _FIRST_PERSON = re.compile(r"\b(?:i|my|me|mine|we|our|ours|us)\b", re.IGNORECASE)
 _VERBS = "say|tell|recommend|suggest|mention|give|provide|list|explain|advise|write|share"
 _SAID = "said|told|recommended|suggested|mentioned|gave|provided|listed|explained|advised|wrote|written|shared|given"
 _ASSISTANT_SAID = re.compile(
-    rf"\byou\s+(?:\w+\s+)?(?:{_SAID})\b|\b(?:did|could|can)\s+you\s+(?:\w+\s+)?(?:{_VERBS})\b", re.IGNORECASE
+    rf"\byou\s+(?:\w+\s+)?(?:{_SAID})\b|\bdid\s+you\s+(?:\w+\s+)?(?:{_VERBS})\b", re.IGNORECASE
 )
+# Asked for now: what suits the user is what the user has said.
+_ASKED_FOR = re.compile(r"\b(?:can|could|will|would)\s+you\s+(?:\w+\s+)?(?:recommend|suggest|advise)\b", re.IGNORECASE)
+_OUR_TALK = re.compile(r"\bour\s+(?:\w+\s+){0,2}(?:chat|conversation|discussion|session|talk)s?\b", re.IGNORECASE)
+_ABOUT_THE_USER = re.compile(
+    r"\b(?:my|mine)\b|\bdid\s+(?:i|we)\b|\bi(?:\s+\w+)?\s+(?:said|told|mentioned|asked|wrote|shared|described)\b",
+    re.IGNORECASE,
+)
+# Whoever asks so is spoken to, and not spoken of.
+_NOT_OF_THE_USER = re.compile(
+    r"\b(?:remind|tell|give|show|help|let|teach)\s+(?:me|us)\b|\bhow\s+(?:do|can|could|should|would)\s+(?:i|we)\b",
+    re.IGNORECASE,
+)
+
+# In other languages: what "you" told "me", and the first person. The pronouns are no words of English, but for "me". Most
+# questions have none of these words, and then no pattern is tried.
+_TOLD_DE = "gesagt|empfohlen|vorgeschlagen|genannt|erklärt|erzählt|geraten|gegeben|geschrieben"
+_TOLD_FR = "(?:dit|recommandé|proposé|conseillé|suggéré|expliqué|donné)e?s?"
+_TOLD_IT = "(?:dett|consigliat|suggerit|spiegat|propost|dat)[oaie]"
+_TOLD_NL = "gezegd|aanbevolen|aangeraden|voorgesteld|uitgelegd|gegeven"
+_YOU_TOLD_ES = frozenset("dijiste recomendaste sugeriste aconsejaste explicaste mencionaste propusiste diste".split())
+_YOU = frozenset("du tu vous as avez hai você je".split())
+_OTHERS_SAID = re.compile(
+    rf"\b(?:hast|hattest)\s+du\b.*\b(?:{_TOLD_DE})\b|\b(?:as[- ]tu|avez[- ]vous|m['\u2019](?:as|avez))\b.*\b(?:{_TOLD_FR})\b"
+    rf"|\b(?:mi|m['\u2019])\s*hai\b.*\b(?:{_TOLD_IT})\b|\bheb\s+je\b.*\b(?:{_TOLD_NL})\b"
+    r"|\bvocê\b.*\b(?:disse|recomendou|sugeriu|explicou|mencionou|deu)\b",
+    re.IGNORECASE,
+)
+_SAID_IN_CHARACTERS = re.compile(
+    "你(?:之前|上次|刚才)?(?:[跟给对向]我)?(?:说|建议|推荐|告诉|提到|列)"
+    "|(?:言い|言って|教えて|勧めて|薦めて|提案して|説明して)(?:くれ)?(?:ました|た)"
+)
+_OTHERS_FIRST_PERSON = frozenset(
+    """ich mir mich mein meine meinem meinen meiner meines wir uns unser unsere unserem unseren unserer je moi mes nous notre
+    nos mí mis nosotros nuestra nuestras nuestro nuestros mio miei mie noi nostra nostre nostri nostro meu meus minha
+    minhas nosso nossos nossa nossas ik mij mijn wij ons onze""".split()
+)
+_FIRST_PERSON_IN_CHARACTERS = re.compile("[我私俺僕]|うちの")
 
 
 def role_asked(question: str) -> Role | None:
-    """The assistant for what "you" said or recommended, the user for other questions in the first person, else None."""
-    if _ASSISTANT_SAID.search(question):
+    """The assistant for what "you" said or recommended or what was said in "our conversation", the user for other questions
+    in the first person, else None.
+
+    "Can you recommend a film?" asks for something new, "Can you remind me of the film?" and "How can I see the film?" of
+    nobody in particular.
+    """
+    words = frozenset(words_of(question))
+    if _ASSISTANT_SAID.search(question) or _others_said(question, words):
         return Role.ASSISTANT
-    return Role.USER if _FIRST_PERSON.search(question) else None
+    if _ASKED_FOR.search(question):
+        return None
+    if _OUR_TALK.search(question) and not _ABOUT_THE_USER.search(question):
+        return Role.ASSISTANT
+    if not words.isdisjoint(_OTHERS_FIRST_PERSON) or _FIRST_PERSON.search(_NOT_OF_THE_USER.sub(" ", question)):
+        return Role.USER
+    return Role.USER if not question.isascii() and _FIRST_PERSON_IN_CHARACTERS.search(question) else None
+
+
+def _others_said(question: str, words: frozenset[str]) -> bool:
+    if not words.isdisjoint(_YOU_TOLD_ES) or (not words.isdisjoint(_YOU) and _OTHERS_SAID.search(question)):
+        return True
+    return not question.isascii() and _SAID_IN_CHARACTERS.search(question) is not None
 
 
 def may_answer(asked: Role, voice: Places) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemic.domain.arrays import distinct
 from mnemic.retrieval.turns import ASSISTANT, NONE, USER, Places, Turns
 
 Scores = NDArray[np.float64]
@@ -27,10 +28,18 @@ class Links(NamedTuple):
 _BESIDE = (0.4, 0.15)
 _BEYOND = (0.2, 0.0)
 _REPLY = (0.7, 0.25)
+# People write one thing in several short messages, and answer what they are asked in words of their own. Among people who
+# answer each other these gain 2 to 4 R@5 and R@10 in real chats; where turns alternate, as in LoCoMo, only the last has
+# anything to do, and gains 0.2 R@1 there.
+_SAME_PERSON = (0.2, 0.1)
+_ASKED = (0.2, 0.0)
 
 
-def links(turns: Turns) -> Links | None:
-    """Where scores pass among ``turns``: between people who take turns both ways, from a reply to its prompt for roles."""
+def links(turns: Turns, asking: NDArray[np.bool_] | None = None) -> Links | None:
+    """Where scores pass among ``turns``: between people who take turns both ways, from a reply to its prompt for roles.
+
+    ``asking``: which turns ask and tell nothing, as far as that is known.
+    """
     parts: list[tuple[Places, Places, tuple[float, float]]] = []
     followed = np.flatnonzero(turns.after != NONE)
     if not len(followed):
@@ -39,17 +48,35 @@ def links(turns: Turns) -> Links | None:
     spoken, heard = turns.voice[followed], turns.voice[following]
     persons = (spoken > 0) & (heard > 0) & (spoken != heard)
     first, second = followed[persons], following[persons]
-    for source, target, further in ((first, second, turns.before), (second, first, turns.after)):
+    for source, target, back, on in (
+        (first, second, turns.before, turns.after), (second, first, turns.after, turns.before)
+    ):  # fmt: skip
         parts.append((source, target, _BESIDE))
-        beyond = further[source]
+        beyond = back[source]
         parts.append((beyond[beyond != NONE], target[beyond != NONE], _BEYOND))
+        further = on[target]
+        same = (further != NONE) & (turns.voice[further] == turns.voice[target])
+        parts.append((source[same], further[same], _BEYOND))
+    same = (spoken > 0) & (spoken == heard)
+    if len(first) and same.any():
+        one, other = followed[same], following[same]
+        talks = distinct(turns.session[first])
+        at = np.minimum(np.searchsorted(talks, turns.session[one]), len(talks) - 1)
+        among = talks[at] == turns.session[one]
+        parts.append((one[among], other[among], _SAME_PERSON))
+        parts.append((other[among], one[among], _SAME_PERSON))
+    if asking is not None:
+        asked = asking[first]
+        parts.append((first[asked], second[asked], _ASKED))
     answered = (spoken == USER) & (heard == ASSISTANT)
     parts.append((following[answered], followed[answered], _REPLY))
+    counts = [len(source) for source, _, _ in parts]
+    words, meaning = np.array([weight for _, _, weight in parts]).T
     return Links(
         np.concatenate([source for source, _, _ in parts]),
         np.concatenate([target for _, target, _ in parts]),
-        np.concatenate([np.full(len(source), weight[0]) for source, _, weight in parts]),
-        np.concatenate([np.full(len(source), weight[1]) for source, _, weight in parts]),
+        np.repeat(words, counts),
+        np.repeat(meaning, counts),
     )
 
 
@@ -58,6 +85,7 @@ def passed(scores: Scores, links: Links | None, channel: Literal["words", "meani
     if links is None:
         return np.zeros(len(scores))
     weights = links.words if channel == "words" else links.meaning
-    found = np.zeros(len(scores))
-    np.add.at(found, links.target, scores[links.source] * weights)
+    found: Scores = np.bincount(links.target, scores.take(links.source) * weights, minlength=len(scores)).astype(
+        np.float64, copy=False
+    )
     return found

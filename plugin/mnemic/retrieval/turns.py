@@ -95,17 +95,17 @@ class TurnIndex:
         return self._latest_beginning > moment.timestamp() * 1e6
 
     def takes_part(
-        self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[str], session: Places
+        self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[Sequence[str]], session: Places
     ) -> NDArray[np.bool_]:
         """In which of the sessions, which are of ``namespaces``, all of ``people`` speak, or one of them where they never
-        speak together there.
+        speak together there. Each of them is whoever is called so.
         """
         with self._lock:
             shelves = [self._follow(snapshot, namespace) for namespace in namespaces]
             return np.isin(session, _sessions_of(people, shelves))
 
     def company(
-        self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[str], *, limit: int
+        self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[Sequence[str]], *, limit: int
     ) -> Places:
         """The turns of the sessions in which ``people`` take part, ascending; none if they are most of all or too many."""
         with self._lock:
@@ -155,9 +155,12 @@ class TurnIndex:
         return shelf
 
 
-def _sessions_of(people: Sequence[str], shelves: Sequence[_Shelf]) -> list[int]:
+def _sessions_of(people: Sequence[Sequence[str]], shelves: Sequence[_Shelf]) -> list[int]:
     """Of what is searched alone: who speaks with whom elsewhere must not show."""
-    heard = [set[int]().union(*(shelf.heard_in.get(person, ()) for shelf in shelves)) for person in people]
+    heard = [
+        set[int]().union(*(shelf.heard_in.get(person, ()) for shelf in shelves for person in called))
+        for called in people
+    ]
     return sorted(set.intersection(*heard) or set.union(*heard)) if heard else []
 
 

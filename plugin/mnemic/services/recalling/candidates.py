@@ -98,7 +98,7 @@ def find_candidates(
         share = np.maximum(share, dated)
     features = Features(
         turns=turns, words=share, together=together(gathered, telling), meaning=meaning, similarity=similarity,
-        dated=dated, **_occasion(search, turns, whole, gathered),
+        dated=dated, asking=gathered.asking, **_occasion(search, turns, whole, gathered),
     )  # fmt: skip
     vectors = backends.word_vectors
 
@@ -146,9 +146,9 @@ def _occasion(search: Search, turns: Turns, whole: Gathered, words: Gathered) ->
     """
     backends, question, count = search.backends, search.question, len(turns.keys)
     spoken = part = role = timely = np.zeros(count, np.bool_)
-    if question.about is not None:
-        spoken = _about(search, question.about, turns, whole)
     if question.named:
+        people = {person for called in question.named for person in called}
+        spoken = np.logical_or.reduce([_about(search, person, turns, whole) for person in people])
         part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
     asked_role = role_asked(question.text)
     if asked_role is not None:

@@ -1,0 +1,95 @@
+"""Whom a question names, however the speakers' names are written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import mnemic
+from mnemic.retrieval.naming import named_in
+
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_SPEAKERS = [
+    "jonas_k",
+    "Dr. Eva Weber",
+    "Silva, Ana",
+    "katie.b",
+    "João P.",
+    "Anna K.",
+    "Anna M.",
+    "Will",
+    "Leo92",
+    "健太",
+    "王小明",
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "people", "left"),
+    [
+        ("What did Jonas cook?", [["jonas_k"]], "What did cook?"),
+        ("what did jonas cook?", [["jonas_k"]], "what did cook?"),
+        ("Where does @katie.b live?", [["katie.b"]], "Where does @ live?"),
+        ("Was Eva late?", [["Dr. Eva Weber"]], "Was late?"),
+        ("Was Weber late?", [["Dr. Eva Weber"]], "Was late?"),
+        ("Weber grills, where are they sold?", [], "Weber grills, where are they sold?"),
+        ("Who is a weber by trade?", [], "Who is a weber by trade?"),
+        ("Is there a dr. near here?", [], "Is there a dr. near here?"),
+        ("Where did Ana’s sister go?", [["Silva, Ana"]], "Where did sister go?"),
+        ("Was kocht Jonas heute?", [["jonas_k"]], "Was kocht heute?"),
+        ("Wie heißt Evas Hund?", [["Dr. Eva Weber"]], "Wie heißt Hund?"),
+        ("Did Joao call?", [["João P."]], "Did call?"),
+        ("What did Anna M. paint?", [["Anna M."]], "What did . paint?"),
+        ("What did Anna paint?", [["Anna K.", "Anna M."]], "What did paint?"),
+        ("What did Anna K. tell Anna M.?", [["Anna K."], ["Anna M."]], "What did . tell .?"),
+        ("What will Ana do?", [["Silva, Ana"]], "What will do?"),
+        ("What did Will do?", [["Will"]], "What did do?"),
+        ("Will Ana come?", [["Silva, Ana"]], "Will come?"),
+        ("健太さんは何を食べた?", [["健太"]], "は何を食べた?"),
+        ("小明的猫怎么了?", [["王小明"]], "的猫怎么了?"),
+        ("what did leo say?", [["Leo92"]], "what did say?"),
+        ("Who paid?", [], "Who paid?"),
+    ],
+)
+def test_a_speaker_is_named_by_what_people_call_one_with_such_a_name(
+    question: str, people: list[list[str]], left: str
+) -> None:
+    found = named_in(question, _SPEAKERS)
+    assert [sorted(called) for called in found.people] == people
+    assert " ".join(found.rest.split()) == left
+
+
+def test_a_word_that_many_have_in_their_names_names_nobody() -> None:
+    assert named_in("What did the student say?", [f"Student {at}" for at in range(9)]).people == ()
+    assert named_in("What did student 4 say?", [f"Student {at}" for at in range(9)]).people == (("Student 4",),)
+
+
+async def test_who_said_it_counts_however_the_name_is_written(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        for at, (speaker, text) in enumerate(
+            [
+                ("ben.r", "Jonas, do you take the train to work?"),
+                ("jonas_k", "No, I cycle to work, even in winter"),
+                ("ben.r", "I take the train to work, Jonas, and it is late every day"),
+                ("jonas_k", "Poor you"),
+            ]
+        ):
+            await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        (hit, *_) = (await memory.recall("How does Jonas get to work?")).hits
+        assert hit.memory.text.startswith("No, I cycle")
+
+
+async def test_a_question_that_names_two_is_after_what_either_said(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        for at, (speaker, text) in enumerate(
+            [
+                ("Pia", "The present for the party is a kettle"),
+                ("Ana", "The present for the party is a lamp"),
+                ("Ben", "Nice"),
+            ]
+        ):
+            await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        (hit, *_) = (await memory.recall("What present did Ana give Ben at the party?")).hits
+        assert hit.memory.speaker == "Ana"
