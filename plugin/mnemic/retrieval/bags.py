@@ -15,7 +15,7 @@ from mnemic.domain.forms import holds_unspaced
 from mnemic.domain.memory import RowKey
 from mnemic.domain.text import STOP_WORDS, words_of
 from mnemic.protocols import LedgerSnapshot, SearchedText
-from mnemic.retrieval.asking import only_asks
+from mnemic.retrieval.bare_questions import only_asks
 from mnemic.retrieval.key_table import KeyTable
 from mnemic.retrieval.timing import is_temporal
 

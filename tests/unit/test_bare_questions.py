@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mnemic.retrieval.asking import only_asks
+from mnemic.retrieval.bare_questions import only_asks
 
 
 @pytest.mark.parametrize(
