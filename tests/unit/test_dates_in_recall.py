@@ -212,3 +212,16 @@ async def test_in_a_large_store_what_is_of_the_time_is_found_behind_a_hundred_ot
             0
         ]
         assert hit.memory.occurred_at == datetime(2021, 1, 1, 12, tzinfo=UTC)
+
+
+async def test_a_word_that_thousands_hold_is_found_at_the_time_beside_a_rarer_one_that_was_not_said_then(
+    tmp_path: Path,
+) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        day, asked = timedelta(days=1), datetime(2021, 1, 4, 18, tzinfo=UTC)
+        count = MOST_HOLDING + 100
+        lunches = [(f"Lunch with Ben number {at}", asked - at * day) for at in range(count)]
+        picnics = [(f"Picnic with Dora number {at}", asked - (count + at) * day) for at in range(150)]
+        await memory.remember_many([mnemic.NewMemory(text=text, occurred_at=when) for text, when in lunches + picnics])
+        found = await memory.recall("Was the picnic or the lunch three days ago?", asked_at=asked, k=5)
+    assert "Lunch with Ben number 3" in [hit.memory.text for hit in found.hits]

@@ -70,7 +70,8 @@ class Lexicon:
             return None
         found = self.unspaced.copy()
         number = self._numbers.get(max(pieces, key=len))
-        if number is not None:
+        # A word that another thread is just learning is in no text that was gathered before.
+        if number is not None and number < len(found):
             found[number] = True
         return found
 

@@ -187,13 +187,15 @@ def of_that_time(search: Search, found: Sequence[RowKey]) -> list[RowKey]:
     rest = _rarest(search, rest)[:_TELLING_OF_A_TIME]
     lists = holding(search.backends, search.snapshot, search.filter, search.namespaces, rest)
     keys = _together(list(lists.values()))
-    if not len(keys):
-        words = _affordable(search, rest)
-        best = (search.snapshot.lexical(words, period, limit=_OF_A_TIME) for period in periods)
-        return list(dict.fromkeys(hit.key for hits in best for hit in hits))
     shares = _shares(search, keys, rest)
     inside = [search.backends.datebook.within(search.snapshot, keys.tolist(), period) for period in periods]
-    return list(dict.fromkeys(key for of_it in inside for key in _first(keys[of_it], shares[of_it])[:_OF_A_TIME]))
+    best = [key for of_it in inside for key in _first(keys[of_it], shares[of_it])[:_OF_A_TIME]]
+    others = _affordable(search, [word for word in rest if word not in lists])
+    # What has no list, because too many hold it, may be rare at that time.
+    if others and (not best or (len(best) < _OF_A_TIME and _held_by(search, others).sum() <= _MOST_RANKED)):
+        hits = (search.snapshot.lexical(others, period, limit=_OF_A_TIME) for period in periods)
+        best += [hit.key for of_it in hits for hit in of_it]
+    return list(dict.fromkeys(best))
 
 
 def vectors_of(search: Search, keys: Sequence[RowKey]) -> tuple[list[RowKey], Vectors]:
@@ -226,17 +228,20 @@ def _counted(found: WordStatistics) -> bm25.Frequencies:
     return bm25.Frequencies(np.array(found.counts, np.float64), found.memories)
 
 
+def _held_by(search: Search, words: Sequence[str]) -> NDArray[np.float64]:
+    """How many memories hold each of some of the words searched with."""
+    return search.frequencies.counts[[search.words.index(word) for word in words]]
+
+
 def _rarest(search: Search, words: Sequence[str]) -> list[str]:
     """Some of the words searched with, the rarest first."""
-    counts = dict(zip(search.words, search.frequencies.counts.tolist(), strict=True))
-    return sorted(words, key=lambda word: counts[word])
+    return [words[at] for at in np.argsort(_held_by(search, words), kind="stable")]
 
 
 def _affordable(search: Search, words: Sequence[str]) -> list[str]:
     """The rarest, as long as they are held by no more than `_MOST_RANKED` memories together; one at least."""
     rarest = _rarest(search, words)
-    counts = search.frequencies.counts[[search.words.index(word) for word in rarest]]
-    return rarest[: max(int((np.cumsum(counts) <= _MOST_RANKED).sum()), 1)]
+    return rarest[: max(int((np.cumsum(_held_by(search, rarest)) <= _MOST_RANKED).sum()), 1)]
 
 
 def _shares(search: Search, keys: Keys, words: Sequence[str]) -> Scores:
