@@ -235,7 +235,8 @@ def _held_by(search: Search, words: Sequence[str]) -> NDArray[np.float64]:
 
 def _rarest(search: Search, words: Sequence[str]) -> list[str]:
     """Some of the words searched with, the rarest first."""
-    return [words[at] for at in np.argsort(_held_by(search, words), kind="stable")]
+    held = dict(zip(words, _held_by(search, words).tolist(), strict=True))
+    return sorted(words, key=lambda word: held[word])
 
 
 def _affordable(search: Search, words: Sequence[str]) -> list[str]:
