@@ -170,9 +170,14 @@ async def main(arguments: argparse.Namespace) -> None:
         results.append(result)
         print(json.dumps(result, indent=2), flush=True)
     if arguments.json:
-        machine = {"python": platform.python_version(), "cpus": os.cpu_count(), "mnemic": mnemic.__version__}
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps({"machine": machine, "results": results}, indent=2) + "\n")
+        write(results, arguments.json)
+
+
+def write(results: list[dict[str, Any]], path: Path) -> None:
+    """Keep results with the machine they were measured on."""
+    machine = {"python": platform.python_version(), "cpus": os.cpu_count(), "mnemic": mnemic.__version__}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": machine, "results": results}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import argparse
 import asyncio
 import json
-import platform
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ from mnemic.testing.recall_bench import load_cases, make_distractors
 from mnemic.testing.recall_bench.cases import Case, all_together
 from mnemic.testing.recall_bench.distractors import with_distractors
 from mnemic.testing.recall_bench.measuring import WARM_UP, asked_when, store
-from tests.benchmarks.cost import quantiles, recall_floor, recall_while_reading_ahead
+from tests.benchmarks.cost import quantiles, recall_floor, recall_while_reading_ahead, write
 
 SEED = 7
 
@@ -66,9 +65,7 @@ async def main(arguments: argparse.Namespace) -> None:
         results.append(await measure(case, around, size))
         print(json.dumps(results[-1], indent=2), flush=True)
     if arguments.json:
-        machine = {"python": platform.python_version(), "cpus": os.cpu_count(), "mnemic": mnemic.__version__}
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps({"machine": machine, "results": results}, indent=2) + "\n")
+        write(results, arguments.json)
 
 
 if __name__ == "__main__":

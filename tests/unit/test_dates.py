@@ -215,7 +215,7 @@ def test_a_day_begins_by_the_clocks_of_whoever_asks() -> None:
 
 def test_a_question_with_a_name_of_a_month_in_it_asks_after_the_person() -> None:
     question = parse_question("What did April say in June?", ["April", "Ben"], asked_at=_NOW)
-    assert question.about == "April"
+    assert question.named == (("April",),)
     assert question.when is not None
     assert question.when.words == {"in", "june"}
     assert parse_question("What did April say in June?", ["April", "Ben"]).when is None

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from mnemic.domain.text import STOP_WORDS, search_words, words_of
+from mnemic.domain.text import STOP_WORDS, WORD, search_words, words_of
 
 # Scripts that are written without spaces, and Hangul, whose words carry their particles.
 _HAN_RANGES = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -22,7 +22,6 @@ _RUN = re.compile(
     f"([{_HAN_RANGES}\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uac00-\ud7a3"
     "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0ec0-\u0ec6\u1000-\u102a\u1780-\u17b3]+)"
 )
-_WORD = re.compile(r"[^\W_]+")
 _LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
 _HUMPS = re.compile(r"[A-Z]+s?(?![a-zA-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+")
 _GROUPED = re.compile(r"(?<![\w.,])\d{1,3}([.,'\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*(?!\w|[.,]\d)")
@@ -82,7 +81,7 @@ def forms_of(text: str) -> Forms:
     others: list[str] = []
     wholes: set[str] = set()
     runs: set[str] = set()
-    for word in _WORD.findall(plain):
+    for word in WORD.findall(plain):
         lower = word.lower()
         if indexed is not None:
             if not word.isascii() and _RUN.search(word):

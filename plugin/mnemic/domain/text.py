@@ -11,7 +11,8 @@ from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Any
 
-_WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"[^\W_]+")
+"""A run of letters and digits, as the full-text index cuts them."""
 _NUMBER = re.compile(r"\d+")
 _SHORTEST_PLURAL = 3
 
@@ -60,7 +61,14 @@ def written_otherwise(labels: Sequence[str]) -> list[tuple[str, ...]]:
 
 def words_of(text: str) -> list[str]:
     """Lower-case runs of letters and digits, in order, as the full-text index cuts them."""
-    return _WORD.findall(text.lower())
+    return WORD.findall(text.lower())
+
+
+def without_marks(word: str) -> str:
+    """Without marks over letters."""
+    if word.isascii():
+        return word
+    return "".join(char for char in unicodedata.normalize("NFKD", word) if unicodedata.category(char) != "Mn")
 
 
 def search_words(query: str) -> list[str]:
@@ -79,7 +87,7 @@ def fingerprint(*parts: str) -> int:
 @lru_cache(maxsize=4_096)
 def shape_words(text: str) -> frozenset[str]:
     """The content words of a text with every number masked: "at 3 pm" and "at 4 pm" have the same shape."""
-    words = frozenset(_WORD.findall(_NUMBER.sub("0", _bare(text).lower())))
+    words = frozenset(WORD.findall(_NUMBER.sub("0", _bare(text).lower())))
     return frozenset(_singular(word) if word[-1] == "s" else word for word in words - STOP_WORDS or words)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mnemic.guard.effect_words import CALL_FORMS, READING, READING_COMMANDS
 from mnemic.guard.effects import (
@@ -122,13 +122,29 @@ def authorise(
         effects |= call_effects(name)
     verdict = authorise_effects(effects, supports, rules, by_user=by_user)
     effective = bool(effects - STEERING)
-    doubts = () if by_user else tuple(_doubts(action, head, commands, effective, supports))
-    if not by_user and not doubts:
-        doubts = tuple(_carried(_operands(action, head), head, effective, supports, in_view))
+    if by_user:
+        return verdict
+    names = _names_in(action, head, effective)
+    doubts = tuple(_doubts(action, head, commands, effective, names, supports))
+    doubts = doubts or tuple(_carried(names, supports, in_view))
     if not doubts:
         return verdict
     decision: EffectDecision = "denied" if verdict.decision == "denied" else "review"
     return EffectVerdict(decision=decision, effects=verdict.effects, reasons=(*verdict.reasons, *doubts))
+
+
+class _Names(NamedTuple):
+    """What an action names that must be known: ``operands``, of what only reads the delicate ones, and whom or what an
+    effect is done to.
+    """
+
+    operands: frozenset[str]
+    destinations: tuple[str, ...]
+
+
+def _names_in(action: str, head: str, effective: bool) -> _Names:
+    operands = _operands(action, head)
+    return _Names(operands.all(), destinations_in(head)) if effective else _Names(operands.delicate(), ())
 
 
 def _commands(head: str) -> list[str]:
@@ -138,7 +154,7 @@ def _commands(head: str) -> list[str]:
 
 
 def _doubts(
-    action: str, head: str, commands: Sequence[str], effective: bool, supports: Sequence[Support]
+    action: str, head: str, commands: Sequence[str], effective: bool, names: _Names, supports: Sequence[Support]
 ) -> Iterable[str]:
     """Why a person should look at an action, whatever is known about its effects."""
     if len(action) > READ_CHARS:
@@ -154,22 +170,17 @@ def _doubts(
     strange = [word for word in commands if word not in CALL_FORMS and word not in _READS]
     if strange and not unknown and not _told(strange, trusted):
         yield "nothing is known about what it does, and no trusted memory speaks for it"
-    named = _operands(action, head)
-    unfounded = _unfounded(named.all() if effective else named.delicate(), trusted)
+    unfounded = _unfounded(names.operands, trusted)
     if unfounded:
         yield f"{unfounded} address(es), account(s) or path(s) that it names stand in no trusted memory"
     strangers = [one for one in supports if not one.trusted]
-    if effective and any(_told_by_strangers_alone(found, strangers, trusted) for found in destinations_in(head)):
+    if any(_told_by_strangers_alone(found, strangers, trusted) for found in names.destinations):
         yield "only a stranger's memory names whom or what it is done to"
 
 
-def _carried(
-    named: Operands, head: str, effective: bool, supports: Sequence[Support], in_view: Callable[[], Sequence[Support]]
-) -> Iterable[str]:
+def _carried(names: _Names, supports: Sequence[Support], in_view: Callable[[], Sequence[Support]]) -> Iterable[str]:
     """What an action takes from a stranger's memory that nobody has named as its reason."""
-    wanted = named.all() if effective else named.delicate()
-    destinations = destinations_in(head) if effective else ()
-    if not wanted and not destinations:
+    if not any(names):
         return
     shown = in_view()
     strangers = [one for one in shown if not one.trusted]
@@ -177,13 +188,13 @@ def _carried(
         return
     trusted = [one for one in (*supports, *shown) if one.counts]
     theirs: frozenset[str] = frozenset().union(*(one.names or () for one in strangers))
-    carried = _unfounded(wanted & theirs, trusted)
+    carried = _unfounded(names.operands & theirs, trusted)
     if carried:
         yield (
             f"{carried} address(es), account(s) or path(s) that it names stand in a stranger's memory that was delivered"
             " here, and in no trusted one"
         )
-    if any(_told_by_strangers_alone(found, strangers, trusted) for found in destinations):
+    if any(_told_by_strangers_alone(found, strangers, trusted) for found in names.destinations):
         yield "only a stranger's memory that was delivered here names whom or what it is done to"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.moments import from_microseconds, to_microseconds
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import LedgerSnapshot
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 # About 100 bytes each; what is forgotten is read from the ledger again.
 _MOST = 100_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Datebook:
@@ -46,9 +46,9 @@ class Datebook:
         moments = self.moments(snapshot, keys)
         found = np.ones(len(keys), np.bool_)
         if period.since is not None:
-            found &= moments >= _microseconds(period.since)
+            found &= moments >= to_microseconds(period.since)
         if period.until is not None:
-            found &= moments < _microseconds(period.until)
+            found &= moments < to_microseconds(period.until)
         return found
 
     def said(
@@ -66,7 +66,7 @@ class Datebook:
             texts = snapshot.searched_texts([key for key, _ in missing]) if missing else {}
             for key, at in missing:
                 if key in texts:
-                    self._said[key] = read(texts[key].rest, _EPOCH + timedelta(microseconds=at))
+                    self._said[key] = read(texts[key].rest, from_microseconds(at))
             return [self._said.get(key, ()) for key in keys]
 
     def forget(self, keys: Iterable[int]) -> None:
@@ -75,7 +75,3 @@ class Datebook:
             for key in keys if self._moments else ():
                 self._moments.pop(RowKey(key), None)
                 self._said.pop(RowKey(key), None)
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

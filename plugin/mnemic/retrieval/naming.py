@@ -9,10 +9,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mnemic.domain.forms import forms_of, is_unspaced
-from mnemic.domain.text import STOP_WORDS, words_of
+from mnemic.domain.text import STOP_WORDS, WORD, without_marks, words_of
 from mnemic.retrieval.timing import is_temporal
 
-_WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile(r"['\u2019]s?(?!\w)", re.IGNORECASE)
 _HONORIFIC = re.compile("さん|くん|君|ちゃん|さま|様|씨|님")
 _TITLES = frozenset(
@@ -59,7 +58,7 @@ def named_in(text: str, speakers: Iterable[str]) -> Naming:
     name is never taken for a namesake's first. A name by which several are called names each of them.
     """
     ascii_only = text.isascii()
-    plain = words_of(text) if ascii_only else [_plain(word) for word in _WORD.findall(text)]
+    plain = words_of(text) if ascii_only else [_plain(word) for word in WORD.findall(text)]
     # A genitive without an apostrophe is one word with its name.
     present = {*plain, *(word[:-1] for word in plain if word[-1] == "s")}
     near = [
@@ -68,7 +67,7 @@ def named_in(text: str, speakers: Iterable[str]) -> Naming:
     ]  # fmt: skip
     if not near:
         return Naming((), text)
-    words = [_Word(word, found.start(), found.end()) for word, found in zip(plain, _WORD.finditer(text), strict=True)]
+    words = [_Word(word, found.start(), found.end()) for word, found in zip(plain, WORD.finditer(text), strict=True)]
     named: list[tuple[str, ...]] = []
     taken: list[tuple[int, int]] = []
     for person, name in sorted(near, key=lambda one: -len(one[1].words)):
@@ -145,7 +144,7 @@ def _overlaps(taken: Iterable[tuple[int, int]], start: int, end: int) -> bool:
 def _name(speaker: str) -> _Name:
     speaker = speaker if speaker.isascii() else unicodedata.normalize("NFC", speaker)
     unspaced = tuple(form for part in speaker.split() for form in _unspaced(part))
-    words = tuple(_plain(word) for word in _WORD.findall(speaker) if not is_unspaced(word))
+    words = tuple(_plain(word) for word in WORD.findall(speaker) if not is_unspaced(word))
     # "Jonas92" and "JonasK" are called Jonas.
     parts = words if len(words) != 1 else tuple(map(_plain, forms_of(speaker).parts)) or words
     calling = [part for part in parts if part not in STOP_WORDS and part not in _TITLES]
@@ -167,7 +166,4 @@ def _unspaced(part: str) -> tuple[str, ...]:
 
 def _plain(word: str) -> str:
     """In lower case and without marks over letters."""
-    word = word.lower()
-    if word.isascii():
-        return word
-    return "".join(char for char in unicodedata.normalize("NFKD", word) if unicodedata.category(char) != "Mn")
+    return without_marks(word.lower())

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question taken apart. ``named``: for each speaker's name in it all who are called so; ``about`` is who is named if
-    that is one alone; ``when`` its dates.
+    """A question taken apart. ``named``: for each speaker's name in it all who are called so; ``when``: its dates.
 
     A speaker's name says who said it. As a search word it would favour the turns in which somebody addresses that person,
     which are the others' turns. Taking it out and preferring the speaker's own turns gains 18 points R@5 on LoCoMo dev.
@@ -32,10 +31,6 @@ class Question:
     named: tuple[tuple[str, ...], ...] = ()
     when: When | None = None
     unsure: frozenset[str] = frozenset()
-
-    @property
-    def about(self) -> str | None:
-        return self.named[0][0] if len(self.named) == 1 == len(self.named[0]) else None
 
 
 def parse_question(text: str, speakers: Iterable[str], *, asked_at: datetime | None = None) -> Question:

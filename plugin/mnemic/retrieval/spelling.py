@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.shelves import Shelves
+from mnemic.domain.text import without_marks
 from mnemic.protocols import LedgerSnapshot
 
 # Of shorter words too many are near by chance.
@@ -51,7 +51,7 @@ class Spellings:
         One edit (a letter more, less, another, or two exchanged) is near, from eight letters on two; the first letter must
         agree. Marks over letters do not count. 0.1 ms for 60,000 words.
         """
-        asked = _bare(word)
+        asked = without_marks(word)
         if not SHORTEST <= len(asked) <= _LONGEST or not asked.isalpha():
             return []
         found: dict[str, int] = {}
@@ -201,15 +201,8 @@ def _words_in(texts: Sequence[str], letter: str = "") -> set[str]:
     words = {word[1:] for word in set(re.findall(f" {letter}[a-z]+", plain))} if letter else set(plain.split())
     others = set(_WORD.findall(" ".join(text for text in texts if not text.isascii()).lower()))
     # A mark over its first letter may hide which one it is.
-    words.update(_bare(word) for word in others if word.startswith(letter) or not word[0].isascii())
+    words.update(without_marks(word) for word in others if word.startswith(letter) or not word[0].isascii())
     return {
         word for word in words
         if SHORTEST - 1 <= len(word) <= _LONGEST and word.isalpha() and word.startswith(letter)
     }  # fmt: skip
-
-
-def _bare(word: str) -> str:
-    """Without marks over letters."""
-    if word.isascii():
-        return word
-    return "".join(char for char in unicodedata.normalize("NFKD", word) if unicodedata.category(char) != "Mn")

@@ -16,8 +16,8 @@ from mnemic.domain.experience.values import (
     fold,
     tokens_of,
 )
+from mnemic.domain.text import WORD
 
-_WORD = re.compile(r"[^\W_]+")
 LETTERS = re.compile(r"[^\W\d_]+")
 _GAPS = re.compile(r"\u2026|\.\.\.")
 _SUFFIX = re.compile(r"(?:ations?|ings?|ions?|ies|ied|es|ed|ly|s|e|y)\Z")
@@ -53,7 +53,7 @@ def read_evidence(texts: Iterable[str]) -> Evidence:
         if "\\n" in text or "\\t" in text:  # JSON inside of JSON
             text = text.replace("\\n", "\n").replace("\\t", "\t")
             _take_in(text, evidence)
-        flat += [*_WORD.findall(fold(text)), "\n"]
+        flat += [*WORD.findall(fold(text)), "\n"]
     position = 0
     places = evidence.places
     for word in flat:
@@ -83,7 +83,7 @@ def occurs(value: str, evidence: Evidence) -> bool:
         rest = sum(len(token.text) for token in tokens)
         if rest >= len(value.replace(" ", "")) - 2:
             return True
-    words = _WORD.findall(fold(value))
+    words = WORD.findall(fold(value))
     return bool(words) and _occurs(words, evidence)
 
 
@@ -177,7 +177,7 @@ def stem_of(word: str) -> str:
 def _quotation(text: str, evidence: Evidence) -> bool:
     inner = text[1:-1]
     for piece in _GAPS.split(inner):
-        words = _WORD.findall(fold(piece))
+        words = WORD.findall(fold(piece))
         if words and not _occurs(words, evidence) and not _is_one_value(piece.strip(), evidence):
             return False
     return True

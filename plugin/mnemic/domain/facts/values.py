@@ -8,9 +8,9 @@ from datetime import date
 from functools import lru_cache
 
 from mnemic.domain.numbers import NUMBER_WORDS
+from mnemic.domain.text import WORD
 
 _SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 _POSSESSIVE = re.compile(r"(?<=\w)'s\b|(?<=s)'(?=\s|$)")
 _ARTICLE = re.compile(r"(?:the|an?|my|our)\s+(?=\S)", re.IGNORECASE)
@@ -67,7 +67,7 @@ def slot_words(text: str) -> str:
     folded = _POSSESSIVE.sub("", text.casefold()).replace("_", " ").replace("-", " ")
     for pattern, name in _PHRASES:
         folded = pattern.sub(name, folded)
-    found: list[str] = _WORD.findall(folded)
+    found: list[str] = WORD.findall(folded)
     words: list[str] = [_SPELLINGS.get(word, word) for word in found]
     kept: list[str] = [word for word in words if word not in ("the", "a", "an", "my", "our")]
     return " ".join(kept or words)

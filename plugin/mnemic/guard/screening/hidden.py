@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from mnemic.domain.text import WORD
 from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening import codes
 from mnemic.guard.screening.language import is_foreign
@@ -30,7 +31,6 @@ _HEX_PAIRS = re.compile(r"(?:(?:\\x|%|\\u00|0x)[0-9a-fA-F]{2}[ ,]?){12,}")
 _BASE32 = re.compile(r"(?<![A-Za-z0-9=])[A-Z2-7]{24,}={0,6}(?![A-Za-z0-9])")
 _BITS = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){10,}(?![01])")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
-_ANY_WORD = re.compile(r"[^\W_]+")
 _MOST_DECODED = 4_000
 _SHORTEST_ENCODED = 24
 # Common words as they look with the alphabet turned by half, and backwards: three of them are no accident.
@@ -150,7 +150,7 @@ def encoded_runs(text: str) -> list[tuple[Span, str | None]]:
 
 def stands_in(told: str, text: str) -> bool:
     """Whether these words stand in a text one after the other; case and what is between the words do not matter."""
-    return f" {' '.join(_ANY_WORD.findall(told.casefold()))} " in f" {' '.join(_ANY_WORD.findall(text.casefold()))} "
+    return f" {' '.join(WORD.findall(told.casefold()))} " in f" {' '.join(WORD.findall(text.casefold()))} "
 
 
 def _decoded(text: str) -> Iterator[tuple[Span, bytes]]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.moments import to_microseconds
 from mnemic.logs import get_logger
 from mnemic.protocols import DELIVERY_WINDOW, MOST_DELIVERED
 from mnemic.storage.postgres.connections import PostgresConnections
-from mnemic.storage.sql.rows import to_microseconds
 
 # Old entries are harmless, and one call in so many clears them.
 _CLEARS_ONCE_IN = 200

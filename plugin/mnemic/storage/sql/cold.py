@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.moments import to_microseconds
 from mnemic.storage.sql.engine import Connection, FullText, vector_table
-from mnemic.storage.sql.rows import fetch_in_chunks, to_microseconds
+from mnemic.storage.sql.rows import fetch_in_chunks
 
 COLD = 1
 """In ``memories.cold``."""

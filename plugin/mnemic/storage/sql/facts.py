@@ -9,17 +9,10 @@ from typing import Any
 
 from mnemic.domain.facts import Fact
 from mnemic.domain.memory import MemoryId, Relation, RowKey
+from mnemic.domain.moments import to_microseconds
 from mnemic.protocols.facts import HeldFact
 from mnemic.storage.sql.engine import Connection
-from mnemic.storage.sql.rows import (
-    RECORD_COLUMNS,
-    RECORD_TABLES,
-    encode_json,
-    fetch_in_chunks,
-    reads,
-    record_from_row,
-    to_microseconds,
-)
+from mnemic.storage.sql.rows import RECORD_COLUMNS, RECORD_TABLES, encode_json, fetch_in_chunks, reads, record_from_row
 
 _FACTS = (
     f"SELECT f.body, {RECORD_COLUMNS} FROM facts f CROSS JOIN {RECORD_TABLES} WHERE m.key = f.key AND m.held = 'active'"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mnemic.domain.memory import Namespace, Status
+from mnemic.domain.moments import to_microseconds
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.domain.text import spellings
-from mnemic.storage.sql.rows import in_clause, path_of, to_microseconds
+from mnemic.storage.sql.rows import in_clause, path_of
 
 # Of what is superseded: whether it was said to hold for longer (`MemoryRecord.is_announced`).
 ANNOUNCED = "m.valid_to > m.superseded_at AND m.valid_to > m.valid_from"

@@ -17,20 +17,14 @@ from mnemic.domain.facts import Fact
 from mnemic.domain.lesson import Lesson
 from mnemic.domain.marks import Marks
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, RowKey, Status
+from mnemic.domain.moments import to_microseconds
 from mnemic.domain.text import bands, minima_of, shape_words
 from mnemic.protocols import HeldFact, Neighbour
 from mnemic.storage.sql.deferring import Deferring
 from mnemic.storage.sql.engine import Connection, FullText, Insert
 from mnemic.storage.sql.facts import SqlFactWriter, encode_fact
 from mnemic.storage.sql.guard import RawMarks, SqlGuardWriter, decode_marks, encode_marks
-from mnemic.storage.sql.rows import (
-    RECORD_COLUMNS,
-    RECORD_TABLES,
-    fetch_in_chunks,
-    record_from_row,
-    sameness_of,
-    to_microseconds,
-)
+from mnemic.storage.sql.rows import RECORD_COLUMNS, RECORD_TABLES, fetch_in_chunks, record_from_row, sameness_of
 from mnemic.storage.sql.snapshot import NEIGHBOUR_COLUMNS, SqlSnapshot, near_keys_of, near_scope, neighbour_from_row
 
 _T = TypeVar("_T")

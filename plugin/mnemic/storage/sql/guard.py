@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from mnemic.domain.lesson import Edge, Lesson, LessonId, LessonStatus
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Screened, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.domain.moments import from_microseconds, to_microseconds
 from mnemic.domain.provenance import Channel
 from mnemic.domain.verdict import Finding
 from mnemic.storage.sql.engine import Connection
@@ -23,13 +24,11 @@ from mnemic.storage.sql.rows import (
     encode_json,
     encode_origin,
     fetch_in_chunks,
-    from_microseconds,
     namespace_of,
     optional_microseconds,
     path_of,
     reads,
     record_from_row,
-    to_microseconds,
 )
 
 _GENESIS = "0" * 64

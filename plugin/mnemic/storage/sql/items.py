@@ -10,16 +10,15 @@ from typing import Any
 from mnemic.domain.item_values import decode_value, encode_value
 from mnemic.domain.items import Item, ItemKey, ItemLink, ItemPath
 from mnemic.domain.memory import MemoryId, Namespace, RowKey
+from mnemic.domain.moments import from_microseconds, to_microseconds
 from mnemic.storage.sql.engine import Connection
 from mnemic.storage.sql.rows import (
     decode_origin,
     encode_origin,
     fetch_in_chunks,
-    from_microseconds,
     namespace_of,
     optional_microseconds,
     reads,
-    to_microseconds,
 )
 
 _COLUMNS = "i.key, n.path, s.path, i.name, i.value, i.created_at, i.updated_at, i.origin, i.ttl, i.expires_at"

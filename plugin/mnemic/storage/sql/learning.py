@@ -14,6 +14,7 @@ from mnemic.domain.learning.outcome import OutcomeId, Tally, TaskOutcome
 from mnemic.domain.learning.plan import Plan, PlanId, PlanStatus
 from mnemic.domain.learning.utility import Utility
 from mnemic.domain.memory import Action, MemoryId, MemoryRecord, Namespace, RowKey
+from mnemic.domain.moments import from_microseconds, to_microseconds
 from mnemic.domain.passages import FACET
 from mnemic.domain.text import fingerprint, normalise
 from mnemic.storage.sql.cold import COLD
@@ -27,12 +28,10 @@ from mnemic.storage.sql.rows import (
     encode_json,
     encode_origin,
     fetch_in_chunks,
-    from_microseconds,
     namespace_of,
     optional_microseconds,
     reads,
     record_from_row,
-    to_microseconds,
 )
 
 _COUNTERS = (

@@ -10,8 +10,9 @@ from typing import Any
 
 from mnemic.domain.learning.plan import LOST, Plan, PlanId, PlanStatus, PlanStep, StepAction, Upkeep
 from mnemic.domain.memory import MemoryId
+from mnemic.domain.moments import from_microseconds
 from mnemic.errors import InvalidInput
-from mnemic.storage.sql.rows import encode_json, from_microseconds, namespace_of, optional_microseconds
+from mnemic.storage.sql.rows import encode_json, namespace_of, optional_microseconds
 
 PLAN_COLUMNS = "p.id, n.path, p.status, p.created_at, p.body"
 """Of a plan ``p`` and its namespace ``n``."""

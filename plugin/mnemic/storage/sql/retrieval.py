@@ -7,13 +7,14 @@ from datetime import datetime
 
 from mnemic.domain.forms import mentions
 from mnemic.domain.memory import Namespace, RowKey
+from mnemic.domain.moments import to_microseconds
 from mnemic.domain.passages import Span
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols.retrieval import LexicalHit, SearchedText, TurnRow, WordStatistics
 from mnemic.storage.sql.cold import COLD
 from mnemic.storage.sql.engine import Among, Connection, FullText
 from mnemic.storage.sql.filters import ANNOUNCED, RECALLABLE_NUMBER, in_namespace, where_clause
-from mnemic.storage.sql.rows import fetch_in_chunks, to_microseconds
+from mnemic.storage.sql.rows import fetch_in_chunks
 
 # Words that occur in a large share of a large ledger cost most of a full-text query and decide nothing
 # (measured on LoCoMo among 10k and 100k memories: no loss of recall); a few of the rarest are always sought.

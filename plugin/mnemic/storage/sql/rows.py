@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache, wraps
 from heapq import heapify, heappop, heappush
 from typing import Any, ParamSpec, TypeVar
 
 from mnemic.domain.memory import Action, Event, Kind, MemoryId, MemoryRecord, Namespace, Role, RowKey, Status
+from mnemic.domain.moments import from_microseconds, to_microseconds
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint, normalise
 from mnemic.errors import StoreCorrupted
@@ -26,20 +27,8 @@ RECORD_COLUMNS = (
 )
 RECORD_TABLES = "memories m JOIN namespaces n ON n.key = m.namespace"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 _ORIGIN_FIELDS = tuple(field.name for field in fields(Origin))
-
-
-def to_microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 in UTC, exact."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(value: int) -> datetime:
-    """The moment, exact."""
-    return _EPOCH + timedelta(microseconds=value)
 
 
 def path_of(namespace: Namespace) -> str:

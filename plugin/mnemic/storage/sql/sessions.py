@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mnemic.domain.memory import Namespace
+from mnemic.domain.moments import from_microseconds, to_microseconds
 from mnemic.domain.working_memory.journal import Edit
 from mnemic.protocols import SessionInfo, StoredMessage
 from mnemic.storage.sql.engine import Connection
-from mnemic.storage.sql.rows import from_microseconds, to_microseconds
 from mnemic.storage.sql.session_codec import decode_edit, decode_message, encode_edit, encode_message
 
 

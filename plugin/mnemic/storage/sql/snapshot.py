@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import Erasure, Event, Kind, Link, MemoryId, MemoryRecord, Namespace, Relation, RowKey, Status
+from mnemic.domain.moments import from_microseconds
 from mnemic.domain.recall import MemoryFilter
 from mnemic.domain.text import near_keys, shape_words
 from mnemic.errors import InvalidInput
@@ -28,7 +29,6 @@ from mnemic.storage.sql.rows import (
     RECORD_TABLES,
     event_from_row,
     fetch_in_chunks,
-    from_microseconds,
     in_clause,
     in_order,
     namespace_of,

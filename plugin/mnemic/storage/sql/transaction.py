@@ -10,6 +10,7 @@ from typing import Any
 from mnemic.domain.forms import further_words
 from mnemic.domain.marks import Screened
 from mnemic.domain.memory import Action, Erasure, Event, Link, MemoryId, MemoryRecord, Namespace, RowKey, Status
+from mnemic.domain.moments import from_microseconds, to_microseconds
 from mnemic.domain.passages import is_long
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import date_words
@@ -21,14 +22,7 @@ from mnemic.storage.sql.foreseeing import NEAR_KEYS, SqlForeseeing
 from mnemic.storage.sql.items import SqlItemWriter
 from mnemic.storage.sql.learning import SqlLearningWriter
 from mnemic.storage.sql.passages import SqlPassageWriter
-from mnemic.storage.sql.rows import (
-    encode_json,
-    encode_origin,
-    from_microseconds,
-    optional_microseconds,
-    path_of,
-    to_microseconds,
-)
+from mnemic.storage.sql.rows import encode_json, encode_origin, optional_microseconds, path_of
 from mnemic.storage.sql.sessions import SqlSessionWriter
 from mnemic.storage.sql.snapshot import near_keys_of
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.moments import to_microseconds
 from mnemic.errors import StoreUnavailable
 from mnemic.logs import get_logger
 from mnemic.protocols import DELIVERY_WINDOW, MOST_DELIVERED
-from mnemic.storage.sql.rows import to_microseconds
 
 # An answer does not wait longer than this for another process's note.
 _PATIENCE_SECONDS = 1.0
