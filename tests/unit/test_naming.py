@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import mnemic
 from mnemic.retrieval.naming import named_in
@@ -93,3 +95,12 @@ async def test_a_question_that_names_two_is_after_what_either_said(tmp_path: Pat
             await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
         (hit, *_) = (await memory.recall("What present did Ana give Ben at the party?")).hits
         assert hit.memory.speaker == "Ana"
+
+
+@given(question=st.text(max_size=30), speakers=st.lists(st.text(min_size=1, max_size=12), max_size=4))
+@example(question="\uff9e", speakers=["Ana"])  # a word that is nothing but a mark
+@example(question="a b", speakers=["\uff9e", "Ana"])
+def test_whatever_is_asked_nobody_is_named_but_those_who_speak(question: str, speakers: list[str]) -> None:
+    found = named_in(question, speakers)
+    assert {person for called in found.people for person in called} <= set(speakers)
+    assert found.people or found.rest == question

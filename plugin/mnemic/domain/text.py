@@ -65,10 +65,10 @@ def words_of(text: str) -> list[str]:
 
 
 def without_marks(word: str) -> str:
-    """Without marks over letters."""
+    """Without marks over letters; a word that is nothing but marks stays as it is."""
     if word.isascii():
         return word
-    return "".join(char for char in unicodedata.normalize("NFKD", word) if unicodedata.category(char) != "Mn")
+    return "".join(char for char in unicodedata.normalize("NFKD", word) if unicodedata.category(char) != "Mn") or word
 
 
 def search_words(query: str) -> list[str]:
