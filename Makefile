@@ -14,16 +14,17 @@ DATABASES := tests/postgres tests/migrating
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
 
+# A file's tests run in one process, so that what a module prepares is prepared once.
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(addprefix --ignore ,$(DATABASES))
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore ,$(DATABASES))
 
 # What needs a PostgreSQL server, which it starts itself: two to three minutes more.
 test-databases: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(DATABASES)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(DATABASES)
 
 # pyright is a Node program; it is fetched on its first run.
 lint: $(VENV)/installed-dev

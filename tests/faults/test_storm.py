@@ -20,9 +20,6 @@ from mnemic.domain.memory import MemoryId
 from mnemic.services.backends import Backends
 from tests.conftest import ROOT
 
-# One process runs all of them: the storm is made once and not in each.
-pytestmark = pytest.mark.xdist_group("storm")
-
 SURVIVORS = 4
 VICTIMS = 5
 NOTES = 1_000
