@@ -117,8 +117,8 @@ class LedgerSnapshot(
         """Memories that pass ``filter``, newest first, those older than ``before``."""
         ...
 
-    def matching_keys(self, filter: MemoryFilter) -> NDArray[np.int64]:
-        """Keys of all memories that pass ``filter``, ascending."""
+    def matching_keys(self, filter: MemoryFilter, *, among: Sequence[RowKey] | None = None) -> NDArray[np.int64]:
+        """Keys of all memories that pass ``filter``, or of those of ``among`` that do, ascending."""
         ...
 
     def feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:

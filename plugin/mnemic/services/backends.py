@@ -29,6 +29,7 @@ from mnemic.protocols import (
 )
 from mnemic.retrieval.bags import Bags
 from mnemic.retrieval.datebook import Datebook
+from mnemic.retrieval.filter_cache import FilterCache
 from mnemic.retrieval.maxsim import WordVectors
 from mnemic.retrieval.passages import PassageVectors
 from mnemic.retrieval.postings import Postings
@@ -70,6 +71,7 @@ class Backends:
     guard: Guard
     bags: Bags = field(default_factory=Bags)
     datebook: Datebook = field(default_factory=Datebook)
+    filters: FilterCache = field(default_factory=FilterCache)
     turns: TurnIndex = field(init=False)
     passages: PassageVectors = field(init=False)
     postings: Postings = field(init=False)

@@ -230,13 +230,16 @@ class LedgerContract:
             make_record("b", tags=("x",), session="s1"),
             make_record("c", tags=("x_y",), occurred_at=_LATER),
         ]
-        self.add(ledger, *records)
+        first, *later = self.add(ledger, *records)
 
         def texts(**conditions: Any) -> set[str]:
             with ledger.snapshot() as snapshot:
-                found = snapshot.select(MemoryFilter(namespace=("test",), **conditions), limit=9)
-                keys = snapshot.matching_keys(MemoryFilter(namespace=("test",), **conditions))
+                filter = MemoryFilter(namespace=("test",), **conditions)
+                found = snapshot.select(filter, limit=9)
+                keys = snapshot.matching_keys(filter)
+                some = snapshot.matching_keys(filter, among=[*later, RowKey(1_000)])
             assert sorted(key for key, _ in found) == keys.tolist()
+            assert some.tolist() == [key for key in keys.tolist() if key != first]
             return {record.text for _, record in found}
 
         assert texts(tags=("x",)) == {"a", "b"}

@@ -74,7 +74,7 @@ def begin(
     return Search(
         backends=backends, snapshot=snapshot, filter=filter, question=question, vector=vector, words=words,
         frequencies=_frequencies(snapshot, namespaces, words), sought=sought, namespaces=namespaces,
-        among=None if filter.is_plain() else snapshot.matching_keys(filter),
+        among=_passing(backends, snapshot, filter, namespaces),
     )  # fmt: skip
 
 
@@ -84,6 +84,16 @@ def namespace_keys(snapshot: LedgerSnapshot, filter: MemoryFilter) -> list[int]:
         return snapshot.namespace_keys(filter.namespace)
     key = snapshot.namespace_key(filter.namespace)
     return [] if key is None else [key]
+
+
+def _passing(
+    backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, namespaces: Sequence[int]
+) -> NDArray[np.int64] | None:
+    if filter.is_plain():
+        return None
+    if len(namespaces) != 1 or filter.subtree or filter.looks_back():
+        return snapshot.matching_keys(filter)
+    return backends.filters.matching(snapshot, filter, namespaces[0])
 
 
 def by_words(search: Search) -> list[RowKey]:

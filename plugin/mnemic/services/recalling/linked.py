@@ -94,7 +94,7 @@ class LinkGraph:
         if filter.is_plain():
             found = self._found.values()
             return [key for key, one in found if one.namespace == filter.namespace and one.kind in filter.kinds]
-        matching = set(self._snapshot.matching_keys(filter).tolist())
+        matching = set(self._snapshot.matching_keys(filter, among=[key for key, _ in self._found.values()]).tolist())
         return [key for key, _ in self._found.values() if key in matching]
 
     def received(self, keys: Sequence[RowKey], scores: Scores) -> Scores:

@@ -274,7 +274,7 @@ def _read(
 ) -> Iterator[Found]:
     place = skip
     size = max(query.k, _LEAST_VETTED) + 1
-    plain = query.filter.is_plain()
+    about_now = not query.filter.looks_back() and query.filter.statuses == (Status.ACTIVE,)
     while place < len(relevant):
         chunk = relevant[place : place + size]
         records = snapshot.records([entry.key for entry in chunk])
@@ -284,7 +284,7 @@ def _read(
             place += 1
             record = records.get(entry.key)
             # An index may know more, or less, than this snapshot: only what the ledger says now leaves.
-            if record is not None and (not plain or _may_leave(record, query.filter)):
+            if record is not None and (not about_now or _may_leave(record, query.filter)):
                 hit = Hit(
                     memory=record, score=round(entry.score, 4), lexical=entry.lexical, similarity=entry.similarity,
                     utility=utilities.get(entry.key), passage=_passage(record, spans, entry.key, numbers),
@@ -323,10 +323,12 @@ def _newest(snapshot: LedgerSnapshot, query: RecallQuery, mark: Bookmark) -> _Ra
 
 
 def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
-    """Whether a hit of a plain search is still what it was taken for. Other searches chose their keys in this snapshot."""
+    """Whether a hit of a search for the present is still what it was taken for. Searches for another moment chose their
+    keys in this snapshot.
+    """
     still_true = filter.now is not None and record.is_announced(after=filter.now)
     return (
-        record.namespace == filter.namespace
+        (filter.subtree or record.namespace == filter.namespace)
         and record.kind in filter.kinds
         and (record.status is Status.ACTIVE or (record.status is Status.SUPERSEDED and still_true))
     )

@@ -143,9 +143,13 @@ class SqlSnapshot(
         sql = f"SELECT {RECORD_COLUMNS} FROM {RECORD_TABLES} WHERE m.key IN ({keys}) ORDER BY m.key DESC"
         return _keyed(self._all(sql, *values, limit))
 
-    def matching_keys(self, filter: MemoryFilter) -> NDArray[np.int64]:
-        where, values = where_clause(filter)
-        rows = self._all(f"SELECT m.key FROM {RECORD_TABLES} WHERE {where} ORDER BY m.key", *values)
+    def matching_keys(self, filter: MemoryFilter, *, among: Sequence[RowKey] | None = None) -> NDArray[np.int64]:
+        where, values = where_clause(filter, one_by_one=among is not None)
+        if among is None:
+            rows = self._all(f"SELECT m.key FROM {RECORD_TABLES} WHERE {where} ORDER BY m.key", *values)
+        else:
+            sql = f"SELECT m.key FROM {RECORD_TABLES} WHERE m.key IN {{in_}} AND {where}"
+            rows = sorted(fetch_in_chunks(self._connection, sql, list(among), *values))
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def feed(self, embedder_id: str, namespace_key: int, *, after: int, limit: int) -> list[FeedRow]:
