@@ -5,7 +5,8 @@
 All conversations of LoCoMo in one namespace, and around them turns of LongMemEval and what is put together from their
 sentences. They have sessions, people, dates and long texts, which the generated memories of `tests.benchmarks.cost` have
 not: a question that names a person costs more, and so does a text of many passages. Every question is asked once, after the
-process has read ahead; the floor is that of `tests.benchmarks.cost`.
+process has read ahead; the floor is that of `tests.benchmarks.cost`. Some are asked again with a filter that everything
+passes: one that is new for each, and one that was asked with before.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ import json
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import mnemic
 from mnemic.testing.recall_bench import load_cases, make_distractors
-from mnemic.testing.recall_bench.cases import Case, all_together
+from mnemic.testing.recall_bench.cases import Case, Question, all_together
 from mnemic.testing.recall_bench.distractors import with_distractors
 from mnemic.testing.recall_bench.measuring import WARM_UP, asked_when, store
 from tests.benchmarks.cost import quantiles, recall_floor, recall_while_reading_ahead, write
 
 SEED = 7
+FILTERED = 60
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 async def measure(case: Case, around: list[Case], size: int) -> dict[str, Any]:
@@ -41,16 +45,24 @@ async def measure(case: Case, around: list[Case], size: int) -> dict[str, Any]:
         async with mnemic.open_memory(folder, chroma="off", database="", namespace=case.name) as memory:
             stored = await store(memory, with_distractors(case, more))
             await recall_while_reading_ahead(memory, [WARM_UP])
-            seconds = []
-            for question in case.questions:
+
+            async def asked(question: Question, **filter: Any) -> float:
                 started = time.perf_counter()
-                await memory.recall(question.text, **asked_when(question))
-                seconds.append(time.perf_counter() - started)
+                await memory.recall(question.text, **asked_when(question), **filter)
+                return time.perf_counter() - started
+
+            seconds = [await asked(question) for question in case.questions]
+            some = case.questions[:FILTERED]
+            news = [await asked(one, until=LATER + timedelta(days=at)) for at, one in enumerate(some, 1)]
+            await asked(some[0], until=LATER)
+            again = [await asked(one, until=LATER) for one in some]
         floor = recall_floor(Path(folder) / "ledger.sqlite3", [question.text for question in case.questions])
     row: dict[str, Any] = {
         "memories": len(set(stored.ids.values())),
         "questions": len(case.questions),
         "recall": quantiles(seconds),
+        "recall_new_filter": quantiles(news),
+        "recall_same_filter": quantiles(again),
         "recall_floor": quantiles(floor),
     }
     row["recall_ratio"] = round(row["recall"]["p50_ms"] / row["recall_floor"]["p50_ms"], 2)
