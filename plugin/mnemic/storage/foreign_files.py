@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Iterator
@@ -122,7 +123,14 @@ def check_file(path: Path) -> None:
 
 
 def decoded(raw: bytes, name: str) -> str:
-    """The text of the bytes of ``name``, its line ends as they are. Raises `InvalidInput` unless it is UTF-8."""
+    """The text of the bytes of ``name``, its line ends as they are. Raises `InvalidInput` unless it is UTF-8, or UTF-16 with
+    its mark, which is what Windows PowerShell writes into a file.
+    """
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise _NotText(f"{name} is no text in UTF-16: byte {error.start:,}.", hint="Save it as UTF-8.") from None
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
