@@ -146,6 +146,9 @@ async def test_a_date_as_anybody_writes_it_leaves_the_note_whole_and_without_one
             ("Words.", ("x", "a"), None)
         ]  # fmt: skip
         assert plan.left_out == {"dates in front matter that are no moments": 1} and not plan.damaged
+        plan = await memory.imports.plan(tmp_path / "notes", format="basic-memory")
+        assert [(one.record.text, one.record.occurred_at) for one in plan.records] == [("a\nWords.", None)]
+        assert plan.left_out == {"dates in front matter that are no moments": 1} and not plan.damaged
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ MARKDOWN = "markdown"
 JSONL = "jsonl"
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]++(.+)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_NO_DATE = "dates in front matter that are no moments"
+NO_DATE = "dates in front matter that are no moments"
 _NO_WORDS = "headings with nothing below them"
 _TEXT_NAMES = ("text", "content", "memory")
 _KNOWN = frozenset(
@@ -41,7 +41,7 @@ def read_markdown(text: str, name: str) -> Reading:
         )
     except Unreadable:
         # Anybody writes a date as they like; the note is whole without it.
-        yield LeftOut(reason=_NO_DATE)
+        yield LeftOut(reason=NO_DATE)
         at = None
     tags = tags_of(values)
     title = label(values.get("title")) or name.rpartition("/")[2].rpartition(".")[0]
