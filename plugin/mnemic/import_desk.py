@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from mnemic.domain.moving import (
 from mnemic.domain.moving.records import Damage, Found, LeftOut, Reading
 from mnemic.domain.validation import check_namespace
 from mnemic.errors import InvalidInput
+from mnemic.storage import foreign_exports as exports
 from mnemic.storage import foreign_files as files
 from mnemic.storage import foreign_tables as tables
 
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from mnemic.services.moving.planning import ImportPlan
     from mnemic.services.moving.taking_over import ImportOutcome
 
-_EXPORT = "conversations.json"
+_CHATGPT = exports.ExportFiles(files=chatgpt.FILES_OF_EXPORT, parts=chatgpt.PARTS_OF_EXPORT, what="conversations.json")
+_CLAUDE = exports.ExportFiles(
+    files=claude.FILES_OF_EXPORT, parts=claude.PARTS_OF_EXPORT, what="conversations.json or memories.json"
+)
 _MARKDOWN = (".md", ".markdown", ".txt")
 
 
@@ -126,9 +129,9 @@ def _text_file(read: Callable[[str, str], Reading]) -> Reader:
     return _whole(lambda path: read(files.read_text(path), path.name))
 
 
-def _export(read: Callable[[str, str], Reading], wanted: re.Pattern[str]) -> Reader:
+def _export(read: Callable[[str, str], Reading], wanted: exports.ExportFiles) -> Reader:
     def read_all(path: Path) -> Reading:
-        for name, text in files.read_export(path, wanted, _EXPORT):
+        for name, text in exports.read_export(path, wanted):
             yield from read(text, name)
 
     return _whole(read_all)
@@ -197,11 +200,12 @@ FORMATS = (
     ),
     ForeignFormat(
         name=chatgpt.FORMAT, takes="the archive of a data export, its folder, or a conversations.json of it",
-        read=_export(chatgpt.read_chatgpt, chatgpt.FILES_OF_EXPORT),
+        read=_export(chatgpt.read_chatgpt, _CHATGPT),
     ),
     ForeignFormat(
-        name=claude.FORMAT, takes="the archive of a data export, its folder, or its conversations.json or memories.json",
-        read=_export(claude.read_claude, claude.FILES_OF_EXPORT),
+        name=claude.FORMAT,
+        takes="an archive of a data export, the folder of its archives or files, or a conversations.json or memories.json",
+        read=_export(claude.read_claude, _CLAUDE),
     ),
     ForeignFormat(
         name=plain.MARKDOWN, takes="a file or folder, also of `mnemic export --format markdown`", read=_whole(_read_markdown)

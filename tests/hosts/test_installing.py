@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,112 @@ def test_the_toml_of_others_keeps_its_comments(tmp_path: Path) -> None:
     assert tomlkit.parse(text).unwrap()["mcp_servers"]["mnemic"] == {"command": COMMAND[0], "args": ["serve"]}
     apply(plan_removal(HOSTS["codex"], config=config), now=NOW)
     assert config.read_text().strip() == mine.strip()
+
+
+# What a file of Codex may look like; each comes back byte for byte when the entry is taken out again.
+TOMLS = {
+    "tables": '# mine\nmodel = "o9" # best\n\n[mcp_servers.files]\ncommand = "npx" # files\n\n# about tui\n[tui]\nx = 1\n',
+    "dotted": 'mcp_servers.files.command = "npx"\nmodel = "o9"\n',
+    "dotted before a table": 'mcp_servers.files.command = "npx"\nmodel = "o9"\n[tui]\nx = 1\n',
+    "values in one line": 'model = "o9"\nmcp_servers.files = { command = "npx" }\nnotify = ["a"]\n',
+    "all in one line": 'mcp_servers = { files = { command = "npx" } }\n',
+    "an empty table": "[mcp_servers]\n\n[tui]\nx = 1\n",
+    "apart": '[mcp_servers.a]\ncommand = "x"\n\n[tui]\nx = 1\n\n[mcp_servers.b]\ncommand = "y"\n',
+    "tables in a list": "[[hooks]]\na = 1\n# end\n",
+    "like a table": 'text = """\n[mcp_servers.mnemic]\ncommand = "not ours"\n"""\n',
+    "comments": "# nothing yet\n",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("crlf", [False, True])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("text", TOMLS.values(), ids=TOMLS)
+def test_a_table_goes_into_any_toml_and_comes_out_and_changes_nothing_else(
+    tmp_path: Path, text: str, mark: str, crlf: bool
+) -> None:
+    config = tmp_path / "config.toml"
+    before = (mark + (text.replace("\n", "\r\n") if crlf else text)).encode()
+    config.write_bytes(before)
+    apply(plan(HOSTS["codex"], config=config, command=COMMAND, home=tmp_path), now=NOW)
+    entry = {"command": COMMAND[0], "args": ["serve"], "env": {"MNEMIC_HOME": str(tmp_path)}}
+    after = config.read_bytes()
+    meant = tomllib.loads(text)
+    meant.setdefault("mcp_servers", {})["mnemic"] = entry
+    assert tomllib.loads(after.decode("utf-8-sig")) == meant
+    assert not crlf or not text or after.count(b"\r\n") == after.count(b"\n")
+    assert not plan(HOSTS["codex"], config=config, command=COMMAND, home=tmp_path).is_needed
+    apply(plan(HOSTS["codex"], config=config, command=["/elsewhere/mnemic", "serve"]), now=NOW)
+    assert tomllib.loads(config.read_text("utf-8-sig"))["mcp_servers"]["mnemic"] == entry | {
+        "command": "/elsewhere/mnemic"
+    }
+    apply(plan_removal(HOSTS["codex"], config=config), now=NOW)
+    assert config.read_bytes() == before
+
+
+def test_what_stands_around_an_older_entry_stays_where_it_is(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    ours = '[mcp_servers.mnemic]\ncommand = "/old"\nargs = []\n\n[mcp_servers.mnemic.env]\nX = "1"\n'
+    config.write_text(f"a = 1\n\n{ours}\n# about tui\n[tui]\nx = 1\n")
+    apply(plan(HOSTS["codex"], config=config, command=COMMAND), now=NOW)
+    new = ours.replace("/old", COMMAND[0]).replace("[]", '["serve"]')
+    assert config.read_text() == f"a = 1\n\n{new}\n# about tui\n[tui]\nx = 1\n"
+    apply(plan_removal(HOSTS["codex"], config=config), now=NOW)
+    assert config.read_text() == "a = 1\n\n# about tui\n[tui]\nx = 1\n"
+
+
+def test_servers_that_are_no_table_are_told_and_left(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    for text in ('mcp_servers = "x"\n', "[[mcp_servers]]\na = 1\n"):
+        config.write_text(text)
+        with pytest.raises(InvalidInput, match="mcp_servers is no table"):
+            plan(HOSTS["codex"], config=config, command=COMMAND)
+        assert not plan_removal(HOSTS["codex"], config=config).is_needed
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_what_somebody_told_the_server_besides_stays_when_it_is_installed_again(name: str, tmp_path: Path) -> None:
+    host, config = HOSTS[name], tmp_path / "config"
+    own = {
+        "disabled": True,
+        "env": {"MNEMIC_POLICY": "strict", "MNEMIC_HOME": "/old"},
+        "command": "/old",
+        "args": ["x"],
+    }
+    text = json.dumps({host.under: {"mnemic": own}})
+    config.write_text(text if host.format == "json" else tomlkit.dumps(json.loads(text)))
+    apply(plan(host, config=config, command=COMMAND), now=NOW)
+    entry = installed_entry(host, config=config)
+    assert entry == {**own, **dict(host.extra), "command": COMMAND[0], "args": ["serve"]}
+    apply(plan(host, config=config, command=COMMAND, home=tmp_path), now=NOW)
+    entry = installed_entry(host, config=config)
+    assert entry is not None and entry["env"] == {"MNEMIC_POLICY": "strict", "MNEMIC_HOME": str(tmp_path)}
+    # What spoke to a server elsewhere is another way, and not kept beside this one.
+    text = json.dumps({host.under: {"mnemic": {"url": "http://127.0.0.1:8765/mcp"}}})
+    config.write_text(text if host.format == "json" else tomlkit.dumps(json.loads(text)))
+    apply(plan(host, config=config, command=COMMAND), now=NOW)
+    entry = installed_entry(host, config=config)
+    assert entry is not None and "url" not in entry
+
+
+def test_what_is_no_file_or_cannot_be_written_is_told_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "mcp.json"
+    config.mkdir()
+    with pytest.raises(InvalidInput, match="is no file"):
+        plan(HOSTS["cursor"], config=config, command=COMMAND)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(InvalidInput, match="is no file"):
+            plan(HOSTS["cursor"], config=tmp_path / "pipe", command=COMMAND)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    change = plan(HOSTS["cursor"], config=tmp_path / "other.json", command=COMMAND)
+    with pytest.raises(InvalidInput, match="cannot be written: Permission denied") as caught:
+        apply(change, now=NOW)
+    assert caught.value.hint is not None and "mnemic install cursor --print" in caught.value.hint
 
 
 def test_whoever_installs_and_takes_out_at_once_has_the_file_of_before(tmp_path: Path) -> None:

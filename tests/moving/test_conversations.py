@@ -16,7 +16,6 @@ from mnemic.domain.memory import Kind
 from mnemic.domain.moving.chatgpt import read_chatgpt, without_marks
 from mnemic.domain.moving.claude import read_claude
 from mnemic.domain.moving.records import Damage, LeftOut, SourceRecord
-from mnemic.errors import InvalidInput
 from tests.moving.importing import take_in
 
 
@@ -68,7 +67,8 @@ async def test_a_chatgpt_export_comes_in_as_the_conversations_ended(tmp_path: Pa
     ]  # fmt: skip
     assert {one.session for one in records} == {"c1"} and {one.tags for one in records} == {("Trip to Lisbon",)}
     assert records[0].occurred_at == datetime(2026, 1, 1, 10, 0, 0, 500_000, tzinfo=UTC)
-    assert records[2].occurred_at == datetime.fromtimestamp(1_767_261_000, UTC)
+    # Without a moment of its own it was said after the one before it, not when the conversation began.
+    assert records[2].occurred_at == records[1].occurred_at
     assert plan.left_out == {
         "messages on branches that a conversation was led away from": 1, "pictures, sounds and files of messages": 1
     }  # fmt: skip
@@ -256,16 +256,6 @@ async def test_several_files_of_an_export_come_in_by_their_numbers(tmp_path: Pat
     assert [one.record.session for one in plan.records] == ["c2", "c10", "c1000"]
 
 
-async def test_an_archive_within_an_archive_is_named(tmp_path: Path) -> None:
-    archive = tmp_path / "export.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("Conversations.zip", b"PK")
-    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
-        with pytest.raises(InvalidInput, match="holds 0 files") as caught:
-            await memory.imports.plan(archive, format="chatgpt")
-    assert caught.value.hint == "Unpack Conversations.zip and give that."
-
-
 def claude(*messages: Any) -> list[Any]:
     return read({"uuid": "u1", "name": "Tea", "created_at": "2026-01-01T10:00:00Z", "chat_messages": messages})
 
@@ -316,10 +306,9 @@ def test_what_claude_keeps_comes_in_by_its_sections() -> None:
     kept = {
         "account_uuid": "a1",
         "conversations_memory": "First.\n\n**Work**\n\nKeeps **bees**.\n\n---\n\n**Empty**\n\n**Home**\n\n- a\n- b",
-        "project_memories": {"p1": "**Work**\n\nPaints."}, "memory_files": [{"path": "/profile.md", "content": "x"}],
+        "project_memories": {"p1": "**Work**\n\nPaints.", "p2": None},
     }  # fmt: skip
-    files = ("files of Claude's memory", 1)
-    assert read(kept) == ["First.", "Work\n\nKeeps **bees**.", "Home\n\n- a\n- b", "Work\n\nPaints.", files]
+    assert read(kept) == ["First.", "Work\n\nKeeps **bees**.", "Home\n\n- a\n- b", "Work\n\nPaints."]
     found = [one for one in read_claude(json.dumps([kept]), "memories.json") if isinstance(one, SourceRecord)]
     assert [one.tags for one in found] == [(), ("Work",), ("Home",), ("Work", "project:p1")]
     assert {(one.kind, one.part, one.session, one.role) for one in found} == {(Kind.SEMANTIC, "memory", None, None)}

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import mnemic
 from mnemic.errors import InvalidInput
 from mnemic.import_desk import FORMATS
-from mnemic.storage import foreign_files, foreign_tables
+from mnemic.storage import foreign_exports, foreign_files, foreign_tables
 from mnemic_mcp.cli.app import app
 from mnemic_mcp.cli.common import fail
 from tests.moving.importing import PEERS, peer_file, take_in
@@ -144,7 +144,8 @@ async def test_archives_that_unfold_without_end_are_refused(tmp_path: Path, monk
         for path, why in ((bomb, "would unfold"), (two, "holds 2 files"), (lying, "no zip archive")):
             with pytest.raises(InvalidInput, match=why):
                 await memory.imports.plan(path, format="chatgpt")
-        monkeypatch.setattr(foreign_files, "MAX_FOLDER_BYTES", 10)
+        for module in (foreign_exports, foreign_files):
+            monkeypatch.setattr(module, "MAX_FOLDER_BYTES", 10)
         (tmp_path / "unpacked").mkdir()
         with zipfile.ZipFile(tmp_path / "numbers.zip", "w") as archive:
             for number in range(3):

@@ -7,6 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -14,8 +15,9 @@ from typer.testing import CliRunner
 import mnemic
 from mnemic import NewMemory
 from mnemic.domain.moving.plain import read_markdown
-from mnemic.domain.moving.records import SourceRecord
+from mnemic.domain.moving.records import Damage, SourceRecord
 from mnemic.domain.text import normalise
+from mnemic.storage.foreign_files import read_folder
 from mnemic_mcp.cli.app import app
 from tests.moving.importing import take_in
 
@@ -114,11 +116,66 @@ async def test_sections_come_in_with_the_headings_above_them(tmp_path: Path) -> 
         plan = await memory.imports.plan(tmp_path / "notes", format="markdown")
         found = {one.record.text.split("\n")[0]: one.record for one in plan.records}
         assert found.keys() == {"Before all.", "Hotel", "Porto"}
-        assert found["Hotel"].tags == ("travel", "plans", "Lisbon")
+        assert found["Hotel"].tags == ("travel", "plans", "Lisbon", "trip")
+        assert plan.left_out == {"headings with nothing below them": 1}
         assert found["Hotel"].place == "trip.md, line 9"
         assert "# no heading" in found["Hotel"].text
         assert found["Porto"].occurred_at is not None and found["Porto"].occurred_at.year == 2026
         assert (await memory.imports.run(plan)).stored == 3
+
+
+async def test_a_note_that_says_only_in_its_name_whom_it_is_about_is_found_by_it(tmp_path: Path) -> None:
+    people = tmp_path / "vault" / "People"
+    people.mkdir(parents=True)
+    notes = {"Ben": "Likes green tea.", "Zoe": "Likes black coffee.", "Ida": "# Ida\n\nStarts at nine."}
+    for name, words in notes.items():
+        (people / f"{name}.md").write_text(f"{words}\n")
+    (people / "4711.md").write_text("---\ntitle: Jonas\n---\nSwims on Mondays.\n")
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        await take_in(memory, tmp_path / "vault", "markdown")
+        assert (await memory.recall("What does Zoe like?")).hits[0].memory.text == "Likes black coffee."
+        assert {one.tags for one in await memory.records()} == {("Ben",), ("Zoe",), ("Jonas",), ()}
+
+
+async def test_a_date_as_anybody_writes_it_leaves_the_note_whole_and_without_one(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("---\ncreated: 12.03.2026\ntags: x\n---\nWords.\n")
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        plan = await memory.imports.plan(tmp_path / "notes", format="markdown")
+        assert [(one.record.text, one.record.tags, one.record.occurred_at) for one in plan.records] == [
+            ("Words.", ("x", "a"), None)
+        ]  # fmt: skip
+        assert plan.left_out == {"dates in front matter that are no moments": 1} and not plan.damaged
+        plan = await memory.imports.plan(tmp_path / "notes", format="basic-memory")
+        assert [(one.record.text, one.record.occurred_at) for one in plan.records] == [("a\nWords.", None)]
+        assert plan.left_out == {"dates in front matter that are no moments": 1} and not plan.damaged
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"---\r\ntags: x\r\n---\r\n# Tea\r\n\r\nGreen.\r\n",
+        b"---\rtags: x\r---\r# Tea\r\rGreen.\r",
+        "---\ntags: x\n---\n# Tea\n\nGreen.\n".encode("utf-16"),
+        "\ufeff---\r\ntags: x\r\n---\r\n# Tea\r\n\r\nGreen.\r\n".encode("utf-16-be"),
+    ],
+)
+async def test_line_ends_and_marks_of_other_systems_are_read(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "Tea.md").write_bytes(raw)
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        plan = await memory.imports.plan(tmp_path / "Tea.md", format="markdown")
+        ((record),) = (one.record for one in plan.records)
+        assert (record.text, record.tags) == ("Tea\n\nGreen.", ("x",))
+
+
+def test_text_that_breaks_off_in_utf_16_and_bytes_of_no_mark_are_damage(tmp_path: Path) -> None:
+    for raw, told in (
+        (b"\xff\xfeA\x00\x00\xd8", "no text in UTF-16: byte 4"),
+        (b"Caf\xe9", "no text in UTF-8: line 1, byte 3"),
+    ):
+        (tmp_path / "a.md").write_bytes(raw)
+        (damage,) = read_folder(tmp_path, (".md",))
+        assert isinstance(damage, Damage) and told in damage.message
 
 
 def test_a_heading_is_its_words_without_what_closes_it_however_many_blanks_are_in_it() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,26 @@ async def test_the_graph_of_the_official_server_comes_in_whole(memory: Memory) -
     assert len(expected) >= 8
     assert await links_of(memory) == expected
     assert outcome.links == len(expected)
+
+
+async def test_the_graph_as_the_server_answers_it_is_the_same_as_its_file(memory: Memory, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (PEERS / "server-memory" / "memory.jsonl").read_text().splitlines()]
+    graph: dict[str, list[Any]] = {"entities": [], "relations": []}
+    for line in lines:
+        graph[{"entity": "entities", "relation": "relations"}[line.pop("type")]].append(line)
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(graph, indent=2))
+    first = await take_in(memory, PEERS / "server-memory" / "memory.jsonl", "server-memory")
+    again = await take_in(memory, path, "server-memory")
+    assert (again.present, again.stored) == (first.stored + first.confirmed, 0)
+    graph["relations"] = [7]
+    path.write_text(
+        json.dumps(graph | {"entities": [{"name": "Ana", "entityType": "x", "observations": [" ", "swims"]}]})
+    )
+    plan = await memory.imports.plan(path, format="server-memory")
+    assert [one.record.text for one in plan.records] == ["Ana (x)", "Ana: swims"]
+    assert plan.left_out == {"observations without words": 1}
+    assert [str(one) for one in plan.damaged] == ["graph.json, relation 1: it is a number, not an object"]
 
 
 @pytest.mark.parametrize("form", ["get_all", "chroma", "history"])

@@ -64,4 +64,4 @@ def install(
     out.print(f"{known.title} {'has forgotten' if uninstall else 'knows'} mnemic now: {change.config}", markup=False)
     if backup is not None:
         out.print(f"as it was before: {backup}", markup=False)
-    out.print(f"→ {known.after}", markup=False)
+    out.print(f"→ {f'Start {known.title} anew.' if uninstall else known.after}", markup=False)

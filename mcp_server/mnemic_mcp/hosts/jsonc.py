@@ -38,7 +38,7 @@ def read(text: str) -> Any:
 def set_member(text: str, path: Sequence[str], value: Any) -> str:
     """The document with ``value`` at ``path``; objects on the way are made. Raises `InvalidInput`."""
     if not _BLANK.sub("", text.removeprefix("\ufeff")):
-        text = text + "{}\n"
+        text = text + "{}" + _line_end(text)
     node = _object(_document(text), text, path, 0)
     for depth, key in enumerate(path):
         found = node.members.get(key)

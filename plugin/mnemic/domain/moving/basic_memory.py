@@ -16,7 +16,7 @@ from datetime import datetime
 from mnemic.domain.memory import Kind
 from mnemic.domain.moving.front_matter import split_front_matter
 from mnemic.domain.moving.json_values import moment_of
-from mnemic.domain.moving.plain import tags_of
+from mnemic.domain.moving.plain import NO_DATE, tags_of
 from mnemic.domain.moving.records import Damage, LeftOut, Reading, RecordLink, SourceRecord, Unreadable, label, labels
 
 FORMAT = "basic-memory"
@@ -42,6 +42,7 @@ class _Note:
     place: str
     tags: tuple[str, ...]
     at: datetime | None
+    dated: bool
     prose: list[str] = field(default_factory=list)
     observations: list[_Observation] = field(default_factory=list)
     relations: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -52,7 +53,9 @@ def read_basic_memory(files: Iterable[tuple[str, str]]) -> Reading:
     notes: list[_Note] = []
     for name, text in files:
         try:
-            notes.append(_note(name, text))
+            notes.append(note := _note(name, text))
+            if note.at is None and note.dated:
+                yield LeftOut(reason=NO_DATE)
         except Unreadable as error:
             yield Damage(place=name, message=str(error))
     known: dict[str, str] = {}
@@ -97,9 +100,15 @@ def read_basic_memory(files: Iterable[tuple[str, str]]) -> Reading:
 def _note(name: str, text: str) -> _Note:
     values, body = split_front_matter(text)
     stem = name.rpartition("/")[2].removesuffix(".md")
+    written = values.get("created") or values.get("date")
+    try:
+        at = moment_of(written, "created")
+    except Unreadable:
+        # Vaults of other programs are read too, in which anybody writes a date as they like.
+        at = None
     note = _Note(
         key=str(values.get("permalink") or name.removesuffix(".md")), title=label(values.get("title")) or stem, place=name,
-        tags=tags_of(values), at=moment_of(values.get("created") or values.get("date"), "created"),
+        tags=tags_of(values), at=at, dated=bool(written),
     )  # fmt: skip
     fence = ""
     for line in body.replace("\r\n", "\n").split("\n"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from mnemic.domain.memory import Kind, Role
@@ -18,10 +19,12 @@ from mnemic.domain.moving.conversations import (
     EMPTY,
     FILES,
     HIDDEN,
+    NO_MESSAGES,
     THOUGHTS,
     TOOLS,
     left_out,
     message_record,
+    newest,
     path_from_root,
     read_conversations,
 )
@@ -30,7 +33,10 @@ from mnemic.domain.moving.records import Damage, Found, LeftOut, Reading, Source
 
 FORMAT = "chatgpt"
 # One file, or since 2026 several: conversations-000.json and so on.
-FILES_OF_EXPORT = re.compile(r"conversations(-\d+)?\.json")
+FILES_OF_EXPORT = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
+# All that the service has of somebody is an archive with the one of the conversations in it; a browser numbers what is
+# fetched again.
+PARTS_OF_EXPORT = re.compile(r"conversations(?:-\d+|__.*)?(?: ?\(\d+\))?\.zip", re.IGNORECASE)
 INSTRUCTIONS = "custom instructions and context that every conversation repeats"
 
 _SAID_BY = frozenset((Role.USER, Role.ASSISTANT))
@@ -51,26 +57,43 @@ _STRAY_MARKS = re.compile("[\ue200-\ue206]")
 
 def read_chatgpt(text: str, name: str) -> Reading:
     """The messages of one file of an export."""
-    yield from read_conversations(text, name, _messages, field="mapping", other="claude chat_messages")
+    yield from read_conversations(text, name, _messages, fields=("mapping",), other="claude chat_messages")
 
 
 def _messages(conversation: dict[str, Any], place: str) -> Iterator[Found]:
     id = conversation.get("conversation_id") or conversation.get("id")
     id = check_kind(id, str, "conversation_id", "a string")
-    mapping = field_of(conversation, "mapping", dict, "an object")
-    branch = _branch(mapping, field_of(conversation, "current_node", str, "a string"))
+    mapping = optional_field(conversation, "mapping", dict, "an object")
+    if not mapping:
+        yield LeftOut(reason=NO_MESSAGES)
+        return
+    end = optional_field(conversation, "current_node", str, "a string")
+    branch = _branch(mapping, _last_leaf(mapping) if end is None else end)
     on_it = set(branch)
     aside = sum(isinstance(node, dict) and bool(node.get("message")) for at, node in mapping.items() if at not in on_it)
     yield from left_out(BRANCHES, aside)
+    before: datetime | None = None
     for at in branch:
         message = mapping[at].get("message")
         if message is None:
             continue
         where = f"{place}, message {at}"
         try:
-            yield from _message(check_kind(message, dict, "message", "an object"), id, at, conversation, where)
+            check_kind(message, dict, "message", "an object")
+            for found in _message(message, id, at, conversation, before, where):
+                before = found.occurred_at if isinstance(found, SourceRecord) else before
+                yield found
         except Unreadable as error:
             yield Damage(place=where, message=str(error))
+
+
+def _last_leaf(mapping: dict[str, Any]) -> str:
+    """The newest node that no other follows: where a conversation was read last, if it does not say so."""
+    nodes = {at: node for at, node in mapping.items() if isinstance(node, dict)}
+    followed = {node["parent"] for node in nodes.values() if isinstance(node.get("parent"), str)}
+    messages = {at: node.get("message") for at, node in nodes.items() if at not in followed}
+    moments = {at: one.get("create_time") if isinstance(one, dict) else None for at, one in messages.items()}
+    return newest(moments) or next(reversed(moments), "")
 
 
 def _branch(mapping: dict[str, Any], end: str) -> list[str]:
@@ -82,10 +105,13 @@ def _branch(mapping: dict[str, Any], end: str) -> list[str]:
     return branch
 
 
-def _message(message: dict[str, Any], id: str, at: str, conversation: dict[str, Any], place: str) -> Iterator[Found]:
+def _message(
+    message: dict[str, Any], id: str, at: str, conversation: dict[str, Any], before: datetime | None, place: str
+) -> Iterator[Found]:
+    """One message. Without a moment it has ``before``, that of the message before it, or its conversation's."""
     author = field_of(message, "author", dict, "an object")
     role = field_of(author, "role", str, "a string")
-    content = field_of(message, "content", dict, "an object")
+    content = optional_field(message, "content", dict, "an object") or {}
     metadata = optional_field(message, "metadata", dict, "an object") or {}
     recipient = message.get("recipient") or "all"
     reason = _why_not_said(role, recipient, content, metadata)
@@ -104,7 +130,8 @@ def _message(message: dict[str, Any], id: str, at: str, conversation: dict[str, 
     files = max(len(attachments), sum(isinstance(part, dict) and _words(part) is None for part in parts))
     key = f"{id}/{message.get('id') or at}"
     title = conversation.get("title")
-    moment = moment_of(message.get("create_time") or conversation.get("create_time"), "create_time")
+    moment = moment_of(message.get("create_time"), "create_time") or before
+    moment = moment or moment_of(conversation.get("create_time"), "create_time")
     if not text.strip():
         yield LeftOut(reason=EMPTY)
     elif recipient == _OWN_MEMORY:
@@ -124,7 +151,7 @@ def _why_not_said(role: str, recipient: Any, content: dict[str, Any], metadata: 
     kind = content.get("content_type")
     if metadata.get("is_user_system_message"):
         return INSTRUCTIONS
-    if isinstance(kind, str) and kind in _NOT_SAID:
+    if isinstance(kind, str) and kind in _NOT_SAID and not (kind == "code" and recipient == _OWN_MEMORY):
         return _NOT_SAID[kind]
     if metadata.get("is_visually_hidden_from_conversation") or role == Role.SYSTEM:
         return HIDDEN

@@ -24,6 +24,7 @@ from mnemic.domain.moving.conversations import (
     TOOLS,
     left_out,
     message_record,
+    newest,
     path_from_root,
     read_conversations,
 )
@@ -31,15 +32,21 @@ from mnemic.domain.moving.json_values import check_kind, field_of, moment_of, op
 from mnemic.domain.moving.records import Damage, Found, LeftOut, Reading, SourceRecord, Unreadable, label, labels
 
 FORMAT = "claude"
-FILES_OF_EXPORT = re.compile(r"conversations(-\d+)?\.json|memories\.json")
-MEMORY_FILES = "files of Claude's memory"
+# What is kept is in one file, or since August 2026 in a file for each account.
+FILES_OF_EXPORT = re.compile(r"(?:.*/)?(?:conversations(?:-\d+)?\.json|memories\.json|memories/[^/.][^/]*\.json)")
+# Since August 2026 there is an archive for each kind of thing, in as many parts as it takes; a browser numbers what is
+# fetched again.
+PARTS_OF_EXPORT = re.compile(r"(?:conversations|memories)(?:-\d+)?(?: ?\(\d+\))?\.zip", re.IGNORECASE)
 
 _ROLES: dict[str, str] = {"human": Role.USER, "assistant": Role.ASSISTANT}
 # What a block that is no text counts as; one of another kind counts as a tool's.
 _NOT_SAID = {
     "thinking": THOUGHTS, "redacted_thinking": THOUGHTS, "image": FILES, "document": FILES, "injected_prompt_block": HIDDEN
 }  # fmt: skip
-_SAYS_NOTHING = frozenset(("text", "token_budget", "flag"))
+_SAYS_NOTHING = frozenset(("text", "voice_note", "token_budget", "flag"))
+# What is spoken stands in a block of its own.
+_SAYS = {"text": ("text",), "voice_note": ("text", "transcript")}
+_KEPT = ("account_uuid", "conversations_memory", "project_memories", "memory_files")
 
 
 # A line in bold by itself.
@@ -50,17 +57,17 @@ def read_claude(text: str, name: str) -> Reading:
     """Of one file of an export: its messages and the texts of what was attached to them, or what Claude keeps of a user."""
 
     def read(entry: dict[str, Any], place: str) -> Iterator[Found]:
-        if "chat_messages" not in entry and "account_uuid" in entry:
+        if "chat_messages" not in entry and any(field in entry for field in _KEPT):
             return _kept(entry, name)
         return _messages(entry, place)
 
-    yield from read_conversations(text, name, read, field="chat_messages", other="chatgpt mapping")
+    yield from read_conversations(text, name, read, fields=("chat_messages", *_KEPT), other="chatgpt mapping")
 
 
 def _messages(conversation: dict[str, Any], place: str) -> Iterator[Found]:
     id = field_of(conversation, "uuid", str, "a string")
     messages = field_of(conversation, "chat_messages", list, "a list")
-    shown = _shown(messages)
+    shown = _shown(messages, conversation.get("current_leaf_message_uuid"))
     yield from left_out(BRANCHES, len(messages) - len(shown))
     for number in shown:
         where = f"{place}, message {number + 1}"
@@ -71,17 +78,23 @@ def _messages(conversation: dict[str, Any], place: str) -> Iterator[Found]:
             yield Damage(place=where, message=str(error))
 
 
-def _shown(messages: list[Any]) -> list[int]:
-    """The places of the messages that the conversation shows: the branch to the last one, or all if it names no parents."""
+def _shown(messages: list[Any], leaf: Any) -> list[int]:
+    """The places of the messages that the conversation shows, or of all if they name no parents: the branch to ``leaf``,
+    which exports leave out and copies of the page name, or else to the newest one.
+    """
     places = {
         one["uuid"]: number
         for number, one in enumerate(messages)
         if isinstance(one, dict) and isinstance(one.get("uuid"), str)
     }
     parents = {uuid: messages[number].get("parent_message_uuid") for uuid, number in places.items()}
-    if len(places) < len(messages) or not all(isinstance(parent, str) for parent in parents.values()):
+    first, *others = [isinstance(parent, str) for parent in parents.values()] or [False]
+    # The first message has none, which some write as null.
+    if len(places) < len(messages) or not all(others) or not (first or others):
         return list(range(len(messages)))
-    return [places[uuid] for uuid in path_from_root(parents, messages[-1]["uuid"])] if messages else []
+    moments = {uuid: messages[number].get("created_at") for uuid, number in places.items()}
+    end = leaf if isinstance(leaf, str) and leaf in places else newest(moments) or messages[-1]["uuid"]
+    return [places[uuid] for uuid in path_from_root(parents, end)]
 
 
 def _message(message: dict[str, Any], id: str, conversation: dict[str, Any], place: str) -> Iterator[Found]:
@@ -116,12 +129,8 @@ def _message(message: dict[str, Any], id: str, conversation: dict[str, Any], pla
 
 
 def _spoken(blocks: list[Any]) -> str:
-    said = (one["text"] for one in blocks if isinstance(one, dict) and one.get("type") == "text" and _is_text(one))
-    return "\n".join(text for text in said if text.strip())
-
-
-def _is_text(block: dict[str, Any]) -> bool:
-    return isinstance(block.get("text"), str)
+    said = (one.get(name) for one in blocks if isinstance(one, dict) for name in _SAYS.get(str(one.get("type")), ()))
+    return "\n".join(text for text in said if isinstance(text, str) and text.strip())
 
 
 def _extracted(attachment: dict[str, Any]) -> str:
@@ -130,11 +139,11 @@ def _extracted(attachment: dict[str, Any]) -> str:
 
 
 def _kept(entry: dict[str, Any], name: str) -> Iterator[Found]:
-    account = field_of(entry, "account_uuid", str, "a string")
+    account = optional_field(entry, "account_uuid", str, "a string") or ""
     kept = {account: optional_field(entry, "conversations_memory", str, "a string") or ""}
     projects = optional_field(entry, "project_memories", dict, "an object") or {}
     for project in projects:
-        kept[f"{account}/{project}"] = field_of(projects, project, str, "a string")
+        kept[f"{account}/{project}"] = optional_field(projects, project, str, "a string") or ""
     for of, text in kept.items():
         tag = f"project:{of.partition('/')[2]}" if "/" in of else None
         for heading, section in _sections(text):
@@ -142,7 +151,25 @@ def _kept(entry: dict[str, Any], name: str) -> Iterator[Found]:
                 key=f"memory/{of}/{heading}", text=section, place=f"{name}, section {heading or 'before the first'}",
                 part="memory", kind=Kind.SEMANTIC, tags=labels(heading, tag),
             )  # fmt: skip
-    yield from left_out(MEMORY_FILES, len(optional_field(entry, "memory_files", list, "a list") or []))
+    for number, file in enumerate(optional_field(entry, "memory_files", list, "a list") or [], 1):
+        place = f"{name}, file {number}"
+        try:
+            yield from _memory_file(check_kind(file, dict, "it", "an object"), account, place)
+        except Unreadable as error:
+            yield Damage(place=place, message=str(error))
+
+
+def _memory_file(file: dict[str, Any], account: str, place: str) -> Iterator[Found]:
+    """A file that Claude keeps of a user since 2026: what it says, under its name, since it was written last."""
+    path = field_of(file, "path", str, "a string")
+    text = optional_field(file, "content", str, "a string") or ""
+    at = moment_of(file.get("updated_at") or file.get("created_at"), "updated_at")
+    if text.strip():
+        name = path.rpartition("/")[2].removesuffix(".md")
+        yield SourceRecord(
+            key=f"memory/{account}/file/{path}", text=text.strip(), place=place, part="memory", kind=Kind.SEMANTIC,
+            tags=labels(name), valid_from=at,
+        )  # fmt: skip
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:

@@ -7,11 +7,11 @@ tag. Of a tree of messages the branch is taken over that the conversation ended 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from mnemic.domain.memory import Kind, Role
-from mnemic.domain.moving.json_values import check_kind, decode_json
+from mnemic.domain.moving.json_values import check_kind, decode_json, moment_of
 from mnemic.domain.moving.records import Damage, Found, LeftOut, Reading, SourceRecord, Unreadable, label, labels
 
 BRANCHES = "messages on branches that a conversation was led away from"
@@ -20,23 +20,34 @@ THOUGHTS = "thoughts of the model"
 TOOLS = "calls and results of tools"
 FILES = "pictures, sounds and files of messages"
 EMPTY = "messages without text (pictures, files, empty)"
+NO_MESSAGES = "conversations without messages"
 
 _ROLES = frozenset(Role)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def read_conversations(
-    text: str, name: str, messages: Callable[[dict[str, Any], str], Iterator[Found]], *, field: str, other: str
+    text: str,
+    name: str,
+    messages: Callable[[dict[str, Any], str], Iterator[Found]],
+    *,
+    fields: tuple[str, ...],
+    other: str,
 ) -> Reading:
-    """What ``messages`` makes of every conversation of an export, each with its place. A file may hold one alone.
+    """What ``messages`` makes of every conversation of an export, each with its place. A file may hold one alone, or the
+    list of them as ``conversations``.
 
-    ``field`` is what a conversation of this export holds its messages in; ``other`` names the format and the field of what
-    it is mistaken for.
+    One of ``fields`` tells an entry of this export, the first a conversation; ``other`` names the format and the field of
+    what it is mistaken for.
     """
     format, strange = other.split()
+    field = fields[0]
     try:
         whole = decode_json(text.removeprefix("\ufeff"))
-        alone = isinstance(whole, dict) and (field in whole or strange in whole)
-        conversations = [whole] if alone else check_kind(whole, list, "the file", "a list of conversations, or one")
+        if isinstance(whole, dict):
+            alone = any(one in whole for one in (*fields, strange))
+            whole = [whole] if alone else whole.get("conversations", whole)
+        conversations = check_kind(whole, list, "the file", "a list of conversations, or one")
     except Unreadable as error:
         yield Damage(place=name, message=str(error))
         return
@@ -49,6 +60,15 @@ def read_conversations(
             yield from messages(conversation, place)
         except Unreadable as error:
             yield Damage(place=place, message=str(error))
+
+
+def newest(moments: Mapping[str, Any]) -> str | None:
+    """The name with the latest moment, of several the last one. None where one of them is no moment."""
+    try:
+        read = {name: moment_of(value, name) or _NEVER for name, value in moments.items()}
+    except Unreadable:
+        return None
+    return max(reversed(read), key=read.__getitem__, default=None)
 
 
 def path_from_root(parents: Mapping[str, Any], end: str) -> list[str]:

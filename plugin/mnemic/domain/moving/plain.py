@@ -9,12 +9,14 @@ from typing import Any
 from mnemic.domain.memory import Kind, Role
 from mnemic.domain.moving.front_matter import split_front_matter
 from mnemic.domain.moving.json_values import check_kind, moment_of, optional_field, read_lines, shown
-from mnemic.domain.moving.records import Damage, Reading, SourceRecord, Unreadable, label, labels
+from mnemic.domain.moving.records import Damage, LeftOut, Reading, SourceRecord, Unreadable, label, labels
 
 MARKDOWN = "markdown"
 JSONL = "jsonl"
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]++(.+)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+NO_DATE = "dates in front matter that are no moments"
+_NO_WORDS = "headings with nothing below them"
 _TEXT_NAMES = ("text", "content", "memory")
 _KNOWN = frozenset(
     "id text content memory kind tags session speaker role author occurred_at created_at valid_from source "
@@ -25,32 +27,44 @@ _KNOWN = frozenset(
 def read_markdown(text: str, name: str) -> Reading:
     """Every section of a Markdown file that says something: its heading and its words, up to the next heading.
 
-    Headings above it become tags, with those of the front matter; ``date`` or ``created`` there is when it happened.
+    Headings above it become tags, with those of the front matter and the note's title, which is the file's name unless the
+    front matter has one: many notes do not say again whom they are about. ``date`` or ``created`` is when it happened.
     """
     try:
-        values, body = split_front_matter(text)
-        at = moment_of(
-            next((values[one] for one in ("date", "created", "created_at") if values.get(one)), None), "date"
-        )
+        values, body = split_front_matter(text.replace("\r\n", "\n").replace("\r", "\n"))
     except Unreadable as error:
         yield Damage(place=name, message=str(error))
         return
+    try:
+        at = moment_of(
+            next((values[one] for one in ("date", "created", "created_at") if values.get(one)), None), "date"
+        )
+    except Unreadable:
+        # Anybody writes a date as they like; the note is whole without it.
+        yield LeftOut(reason=NO_DATE)
+        at = None
     tags = tags_of(values)
+    title = label(values.get("title")) or name.rpartition("/")[2].rpartition(".")[0]
     seen: Counter[str] = Counter()
     above: list[tuple[int, str]] = []
     first = text.count("\n") - body.count("\n") + 1
-    for line, level, heading, words in _sections(body):
+    sections = _sections(body)
+    for number, (line, level, heading, words) in enumerate(sections):
         above = [entry for entry in above if entry[0] < level]
-        path = "/".join(one for _, one in [*above, (level, heading)] if one)
+        headings = [one for _, one in [*above, (level, heading)] if one]
+        path = "/".join(headings)
         if words.strip():
             seen[path] += 1
-            number = f"#{seen[path]}" if seen[path] > 1 else ""
+            repeated = f"#{seen[path]}" if seen[path] > 1 else ""
+            known = {one.casefold() for one in headings}
             yield SourceRecord(
-                key=f"{name}/{path}{number}", text=f"{heading}\n\n{words.strip()}" if heading else words.strip(),
+                key=f"{name}/{path}{repeated}", text=f"{heading}\n\n{words.strip()}" if heading else words.strip(),
                 place=f"{name}, line {first + line}", part="section", kind=Kind.SEMANTIC,
-                tags=labels(*tags, *(one for _, one in above)), author=label(values.get("author")),
-                occurred_at=at, valid_from=at,
+                tags=labels(*tags, *(one for _, one in above), None if title.casefold() in known else title),
+                author=label(values.get("author")), occurred_at=at, valid_from=at,
             )  # fmt: skip
+        elif heading and not any(below > level for _, below, *_ in sections[number + 1 : number + 2]):
+            yield LeftOut(reason=_NO_WORDS)
         if heading:
             above.append((level, heading))
 

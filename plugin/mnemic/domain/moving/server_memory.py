@@ -11,15 +11,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from mnemic.domain.memory import Kind
-from mnemic.domain.moving.json_values import check_kind, field_of, read_lines, shown
-from mnemic.domain.moving.records import Found, Reading, RecordLink, SourceRecord, Unreadable, labels
+from mnemic.domain.moving.json_values import check_kind, decode_json, field_of, optional_field, read_lines, shown
+from mnemic.domain.moving.records import Damage, Found, LeftOut, Reading, RecordLink, SourceRecord, Unreadable, labels
 
 FORMAT = "server-memory"
 
 
 def read_server_memory(text: str, name: str) -> Reading:
-    """The records of a ``memory.jsonl``."""
-    return read_lines(text, name, _records)
+    """The records of a ``memory.jsonl``, or of the whole graph as one object: what the server's ``read_graph`` answers."""
+    try:
+        graph = decode_json(text.removeprefix("\ufeff"))
+    except Unreadable:
+        graph = None
+    if not isinstance(graph, dict) or "entities" not in graph:
+        yield from read_lines(text, name, _records)
+        return
+    for field, kind in (("entities", "entity"), ("relations", "relation")):
+        try:
+            entries = optional_field(graph, field, list, "a list") or []
+        except Unreadable as error:
+            yield Damage(place=name, message=str(error))
+            continue
+        for number, entry in enumerate(entries, 1):
+            place = f"{name}, {kind} {number}"
+            try:
+                yield from list(_records({**check_kind(entry, dict, "it", "an object"), "type": kind}, place))
+            except Unreadable as error:
+                yield Damage(place=place, message=str(error))
 
 
 def entity_key(name: str) -> str:
@@ -49,6 +67,9 @@ def _entity(value: dict[str, Any], place: str) -> Iterator[Found]:
     )  # fmt: skip
     for number, observation in enumerate(observations, 1):
         said = check_kind(observation, str, f"observation {number}", "a string")
+        if not said.strip():
+            yield LeftOut(reason="observations without words")
+            continue
         # By its words and not by its number: the server's own edits move observations up.
         yield SourceRecord(
             key=f"observation/{name}", text=f"{name}: {said}", place=f"{place}, observation {number}", part="observation",
