@@ -39,13 +39,16 @@ def parse_question(text: str, speakers: Iterable[str], *, asked_at: datetime | N
     Dates are read if ``asked_at`` says from when "yesterday" is to be reckoned.
     """
     text = text if text.isascii() else unicodedata.normalize("NFC", text)
-    named, rest = named_in(text, speakers)
+    named, rest, perhaps = named_in(text, speakers)
     if not asked_words(rest)[0]:
-        rest, named = text, ()
+        rest, named, perhaps = text, (), ()
     when = _when(rest, asked_at)
     # The words of a date are sought like others: leaving out "May 2023" costs 6 MRR of the 101 questions of LoCoMo dev that
     # name a date, leaving out "last week" alone costs 1, for people who ask often use the words that they once said.
     words, unsure = ([], frozenset()) if when is not None and when.alone else asked_words(rest)
+    if perhaps and words:
+        # "Bob" may be Robert who speaks there, or somebody else of whom they speak.
+        words, unsure = list(dict.fromkeys([*words, *perhaps])), unsure | frozenset(perhaps)
     return Question(text=rest, words=tuple(words), named=named, when=when, unsure=unsure)
 
 
