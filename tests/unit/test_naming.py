@@ -137,6 +137,24 @@ async def test_a_question_that_names_two_is_after_what_either_said(tmp_path: Pat
         assert hit.memory.speaker == "Ana"
 
 
+@pytest.mark.parametrize(("others", "sought"), [(["Dwight", "Angela"], True), (["Angela", "Angela"], False)])
+async def test_where_three_talk_what_is_said_of_somebody_is_found_by_the_name(
+    others: list[str], sought: bool, tmp_path: Path
+) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        for at, (speaker, text) in enumerate(
+            [
+                (others[0], "They took Meredith to the hospital"),
+                (others[1], "No!"),
+                ("Meredith", "I am back"),
+            ]
+        ):
+            await memory.remember(text, session="office", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        hits = (await memory.recall("What happened to Meredith?", min_score=0)).hits
+        (told,) = (hit for hit in hits if hit.memory.text.startswith("They took"))
+        assert (told.lexical is not None) is sought
+
+
 @given(question=st.text(max_size=30), speakers=st.lists(st.text(min_size=1, max_size=12), max_size=4))
 @example(question="\uff9e", speakers=["Ana"])  # a word that is nothing but a mark
 @example(question="a b", speakers=["\uff9e", "Ana"])
