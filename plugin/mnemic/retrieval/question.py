@@ -57,8 +57,8 @@ def parse_question(text: str, speakers: Iterable[str], *, asked_at: datetime | N
 def with_names(question: Question) -> Question:
     """The same with the words of the names in it, which only count if they occur anywhere.
 
-    In a group people speak of one another as often as to one another. In a TV series' talks this gains 18 and 0 R@1 and 0 and
-    9 R@20 (two halves of 22 questions); in LoCoMo dev, where two talk, it would cost 0.4 R@5.
+    In a group people speak of one another as often as to one another. In the talks of a TV series this gains 18 and 0 R@1
+    and 0 and 9 R@20 (two halves of 22 questions); in LoCoMo dev, where two talk, it would cost 0.4 R@5.
     """
     if not question.named or not question.words:
         return question
