@@ -63,6 +63,46 @@ def test_a_speaker_is_named_by_what_people_call_one_with_such_a_name(
     assert " ".join(found.rest.split()) == left
 
 
+@pytest.mark.parametrize(
+    ("question", "speakers", "people"),
+    [
+        ("What did Bob cook?", ["Robert Carter", "Ana"], ["Robert Carter"]),
+        ("What did Mel cook?", ["Melanie", "Ana"], ["Melanie"]),
+        ("What did Melanie cook?", ["mel_92", "Ana"], ["mel_92"]),
+        ("What did William's aunt cook?", ["Bill"], ["Bill"]),
+        ("What did Kate cook?", ["Katherine", "Kathleen"], ["Katherine", "Kathleen"]),
+        ("What did Kate cook?", ["Katherine", "Kate"], ["Kate"]),  # whose own name it is, is meant
+        ("What did bob up and down?", ["Robert"], []),
+        ("Bob what?", ["Robert"], []),  # at the beginning every word has a capital
+        ("What happened in May?", ["Maya"], []),
+        ("What did Anna cook?", ["Ann"], []),
+        ("What did Rob cook?", [f"Robert {at}" for at in range(9)], []),
+    ],
+)
+def test_a_shorter_or_a_longer_form_of_a_first_name_may_mean_its_bearer(
+    question: str, speakers: list[str], people: list[str]
+) -> None:
+    assert [person for called in named_in(question, speakers).people for person in sorted(called)] == people
+
+
+async def test_a_nickname_means_the_speaker_and_still_finds_somebody_else_who_is_called_so(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        for at, (speaker, text) in enumerate(
+            [
+                ("Ana", "Bobby, what will you paint this summer?"),
+                ("Robert", "I want to paint the boat green"),
+                ("Ana", "Our neighbour Ted always grills on the roof in summer"),
+                ("Edward", "I like the summer"),
+                ("Ana", "So do I"),
+            ]
+        ):
+            await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        (first, *_) = (await memory.recall("What does Bobby want to paint?")).hits
+        (other, *_) = (await memory.recall("Where does Ted grill?")).hits
+    assert first.memory.text.startswith("I want to paint")
+    assert other.memory.text.startswith("Our neighbour Ted")
+
+
 def test_a_word_that_many_have_in_their_names_names_nobody() -> None:
     assert named_in("What did the student say?", [f"Student {at}" for at in range(9)]).people == ()
     assert named_in("What did student 4 say?", [f"Student {at}" for at in range(9)]).people == (("Student 4",),)
@@ -95,6 +135,24 @@ async def test_a_question_that_names_two_is_after_what_either_said(tmp_path: Pat
             await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
         (hit, *_) = (await memory.recall("What present did Ana give Ben at the party?")).hits
         assert hit.memory.speaker == "Ana"
+
+
+@pytest.mark.parametrize(("others", "sought"), [(["Dwight", "Angela"], True), (["Angela", "Angela"], False)])
+async def test_where_three_talk_what_is_said_of_somebody_is_found_by_the_name(
+    others: list[str], sought: bool, tmp_path: Path
+) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        for at, (speaker, text) in enumerate(
+            [
+                (others[0], "They took Meredith to the hospital"),
+                (others[1], "No!"),
+                ("Meredith", "I am back"),
+            ]
+        ):
+            await memory.remember(text, session="office", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        hits = (await memory.recall("What happened to Meredith?", min_score=0)).hits
+        (told,) = (hit for hit in hits if hit.memory.text.startswith("They took"))
+        assert (told.lexical is not None) is sought
 
 
 @given(question=st.text(max_size=30), speakers=st.lists(st.text(min_size=1, max_size=12), max_size=4))

@@ -19,7 +19,7 @@ from mnemic.retrieval.fusion import Features, rank
 from mnemic.retrieval.maxsim import WordVectors, nearness
 from mnemic.retrieval.meaning import apart, cosines
 from mnemic.retrieval.proximity import together
-from mnemic.retrieval.roles import role_asked
+from mnemic.retrieval.roles import answer_of, role_asked
 from mnemic.retrieval.smoothing import links, passed
 from mnemic.retrieval.timing import asks_when, is_temporal
 from mnemic.retrieval.turns import NONE, Turns
@@ -176,6 +176,22 @@ def test_whoever_asks_and_tells_nothing_passes_more_to_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("only_asks", "answer_of", "received"),
+    [
+        (False, None, [0.7, 0.0]),
+        (True, None, [0.0, 0.2]),
+        (True, Role.USER, [0.7, 0.0]),  # what a user asks says what the user is about
+        (False, Role.ASSISTANT, [0.0, 0.2]),
+    ],
+)
+def test_of_a_prompt_and_its_reply_the_one_that_may_hold_the_answer_gains(
+    only_asks: bool, answer_of: Role | None, received: list[float]
+) -> None:
+    around = links(_turns(-1, -2), np.array([only_asks, False]), answer_of)
+    assert passed(np.array([1.0, 1.0]), around, "words").tolist() == pytest.approx(received)
+
+
+@pytest.mark.parametrize(
     ("question", "asks"),
     [
         ("When did Ana paint it?", True),
@@ -201,6 +217,12 @@ def test_words_of_time_are_days_months_years_and_what_relates_to_now() -> None:
         ("Where did I put my keys?", Role.USER),
         ("What did you recommend for dinner?", Role.ASSISTANT),
         ("I want the list that you gave me", Role.ASSISTANT),
+        ("Which two routes did you put into the plan?", Role.ASSISTANT),
+        ("How hot should the oven be, according to you?", Role.ASSISTANT),
+        ("Which bolt was too short in your answer?", Role.ASSISTANT),
+        ("Did you know that I sold my car?", Role.USER),
+        ("What was the name of the café we talked about?", Role.ASSISTANT),
+        ("What did we decide when we talked about my roof?", Role.USER),
         ("Who wrote the report?", None),
         ("Can you recommend a film for me?", None),
         ("Could you remind me where the spare key is?", None),
@@ -221,20 +243,32 @@ def test_a_question_tells_whose_words_it_is_after(question: str, role: Role | No
     assert role_asked(question) == role
 
 
+@pytest.mark.parametrize(
+    ("question", "role"),
+    [
+        ("Can you recommend a film for me?", Role.USER),  # what suits the user is what the user has said
+        ("How can I see who is logged in?", None),
+        ("What did you recommend for dinner?", Role.ASSISTANT),
+    ],
+)
+def test_a_question_tells_in_which_role_its_answer_was_said(question: str, role: Role | None) -> None:
+    assert answer_of(question, role_asked(question)) == role
+
+
 def _features(
     words: list[float], similarity: dict[int, float], turns: Turns | None = None, **flags: list[bool]
 ) -> Features:
     count = len(words)
     alone = np.full(count, NONE)
     turns = turns or Turns(np.arange(count) + 1, alone, np.zeros(count, np.int64), alone, alone)
-    given = {
-        name: np.array(flags.get(name, [False] * count)) for name in ("spoken", "part", "role", "timely", "asking")
-    }
+    spoken, part, role, timely, asking = (
+        np.array(flags.get(name, [False] * count)) for name in ("spoken", "part", "role", "timely", "asking")
+    )
     cosines = {RowKey(key): value for key, value in similarity.items()}
     meaning = np.array([similarity.get(key, 0.0) for key in turns.keys.tolist()])
     return Features(
         turns=turns, words=np.array(words), together=np.zeros(count), meaning=meaning, similarity=cosines,
-        dated=np.zeros(count), **given,
+        dated=np.zeros(count), spoken=spoken, part=part, role=role, timely=timely, asking=asking,
     )  # fmt: skip
 
 
@@ -291,7 +325,10 @@ def test_what_one_person_asks_another_counts_less_than_what_tells_as_much() -> N
     asked, told = rank(_features([0.6, 0.6], {}, people, asking=[True, False]))[::-1]
     assert (asked.key, told.key) == (1, 2)
     assert asked.score == pytest.approx(sum(asked.parts), abs=1e-5)
-    plain, same = (rank(_features([0.6, 0.6], {}, roles, asking=[flag, False])) for flag in (False, True))
+    plain, same = (
+        rank(_features([0.6, 0.6], {}, roles, asking=[flag, False])._replace(answer_of=Role.USER))
+        for flag in (False, True)
+    )
     assert [one.score for one in plain] == [one.score for one in same]
 
 
@@ -314,6 +351,26 @@ async def test_a_reply_finds_its_prompt_and_an_answer_its_question(tmp_path: Pat
         found = await memory.recall("jazz concert at the harbour", k=3)
         assert found.hits[0].memory.text == "Try the jazz concert at the harbour"
         assert prompt.id in {hit.memory.id for hit in found.hits}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "question"),
+    [
+        ("Any idea for aubergines?", "How long do the aubergines keep in the fridge?"),
+        ("My aubergines are ripe.", "Which cheese did you put on the aubergines for the fridge?"),
+    ],
+)
+async def test_a_prompt_gains_nothing_by_a_reply_that_is_the_answer(prompt: str, question: str, tmp_path: Path) -> None:
+    reply = (
+        "Layer the aubergines with tomatoes, crumble cheese on top and bake it. It keeps for three days in a fridge."
+    )
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        await memory.remember(prompt, session="one", role="user", occurred_at=_AT)
+        await memory.remember(reply, session="one", role="assistant", occurred_at=_AT)
+        first, second = (await memory.recall(question, k=2, explain=True)).hits
+        assert (first.memory.text, second.memory.text) == (reply, prompt)
+        assert first.explanation is not None and first.explanation.parts["words_around"] > 0
+        assert second.explanation is not None and "words_around" not in second.explanation.parts
 
 
 async def test_two_open_memories_rank_alike_whatever_each_has_seen_before(tmp_path: Path) -> None:

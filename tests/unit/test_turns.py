@@ -130,6 +130,32 @@ def test_somebody_takes_part_in_the_sessions_where_that_person_speaks() -> None:
     assert takes_part("Ana", "Cleo") == [True, True, False]
 
 
+def test_people_are_in_groups_where_three_speak_in_most_of_their_sessions() -> None:
+    feed = _Feed()
+    told = [
+        "a Ana",
+        "a Ben",
+        "a Ana",
+        "b Ana",
+        "b Ben",
+        "b Cleo",
+        "c Ana",
+        "c Ben",
+        "c Dora",
+        "d Eva",
+        "d Eva",
+        "d Eva",
+    ]
+    for key, (session, speaker) in enumerate(map(str.split, told), 1):
+        feed.put(key, session, speaker)
+    index = TurnIndex()
+    groups = {
+        names: index.in_groups(snapshot_of(feed), [1], [(name,) for name in names.split()])
+        for names in ("Ana", "Ana Ben", "Eva", "Cleo", "Ana Cleo", "Zoe")
+    }
+    assert groups == {"Ana": True, "Ana Ben": True, "Eva": False, "Cleo": True, "Ana Cleo": True, "Zoe": False}
+
+
 def test_the_company_of_a_person_is_left_out_where_it_is_most_of_all_or_too_much() -> None:
     feed = _Feed()
     for key, (session, speaker) in enumerate([("a", "Ana"), ("a", "Ben"), *([("b", "Cleo")] * 4)], 1):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemic.domain.memory import RowKey
+from mnemic.domain.memory import Role, RowKey
 from mnemic.retrieval.smoothing import Scores, links, passed
 from mnemic.retrieval.turns import NONE, Places, Turns
 
@@ -77,7 +77,7 @@ class Features(NamedTuple):
     reported. ``spoken``: by one of those whom the question names, or about that person in a note of nobody's. ``part``:
     they take part in the session. ``role``: may be the words of the role that the question asks for.
     ``timely``: speaks of time, as the question does. ``dated``: 0..1, how well it fits the date that the question names.
-    ``asking``: its text asks and tells nothing.
+    ``asking``: its text asks and tells nothing. ``answer_of``: in which role the answer was said, None if that is open.
     """
 
     turns: Turns
@@ -91,6 +91,7 @@ class Features(NamedTuple):
     timely: NDArray[np.bool_]
     dated: Scores
     asking: NDArray[np.bool_]
+    answer_of: Role | None = None
 
 
 def rank(features: Features, nearness: Callable[[Places], Scores] | None = None) -> list[Candidate]:
@@ -104,7 +105,7 @@ def rank(features: Features, nearness: Callable[[Places], Scores] | None = None)
     count = len(turns.keys)
     if not count:
         return []
-    around = links(turns, features.asking)
+    around = links(turns, features.asking, features.answer_of)
     meaning = MEANING_WEIGHT * np.maximum(features.meaning, 0.0)
     together = TOGETHER_WEIGHT * features.together
     words_around = passed(features.words + together, around, "words")

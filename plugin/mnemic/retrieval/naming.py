@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mnemic.domain.forms import forms_of, is_unspaced
 from mnemic.domain.text import STOP_WORDS, WORD, without_marks, words_of
+from mnemic.retrieval.nicknames import beginnings, other_names
 from mnemic.retrieval.timing import is_temporal
 
 _POSSESSIVE = re.compile(r"['\u2019]s?(?!\w)", re.IGNORECASE)
@@ -24,14 +25,19 @@ _THREE_CHARACTERS = 3
 
 
 class Naming(NamedTuple):
-    """For each name all speakers who are called so, and the question without the names."""
+    """For each name all speakers who are called so, and the question without the names.
+
+    ``perhaps``: those of the names, in lower case, by which others may be meant.
+    """
 
     people: tuple[tuple[str, ...], ...]
     rest: str
+    perhaps: tuple[str, ...] = ()
 
 
 class _Name(NamedTuple):
-    """``words``: the whole name. By ``first`` anybody may call its bearer; by one of ``further`` with a capital.
+    """``words``: the whole name. By ``first`` anybody may call its bearer; by one of ``further`` with a capital. ``other``
+    are other names that go with the first, such as a shorter one.
 
     ``unspaced`` are the ways to write it among words that no space divides, ``each`` is every word of all others.
     """
@@ -39,6 +45,7 @@ class _Name(NamedTuple):
     words: tuple[str, ...]
     first: str | None
     further: tuple[str, ...]
+    other: frozenset[str]
     unspaced: tuple[str, ...]
     each: frozenset[str]
 
@@ -61,6 +68,7 @@ def named_in(text: str, speakers: Iterable[str]) -> Naming:
     plain = words_of(text) if ascii_only else [_plain(word) for word in WORD.findall(text)]
     # A genitive without an apostrophe is one word with its name.
     present = {*plain, *(word[:-1] for word in plain if word[-1] == "s")}
+    present.update(*map(beginnings, plain))
     near = [
         (person, name) for person in speakers for name in (_name(person),)
         if not present.isdisjoint(name.each) or (name.unspaced and not ascii_only)
@@ -76,13 +84,18 @@ def named_in(text: str, speakers: Iterable[str]) -> Naming:
                 named.append((person,))
                 taken.append((start, end))
     known = frozenset().union(*(name.each for _, name in near))
+    perhaps: list[str] = []
     for word in words:
-        if (word.plain in known or word.plain[:-1] in known) and not _overlaps(taken, word.start, word.end):
-            called = _called(text, word, near)
-            if called:
-                named.append(called)
-                taken.append((word.start, word.end))
-    return Naming(tuple(dict.fromkeys(named)), _without(text, taken))
+        if _overlaps(taken, word.start, word.end):
+            continue
+        called = _called(text, word, near) if word.plain in known or word.plain[:-1] in known else ()
+        if not called:
+            called = _perhaps_called(text, word, near)
+            perhaps += [word.plain] if called else []
+        if called:
+            named.append(called)
+            taken.append((word.start, word.end))
+    return Naming(tuple(dict.fromkeys(named)), _without(text, taken), tuple(perhaps))
 
 
 def _whole(text: str, words: Sequence[_Word], person: str, name: Sequence[str]) -> list[tuple[int, int]]:
@@ -128,6 +141,15 @@ def _called(text: str, word: _Word, near: Sequence[tuple[str, _Name]]) -> tuple[
     return ()
 
 
+def _perhaps_called(text: str, word: _Word, near: Sequence[tuple[str, _Name]]) -> tuple[str, ...]:
+    """Who may be called by a word with a capital that is nobody's own name; none when too many may."""
+    if not text[word.start].isupper() or not text[: word.start].strip() or is_temporal(word.plain):
+        return ()
+    longer = beginnings(word.plain)
+    found = tuple(person for person, name in near if word.plain in name.other or name.first in longer)
+    return found if len(found) <= _MOST_NAMESAKES else ()
+
+
 def _without(text: str, taken: Iterable[tuple[int, int]]) -> str:
     for start, end in sorted(taken, reverse=True):
         possessive = _POSSESSIVE.match(text, end)
@@ -153,8 +175,9 @@ def _name(speaker: str) -> _Name:
         part for part in dict.fromkeys(calling)
         if part != first and len(part) >= _SHORTEST_FURTHER and part.isalpha() and not is_temporal(part)
     )  # fmt: skip
-    each = frozenset((*words, *further)) | ({first} if first else set())
-    return _Name(words, first, further, unspaced, each)
+    other = other_names(first) if first else frozenset[str]()
+    each = frozenset((*words, *further, *other)) | ({first} if first else set())
+    return _Name(words, first, further, other, unspaced, each)
 
 
 def _unspaced(part: str) -> tuple[str, ...]:

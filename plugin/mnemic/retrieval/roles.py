@@ -12,14 +12,23 @@ from mnemic.domain.text import words_of
 from mnemic.retrieval.turns import ASSISTANT, NOBODY, USER, Places
 
 _FIRST_PERSON = re.compile(r"\b(?:i|my|me|mine|we|our|ours|us)\b", re.IGNORECASE)
-_VERBS = "say|tell|recommend|suggest|mention|give|provide|list|explain|advise|write|share"
-_SAID = "said|told|recommended|suggested|mentioned|gave|provided|listed|explained|advised|wrote|written|shared|given"
+_SAID = (
+    "said|told|recommended|suggested|mentioned|gave|provided|listed|explained|advised|wrote|written|shared|given|named|made"
+    "|described|proposed|compared|drafted|calculated|estimated|showed|shown|taught|warned|answered|came up with|put together"
+)
+_ANSWERS = "advice|answers?|explanations?|instructions|opinion|words|recommendations?|repl(?:y|ies)|suggestions?"
 _ASSISTANT_SAID = re.compile(
-    rf"\byou\s+(?:\w+\s+)?(?:{_SAID})\b|\bdid\s+you\s+(?:\w+\s+)?(?:{_VERBS})\b", re.IGNORECASE
+    rf"\byou(?:['\u2019](?:ve|d))?\s+(?:\w+\s+)?(?:{_SAID})\b|\bdid\s+you\s+(?!know\b)\w+"
+    rf"|\baccording\s+to\s+you\b|\b(?:according\s+to|by|from|in)\s+your\s+(?:\w+\s+)?(?:{_ANSWERS})\b",
+    re.IGNORECASE,
 )
 # Asked for now: what suits the user is what the user has said.
 _ASKED_FOR = re.compile(r"\b(?:can|could|will|would)\s+you\s+(?:\w+\s+)?(?:recommend|suggest|advise)\b", re.IGNORECASE)
-_OUR_TALK = re.compile(r"\bour\s+(?:\w+\s+){0,2}(?:chat|conversation|discussion|session|talk)s?\b", re.IGNORECASE)
+_OUR_TALK = re.compile(
+    r"\bour\s+(?:\w+\s+){0,2}(?:chat|conversation|discussion|session|talk)s?\b"
+    r"|\bwe(?:['\u2019](?:ve|d))?\s+(?:\w+\s+)?(?:discussed|(?:talked|spoke|chatted)\s+about|went\s+over|came\s+up\s+with)\b",
+    re.IGNORECASE,
+)
 _ABOUT_THE_USER = re.compile(
     r"\b(?:my|mine)\b|\bdid\s+(?:i|we)\b|\bi(?:\s+\w+)?\s+(?:said|told|mentioned|asked|wrote|shared|described)\b",
     re.IGNORECASE,
@@ -57,8 +66,8 @@ _FIRST_PERSON_IN_CHARACTERS = re.compile("[我私俺僕]|うちの")
 
 
 def role_asked(question: str) -> Role | None:
-    """The assistant for what "you" said or recommended or what was said in "our conversation", the user for other questions
-    in the first person, else None.
+    """The assistant for what "you" said or recommended, or what was said in "our conversation" or "we discussed"; the user
+    for other questions in the first person, else None.
 
     "Can you recommend a film?" asks for something new, "Can you remind me of the film?" and "How can I see the film?" of
     nobody in particular.
@@ -73,6 +82,13 @@ def role_asked(question: str) -> Role | None:
     if not words.isdisjoint(_OTHERS_FIRST_PERSON) or _FIRST_PERSON.search(_NOT_OF_THE_USER.sub(" ", question)):
         return Role.USER
     return Role.USER if not question.isascii() and _FIRST_PERSON_IN_CHARACTERS.search(question) else None
+
+
+def answer_of(question: str, asked: Role | None) -> Role | None:
+    """In which role the answer was said, None if that is open: ``asked``, as `role_asked` gives it, but what to recommend
+    now follows from what the user said.
+    """
+    return Role.USER if asked is None and _ASKED_FOR.search(question) else asked
 
 
 def _others_said(question: str, words: frozenset[str]) -> bool:

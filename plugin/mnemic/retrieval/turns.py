@@ -104,6 +104,14 @@ class TurnIndex:
             shelves = [self._follow(snapshot, namespace) for namespace in namespaces]
             return np.isin(session, _sessions_of(people, shelves))
 
+    def in_groups(self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[Sequence[str]]) -> bool:
+        """Whether three or more speak in most of the sessions in which ``people`` take part."""
+        with self._lock:
+            shelves = [self._follow(snapshot, namespace) for namespace in namespaces]
+            sessions = _sessions_of(people, shelves)
+            groups = sum(any(shelf.speakers.get(session, 0) > 2 for shelf in shelves) for session in sessions)
+        return groups * 2 > len(sessions)
+
     def company(
         self, snapshot: LedgerSnapshot, namespaces: Sequence[int], people: Sequence[Sequence[str]], *, limit: int
     ) -> Places:
@@ -169,12 +177,13 @@ _COLUMNS = ("_keys", "_at", "_session", "_session_nth", "_voice", "_before", "_a
 
 class _Shelf:
     """The turns of one namespace by key, its sessions and people as numbers. ``seq`` is the last change taken in,
-    ``heard_in`` says in which sessions a person speaks.
+    ``heard_in`` says in which sessions a person speaks, ``speakers`` how many people do in each.
     """
 
     def __init__(self, namespace: int) -> None:
         self.seq = 0
         self.heard_in: dict[str, set[int]] = {}
+        self.speakers: dict[int, int] = {}
         self._namespace = str(namespace)
         # The number of each session, and which in the order in which they came it is.
         self._sessions: dict[str, int] = {}
@@ -287,8 +296,9 @@ class _Shelf:
                 self._sessions[row.session] = fingerprint(self._namespace, row.session)
             session, voice = self._sessions[row.session], self._voice_of(row)
             self._session_nth[at] = self._nth.setdefault(session, len(self._nth))
-            if row.speaker is not None:
-                self.heard_in.setdefault(row.speaker, set()).add(session)
+            if row.speaker is not None and session not in (heard := self.heard_in.setdefault(row.speaker, set())):
+                heard.add(session)
+                self.speakers[session] = self.speakers.get(session, 0) + 1
             self._keys[at], self._at[at] = row.key, row.at
             self._session[at], self._voice[at] = session, voice
             self._before[at] = self._after[at] = NONE

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemic.domain.memory import RowKey
+from mnemic.domain.memory import Role, RowKey
 from mnemic.domain.recall import CHANNELS, PARTS, Explanation, MemoryFilter
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval import bm25
@@ -19,7 +19,7 @@ from mnemic.retrieval.meaning import apart, cosines
 from mnemic.retrieval.passages import focus
 from mnemic.retrieval.proximity import together
 from mnemic.retrieval.question import Question
-from mnemic.retrieval.roles import may_answer, role_asked
+from mnemic.retrieval.roles import answer_of, may_answer, role_asked
 from mnemic.retrieval.smoothing import Scores
 from mnemic.retrieval.timing import asks_when
 from mnemic.retrieval.turns import NOBODY, NONE, Places, Turns, voice_of_person, voice_outside_sessions
@@ -96,9 +96,11 @@ def find_candidates(
     if question.when is not None and question.when.alone:
         # The date is all that is asked for, so whatever is of that date answers in full.
         share = np.maximum(share, dated)
+    asked = role_asked(question.text)
     features = Features(
         turns=turns, words=share, together=together(gathered, telling), meaning=meaning, similarity=similarity,
-        dated=dated, asking=gathered.asking, **_occasion(search, turns, whole, gathered),
+        dated=dated, asking=gathered.asking, answer_of=answer_of(question.text, asked),
+        **_occasion(search, turns, whole, gathered, asked),
     )  # fmt: skip
     vectors = backends.word_vectors
 
@@ -139,7 +141,9 @@ def _meaning(
     return similarity, np.array([worth.get(key, 0.0) for key in keys])
 
 
-def _occasion(search: Search, turns: Turns, whole: Gathered, words: Gathered) -> dict[str, NDArray[np.bool_]]:
+def _occasion(
+    search: Search, turns: Turns, whole: Gathered, words: Gathered, asked: Role | None
+) -> dict[str, NDArray[np.bool_]]:
     """Who said it, to whom, in which role, and whether it speaks of time, as far as the question asks for that.
 
     Of long memories ``whole`` has all words, ``words`` those of the best passage.
@@ -150,9 +154,8 @@ def _occasion(search: Search, turns: Turns, whole: Gathered, words: Gathered) ->
         people = {person for called in question.named for person in called}
         spoken = np.logical_or.reduce([_about(search, person, turns, whole) for person in people])
         part = spoken | backends.turns.takes_part(search.snapshot, search.namespaces, question.named, turns.session)
-    asked_role = role_asked(question.text)
-    if asked_role is not None:
-        role = may_answer(asked_role, _voices(search, turns))
+    if asked is not None:
+        role = may_answer(asked, _voices(search, turns))
     if asks_when(question.text):
         timely = _holds(words, words.temporal, count)
     return {"spoken": spoken, "part": part, "role": role, "timely": timely}

@@ -16,7 +16,7 @@ from mnemic.retrieval import bm25
 from mnemic.retrieval.meaning import cosines
 from mnemic.retrieval.passages import Cosines
 from mnemic.retrieval.postings import Keys
-from mnemic.retrieval.question import Question
+from mnemic.retrieval.question import Question, with_names
 from mnemic.retrieval.smoothing import Scores
 from mnemic.services.backends import Backends
 from mnemic.services.recalling.wording import holding, words_asked
@@ -67,6 +67,8 @@ def begin(
     namespaces = namespace_keys(snapshot, filter)
     # First of all: what is kept of words is kept until this tells that they have changed.
     backends.turns.follow(snapshot, namespaces)
+    if question.named and backends.turns.in_groups(snapshot, namespaces, question.named):
+        question = with_names(question)
     words = words_asked(backends, snapshot, filter, namespaces, question)
     sought = snapshot.telling(words)
     # What is too frequent to be sought still tells those that were found apart.
