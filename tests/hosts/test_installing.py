@@ -54,6 +54,17 @@ def test_the_toml_of_others_keeps_its_comments(tmp_path: Path) -> None:
     assert config.read_text().strip() == mine.strip()
 
 
+def test_toml_that_begins_with_a_byte_order_mark_keeps_it(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    mine = '\ufeffmodel = "o9"\r\n'
+    config.write_bytes(mine.encode())
+    apply(plan(HOSTS["codex"], config=config, command=COMMAND), now=NOW)
+    assert config.read_bytes().decode().startswith(mine)
+    assert installed_entry(HOSTS["codex"], config=config) == {"command": COMMAND[0], "args": ["serve"]}
+    apply(plan_removal(HOSTS["codex"], config=config), now=NOW)
+    assert config.read_bytes().decode().rstrip() == mine.rstrip()
+
+
 def test_whoever_installs_and_takes_out_at_once_has_the_file_of_before(tmp_path: Path) -> None:
     config = tmp_path / "mcp.json"
     config.write_text('{"mine": 1}')
@@ -111,6 +122,22 @@ def test_a_link_stays_a_link_and_rights_stay_rights(tmp_path: Path) -> None:
 def test_every_platform_has_its_place(name: str, platform: str, environment: dict[str, str], expected: str) -> None:
     found = HOSTS[name].config({"HOME": "/home/ana", **environment}, platform)
     assert found.as_posix() == expected
+
+
+def test_a_claude_desktop_that_windows_installed_as_a_package_is_told_where_it_looks(tmp_path: Path) -> None:
+    environment = {"APPDATA": str(tmp_path / "Roaming"), "LOCALAPPDATA": str(tmp_path / "Local")}
+    host, usual = HOSTS["claude-desktop"], tmp_path / "Roaming" / "Claude" / "claude_desktop_config.json"
+    own = tmp_path / "Local" / "Packages" / "Claude_abc" / "LocalCache" / "Roaming" / "Claude" / usual.name
+    own.parents[3].mkdir(parents=True)
+    assert host.config(environment, "win32") == usual, "never started"
+    own.parent.mkdir(parents=True)
+    assert host.config(environment, "win32") == own
+    usual.parent.mkdir(parents=True)
+    usual.write_text("{}")
+    assert host.config(environment, "win32") == usual, "a file in the package would hide this one"
+    own.write_text("{}")
+    assert host.config(environment, "win32") == own
+    assert host.config({"HOME": str(tmp_path), **environment}, "darwin").is_relative_to(tmp_path / "Library")
 
 
 def test_an_unknown_host_is_told_with_those_that_are_known() -> None:

@@ -18,6 +18,8 @@ from mnemic_mcp.hosts import jsonc
 from mnemic_mcp.hosts.catalogue import Host
 
 SERVER = "mnemic"
+# Editors of Windows begin a file in UTF-8 with it.
+_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ def _with(host: Host, text: str, entry: dict[str, Any]) -> str:
     if not isinstance(servers, dict):
         raise InvalidInput(f"{host.under} is no table.", hint="Mend the file by hand; nothing was changed.")
     servers[SERVER] = entry
-    return tomlkit.dumps(document)
+    return _mark(text) + tomlkit.dumps(document)
 
 
 def _without(host: Host, text: str) -> str:
@@ -153,7 +155,11 @@ def _without(host: Host, text: str) -> str:
     del servers[SERVER]
     if not servers:
         del document[host.under]
-    return tomlkit.dumps(document)
+    return _mark(text) + tomlkit.dumps(document)
+
+
+def _mark(text: str) -> str:
+    return _MARK if text.startswith(_MARK) else ""
 
 
 def _toml(text: str) -> Any:
@@ -161,6 +167,6 @@ def _toml(text: str) -> Any:
     from tomlkit.exceptions import ParseError
 
     try:
-        return tomlkit.parse(text)
+        return tomlkit.parse(text.removeprefix(_MARK))
     except ParseError as error:
         raise InvalidInput(f"{error}.", hint="Mend the file by hand; nothing was changed.") from None
