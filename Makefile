@@ -26,9 +26,11 @@ test: $(VENV)/installed-dev
 test-databases: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(DATABASES)
 
-# pyright is a Node program; it is fetched on its first run.
+# pyright is a Node program; it is fetched on its first run. mypy says what of the packages is not there on macOS and Windows.
 lint: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 plugin mcp_server integrations policies
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin plugin mcp_server integrations policies
 
 bench: bench-recall bench-cost bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving
 

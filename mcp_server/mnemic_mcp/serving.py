@@ -88,7 +88,13 @@ def _signals_of_python(wanted: Sequence[signal.Signals]) -> Iterator[AsyncIterat
 
 
 async def end_without_parent(holder: MemoryHolder) -> None:
-    """A host that dies may leave its end of the pipe open in another child; its death shows as a new parent."""
+    """A host that dies may leave its end of the pipe open in another child; its death shows as a new parent.
+
+    Not on Windows, where a process names its first parent for ever and no child gets a pipe that it was not given: there the
+    end of stdin is all that shows it.
+    """
+    if sys.platform == "win32":
+        return
     parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110  # the system sends no event for it
         await anyio.sleep(_PARENT_POLL_SECONDS)

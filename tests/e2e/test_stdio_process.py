@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -76,10 +75,7 @@ def test_nothing_heavy_is_imported_before_the_tools_are_listed(tmp_path: Path) -
 
 def _ends(server: RawServer) -> None:
     assert server.process.wait(timeout=60) == 0
-    for pipe in (server.process.stdin, server.process.stdout, server.process.stderr):
-        assert pipe is not None
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
+    server.let_go()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])

@@ -220,6 +220,22 @@ def test_every_platform_has_its_place(name: str, platform: str, environment: dic
     assert found.as_posix() == expected
 
 
+def test_a_claude_desktop_that_windows_installed_as_a_package_is_told_where_it_looks(tmp_path: Path) -> None:
+    environment = {"APPDATA": str(tmp_path / "Roaming"), "LOCALAPPDATA": str(tmp_path / "Local")}
+    host, usual = HOSTS["claude-desktop"], tmp_path / "Roaming" / "Claude" / "claude_desktop_config.json"
+    own = tmp_path / "Local" / "Packages" / "Claude_abc" / "LocalCache" / "Roaming" / "Claude" / usual.name
+    own.parents[3].mkdir(parents=True)
+    assert host.config(environment, "win32") == usual, "never started"
+    own.parent.mkdir(parents=True)
+    assert host.config(environment, "win32") == own
+    usual.parent.mkdir(parents=True)
+    usual.write_text("{}")
+    assert host.config(environment, "win32") == usual, "a file in the package would hide this one"
+    own.write_text("{}")
+    assert host.config(environment, "win32") == own
+    assert host.config({"HOME": str(tmp_path), **environment}, "darwin").is_relative_to(tmp_path / "Library")
+
+
 def test_an_unknown_host_is_told_with_those_that_are_known() -> None:
     with pytest.raises(InvalidInput, match="claude-desktop, claude-code"):
         host_named("emacs")

@@ -107,6 +107,9 @@ async def test_a_backup_replaces_no_file_unless_told_to(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home"]
     with pytest.raises(InvalidInput, match="the memory itself"):
         back_up_memory(tmp_path / "home" / "ledger.sqlite3", home=tmp_path / "home", force=True)
+    os.link(tmp_path / "home" / "ledger.sqlite3", tmp_path / "Ledger")  # as another spelling is on macOS and Windows
+    with pytest.raises(InvalidInput, match="the memory itself"):
+        back_up_memory(tmp_path / "Ledger", home=tmp_path / "home", force=True)
     with pytest.raises(InvalidInput, match="no memory in"):
         back_up_memory(tmp_path / "other", home=tmp_path / "nowhere")
 
@@ -125,6 +128,28 @@ async def test_restoring_over_a_memory_moves_the_old_one_aside(tmp_path: Path) -
         "Ana moved to Lisbon.",
         "This came later.",
     ]
+
+
+async def test_a_memory_that_cannot_be_moved_aside_whole_stays_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, replace = tmp_path / "home", Path.replace
+    await fill(home, "Ana moved to Lisbon.")
+    back_up_memory(tmp_path / "file", home=home)
+    await fill(home, "This came later.")
+    (home / "chroma").mkdir(exist_ok=True)
+    before = sorted(path.name for path in home.iterdir())
+
+    def refusing(self: Path, target: Path) -> Path:
+        if self.name == "chroma":
+            raise PermissionError("somebody reads a file in it")  # as Windows says
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refusing)
+    with pytest.raises(StoreUnavailable, match="somebody reads"):
+        restore_memory(tmp_path / "file", home=home, force=True)
+    assert sorted(path.name for path in home.iterdir()) == before
+    assert len(memories_in(await lines_of(home))) == 2
 
 
 async def test_a_memory_that_is_in_use_is_not_moved_away_under_its_user(tmp_path: Path) -> None:

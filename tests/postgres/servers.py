@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,10 @@ import psycopg
 
 from tests.ports import free_port
 
-_PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
+_PLACES = (
+    "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/opt/postgresql*/bin",
+)  # fmt: skip
 
 
 def binary(name: str) -> str | None:
@@ -42,8 +45,11 @@ class PostgresServer:
             "shared_buffers": "64MB", **(settings or {}),
         }  # fmt: skip
         # PostgreSQL refuses to run as root, as tests in containers do.
-        self._user = "postgres" if os.geteuid() == 0 else None
-        if self._user is not None:
+        self._user: str | None = None
+        if sys.platform != "win32" and os.geteuid() == 0:
+            import pwd
+
+            self._user = "postgres"
             account = pwd.getpwnam(self._user)
             for path in (folder, *folder.parents):
                 if path.stat().st_uid == os.geteuid() and path != Path("/tmp") and path != Path("/"):
@@ -82,7 +88,7 @@ class PostgresServer:
         family = [first, *first.children(recursive=True)]
         for process in family:
             try:
-                process.send_signal(signal.SIGKILL)
+                process.kill()
             except psutil.NoSuchProcess:
                 continue
         self._process.wait()

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -256,7 +255,7 @@ async def test_several_processes_serve_one_memory_and_one_that_is_killed_is_repl
                 assert done
                 kept.append(told["results"][0]["id"])
         before = serving()
-        os.kill(min(before), signal.SIGKILL)
+        psutil.Process(min(before)).kill()
         await until(lambda: len(serving()) == 2 and min(before) not in serving())
         async with client_of(served_team.url, tokens["ana"], "legacy") as ana:
             _, _, told = await call(ana, "recall", k=20)

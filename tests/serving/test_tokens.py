@@ -151,6 +151,21 @@ async def test_a_damaged_file_lets_nobody_in_and_says_so(file: TokenFile, damage
         await file.caller(text)
 
 
+async def test_a_file_that_cannot_even_be_looked_at_for_a_moment_lets_nobody_in_and_says_so(
+    file: TokenFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, text = file.create("ana", **GRANT)
+
+    def refused(self: Path, **_: object) -> os.stat_result:
+        raise PermissionError("another file takes its place")  # as Windows says then
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Path, "stat", refused)
+        with pytest.raises(InvalidInput, match="takes its place"):
+            await file.caller(text)
+    assert await file.caller(text) is not None
+
+
 @pytest.mark.parametrize("name", ["ana", "team [/b] [red]two", "right\u202eleft"])
 def test_the_command_makes_lists_and_revokes_a_token_whatever_its_name_looks_like(tmp_path: Path, name: str) -> None:
     def run(*arguments: str) -> str:

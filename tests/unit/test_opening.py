@@ -239,3 +239,13 @@ async def test_a_quality_embedder_that_is_not_there_says_how_to_get_it(tmp_path:
     with pytest.raises(mnemic.MnemicError, match="mnemic models fetch minilm"):
         async with mnemic.open_memory(tmp_path, embedder="minilm"):
             pass
+
+
+async def test_a_python_with_an_old_sqlite_is_told_which_one_it_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("mnemic.storage.sqlite.connections.sqlite3.sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreUnavailable, match=r"SQLite 3\.34\.1; mnemic needs 3\.37"):
+        async with mnemic.open_memory(tmp_path):
+            pass
+    assert not any(tmp_path.iterdir())

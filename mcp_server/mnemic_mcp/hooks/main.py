@@ -8,7 +8,6 @@ does not wait for that. A hook never fails a session: what goes wrong is told on
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
@@ -71,8 +70,9 @@ def _hear(told: dict[str, Any]) -> None:
 def _begin(told: str) -> None:
     """Have it taken in by a process that outlives this one."""
     apart: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        apart = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+    if sys.platform == "win32":
+        # Not detached: without any console the Python that a virtual environment starts would open a window of its own.
+        apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(  # this very program
         [sys.executable, "-m", "mnemic_mcp.hooks.main", "take-in"], stdin=subprocess.PIPE, stdout=quiet, stderr=quiet,

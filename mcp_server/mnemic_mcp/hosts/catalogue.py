@@ -18,7 +18,8 @@ Platform = Literal["darwin", "win32", "linux"]
 class Host:
     """``places`` are paths by platform, with ``~``, and ``{NAME:default}`` for variables of the environment; ``under`` is
     where in the file the servers stand; ``extra`` are fields that an entry has besides; ``after`` is what to do then;
-    ``plugins`` is the file that says which plugins are enabled, in a host that has a plugin of ours.
+    ``plugins`` is the file that says which plugins are enabled, in a host that has a plugin of ours; ``package`` is how the
+    Windows package of the host is called, where it has one.
     """
 
     name: str
@@ -29,11 +30,16 @@ class Host:
     extra: tuple[tuple[str, Any], ...] = ()
     after: str = "Start it anew."
     plugins: str | None = None
+    package: str | None = None
 
     def config(self, environment: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
         """The file of this host, whether it is there or not."""
         known: Platform = "darwin" if platform == "darwin" else "win32" if platform == "win32" else "linux"
-        return Path(_filled(self.places[known], os.environ if environment is None else environment, platform))
+        environment = os.environ if environment is None else environment
+        place = Path(_filled(self.places[known], environment, platform))
+        if platform != "win32" or self.package is None:
+            return place
+        return _in_package(place, Path(_filled(_LOCAL_APP_DATA, environment, platform)) / "Packages", self.package)
 
     def settings(self, environment: Mapping[str, str] | None = None) -> Path | None:
         """The file in which the user's plugins are enabled, whether it is there or not."""
@@ -48,6 +54,7 @@ class Host:
 
 
 _APP_DATA = "{APPDATA:~/AppData/Roaming}"
+_LOCAL_APP_DATA = "{LOCALAPPDATA:~/AppData/Local}"
 _XDG = "{XDG_CONFIG_HOME:~/.config}"
 
 
@@ -68,6 +75,7 @@ HOSTS = {
         Host(
             name="claude-desktop", title="Claude Desktop", after="Quit Claude Desktop and start it anew.",
             places=_application(*[f"{folder}/claude_desktop_config.json" for folder in ("Claude", "Claude", "Claude")]),
+            package="Claude_*",
         ),
         Host(
             name="claude-code", title="Claude Code", places=_everywhere("{CLAUDE_CONFIG_DIR:~}/.claude.json"), extra=_STDIO,
@@ -100,6 +108,16 @@ def host_named(name: str) -> Host:
     if name not in HOSTS:
         raise InvalidInput(f"There is no host {name[:40]!r} here.", hint=f"Hosts are: {', '.join(HOSTS)}.")
     return HOSTS[name]
+
+
+def _in_package(place: Path, packages: Path, name: str) -> Path:
+    """Where a host that Windows installed as a package finds what it looks for at ``place``, the usual one.
+
+    Windows shows it a folder of its own there: a file in that hides the usual one, which is seen as long as there is none.
+    """
+    inner = Path("LocalCache", "Roaming", place.parent.name)
+    own = [folder / inner / place.name for folder in sorted(packages.glob(name)) if (folder / inner).is_dir()]
+    return next((file for file in (*own, place) if file.is_file()), own[0] if own else place)
 
 
 def _filled(place: str, environment: Mapping[str, str], platform: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -15,9 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
@@ -29,7 +30,13 @@ from mnemic.logs import get_logger
 from mnemic_mcp.http.app import MCP_PATH, HttpOptions, HttpServer
 from mnemic_mcp.listening import bound_socket
 from mnemic_mcp.log_output import configure_logs
-from mnemic_mcp.serving import end, end_without_parent, on_signal, warm_up_later
+from mnemic_mcp.serving import end, on_signal, warm_up_later
+
+if TYPE_CHECKING:
+    if sys.platform == "win32":
+        from multiprocessing.connection import PipeConnection as Connection
+    else:
+        from multiprocessing.connection import Connection
 
 log = get_logger(__name__)
 
@@ -40,6 +47,9 @@ _BACKLOG = 1_024
 # asyncio takes all that wait, so the first to wake has them all.
 _SHARES_PORTS = sys.platform == "linux"
 _POLL_SECONDS = 0.5
+# What a supervisor tells its workers: to end as at a signal, and to wait no longer. By a pipe, because Windows has no signal
+# that asks a process to end: `Process.terminate` kills it there, in the middle of an answer.
+_END, _NOW = b"end", b"now"
 # A worker that ends sooner than this has not served: something is wrong that another start will not mend.
 _SHORT_LIFE_SECONDS = 5.0
 _MOST_SHORT_LIVES = 5
@@ -71,9 +81,9 @@ def serve_http(settings: Settings, options: HttpOptions, *, workers: int = 1, dr
 
 
 def _serve(
-    server: HttpServer, listening: socket.socket, drain_seconds: float, *, hurry: Connection | None = None
+    server: HttpServer, listening: socket.socket, drain_seconds: float, *, orders: Connection[Any, Any] | None = None
 ) -> None:
-    """``hurry`` is where the supervisor of this process says that the end is not to wait any longer."""
+    """``orders`` is where the supervisor of this process tells it to end, and then to wait no longer."""
     # h11 strips the white space around header values, as HTTP demands; httptools hands it on, and the SDK refuses it.
     config = uvicorn.Config(
         server.app, log_level="warning", http="h11", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False,
@@ -99,48 +109,68 @@ def _serve(
             if not again:
                 # Beside: a second signal is heard meanwhile, and ends the waiting.
                 tasks.start_soon(drain)
-            elif hurry is None:
+            elif orders is None:
                 http.should_exit = True
             # A worker has the first one twice where it goes to all processes: from a terminal's Ctrl-C, or systemd.
 
-        async def hurried(told: Connection) -> None:
-            with suppress(EOFError, OSError):  # the supervisor is gone: `end_without_parent` sees that
-                await anyio.to_thread.run_sync(
-                    told.recv_bytes, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
-                )
-                http.should_exit = True
+        async def obey(orders: Connection[Any, Any]) -> None:
+            waiting = anyio.CapacityLimiter(1)
+            with suppress(EOFError, OSError):
+                while not http.should_exit:
+                    order = await anyio.to_thread.run_sync(orders.recv_bytes, abandon_on_cancel=True, limiter=waiting)
+                    log.info("server.ending", told=order.decode())
+                    if order == _NOW:
+                        http.should_exit = True
+                    else:
+                        await told()
+                return
+            # Nobody else has the other end, so this is told at once and everywhere: on Windows a process whose parent has
+            # ended still names it.
+            log.info("server.ending", reason="supervisor is gone")
+            await end(server.holder, 0)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(on_signal, told)
             tasks.start_soon(warm_up_later, server.holder)
-            if hurry is not None:
-                tasks.start_soon(end_without_parent, server.holder)
-                tasks.start_soon(hurried, hurry)
+            if orders is not None:
+                tasks.start_soon(obey, orders)
             await http.serve([listening])
             await end(server.holder, 0)
 
-    anyio.run(run)
+    anyio.run(run, backend_options={} if orders is None else loop_of_workers())
+
+
+def loop_of_workers() -> dict[str, Any]:
+    """Options of `anyio.run` for one of several processes that serve on one socket.
+
+    Windows lets only one of them wait for it by a completion port, as asyncio's loop there does: all others fail at once.
+    """
+    return {"loop_factory": asyncio.SelectorEventLoop} if sys.platform == "win32" else {}
 
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
-    """A process that serves. ``since`` is when it was started, ``hurry`` tells it to wait no longer."""
+    """A process that serves. ``since`` is when it was started, ``orders`` is where it is told to end."""
 
     process: BaseProcess
-    hurry: Connection
+    orders: Connection[Any, Any]
     since: float
+
+    def tell(self, order: bytes) -> None:
+        with suppress(OSError):  # it has just ended
+            self.orders.send_bytes(order)
 
 
 def _work(
-    settings: Settings, options: HttpOptions, listening: socket.socket | None, hurry: Connection, drain_seconds: float,
-    verbose: bool,
+    settings: Settings, options: HttpOptions, listening: socket.socket | None, orders: Connection[Any, Any],
+    drain_seconds: float, verbose: bool,
 ) -> None:  # fmt: skip
     # A process of its own knows nothing of how the command's logs were set up.
     configure_logs(verbose)
     if listening is None:
         listening = bound_socket(options.host, options.port, shared=True)
         listening.listen(_BACKLOG)
-    _serve(HttpServer(settings, options), listening, drain_seconds, hurry=hurry)
+    _serve(HttpServer(settings, options), listening, drain_seconds, orders=orders)
 
 
 def _supervise(
@@ -153,12 +183,13 @@ def _supervise(
         nonlocal signals
         signals += 1
 
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
     spawn = multiprocessing.get_context("spawn")
     short_lives = 0
-    with tempfile.TemporaryDirectory(prefix="mnemic-metrics-") as metrics:
+    # What a worker that was killed leaves open stays behind on Windows, and is no reason to fail at the end.
+    with tempfile.TemporaryDirectory(prefix="mnemic-metrics-", ignore_cleanup_errors=True) as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         options = replace(options, delivered=Path(metrics) / "deliveries.sqlite3")
 
@@ -167,20 +198,20 @@ def _supervise(
         def start() -> _Worker:
             # The supervisor's own socket then only holds the port.
             given = None if _SHARES_PORTS else listening
-            heard, hurry = spawn.Pipe(duplex=False)
+            heard, orders = spawn.Pipe(duplex=False)
             process = spawn.Process(target=_work, args=(settings, options, given, heard, drain_seconds, verbose))
             process.start()
             heard.close()
-            return _Worker(process, hurry, time.monotonic())
+            return _Worker(process, orders, time.monotonic())
 
         running = [start() for _ in range(workers)]
         while not signals and short_lives < _MOST_SHORT_LIVES:
-            multiprocessing.connection.wait([one.process.sentinel for one in running], timeout=_POLL_SECONDS)
+            _wait_for_one_of(running)
             for at, one in enumerate(running):
                 if one.process.is_alive() or signals:
                     continue
                 _forget_metrics(one.process)
-                one.hurry.close()
+                one.orders.close()
                 short_lives = short_lives + 1 if time.monotonic() - one.since < _SHORT_LIFE_SECONDS else 0
                 log.warning(
                     "http.worker_ended", pid=one.process.pid, code=one.process.exitcode, short_lives=short_lives
@@ -198,7 +229,7 @@ def _supervise(
 def _end_workers(running: Sequence[_Worker], drain_seconds: float, *, hurried: Callable[[], bool]) -> None:
     """Tell workers to end, and to hurry as soon as ``hurried``. Whoever has not ended in time is killed."""
     for one in running:
-        one.process.terminate()
+        one.tell(_END)
     until = time.monotonic() + drain_seconds + 2 * _GRACE_SECONDS
     told = False
     while (alive := [one for one in running if one.process.is_alive()]) and time.monotonic() < until:
@@ -206,13 +237,18 @@ def _end_workers(running: Sequence[_Worker], drain_seconds: float, *, hurried: C
             told = True
             until = min(until, time.monotonic() + 2 * _GRACE_SECONDS)
             for one in alive:
-                with suppress(OSError):  # it has just ended
-                    one.hurry.send_bytes(b"now")
-        multiprocessing.connection.wait([one.process.sentinel for one in alive], timeout=_POLL_SECONDS)
+                one.tell(_NOW)
+        _wait_for_one_of(alive)
     for one in running:
         if one.process.is_alive():
             one.process.kill()
         one.process.join()
+
+
+def _wait_for_one_of(workers: Sequence[_Worker]) -> None:
+    """Wait until one of them has ended, a signal comes or a moment has passed."""
+    with suppress(InterruptedError):  # so Windows tells of Ctrl-C; the signal's handler has run
+        multiprocessing.connection.wait([one.process.sentinel for one in workers], timeout=_POLL_SECONDS)
 
 
 def _forget_metrics(process: BaseProcess) -> None:

@@ -107,6 +107,8 @@ class TokenFile:
             state = self.path.stat()
         except FileNotFoundError:
             return {}
+        except OSError as error:  # on Windows also in the moment in which another file takes its place
+            raise _unreadable(self.path, error) from error
         stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
         with self._lock:
             if self._read is None or self._read[0] != stamp:
@@ -162,10 +164,14 @@ def _parsed(path: Path) -> list[Token]:
         _check_told_apart(tokens)
         return tokens
     except (OSError, ValueError, KeyError, TypeError, MnemicError) as error:
-        raise InvalidInput(
-            f"{path} holds no tokens that can be read ({type(error).__name__}: {error}).",
-            hint="Mend the file, or remove it and make the tokens anew with `mnemic token create`.",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"{path} holds no tokens that can be read ({type(error).__name__}: {error}).",
+        hint="Mend the file, or remove it and make the tokens anew with `mnemic token create`.",
+    )
 
 
 def _check_told_apart(tokens: Sequence[Token]) -> None:

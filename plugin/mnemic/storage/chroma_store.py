@@ -262,6 +262,8 @@ def _opens_in_another_process(folder: Path) -> bool:
             [sys.executable, "-m", "mnemic.storage.chroma_store", str(folder)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             timeout=_PROBE_SECONDS, check=False,
+            # Below a host without a console it would open a window on Windows.
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return False

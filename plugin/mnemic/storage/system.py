@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mnemic.domain.memory import MemoryId
 
@@ -14,13 +14,28 @@ _TIME_CHARS = 9
 _RANDOM_CHARS = 6
 _RANDOM_BITS = 5 * _RANDOM_CHARS
 _STEP_BITS = 16
+_MICROSECOND = timedelta(microseconds=1)
+# Below Python 3.13 the clock of Windows moves every 16 ms. Whatever is further back was set back.
+_TICK = timedelta(milliseconds=20)
 
 
 class SystemClock:
-    """Implements `mnemic.protocols.Clock`."""
+    """Implements `mnemic.protocols.Clock`. Of two moments that it tells the second is the later one, unless it was set back.
+
+    Where the system's clock is coarse they would be the same, and of two values of a fact neither would be the newer one.
+    """
+
+    def __init__(self) -> None:
+        self._last: datetime | None = None
+        self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        with self._lock:
+            found, last = datetime.now(UTC), self._last
+            if last is not None and last >= found and last - found < _TICK:
+                found = last + _MICROSECOND
+            self._last = found
+        return found
 
 
 class _Rising:

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,7 +156,7 @@ def put_back(backup: Path, home: Path, *, force: bool = False, sha256: str | Non
         raise InvalidInput(
             f"There is a memory in {home} already.", hint="Give another --home, or --force to move the old one aside."
         )
-    if backup.resolve() in {path.resolve() for path in occupied}:
+    if _is_one_of(backup, occupied):
         raise InvalidInput(f"{backup} is the memory itself.", hint="Give a file that `mnemic backup` wrote.")
     staging = home / f".restoring-{secrets.token_hex(4)}"
     try:
@@ -167,8 +167,7 @@ def put_back(backup: Path, home: Path, *, force: bool = False, sha256: str | Non
         staged.chmod(0o600)
         _check_staged(staged, report)
         sync(staged)
-        moved = _move_aside(home, occupied) if occupied else None
-        staged.replace(home / LEDGER_FILE)
+        moved = _change_places(staged, home, occupied)
         sync(home)
     except OSError as error:
         raise StoreUnavailable(
@@ -237,14 +236,28 @@ def _not_usable(error: BackendError, report: BackupReport) -> BackendError:
     return _damaged(report.path, [str(cause) if isinstance(cause, sqlite3.Error) else error.message])
 
 
-def _move_aside(home: Path, occupied: list[Path]) -> Path:
+def _change_places(staged: Path, home: Path, occupied: list[Path]) -> Path | None:
+    """Put the new ledger into its place, and what is there already aside: both, or neither. Raises `OSError`."""
+    if not occupied:
+        take_place(staged, home / LEDGER_FILE)
+        return None
     _require_unused(home / LEDGER_FILE)
     aside = home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     aside.mkdir(mode=0o700)
-    for path in occupied:
-        if path.exists():
-            path.replace(aside / path.name)
-    sync(aside)
+    moved: list[Path] = []
+    try:
+        for path in occupied:
+            if path.exists():
+                take_place(path, aside / path.name)
+                moved.append(path)
+        sync(aside)
+        take_place(staged, home / LEDGER_FILE)
+    except OSError:
+        # On Windows whoever reads a file of Chroma, such as a scanner, keeps its folder where it is.
+        for path in reversed(moved):
+            take_place(aside / path.name, path)
+        aside.rmdir()
+        raise
     return aside
 
 
@@ -281,8 +294,7 @@ def _opened(ledger: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _check_target(ledger: Path, target: Path, *, force: bool) -> None:
-    own = {ledger.resolve(), *(Path(f"{ledger}{end}").resolve() for end in ("-wal", "-shm"))}
-    if target.resolve() in own:
+    if _is_one_of(target, [ledger, *(Path(f"{ledger}{end}") for end in ("-wal", "-shm"))]):
         raise InvalidInput(f"{target} is the memory itself.", hint="Choose another file.")
     if target.is_dir() or (target.is_symlink() and force) or (target.exists() and not target.is_file()):
         raise InvalidInput(f"{target} is no file that can be replaced.", hint="Choose another file.")
@@ -290,6 +302,13 @@ def _check_target(ledger: Path, target: Path, *, force: bool) -> None:
         raise InvalidInput(f"There is no folder {target.parent}.", hint="Make it, or choose another file.")
     if not force and (target.exists() or target.is_symlink()):
         raise _exists(target)
+
+
+def _is_one_of(path: Path, files: Iterable[Path]) -> bool:
+    """Whether a name stands for one of these files; on macOS and Windows it may be written in other letters."""
+    return any(
+        path.resolve() == file.resolve() or (path.exists() and file.exists() and path.samefile(file)) for file in files
+    )
 
 
 def _exists(target: Path) -> InvalidInput:

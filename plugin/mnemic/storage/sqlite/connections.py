@@ -25,6 +25,8 @@ BUSY_TIMEOUT_SECONDS = 30.0
 _CACHE_KIB = -16_384
 _FURTHER_CACHE_KIB = -4_096
 _LOOKS_AGAIN_SECONDS = 0.005
+# The first that knows STRICT tables. Python brings its own on Windows and macOS, and takes the system's elsewhere.
+_OLDEST_SQLITE = (3, 37, 0)
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -44,7 +46,8 @@ class SqliteConnection(sqlite3.Connection):
 class SqliteConnections:
     """One writing connection and as many reading ones as are used at once.
 
-    ``durable``: a commit survives a power cut (``synchronous=FULL``), not only the death of the process.
+    ``durable``: a commit survives a power cut (``synchronous=FULL``), not only the death of the process. Opening raises
+    `StoreUnavailable`, `StoreCorrupted`.
     """
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
@@ -56,6 +59,11 @@ class SqliteConnections:
         self._writer_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._closed = False
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise StoreUnavailable(
+                f"This Python has SQLite {'.'.join(map(str, sqlite3.sqlite_version_info))}; mnemic needs 3.37 or newer.",
+                hint="Use a Python that brings its own, such as those of python.org, Homebrew or uv.",
+            )
         with translated_errors(path):
             try:
                 _make_folder(path, durable=durable)
