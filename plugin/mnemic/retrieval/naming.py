@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -58,12 +58,14 @@ class _Word(NamedTuple):
     end: int
 
 
-def named_in(text: str, speakers: Iterable[str]) -> Naming:
+def named_in(text: str, speakers: Collection[str]) -> Naming:
     """Whom ``text`` names: by the whole name, by its first word, or by another part of it that is written with a capital.
 
     People call ``jonas_k``, ``Dr. Jonas Keller`` and ``Keller, Jonas`` Jonas. The longest name goes first, so that a whole
     name is never taken for a namesake's first. A name by which several are called names each of them.
     """
+    if not speakers:
+        return Naming((), text)
     ascii_only = text.isascii()
     plain = words_of(text) if ascii_only else [_plain(word) for word in WORD.findall(text)]
     # A genitive without an apostrophe is one word with its name.

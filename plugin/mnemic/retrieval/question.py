@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ class Question:
     unsure: frozenset[str] = frozenset()
 
 
-def parse_question(text: str, speakers: Iterable[str], *, asked_at: datetime | None = None) -> Question:
+def parse_question(text: str, speakers: Collection[str], *, asked_at: datetime | None = None) -> Question:
     """Take ``text`` apart, given who speaks in the namespace. A speaker is named by the full name or its first word.
 
     Dates are read if ``asked_at`` says from when "yesterday" is to be reckoned.
