@@ -37,6 +37,7 @@ class MemoryHolder:
         self._caller = caller
         self._shared = shared
         self._memory = Memory(settings, observer=observer, delivered=delivered)
+        self._ending = False
 
     @property
     def connection(self) -> str:
@@ -81,8 +82,11 @@ class MemoryHolder:
             memory = await self.whole()
             await memory.recall("warm up", k=1)
         except Exception as error:  # a nicety in the background must never end the server
+            if self._ending:
+                return
             log.warning("memory.not_ready", error=f"{type(error).__name__}: {error}")
 
     def close_now(self) -> None:
         """Close the memory if it is open, without an event loop: for the end of the process."""
+        self._ending = True
         self._memory.close_now()
