@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnemic
-from mnemic.domain.memory import Action, Kind, RowKey, Status
+from mnemic.domain.memory import Kind
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.protocols import LedgerSnapshot
@@ -23,8 +20,8 @@ from mnemic.retrieval import filter_cache
 from mnemic.retrieval.filter_cache import FilterCache
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.testing.fakes import make_record
+from tests.unit.changing_ledger import NOW, ChangingLedger, a_ledger
 
-NOW = make_record("now").recorded_at
 MIDDLE = datetime(2026, 3, 1, tzinfo=UTC)
 TAGS = ("heron", "walrus", "MÜLLER")
 FILTERS: tuple[dict[str, Any], ...] = (
@@ -57,48 +54,20 @@ changes = st.lists(
 )
 
 
-@contextmanager
-def a_ledger() -> Iterator[SqliteLedger]:
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = SqliteLedger(Path(folder) / "ledger.sqlite3", durable=False)
-        ledger.register_embedder("words", 4)
-        yield ledger
-        ledger.close()
-
-
-class Few:
+class Few(ChangingLedger):
     """A ledger with a cache over it, and what happens to both."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
-        self.ledger = ledger
+        super().__init__(ledger)
         self.cache = FilterCache()
-        self.keys: list[RowKey] = []
 
     def happen(self, what: str, value: Any) -> None:
         if what == "ask":
             self.check(FILTERS[value])
         elif what == "remember":
-            with self.ledger.transaction() as transaction:
-                self.keys.append(transaction.append(make_record("text", **value), embedder_id="words", vector=None))
-        elif self.keys:
-            self.change(what, self.keys[value % len(self.keys)])
-
-    def change(self, what: str, key: RowKey) -> None:
-        with self.ledger.snapshot() as snapshot:
-            record = snapshot.records([key])[key]
-        said: dict[str, Any] = {"at": NOW, "origin": Origin(), "detail": {}}
-        with self.ledger.transaction() as transaction:
-            if what == "erase":
-                transaction.erase([record.id], at=NOW)
-                self.keys.remove(key)
-            elif what == "confirm":
-                transaction.confirm(key, **said)
-            elif what in ("tag", "untag"):
-                transaction.set_tags(key, ("heron",) if what == "tag" else ())
-            elif what == "archive" and record.status is Status.ACTIVE:
-                transaction.set_status(key, Status.ARCHIVED, action=Action.ARCHIVED, **said)
-            elif what == "restore" and record.status is Status.ARCHIVED:
-                transaction.set_status(key, Status.ACTIVE, action=Action.RESTORED, **said)
+            self.remember(make_record("text", **value))
+        else:
+            self.change(what, value)
 
     def check(self, conditions: dict[str, Any]) -> None:
         with self.ledger.snapshot() as snapshot:

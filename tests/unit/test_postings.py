@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnemic.domain.memory import Action, Kind, RowKey, Status
-from mnemic.domain.provenance import Origin
+from mnemic.domain.memory import Kind, RowKey
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.protocols import LedgerSnapshot, SearchedText, TurnRow
 from mnemic.retrieval import postings
@@ -22,8 +16,8 @@ from mnemic.retrieval.bags import Bags
 from mnemic.retrieval.postings import Postings
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from mnemic.testing.fakes import make_record
+from tests.unit.changing_ledger import NOW, ChangingLedger, a_ledger
 
-NOW = make_record("now").recorded_at
 HERE = MemoryFilter(namespace=("test",), kinds=RECALLED_KINDS, now=NOW)
 WORDS = ("heron", "running", "müller", "straße", "東京", "x2y", "naïve", "unheard")
 FORMS = (*WORDS[:-1], "herons", "runs", "Müller", "STRASSE", "İstanbul", "don't", "ﬁn", "of")
@@ -41,54 +35,26 @@ changes = st.lists(
 )
 
 
-@contextmanager
-def a_ledger() -> Iterator[SqliteLedger]:
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = SqliteLedger(Path(folder) / "ledger.sqlite3", durable=False)
-        ledger.register_embedder("words", 4)
-        yield ledger
-        ledger.close()
-
-
-class Few:
+class Few(ChangingLedger):
     """A ledger with lists over it, and what happens to both."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
-        self.ledger = ledger
+        super().__init__(ledger)
         self.bags = Bags()
         self.postings = Postings(self.bags)
-        self.keys: list[RowKey] = []
 
     def happen(self, what: str, value: object) -> None:
         if what == "ask":
             assert isinstance(value, frozenset | set)
             self.check(sorted(value))
-        elif what in ("remember", "elsewhere"):
-            record = make_record(str(value), namespace=("test",) if what == "remember" else ("other",))
+        elif what == "remember":
+            self.remember(make_record(str(value), namespace=("test",)))
+        elif what == "elsewhere":
             with self.ledger.transaction() as transaction:
-                key = transaction.append(record, embedder_id="words", vector=None)
-            if what == "remember":
-                self.keys.append(key)
-        elif self.keys:
+                transaction.append(make_record(str(value), namespace=("other",)), embedder_id="words", vector=None)
+        else:
             assert isinstance(value, int)
-            self.change(what, self.keys[value % len(self.keys)])
-
-    def change(self, what: str, key: RowKey) -> None:
-        with self.ledger.snapshot() as snapshot:
-            record = snapshot.records([key])[key]
-        said: dict[str, Any] = {"at": NOW, "origin": Origin(), "detail": {}}
-        with self.ledger.transaction() as transaction:
-            if what == "erase":
-                transaction.erase([record.id], at=NOW)
-                self.keys.remove(key)
-            elif what == "confirm":
-                transaction.confirm(key, **said)
-            elif what == "tag":
-                transaction.set_tags(key, ("heron",))
-            elif what == "archive" and record.status is Status.ACTIVE:
-                transaction.set_status(key, Status.ARCHIVED, action=Action.ARCHIVED, **said)
-            elif what == "restore" and record.status is Status.ARCHIVED:
-                transaction.set_status(key, Status.ACTIVE, action=Action.RESTORED, **said)
+            self.change(what, value)
 
     def check(self, words: list[str]) -> None:
         with self.ledger.snapshot() as snapshot:
