@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import mnemic
+from mnemic import Memory
 from mnemic.retrieval.naming import named_in
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,6 +27,12 @@ _SPEAKERS = [
     "健太",
     "王小明",
 ]
+
+
+async def talk(memory: Memory, *said: tuple[str, str], session: str = "chat") -> None:
+    """Remember what was said, by whom, a turn a minute."""
+    for at, (speaker, text) in enumerate(said):
+        await memory.remember(text, session=session, speaker=speaker, occurred_at=_AT.replace(minute=at))
 
 
 @pytest.mark.parametrize(
@@ -87,16 +94,14 @@ def test_a_shorter_or_a_longer_form_of_a_first_name_may_mean_its_bearer(
 
 async def test_a_nickname_means_the_speaker_and_still_finds_somebody_else_who_is_called_so(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path, chroma="off") as memory:
-        for at, (speaker, text) in enumerate(
-            [
-                ("Ana", "Bobby, what will you paint this summer?"),
-                ("Robert", "I want to paint the boat green"),
-                ("Ana", "Our neighbour Ted always grills on the roof in summer"),
-                ("Edward", "I like the summer"),
-                ("Ana", "So do I"),
-            ]
-        ):
-            await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        await talk(
+            memory,
+            ("Ana", "Bobby, what will you paint this summer?"),
+            ("Robert", "I want to paint the boat green"),
+            ("Ana", "Our neighbour Ted always grills on the roof in summer"),
+            ("Edward", "I like the summer"),
+            ("Ana", "So do I"),
+        )
         (first, *_) = (await memory.recall("What does Bobby want to paint?")).hits
         (other, *_) = (await memory.recall("Where does Ted grill?")).hits
     assert first.memory.text.startswith("I want to paint")
@@ -110,29 +115,25 @@ def test_a_word_that_many_have_in_their_names_names_nobody() -> None:
 
 async def test_who_said_it_counts_however_the_name_is_written(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path, chroma="off") as memory:
-        for at, (speaker, text) in enumerate(
-            [
-                ("ben.r", "Jonas, do you take the train to work?"),
-                ("jonas_k", "No, I cycle to work, even in winter"),
-                ("ben.r", "I take the train to work, Jonas, and it is late every day"),
-                ("jonas_k", "Poor you"),
-            ]
-        ):
-            await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        await talk(
+            memory,
+            ("ben.r", "Jonas, do you take the train to work?"),
+            ("jonas_k", "No, I cycle to work, even in winter"),
+            ("ben.r", "I take the train to work, Jonas, and it is late every day"),
+            ("jonas_k", "Poor you"),
+        )
         (hit, *_) = (await memory.recall("How does Jonas get to work?")).hits
         assert hit.memory.text.startswith("No, I cycle")
 
 
 async def test_a_question_that_names_two_is_after_what_either_said(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path, chroma="off") as memory:
-        for at, (speaker, text) in enumerate(
-            [
-                ("Pia", "The present for the party is a kettle"),
-                ("Ana", "The present for the party is a lamp"),
-                ("Ben", "Nice"),
-            ]
-        ):
-            await memory.remember(text, session="chat", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        await talk(
+            memory,
+            ("Pia", "The present for the party is a kettle"),
+            ("Ana", "The present for the party is a lamp"),
+            ("Ben", "Nice"),
+        )
         (hit, *_) = (await memory.recall("What present did Ana give Ben at the party?")).hits
         assert hit.memory.speaker == "Ana"
 
@@ -142,14 +143,13 @@ async def test_where_three_talk_what_is_said_of_somebody_is_found_by_the_name(
     others: list[str], sought: bool, tmp_path: Path
 ) -> None:
     async with mnemic.open_memory(tmp_path, chroma="off") as memory:
-        for at, (speaker, text) in enumerate(
-            [
-                (others[0], "They took Meredith to the hospital"),
-                (others[1], "No!"),
-                ("Meredith", "I am back"),
-            ]
-        ):
-            await memory.remember(text, session="office", speaker=speaker, occurred_at=_AT.replace(minute=at))
+        await talk(
+            memory,
+            (others[0], "They took Meredith to the hospital"),
+            (others[1], "No!"),
+            ("Meredith", "I am back"),
+            session="office",
+        )
         hits = (await memory.recall("What happened to Meredith?", min_score=0)).hits
         (told,) = (hit for hit in hits if hit.memory.text.startswith("They took"))
         assert (told.lexical is not None) is sought

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class FilterCache:
         """
         with self._lock:
             shelf = self._shelves.use(namespace)
-            if not self._follow(shelf, snapshot, namespace, filter):
+            if not self._follow(shelf, snapshot, namespace, filter.now):
                 return snapshot.matching_keys(filter)
             asked = replace(filter, now=None)
             keys = shelf.lists.get(asked)
@@ -55,7 +56,7 @@ class FilterCache:
             shelf.keep(asked, keys)
             return keys
 
-    def _follow(self, shelf: _Shelf, snapshot: LedgerSnapshot, namespace: int, latest: MemoryFilter) -> bool:
+    def _follow(self, shelf: _Shelf, snapshot: LedgerSnapshot, namespace: int, now: datetime | None) -> bool:
         """Take in what was written since. False for a snapshot that is older than what is known."""
         last = snapshot.last_seq()
         if shelf.seq < last:
@@ -66,7 +67,7 @@ class FilterCache:
                 elif rows:
                     changed = sorted({row.key for row in rows})
                     for asked in shelf.lists:
-                        passing = snapshot.matching_keys(replace(asked, now=latest.now), among=changed)
+                        passing = snapshot.matching_keys(replace(asked, now=now), among=changed)
                         shelf.lists[asked] = _with_changed(shelf.lists[asked], changed, passing)
             shelf.seq = last
         return shelf.seq == last

@@ -10,6 +10,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,10 +169,9 @@ def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
 def _wanted_members(archive: zipfile.ZipFile, shown: str, wanted: ExportFiles) -> list[tuple[str, zipfile.ZipInfo]]:
     found = [(_name_of(one.filename, wanted), one) for one in _members(archive) if wanted.files.fullmatch(one.filename)]
     found.sort(key=lambda entry: _place(entry[0]))
-    names = [name for name, _ in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidInput(f"{shown} holds {names.count(name)} files {name}.", hint=_WHOLE)
+    for name, times in Counter(name for name, _ in found).items():
+        if times > 1:
+            raise InvalidInput(f"{shown} holds {times} files {name}.", hint=_WHOLE)
     for name, one in found:
         _check_unfolding(one, f"{name} in {shown}", MAX_FILE_BYTES, "it and give the file")
     if sum(one.file_size for _, one in found) > MAX_FOLDER_BYTES:

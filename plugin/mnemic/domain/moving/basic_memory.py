@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mnemic.domain.memory import Kind
-from mnemic.domain.moving.front_matter import split_front_matter
-from mnemic.domain.moving.json_values import moment_of
+from mnemic.domain.moving.front_matter import date_in, split_front_matter
 from mnemic.domain.moving.plain import NO_DATE, tags_of
 from mnemic.domain.moving.records import Damage, LeftOut, Reading, RecordLink, SourceRecord, Unreadable, label, labels
 
@@ -42,7 +41,7 @@ class _Note:
     place: str
     tags: tuple[str, ...]
     at: datetime | None
-    dated: bool
+    dates_readable: bool
     prose: list[str] = field(default_factory=list)
     observations: list[_Observation] = field(default_factory=list)
     relations: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -54,7 +53,7 @@ def read_basic_memory(files: Iterable[tuple[str, str]]) -> Reading:
     for name, text in files:
         try:
             notes.append(note := _note(name, text))
-            if note.at is None and note.dated:
+            if not note.dates_readable:
                 yield LeftOut(reason=NO_DATE)
         except Unreadable as error:
             yield Damage(place=name, message=str(error))
@@ -100,15 +99,11 @@ def read_basic_memory(files: Iterable[tuple[str, str]]) -> Reading:
 def _note(name: str, text: str) -> _Note:
     values, body = split_front_matter(text)
     stem = name.rpartition("/")[2].removesuffix(".md")
-    written = values.get("created") or values.get("date")
-    try:
-        at = moment_of(written, "created")
-    except Unreadable:
-        # Vaults of other programs are read too, in which anybody writes a date as they like.
-        at = None
+    # Vaults of other programs are read too.
+    at, readable = date_in(values, "created", "date")
     note = _Note(
         key=str(values.get("permalink") or name.removesuffix(".md")), title=label(values.get("title")) or stem, place=name,
-        tags=tags_of(values), at=at, dated=bool(written),
+        tags=tags_of(values), at=at, dates_readable=readable,
     )  # fmt: skip
     fence = ""
     for line in body.replace("\r\n", "\n").split("\n"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import yaml
 
+from mnemic.domain.moving.json_values import moment_of
 from mnemic.domain.moving.records import Unreadable
 
 _MAX_CHARS = 65_536
@@ -31,6 +34,18 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     if len(head) > _MAX_CHARS:
         raise Unreadable(f"its front matter has {len(head):,} characters; at most {_MAX_CHARS:,} are read")
     return _values(head), "\n".join(lines[end + 1 :])
+
+
+def date_in(values: Mapping[str, Any], *names: str) -> tuple[datetime | None, bool]:
+    """The moment under the first of ``names`` that has a value, None without one; and whether that value is a moment.
+
+    Anybody writes a date as they like, and a note is whole without it.
+    """
+    written = next((values[name] for name in names if values.get(name)), None)
+    try:
+        return moment_of(written, "date"), True
+    except Unreadable:
+        return None, False
 
 
 def _values(head: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from mnemic.domain.memory import Kind, Role
-from mnemic.domain.moving.front_matter import split_front_matter
+from mnemic.domain.moving.front_matter import date_in, split_front_matter
 from mnemic.domain.moving.json_values import check_kind, moment_of, optional_field, read_lines, shown
 from mnemic.domain.moving.records import Damage, LeftOut, Reading, SourceRecord, Unreadable, label, labels
 
@@ -35,14 +35,9 @@ def read_markdown(text: str, name: str) -> Reading:
     except Unreadable as error:
         yield Damage(place=name, message=str(error))
         return
-    try:
-        at = moment_of(
-            next((values[one] for one in ("date", "created", "created_at") if values.get(one)), None), "date"
-        )
-    except Unreadable:
-        # Anybody writes a date as they like; the note is whole without it.
+    at, readable = date_in(values, "date", "created", "created_at")
+    if not readable:
         yield LeftOut(reason=NO_DATE)
-        at = None
     tags = tags_of(values)
     title = label(values.get("title")) or name.rpartition("/")[2].rpartition(".")[0]
     seen: Counter[str] = Counter()
