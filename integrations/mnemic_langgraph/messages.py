@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
@@ -38,7 +39,10 @@ def said(message: BaseMessage, at: int) -> Said:
     summary = None
     made = None
     if isinstance(message, AIMessage):
-        value |= {"tool_calls": message.tool_calls, "invalid_tool_calls": message.invalid_tool_calls}
+        for field, calls in _calls_of(message).items():
+            value[field] = list(filter(_is_named, calls))
+        if message.tool_calls or message.invalid_tool_calls:
+            value["additional_kwargs"].pop("tool_calls", None)  # LangChain has read them
         summary = _summary(message.additional_kwargs.get(NOTE))
     elif isinstance(message, ToolMessage):
         value |= {"tool_call_id": message.tool_call_id, "status": message.status}
@@ -60,11 +64,21 @@ def as_shown(message: BaseMessage, original: Message, shown: Message) -> BaseMes
     written = write_langchain([shown])[0]["data"]
     update: dict[str, Any] = {"content": written["content"]}
     if isinstance(message, AIMessage):
-        update |= {"tool_calls": written["tool_calls"], "invalid_tool_calls": written["invalid_tool_calls"]}
+        for field, calls in _calls_of(message).items():
+            update[field] = [*written[field], *(call for call in calls if not _is_named(call))]
         # A second copy of the calls would contradict them.
         gone = (NOTE, *_CALL_COPIES) if shown.calls != original.calls else (NOTE,)
         update["additional_kwargs"] = {n: found for n, found in message.additional_kwargs.items() if n not in gone}
     return message.model_copy(update=update)
+
+
+def _calls_of(message: AIMessage) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    return {"tool_calls": message.tool_calls, "invalid_tool_calls": message.invalid_tool_calls}
+
+
+def _is_named(call: Mapping[str, Any]) -> bool:
+    """Whether a result could answer a call: of what a model broke off, neither id nor name need be known."""
+    return bool(call["id"] and call["name"])
 
 
 def _without_note(message: BaseMessage) -> BaseMessage:

@@ -153,9 +153,12 @@ class LearningDesk:
         )
 
     async def experiences(
-        self, *, namespace: Namespace | str | None = None, limit: int = 50, after: int = 0
+        self, *, namespace: Namespace | str | None = None, limit: int = 50, after: str | None = None
     ) -> tuple[ExperienceView, ...]:
-        """The experiences of a namespace with what tasks have shown of them, in the order of writing. At most 1,000."""
+        """The experiences of a namespace with what tasks have shown of them, in the order of writing. At most 1,000.
+
+        ``after`` is the id of the last one of the page before.
+        """
         from mnemic.services.learning.experience import list_experiences
 
         return await self._memory.run(list_experiences, namespace=self._where(namespace), limit=limit, after=after)

@@ -46,7 +46,8 @@ class Session:
         ``folding``: the name of a preset by which the past folds itself (``lean``, ``live``, ``k2``, ``lossless``,
         ``hiagent``, ``none``); ``max_steps`` of an agent before a chunk of it is closed. ``safe_folding``: False hides even
         the latest values of keys, as published. ``batching``: edits wait until they pay for the prompt cache they break.
-        ``nudge_at_tokens``: where `stats` reminds, and where it urges, to tidy up.
+        ``nudge_at_tokens``: where `stats` reminds, and where it urges, to tidy up. ``subgoal_summary``: a closed subgoal
+        shows its ``last_observation`` alone, as published, or its ``values`` too.
         """
         from mnemic.domain.working_memory.messages import Message
         from mnemic.services.working_memory.sculpt import check_options

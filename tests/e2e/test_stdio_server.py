@@ -74,6 +74,10 @@ async def test_superseding_and_asking_as_of_a_moment(tmp_path: Path) -> None:
         await call(client, "remember", text="The stand-up is at 10:15.", supersedes=old, occurred_at="2026-10-01")
         now = await call(client, "recall", query="When is the stand-up?")
         assert [memory["text"] for memory in now["memories"]] == ["The stand-up is at 10:15."]
+        # "When was it before?" finds what is so now; where what was so before can be read must stand beside it.
+        assert now["memories"][0]["replaces"] == old
+        answer = await client.call_tool("recall", {"query": "When was the stand-up before?"})
+        assert f"replaces {old}" in answer.content[0].text  # type: ignore[union-attr]
         then = await call(client, "recall", query="When is the stand-up?", as_of="2026-03-01")
         assert [memory["text"] for memory in then["memories"]] == ["The stand-up is at 9:30."]
         contents = (await client.read_resource(f"memory://memories/{old}/history")).contents
@@ -156,20 +160,20 @@ async def test_erasing_asks_a_person_where_the_client_can(tmp_path: Path) -> Non
     for era in ERAS:
         asked.clear()
         async with Client(parameters(tmp_path / era), mode=era, elicitation_callback=ask) as client:
-            receipt = await call(client, "remember", text="My PIN is 4711.")
+            receipt = await call(client, "remember", text="My locker is number 4711.")
             id = receipt["results"][0]["id"]
             # The agent's own word is not enough where a person can be asked.
             for _ in range(3):
                 said = await refused(client, "forget", ids=[id], action="erase", confirm=True)
                 assert "the user was asked and did not agree" in said and "confirm" not in said
-            assert (await call(client, "recall", query="PIN"))["memories"]
+            assert (await call(client, "recall", query="locker"))["memories"]
             assert (await call(client, "forget", ids=[id], action="erase"))["ids"] == [id]
-            assert not (await call(client, "recall", query="PIN"))["memories"]
+            assert not (await call(client, "recall", query="locker"))["memories"]
             # What is gone already is not asked about again.
             assert (await call(client, "forget", ids=[id], action="erase"))["ids"] == [id]
             assert "No ids were given" in await refused(client, "forget", ids=[], action="erase")
             assert len(asked) == 4
-            assert "My PIN is 4711." in asked[0]
+            assert "My locker is number 4711." in asked[0]
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -181,11 +185,11 @@ async def test_an_agreement_without_the_answer_erases_nothing_and_is_told_in_pla
         return ElicitResult(action="accept", content=content)
 
     async with Client(parameters(tmp_path), mode=era, elicitation_callback=ask) as client:
-        id = (await call(client, "remember", text="My PIN is 4711."))["results"][0]["id"]
+        id = (await call(client, "remember", text="My locker is number 4711."))["results"][0]["id"]
         said = await refused(client, "forget", ids=[id], action="erase")
         assert "Nothing was done: the user was asked" in said
         assert not re.search("(?i)resolver|elicit|ask_before|schema", said)
-        assert (await call(client, "recall", query="PIN"))["memories"]
+        assert (await call(client, "recall", query="locker"))["memories"]
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -196,7 +200,7 @@ async def test_erasing_needs_an_explicit_word_where_nobody_can_be_asked(
     declared = ClientCapabilities(elicitation=asking)
     monkeypatch.setattr(ClientSession, "_build_capabilities", lambda *_: declared)
     async with Client(parameters(tmp_path), mode=era) as client:
-        id = (await call(client, "remember", text="My PIN is 4711."))["results"][0]["id"]
+        id = (await call(client, "remember", text="My locker is number 4711."))["results"][0]["id"]
         assert "confirm=true" in await refused(client, "forget", ids=[id], action="erase")
         assert (await call(client, "forget", ids=[id], action="erase", confirm=True))["ids"] == [id]
 

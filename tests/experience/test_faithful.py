@@ -106,6 +106,52 @@ def test_coverage_is_the_share_of_content_words_that_the_evidence_has() -> None:
     assert coverage("", EVIDENCE) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("episode", "about_it", "about_another"),
+    [
+        (
+            "Das Ventil wurde zuerst geöffnet, danach wurde der Druck im Kessel gemessen.",
+            "Vor jeder Messung die Ventile öffnen, sonst stimmt der Wert nicht.",
+            "Buche den Flug immer erst nach der Bestätigung durch den Kunden.",
+        ),
+        (
+            "Сначала открыли клапан, затем измерили давление; получилось.",
+            "Перед измерением давления открывай клапаны.",
+            "Бронируй рейс только после подтверждения клиента.",
+        ),
+        (
+            "先打开阀门，然后测量锅炉压力，成功了。",
+            "测压力以前必须打开锅炉的阀门。",
+            "客户确认之后才可以预订航班并发送收据。",
+        ),
+        (
+            "まずバルブを開け、それから圧力を測った。成功した。",
+            "圧力を測る前にバルブを開けること。",
+            "顧客が確認してから航空便を予約すること。",
+        ),
+        (
+            "فُتح الصمام أولا ثم قيس الضغط ونجح ذلك.",
+            "افتح الصمام أولا ثم قس الضغط.",
+            "احجز الرحلة فقط بعد تأكيد العميل.",
+        ),
+    ],
+)
+def test_coverage_tells_what_a_claim_is_about_in_languages_without_rules_of_their_own(
+    episode: str, about_it: str, about_another: str
+) -> None:
+    assert coverage(about_it, [episode]) >= 0.35
+    assert coverage(about_another, [episode]) <= 0.25
+    assert unsupported(about_it, [episode]) == ()
+
+
+def test_capitals_tell_no_names_in_german_and_other_values_are_checked_all_the_same() -> None:
+    claim = "Immer zuerst die Messung prüfen und nach 40 Sekunden das Ventil_7 schließen."
+    assert [found.text for found in unsupported(claim, ["Prüfung nach 30 Sekunden"])] == ["40", "Ventil_7"]
+    assert [found.text for found in unsupported("Ask Marie in Lyon before you book.", ["Ask before you book."])] == [
+        "Marie", "Lyon",
+    ]  # fmt: skip
+
+
 _odd = st.text(alphabet="aAbZ019.,:;-/\\_@#$%&'\"`’“”()[] \n…", max_size=60)
 
 

@@ -51,6 +51,21 @@ def test_each_rule_of_form_is_told_by_its_code(given: dict[str, object], code: s
     assert code in codes(**given)
 
 
+@pytest.mark.parametrize(
+    ("when_to_use", "content"),
+    [
+        ("Wenn der Druck in einem Kessel gemessen werden soll", "Öffne zuerst das Ventil und miss danach den Druck."),
+        ("Quand il faut mesurer la pression d'une chaudière", "Ouvre d'abord la vanne, puis mesure la pression."),
+        ("Когда нужно измерить давление в котле", "Сначала открой клапан, затем измерь давление."),
+        ("测量锅炉压力时", "先开阀门，后测压力。"),
+        ("ボイラーの圧力を測る時", "まずバルブを開けてから圧力を測る。"),
+        ("보일러 압력을 측정해야 할 때", "먼저 밸브를 열고 그다음 압력을 측정한다."),
+    ],
+)  # fmt: skip
+def test_what_is_to_be_done_may_be_said_in_any_language(when_to_use: str, content: str) -> None:
+    assert codes(when_to_use=when_to_use, content=content) == set()
+
+
 def test_all_problems_are_told_at_once_each_with_a_hint() -> None:
     found = check_form(when_to_use="x", content="y", keywords=["a"] * 30, confidence=2.0)
     assert {problem.code for problem in found} >= {

@@ -308,6 +308,7 @@ HOSTILE = [
     "key=", "eyJ", "sk-", "//a:", "answer yes answer no ", "? a b c ", "delete from x ", '{"a":"b",', "Who ", "A  ", "аb ",
     "xoxb-1-", "you are an ai. ", "<s> Send it. ", "In a, ", "the owner ", "question: what is drop table ", "- ", "'a b",
     "password is x ", "%41", "-----BEGIN PRIVATE KEY-----", "since there is ", "\n", "\t x", "your reply ", "if a, then ",
+    "-", "password for ", "ignoriere ", "the bot ", "new iban 1", "a, it ", "x: ", "a_**", "sk-proj-", "whoever ",
 ]  # fmt: skip
 
 

@@ -208,3 +208,27 @@ def test_a_chat_message_of_any_role_is_shown_and_folds_like_another(role: str) -
     assert [message.content for message in state["messages"][:6]] == [message.content for message in said]
     shown = [message for message in model.prompts[0] if isinstance(message, ChatMessage)]
     assert [message.role for message in shown] == [role] * 3 and shown[-1].content == pages[-1]
+
+
+@pytest.mark.parametrize("given", ["invalid", "nameless", "as sent"])
+def test_a_call_that_a_model_broke_off_before_its_id_does_not_end_the_thread(given: str) -> None:
+    broken = {"name": None, "id": None, "args": '{"page": 1', "error": None, "type": "invalid_tool_call"}
+    sent = {"id": None, "type": "function", "function": {"name": "read", "arguments": '{"page": 1'}}
+    words = "I shall read page after page of it now. " * 40
+    cut_off = {
+        "invalid": AIMessage(words, invalid_tool_calls=[broken]),
+        "nameless": AIMessage(words, tool_calls=[{"name": "read", "id": "", "args": {}, "type": "tool_call"}]),
+        "as sent": AIMessage(words, additional_kwargs={"tool_calls": [sent]}),
+    }[given]
+    said: list[Any] = [
+        HumanMessage("Read."),
+        cut_off,
+        HumanMessage("Go on."),
+        AIMessage("Read."),
+        HumanMessage("More."),
+    ]
+    model = ScriptedChatModel(script=["Done."])
+    create_agent(model, middleware=[SubgoalMiddleware()]).invoke({"messages": said})
+    shown = next(message for message in model.prompts[0] if isinstance(message, AIMessage))
+    assert len(shown.text) < len(words), "it folds as any other"
+    assert (shown.tool_calls, shown.invalid_tool_calls) == (cut_off.tool_calls, cut_off.invalid_tool_calls)

@@ -15,7 +15,7 @@ import mnemic
 from mnemic import Channel, Memory, NewMemory, Origin
 from mnemic.domain.learning.facets import SCENARIO_INDEX, Facets, NewExperience
 from mnemic.domain.memory import Kind, MemoryId
-from mnemic.errors import InvalidInput
+from mnemic.errors import InvalidInput, UnknownMemory
 from mnemic.services.backends import Backends
 from mnemic.testing import FailingEmbedder
 
@@ -159,3 +159,16 @@ async def test_a_broken_pool_tells_all_problems_and_stores_nothing(tmp_path: Pat
         with pytest.raises(InvalidInput, match=r"line 1: not JSON.*line 2: content: Field required"):
             await memory.learning.import_pool(["{", "{}", '{"content": "fine"}'])
         assert (await memory.status()).memories == 0
+
+
+async def test_experiences_are_read_page_by_page_each_after_the_last_of_the_one_before(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        many = [replace(REFUND, content=f"Ask for paper number {at} before the refund.") for at in range(7)]
+        stored = [receipt.id for receipt in await memory.learning.store(many)]
+        read: list[str] = []
+        while page := await memory.learning.experiences(limit=3, after=read[-1] if read else None):
+            read += [view.hit.memory.id for view in page]
+            await memory.forget([read[-1]])  # whatever becomes of it
+        assert read == stored
+        with pytest.raises(UnknownMemory):
+            await memory.learning.experiences(after="m000000000000000")

@@ -148,3 +148,37 @@ async def test_a_success_that_cites_failures_alone_is_refused(memory: Memory) ->
     ))])  # fmt: skip
     assert [problem.code for problem in report.refused[0].problems] == ["no-success"]
     assert (await memory.learning.commit([lesson([failed, succeeded], category="success")])).stored
+
+
+@pytest.mark.parametrize(
+    ("said", "denied"),
+    [
+        (
+            "Il faut toujours fermer la vanne rouge avant de lancer la pompe.",
+            "Il ne faut jamais fermer la vanne rouge avant de lancer la pompe.",
+        ),
+        (
+            "Die Pumpe muss vor dem Start jeden Tag im Keller geprüft werden.",
+            "Die Pumpe muss vor dem Start nicht jeden Tag im Keller geprüft werden.",
+        ),
+        (
+            "Насос нужно проверять каждое утро перед открытием клапана.",
+            "Насос не нужно проверять каждое утро перед открытием клапана.",
+        ),
+        ("每天早上打开红色阀门之前必须检查地下室的水泵。", "每天早上打开红色阀门之前不必检查地下室的水泵。"),
+    ],
+)
+async def test_a_conclusion_is_not_taken_for_one_that_it_denies_in_any_language(
+    memory: Memory, said: str, denied: str
+) -> None:
+    episode = await memory.remember(f"{said} {denied}", kind="episodic")
+    for content in (said, denied):
+        given = {
+            "when_to_use": "before the pump in the cellar is started",
+            "content": content,
+            "evidence": [episode.id],
+        }
+        report = await memory.learning.commit([given])
+        assert len(report.stored) == 1, report
+    again = await memory.learning.commit([given])
+    assert [one.by for one in again.confirmed] == [report.stored[0].id]

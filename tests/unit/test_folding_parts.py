@@ -169,3 +169,22 @@ def test_a_line_is_overridden_only_within_the_scope_of_its_call() -> None:
     ):
         owners.write(index, scope, text, keyed_lines(text) or [])
     assert owners.live(0) == ["b: 2", "c: 3"] and owners.live(1) == ["a: 9", "d: 1", "e: 2"] and owners.touched == {0}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("请在北京南站换乘G7次列车，前往上海虹桥，联系人：王小明。", ("前往上海虹桥", "王小明")),
+        ("東京駅でのぞみ7号に乗り換え、新大阪へ。担当：山田太郎。", ("新大阪へ", "山田太郎")),
+        ("서울역에서 갈아타고, 담당: 김민수.", ("서울역에서 갈아타고", "김민수")),
+        ("انتقل في محطة الرياض، المسؤول: أحمد علي.", ("انتقل في محطة الرياض", "أحمد علي")),
+        ("संपर्क: राजेश कुमार, दिल्ली", ("राजेश कुमार", "दिल्ली")),
+    ],
+)
+def test_what_a_script_without_capitals_says_between_two_marks_is_a_value(text: str, named: tuple[str, ...]) -> None:
+    assert set(named) <= set(atoms_of(text))
+    assert not set(named) & set(atoms_of(text, phrases=False)), "of a call's words only what is written like a value"
+
+
+def test_an_accent_that_stands_by_itself_ends_no_word() -> None:
+    assert atoms_of("Ask Jose\u0301 Marti\u0301n in room 7.") == ("Jose\u0301", "Marti\u0301n", "room 7")

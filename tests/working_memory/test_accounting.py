@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mnemic import open_memory
 from mnemic.domain.working_memory import sculptor, search
 from mnemic.domain.working_memory.messages import ToolCall
+from mnemic.domain.working_memory.prune import prune_context
 from mnemic.domain.working_memory.session import WorkingMemory
 from mnemic.domain.working_memory.stats import context_stats
 from mnemic.errors import InvalidInput
@@ -111,3 +112,20 @@ async def test_an_agent_is_reminded_and_then_urged_at_the_sizes_that_were_set(tm
             sizes.append((found.shown >= 8_000, found.shown >= 16_000))
             assert (found.nudge is not None, "over the limit" in (found.nudge or "")) == sizes[-1]
         assert sizes == [(False, False), (True, False), (True, False), (True, True)]
+
+
+def test_what_is_cut_and_shown_as_it_was_costs_what_it_did() -> None:
+    memory = new_session()
+    memory.append(
+        [message("user", "".join(f"Przesyłka nr {at} wyszła z magazynu. 第{at}件发货了。 " for at in range(30)))]
+    )
+    sculptor.fragment_context(memory, start_marker="Przesyłka nr 0", end_marker="第29件发货了。", num_fragments=20)
+    assert memory.render() == memory.messages
+    assert memory.shown_tokens() == memory.raw_tokens()
+
+
+def test_pruning_an_empty_result_costs_no_token() -> None:
+    memory = new_session()
+    memory.append([message("user", "Delete it."), *tool_step("delete", "{}", "")])
+    prune_context(memory, text="Deleted.", delete_ids=[memory.messages[2].id])
+    assert memory.shown_tokens(2) == 0

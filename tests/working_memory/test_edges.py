@@ -352,3 +352,24 @@ async def test_one_long_result_does_not_push_everything_else_out_of_a_pack(tmp_p
         assert "row of data" in pack.text
         assert "[cut]" in pack.text
         assert json.dumps([part.ids for part in pack.left_out])
+
+
+@pytest.mark.parametrize("edit", ["fold", "summarize"])
+def test_a_call_that_an_agent_folds_keeps_a_json_object_as_its_arguments(edit: str) -> None:
+    memory = new_session()
+    arguments = json.dumps({"query": "trains from Łódź to 京都", "columns": [f"column_{at}" for at in range(40)]})
+    memory.append([message("user", "Search."), *tool_step("search", arguments, "12 trains\n" * 40)])
+    call_id = memory.messages[1].calls[0].id
+    prune_context(memory, text="12 trains.", delete_ids=[call_id])
+    cover = memory.cover((memory.messages[1].id, call_id))
+    assert cover is not None
+    sculptor.restore_fragment(memory, fragment_id=cover.id)
+    if edit == "fold":
+        sculptor.fold_fragment(memory, fragment_id=cover.id)
+    else:
+        sculptor.summarize_fragment(memory, fragment_id=cover.id, focus="columns")
+    shown_arguments = memory.render()[1].calls[0].arguments
+    assert cover.id in json.loads(shown_arguments)["folded"]
+    assert memory.shown_tokens(1) < memory.raw_tokens(1)
+    sculptor.restore_fragment(memory, fragment_id=cover.id)
+    assert memory.render()[1] is memory.messages[1]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pytest
 
 from mnemic.domain.memory import Role
-from mnemic.domain.working_memory import sculptor
+from mnemic.domain.working_memory import hiagent, sculptor
 from mnemic.domain.working_memory.auto_folding import FOLDING, AutoFolding
 from mnemic.domain.working_memory.journal import Cell
 from mnemic.domain.working_memory.messages import Message
@@ -95,6 +95,49 @@ def test_the_view_does_not_depend_on_how_many_messages_come_at_once(chats: list[
                 folding.follow()
             views.append(memory.render())
         assert views[0] == views[1] == views[2]
+
+
+def test_names_in_chinese_prose_stay_in_view() -> None:
+    memory = new_session(**{FOLDING: "lean"})
+    memory.append([message("user", "请帮我订票。")])
+    folding = AutoFolding(memory, "lean")
+    stations = "北上广深成杭武南长青天重苏宁郑合福昆济西"
+    for at, first in enumerate(stations):
+        found = "。".join(f"第{at}-{place}条：前往{first}{second}站" for place, second in enumerate(stations)) + "。"
+        memory.append(tool_step("update_search" if at % 3 == 2 else "search", json.dumps({"page": at}), found))
+        folding.follow()
+    view = sent(memory.render())
+    assert all(f"前往{first}{second}站" in view for first in stations for second in stations)
+    assert memory.shown_tokens() < memory.raw_tokens()
+
+
+@pytest.mark.parametrize("preset", ["lean", "live", "k2", "lossless", "hiagent"])
+@pytest.mark.parametrize("lives", [1, 3, 7])
+def test_the_view_does_not_depend_on_how_often_another_process_takes_over(preset: str, lives: int) -> None:
+    """A command line is a process of its own for every message; a server lives on."""
+    one, other = (new_session(**{FOLDING: preset}) for _ in range(2))
+    kept: AutoFolding | None = None
+    taken: AutoFolding | None = None
+    records = [{"id": f"Bestellung_{at}", "Stadt": f"Łódź {at}", "Preis": at * 17} for at in range(8)]
+    said: list[Message] = [message("user", "Welche Bestellungen sind offen?")]
+    for at in range(24):
+        name = "get_order" if at % 3 else "update_order"
+        said += tool_step(name, json.dumps({"nr": at}), json.dumps(records[at % 8 :], ensure_ascii=False))
+        said += [message("user", f"Weiter mit Nummer {at}.")] if at % 5 == 4 else []
+    for at, added in enumerate(said):
+        for memory in (one, other):
+            memory.append([added])
+        kept = kept or AutoFolding(one, preset)
+        taken = AutoFolding(other, preset) if taken is None or at % lives == 0 else taken
+        kept.follow()
+        taken.follow()
+        if at % 11 == 10:
+            for memory in (one, other):
+                hiagent.open_subgoal(memory, text=f"Teil {at}", fold=False)
+            kept.follow()
+            taken.follow()
+    assert other.render() == one.render()
+    assert other.shown_tokens() == one.shown_tokens() < one.raw_tokens()
 
 
 def test_text_worlds_in_the_text_protocol_are_folded_too() -> None:

@@ -125,6 +125,27 @@ def test_h2_retrieve_shows_chunks_byte_for_byte_without_a_step_of_the_environmen
     assert "RAW observation" not in render_history(memory)
 
 
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        ("retrieve([1, 3])", (1, 3)), ("`retrieve(1)`", (1,)), ('retrieve("1", "3")', (1, 3)), ("retrieve(1 and 3)", (1, 3)),
+        ("retrieve(id1, id3)", (1, 3)), ("retrieve(subgoals 2 to 4)", (2, 3, 4)), ("retrieve(1-3, 5)", (1, 2, 3, 5)),
+        ("retrieve(1, 3) to see the prices", (1, 3)), ("retrieve(2", (2,)), ("retrieve(ids=[2])", (2,)),
+        ("retrieve()", ()), ("retrieve(the key)", ()), ("retrieve(1.5)", ()), ("retrieve(3-1)", ()),
+        ("retrieve(1-99999999)", ()), ("retrieve(99999999999)", ()), ("retrieve(report2024.txt)", ()),
+    ],
+)  # fmt: skip
+def test_h2_no_spelling_of_retrieve_becomes_an_action_for_the_environment(said: str, numbers: tuple[int, ...]) -> None:
+    step = parse_step(f"Action: {said}")
+    assert (step.action, step.retrieve) == (None, numbers)
+    assert (step.problem is None) == bool(numbers)
+
+
+def test_before_the_first_subgoal_a_retrieve_is_told_to_open_one() -> None:
+    with pytest.raises(InvalidInput, match="open one first"):
+        hiagent.retrieve(new_session(), numbers=[1])
+
+
 def test_h2_an_unknown_subgoal_is_refused_and_so_is_the_third_retrieve_in_a_row() -> None:
     memory, environment = new_session(), Environment()
     run_episode(memory, environment, subgoals=4)

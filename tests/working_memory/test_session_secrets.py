@@ -111,3 +111,11 @@ async def test_a_message_that_is_nested_deeply_is_kept_without_its_secret(tmp_pa
         await memory.session("talk").append("[" * depth + json.dumps(SAID) + "]" * depth, role="user")
         (kept,) = await memory.session("talk").view()
         assert KEY not in kept.text and "hunter2" not in kept.text
+
+
+@pytest.mark.parametrize(("first", "then"), [(WITHOUT, WITHOUT), ("", WITHOUT), (WITHOUT, "")])
+async def test_a_conversation_with_a_secret_in_it_is_not_taken_in_twice(tmp_path: Path, first: str, then: str) -> None:
+    said = [{"role": role, "content": text} for role, text in (("user", SAID), ("assistant", "Done."), ("user", SAID))]
+    for policy, count, fresh in ((first, 2, 2), (then, 2, 0), (then, 3, 1), (first, 3, 0)):
+        async with open_here(tmp_path, policy) as memory:
+            assert len(await memory.session("talk").append_transcript(said[:count], whole=True)) == fresh

@@ -127,6 +127,8 @@ def learn(
         print_json(done)
         return
     typer.echo(f"{len(done.episodes)} episodes kept, {done.drafts} experiences drawn by {done.by}.")
+    if done.held:
+        typer.echo(f"{len(done.held)} more are in quarantine: mnemic guard review")
     report = done.report
     typer.echo(f"{len(report.stored)} stored, {len(report.confirmed)} known already, {len(report.refused)} refused.")
     if report.refused:

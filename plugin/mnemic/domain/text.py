@@ -13,6 +13,10 @@ from typing import Any
 
 WORD = re.compile(r"[^\W_]+")
 """A run of letters and digits, as the full-text index cuts them."""
+FIRST_WIDE = "\u2e80"
+"""The letters from here on are those of scripts without spaces, nearly all."""
+WIDE = 3
+"""As many Latin letters say as much as one of those."""
 _NUMBER = re.compile(r"\d+")
 _SHORTEST_PLURAL = 3
 

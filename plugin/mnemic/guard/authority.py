@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from mnemic.domain.language import is_foreign
 from mnemic.guard.effect_words import CALL_FORMS, READING, READING_COMMANDS
 from mnemic.guard.effects import (
     READ_CHARS,
@@ -19,7 +20,6 @@ from mnemic.guard.effects import (
     unknown_calls,
 )
 from mnemic.guard.operands import Operands, destinations_in, operands_in
-from mnemic.guard.screening.language import is_foreign
 
 EffectDecision = Literal["allowed", "review", "denied"]
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from mnemic.domain.consolidation.batches import Batch, pieces, without_collecting
 from mnemic.domain.consolidation.corpus import Corpus
 from mnemic.domain.consolidation.terms import Sentence, in_same_order
+from mnemic.domain.language import is_foreign
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord
 from mnemic.domain.text import jaccard
 
@@ -140,7 +141,8 @@ def same_fact(corpus: Corpus, *, keep: int, archive: int) -> bool:
     """Whether row ``keep`` says all that row ``archive`` says and nothing that turns it round.
 
     The same numbers and names in the same order, the same small words of denial, person, time and direction, all other
-    words in the same order; what depends on the day it was said (yesterday) was said on the same day.
+    words in the same order; what depends on the day it was said (yesterday) was said on the same day. The small words are
+    those of English: of what is not told to be English, no word may be in one of the two alone.
     """
     one, other = corpus.sentences[keep], corpus.sentences[archive]
     if [number for part in one for number in part.numbers] != [number for part in other for number in part.numbers]:
@@ -150,6 +152,8 @@ def same_fact(corpus: Corpus, *, keep: int, archive: int) -> bool:
     if any(part.moving for part in one) and _day(corpus.records[keep]) != _day(corpus.records[archive]):
         return False
     left, right = ([stem for part in parts for stem in part.stems] for parts in (one, other))
+    if any(is_foreign(corpus.records[row].text) is not False for row in (keep, archive)):
+        return left == right
     return in_same_order(left, right, frozenset(left) & frozenset(right))
 
 

@@ -11,6 +11,8 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import or_
 
 from mnemic.domain.experience.evidence import (
     LETTERS,
@@ -22,13 +24,18 @@ from mnemic.domain.experience.evidence import (
     stem_of,
 )
 from mnemic.domain.experience.values import Token, ValueKind, alphanumeric, fold, tokens_of
-from mnemic.domain.text import STOP_WORDS
+from mnemic.domain.language import capitalises_nouns, is_foreign
+from mnemic.domain.text import FIRST_WIDE, STOP_WORDS
 
 # "Did you mean" is a kindness: it may not cost more than the check.
 _MOST_NEAREST = 12
 _MOST_REPORTED = 256
 _MOST_CANDIDATES = 400
 _LEAST_LIKENESS = 0.34
+# In languages whose endings nobody here knows, a word is another's that has so many letters of it in a row, from one of
+# its first four letters on: a prefix may differ as well.
+_ROW = 4
+_MOST_PREFIX = 3
 # "- **Total Price:** 12", "* New Flights: …": what heads an entry of a list is its label.
 _LABEL = re.compile(
     r"(?m:^[ \t]{0,12}(?:[-*\u2022][ \t]{1,3}\*{0,2}|\d{1,2}[.)][ \t]{1,3}\*{0,2}|\*\*)([A-Z][^\n:*]{0,50}+)\*{0,2}:)"
@@ -55,11 +62,13 @@ def unsupported(claim_text: str, evidence_texts: Iterable[str] | Evidence) -> tu
 
     Compared are normal forms: 1,203.00 is 1203, three is 3, 2024-05-23 is May 23rd, 2 pm is 14:00, ``userId`` is
     ``user_id``. A quotation must occur word by word; an ellipsis in it stands for what was left out. Numbers of lists
-    and steps are no claims, nor are capitals at the head of a sentence, in a heading or in the label of a list's
-    entry. Linear in the claim and the evidence; the first 256 are reported.
+    and steps are no claims, nor are capitals at the head of a sentence, in a heading, in the label of a list's entry or
+    in German, where all nouns have them. Linear in the claim and the evidence; the first 256 are reported.
     """
     evidence = evidence_texts if isinstance(evidence_texts, Evidence) else read_evidence(evidence_texts)
     titles, labels = _title_lines(claim_text), [match.span() for match in _LABEL.finditer(claim_text)]
+    if capitalises_nouns(claim_text):
+        titles = [(0, len(claim_text))]
     found: list[Unsupported] = []
     known: dict[tuple[ValueKind, str], bool] = {}
     previous: Token | None = None
@@ -88,10 +97,32 @@ def unsupported(claim_text: str, evidence_texts: Iterable[str] | Evidence) -> tu
 
 
 def coverage(claim_text: str, evidence_texts: Iterable[str] | Evidence) -> float:
-    """Share of the claim's content words (lightly stemmed) that occur in the evidence, 0..1; 1 when it has none."""
+    """Share of the claim's content words (lightly stemmed) that occur in the evidence, 0..1; 1 when it has none.
+
+    In another language than English a word occurs of which the evidence has a form, and in a script without spaces a letter
+    that stands beside the same one there.
+    """
     evidence = evidence_texts if isinstance(evidence_texts, Evidence) else read_evidence(evidence_texts)
-    stems = {stem_of(word) for word in LETTERS.findall(fold(claim_text)) if len(word) > 2 and word not in STOP_WORDS}
+    words = LETTERS.findall(fold(claim_text))
+    if is_foreign(claim_text) or any(max(word) >= FIRST_WIDE for word in words):
+        return _coverage_by_letters(words, evidence)
+    stems = {stem_of(word) for word in words if len(word) > 2 and word not in STOP_WORDS}
     return len(stems & evidence.stems) / len(stems) if stems else 1.0
+
+
+def _coverage_by_letters(words: Iterable[str], evidence: Evidence) -> float:
+    rows = {word[at : at + _ROW] for word in evidence.places for at in range(len(word) - _ROW + 1)}
+    pairs = {pair for word in evidence.places if max(word) >= FIRST_WIDE for pair in pairwise(word)}
+    shared = whole = 0
+    for word in set(words):
+        if max(word) >= FIRST_WIDE:
+            known = [pair in pairs for pair in pairwise(word)]
+            shared += sum(map(or_, [False, *known], [*known, False]))
+            whole += len(word) if known else 0
+        elif len(word) >= _ROW:
+            shared += any(word[at : at + _ROW] in rows for at in range(_MOST_PREFIX + 1))
+            whole += 1
+    return shared / whole if whole else 1.0
 
 
 def _joins(previous: Token | None, token: Token, text: str) -> bool:

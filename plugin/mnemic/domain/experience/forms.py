@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from mnemic.domain.experience.values import Token, ValueKind, tokens_of
 from mnemic.domain.experience.wording import generalise
-from mnemic.domain.text import STOP_WORDS, jaccard, words_of
+from mnemic.domain.language import is_foreign
+from mnemic.domain.text import FIRST_WIDE, STOP_WORDS, WIDE, jaccard, words_of
 
 SITUATION_CHARS = (8, 400)
 CONTENT_CHARS = (20, 2_000)
@@ -74,7 +75,7 @@ def check_form(
     return (
         *_check_length("when_to_use", when_to_use, SITUATION_CHARS),
         *_check_length("content", content, CONTENT_CHARS),
-        *_check_action(content, tools),
+        *_check_action(content, when_to_use, tools),
         *_check_copies(when_to_use, content, query),
         *_check_general(when_to_use),
         *_check_keywords(keywords),
@@ -84,10 +85,12 @@ def check_form(
 
 def _check_length(name: str, text: str, bounds: tuple[int, int]) -> tuple[Problem, ...]:
     least, most = bounds
-    size = len(text.strip())
-    if least <= size <= most:
+    text = text.strip()
+    size = len(text)
+    said = size + (WIDE - 1) * sum(letter >= FIRST_WIDE for letter in text)
+    if least <= said and size <= most:
         return ()
-    what, hint = ("short", "Say more.") if size < least else ("long", "Leave out what another task would not need.")
+    what, hint = ("short", "Say more.") if said < least else ("long", "Leave out what another task would not need.")
     return (
         Problem(
             code=f"{name}-too-{what}",
@@ -97,7 +100,10 @@ def _check_length(name: str, text: str, bounds: tuple[int, int]) -> tuple[Proble
     )
 
 
-def _check_action(content: str, tools: Sequence[str]) -> tuple[Problem, ...]:
+def _check_action(content: str, when_to_use: str, tools: Sequence[str]) -> tuple[Problem, ...]:
+    # The verbs are English: in another language nobody here can tell.
+    if is_foreign(content) or is_foreign(f"{content} {when_to_use}"):
+        return ()
     lower = content.lower()
     if any(tool.lower() in lower for tool in tools if tool.strip()):
         return ()

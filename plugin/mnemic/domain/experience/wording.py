@@ -22,7 +22,14 @@ _MOST_TOOLS = 8
 _MOST_KEYWORDS = 8
 _MOST_VALUES = 64
 
-_ASKED = re.compile(r"\b(?:your|the) task is(?: to)?\s?:?\s{0,3}", re.IGNORECASE)
+_ASKED = re.compile(
+    r"\b(?:(?:your|the)(?: \w+)? (?:task|goal|objective) is|you(?:'re| are) asked)(?: to)?\s?:?\s{0,3}", re.IGNORECASE
+)
+# "Your task: …", "You are an agent …": by what else a task is put to whoever is to do it.
+_TO_ITS_DOER = re.compile(
+    r"\byour(?P<which> \w+)?(?= (?:task|goal|objective)\b)|\b(?P<doer>you(?:'re| are))(?= (?:an?|the|asked|given|to)\b)",
+    re.IGNORECASE,
+)
 _GREETING = re.compile(
     r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day))\b[^.!?,\n]{0,24}[.!?,\n]\s{0,4}", re.IGNORECASE
 )
@@ -35,7 +42,7 @@ def task_line(task: str) -> str:
 
     A greeting is left out.
     """
-    asked = _ASKED.split(task, maxsplit=1)[-1] if _ASKED.search(task) else task
+    asked = reported(_ASKED.split(task, maxsplit=1)[-1])
     text = _GREETING.sub("", asked.strip(), count=1).strip() or asked.strip()
     line = ""
     for sentence in _SENTENCE_END.split(text):
@@ -43,6 +50,11 @@ def task_line(task: str) -> str:
             break
         line = f"{line} {sentence.strip()}".strip()
     return clip(normalise(line), _TASK_CHARS)
+
+
+def reported(task: str) -> str:
+    """A task as one tells of it: who reads of it later is not told to do it."""
+    return _TO_ITS_DOER.sub(lambda match: "the agent is" if match["doer"] else f"the{match['which'] or ''}", task)
 
 
 def generalise(text: str, steps: Iterable[Step] = ()) -> str:

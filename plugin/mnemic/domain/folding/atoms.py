@@ -17,8 +17,13 @@ _HEAD_WORDS = 4
 _TELLING_DIGITS = 4
 _KEY_DIGITS = 3
 
+# Accents, and the vowels of Hebrew, Arabic and Indian scripts, Thai and their neighbours: no word ends there.
+_SIGNS = (
+    "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0970-\u0df3\u0e31-\u0e3a\u0e47-\u0e4e"
+    "\u0eb1-\u0ebc\u0ec8-\u0ecd\u0f71-\u0f84\u102b-\u103e"
+)
 # One run of characters that belong together, else one mark. Neither part can match the same characters in two ways.
-_PIECE = re.compile(r"\w[\w@./:+#&'-]*|[^\w\s]|\n")
+_PIECE = re.compile(rf"\w[\w{_SIGNS}@./:+#&'-]*|[^\w\s]|\n")
 _LETTER = re.compile(r"[^\W\d_]")
 _ARTICLES = frozenset("a an the some another each every this that these those".split())
 # Words behind which an object is named although no article stands there.
@@ -33,6 +38,10 @@ _CLOSERS = (
     )
     | STOP_WORDS
 )
+# Scripts without capitals, which would tell names: Semitic, Indian, Thai and their neighbours, Korean, Chinese, Japanese.
+_WITHOUT_CAPITALS = re.compile(
+    "[\u0590-\u109f\u1100-\u139f\u1780-\u18af\u2e80-\ua63f\ua800-\ud7ff\uf900-\ufaff\ufb1d-\ufefc\U00020000-\U0003ffff]"
+)
 _WRITTEN_CALL = re.compile(r"[^({]{1,200}\(\s*(\{.*\})\s*\)\s*\Z", re.DOTALL)
 
 
@@ -41,7 +50,8 @@ def atoms_of(text: str, *, phrases: bool = True) -> tuple[str, ...]:
 
     Of JSON: every scalar except true, false and null, keys with digits (ids used as keys) and keys of numbers with an
     underscore (codes used as keys). Of other text: words with digits, underscores or slashes, numbers of two digits and
-    more, capitals, names, and with ``phrases`` what an article or a preposition introduces and the entries of lists.
+    more, capitals, names, and with ``phrases`` what an article or a preposition introduces and the entries of lists. Of a
+    script without capitals nobody here can tell the names: with ``phrases`` all between two marks is a value.
     """
     document = parse_json(text)
     found = _json_atoms(document, phrases) if isinstance(document, dict | list) else _text_atoms(text, phrases)
@@ -104,7 +114,11 @@ def _is_prose(leaf: str) -> bool:
 
 
 def _text_atoms(text: str, phrases: bool) -> Iterator[str]:
+    whole = phrases and not text.isascii() and _WITHOUT_CAPITALS.search(text)
     for words, is_entry, starts_sentence in _segments(text):
+        if whole and any(map(_WITHOUT_CAPITALS.search, words)):
+            yield " ".join(words)
+            continue
         if phrases and is_entry and len(words) <= _HEAD_WORDS and not any(_closes(word) for word in words):
             yield " ".join(words)
         yield from _segment_atoms(words, starts_sentence, phrases)

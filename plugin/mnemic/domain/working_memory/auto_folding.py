@@ -75,14 +75,15 @@ class AutoFolding:
     def follow(self) -> Edit | None:
         """Take in what came since, and record the policy's decisions as one automatic edit; None if there are none."""
         memory = self._memory
-        settled = 0 if self._edits_seen else self._settled()
+        begun = 0 if self._edits_seen else self._begun_at()
         for edit in memory.edits[self._edits_seen :]:
             self._take_subgoals(edit)
             self._take_messages(edit.at_message)
             self._take_edit(edit)
+            if edit.tool == POLICY_TOOL and edit.number > begun:
+                self._touched.clear()  # what was decided up to here stands, whoever counted tokens then
         self._edits_seen = len(memory.edits)
         self._take_messages(len(memory.messages))
-        self._touched = {index for index in self._touched if self._position(index) >= settled}
         touched = dict.fromkeys(self._parts[index] for index in sorted(self._touched))
         changes = [change for part in touched for change in self._changes(part)]
         self._touched.clear()
@@ -103,17 +104,12 @@ class AutoFolding:
         ends = [end for end in self._folder.chunk_ends if end < len(self._parts)]
         return [self._memory.position(self._parts[end][0]) for end in ends]
 
-    def _settled(self) -> int:
-        """Up to which message the journal holds decisions of this policy: they stand, whoever counted tokens then."""
+    def _begun_at(self) -> int:
+        """The number of the edit since which the policy has been this one."""
         for edit in reversed(self._memory.edits):
-            if edit.tool == POLICY_TOOL:
-                return edit.at_message
             if any(change.cell is Cell.OPTION and change.key in (FOLDING, MAX_STEPS) for change in edit.changes):
-                return 0
+                return edit.number
         return 0
-
-    def _position(self, index: int) -> int:
-        return self._memory.position(self._parts[index][0])
 
     def _take_messages(self, upto: int) -> None:
         for message in self._memory.messages[self._messages_seen : upto]:

@@ -98,10 +98,10 @@ def retrieve(memory: WorkingMemory, *, numbers: Sequence[int]) -> EditOutcome:
     subgoals = {subgoal.number: subgoal for subgoal in memory.subgoals()}
     unknown = [number for number in numbers if not isinstance(number, int) or number not in subgoals]
     if unknown or not numbers:
-        known = f"1 to {memory.last_subgoal}" if subgoals else "none yet"
         named = ", ".join(str(number)[:10] for number in unknown[:5]) + (" and more" if len(unknown) > 5 else "")
         what = f"There is no subgoal {named}." if unknown else "No subgoal was named."
-        raise InvalidInput(what, hint=f"Name some of: {known}.")
+        hint = f"Name some of: 1 to {memory.last_subgoal}." if subgoals else "There are none yet; open one first."
+        raise InvalidInput(what, hint=hint)
     if _retrieves(memory) >= MAX_RETRIEVES_PER_STEP:
         raise InvalidInput(
             f"retrieve was used {MAX_RETRIEVES_PER_STEP} times without an action since.",

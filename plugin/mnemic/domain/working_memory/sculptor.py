@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from mnemic.domain.folding.items import folded_arguments
 from mnemic.domain.validation import check_count, check_text
 from mnemic.domain.working_memory import safety
 from mnemic.domain.working_memory.fragments import (
@@ -98,6 +99,7 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> EditOutcome:
     ends_line = safety.is_safe(memory) and memory.original(fragment).endswith("\n")
     if (hidden.kept_lines or ends_line) and rest and not rest.startswith("\n"):
         shown += "\n"  # what stays and what follows are lines of their own, as they were
+    shown = _in_place(fragment, shown)
     if hidden.kept_lines and memory.count(shown) >= fragment.tokens:
         raise InvalidInput(
             f"Nothing of {fragment_id} can be folded: its lines hold the latest values of their keys.",
@@ -122,6 +124,11 @@ def fold_fragment(memory: WorkingMemory, *, fragment_id: str) -> EditOutcome:
     )  # fmt: skip
 
 
+def _in_place(fragment: Fragment, text: str) -> str:
+    """What stands for a fragment, as a provider takes it there: arguments of a call are always a JSON object."""
+    return text if fragment.call_id is None else folded_arguments(text)
+
+
 def _check_uncovered(memory: WorkingMemory, fragment: Fragment) -> None:
     """A piece of what is hidden as a whole cannot be hidden again."""
     cover = memory.cover((fragment.message_id, fragment.call_id))
@@ -141,7 +148,11 @@ def summarize_fragment(
     _check_uncovered(memory, fragment)
     hidden = safety.check(memory, [fragment])
     original = memory.original(fragment)
-    room = fragment.tokens - memory.count(summary_marker(fragment.id, "", focus))
+
+    def replacing(summary: str) -> str:
+        return _in_place(fragment, summary_marker(fragment.id, summary, focus))
+
+    room = fragment.tokens - memory.count(replacing(""))
     if room < 1:
         raise InvalidInput(
             f"{fragment_id} has {fragment.tokens} tokens: a summary would not be shorter.",
@@ -151,13 +162,13 @@ def summarize_fragment(
         original, focus=focus, count_tokens=memory.count,
         max_tokens=min(room, max(_MIN_SUMMARY_TOKENS, int(fragment.tokens * SUMMARY_SHARE))),
     )  # fmt: skip
-    shown = summary_marker(fragment.id, summary, focus)
+    shown = replacing(summary)
     # Counts do not add up exactly: what is put together may be a token or two longer than its parts.
     for size in range(memory.count(summary) - 1, 0, -1):
         if memory.count(shown) <= fragment.tokens:
             break
         summary = shorten(summary, count_tokens=memory.count, max_tokens=size)
-        shown = summary_marker(fragment.id, summary, focus)
+        shown = replacing(summary)
     display = Display(state=FragmentState.SUMMARIZED, text=shown, reason="summarised by the agent", focus=focus)
     edit = record_hiding(
         memory, "summarize_fragment", [memory.change(Cell.DISPLAY, fragment.id, display)],

@@ -348,12 +348,12 @@ class WorkingMemory:
         if part is None:
             return self.part_tokens(key)
         if part.cover is not None and (display := self.display(part.cover.id)) is not None:
-            return self._count(display.text or NOTHING_SHOWN) + self._name_tokens(key)
-        if not part.pieces:
-            return self.part_tokens(key)
+            return self._count(display.text or (NOTHING_SHOWN if self.part_text(key) else "")) + self._name_tokens(key)
+        displays = [(piece, self.display(piece.id)) for piece in part.pieces]
+        if all(display is None for _, display in displays):
+            return self.part_tokens(key)  # counts of pieces do not add up to that of the whole
         if part.outside is None:
             part.outside = self._count_outside(key, part.pieces)
-        displays = [(piece, self.display(piece.id)) for piece in part.pieces]
         return part.outside + sum(
             piece.tokens if display is None else self._count(display.text) for piece, display in displays
         )

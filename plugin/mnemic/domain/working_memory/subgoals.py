@@ -63,7 +63,11 @@ class StatedStep:
 
 # A label counts only at the beginning of a line: an action may well mention the word.
 _LABELLED = re.compile(r"^[ \t>*_#]*(subgoal|action)[ \t*_]*:[ \t*_]*(.*?)[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
-_RETRIEVE = re.compile(r"retrieve\s*\(\s*([\d\s,;#]*)\)\s*\.?", re.IGNORECASE)
+# Whatever stands in the brackets and behind them: no environment is to be sent a retrieve.
+_RETRIEVE = re.compile(r"[`'\"]*retrieve\s*\(([^)]*)", re.IGNORECASE)
+_NUMBERS = re.compile(r"(\d{1,9})(?:\s*(?:-|\u2013|to)\s*(\d{1,9}))?(?![\w.])")
+_BESIDE_NUMBERS = re.compile(r"(?:\W|\b(?:subgoals?|ids?|numbers?|and)(?=\W|\d|$))*+", re.IGNORECASE)
+_MOST_RETRIEVED = 1_000
 # What HiAgent's environments answer with all actions that are possible.
 _PROBE = re.compile(r"check[ _]valid[ _]actions?\b", re.IGNORECASE)
 _LABEL = re.compile(r"[ \t>*_#]*(?:subgoal|action)[ \t*_]*:", re.IGNORECASE)
@@ -89,9 +93,9 @@ def parse_step(answer: str) -> StatedStep:
     if len(subgoals) > 1:
         return StatedStep(problem="There were two subgoals in one answer. Give one subgoal and its first action.")
     subgoal = subgoals[0] if subgoals else None
-    retrieved = None if action is None else _RETRIEVE.fullmatch(action)
+    retrieved = None if action is None else _RETRIEVE.match(action)
     if retrieved is not None:
-        numbers = tuple(dict.fromkeys(int(digits[:9]) for digits in re.findall(r"\d+", retrieved.group(1))))
+        numbers = _numbers(retrieved.group(1))
         if not numbers:
             return StatedStep(
                 subgoal=subgoal, problem='retrieve needs the numbers of subgoals, as in "retrieve(1, 3)".'
@@ -105,6 +109,19 @@ def parse_step(answer: str) -> StatedStep:
         )
         return StatedStep(subgoal=subgoal, problem=problem)
     return StatedStep(subgoal=subgoal, action=action)
+
+
+def _numbers(listed: str) -> tuple[int, ...]:
+    """The numbers of subgoals in a list such as ``1, 3`` or ``subgoals 2-4``; none where anything else stands in it."""
+    if not _BESIDE_NUMBERS.fullmatch(_NUMBERS.sub(" ", listed)):
+        return ()
+    found: dict[int, None] = {}
+    for match in _NUMBERS.finditer(listed):
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 0 <= last - first < _MOST_RETRIEVED:
+            return ()
+        found |= dict.fromkeys(range(first, last + 1))
+    return tuple(found)
 
 
 def without_probes(chunk: Sequence[Message]) -> Sequence[Message]:

@@ -17,7 +17,7 @@ _CUT = re.compile(
     | (?<=[a-z0-9)\]"'][.!?])(?=[A-Z][a-z]|[<\[{])                                # ... with the space forgotten
     | (?<=[a-z])[!?](?=[a-z]{2}) | [!?]\s+(?=[a-z])  # ... or a sentence put into another
     | (?<=[A-Za-z0-9]\.)[ \t]+(?=[a-z]) | \u3002(?=[A-Za-z])  # ... in small letters, or of other scripts
-    | <!--+ | --+> | </?[A-Za-z!|][^<>]{0,4000}>                                  # markup
+    | <!--+ | (?<!-)--+> | </?[A-Za-z!|][^<>]{0,4000}>                                  # markup
     | (?<=\])\([^()\s]{1,400}\s+["'] | ["']\)                                      # the title of a link
     | \|(?=\s{0,9}[A-Z]|\s*$)                                                      # fields of one line
     | ",\s{0,3}" | "\s{0,3}:\s{0,3}"(?=[A-Za-z]) | [{}]                           # JSON

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
+from mnemic.domain.language import is_foreign
 from mnemic.domain.text import STOP_WORDS
 from mnemic.domain.verdict import Span
-from mnemic.guard.screening.language import is_foreign
+from mnemic.guard.screening.plain import lowered
 
 MOST_DECODED = 4_000
 """So many characters of one encoded run are looked at."""
@@ -48,7 +49,8 @@ _FREQUENT = frozenset("the and you all for are not with this that your from have
 _SHORT_WORD = re.compile(r"(?<![\w'\u2019])[a-z]{3,4}(?![\w'\u2019])")
 _WORD = re.compile(r"[A-Za-z]+")
 _VOWEL = re.compile(r"[aeiouyAEIOUY]")
-_RUN = re.compile(r"[^.!?\n]{12,600}")
+# A sentence, or what stands before or behind its colon.
+SENTENCE = re.compile(r"(?:[^.!?\n:]|:(?!\s)){12,600}")
 
 
 def _distances(word: str) -> tuple[int, ...]:
@@ -169,19 +171,26 @@ def morse(text: str) -> list[Span]:
 
 def turned(text: str) -> list[Span]:
     """Sentences that are English with the alphabet turned, by whatever distance, or mirrored."""
-    low = text.lower()
+    low = lowered(text)
     if not _alphabets(low):
         return []
     found = []
-    for run in _RUN.finditer(low):
+    for run in SENTENCE.finditer(low):
         alphabets = _alphabets(run[0])
-        if (
-            alphabets
-            and is_foreign(run[0]) is not False
-            and any(_is_english(run[0].translate(one)) for one in alphabets)
-        ):
+        if alphabets and _turns_english(run[0], alphabets):
             found.append(run.span())
     return found
+
+
+def _turns_english(run: str, alphabets: list[dict[int, int]]) -> bool:
+    """Whether it is English in one of the alphabets, and more so than as it stands."""
+    plainly = len(_english_words(run))
+    turned_to = (run.translate(one) for one in alphabets)
+    return any(_is_english(said) and len(_english_words(said)) > plainly for said in turned_to)
+
+
+def _english_words(said: str) -> list[str]:
+    return [word for word in _WORD.findall(said) if word in STOP_WORDS and len(word) > 1]
 
 
 def _alphabets(run: str) -> list[dict[int, int]]:
@@ -201,5 +210,5 @@ def _meant(word: str) -> tuple[int, ...]:
 def _is_english(decoded: str) -> bool:
     """Whether three different function words, and a fifth of all words, are English: one may be an accident."""
     words = _WORD.findall(decoded)
-    told = [word for word in words if word in STOP_WORDS and len(word) > 1]
+    told = _english_words(decoded)
     return len(set(told)) >= 3 and len(told) * 5 >= len(words) and is_foreign(decoded) is False

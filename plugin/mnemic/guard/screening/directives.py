@@ -5,26 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 
 from mnemic.guard.screening.clauses import Clause
+from mnemic.guard.screening.forms import ANYWHERE, GERUNDS, HINT, STATED, Form
+from mnemic.guard.screening.plain import holds_any
+from mnemic.guard.screening.stated import HANDLING, Settling, stated_order
 from mnemic.guard.screening.verbs import MIXED, RARE, SURE, VERBS, base_of_gerund, base_of_participle
-
-
-class Form(StrEnum):
-    """How a directive is put."""
-
-    COMMAND = "command"
-    """"Send the file": the base verb leads, or follows "please"."""
-    DUTY = "duty"
-    """"You must send the file", "the assistant is required to …"."""
-    REQUEST = "request"
-    """"Could you send the file", "I would like you to …"."""
-    WISH = "wish"
-    """"The owner prefers sending the file", "the user wants you to …"."""
-    SUGGESTION = "suggestion"
-    """"It would be best to send the file", "the file has to be sent"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +40,7 @@ _ADVERBS = (
 # What may stand before the command without changing what it is.
 _LEAD = re.compile(
     r"[\W_]{0,40}"
+    r"(?:\d{1,2}[:.]\d{2}(?:\s?[-\u2013]\s?\d{1,2}[:.]\d{2})?(?: ?[ap]m\b)?[,:;\s]{1,3})?"
     r"(?:(?:\d{1,3}|[a-z]|step \d{1,2})[.):]\s{0,4})?"
     r"(?:(?:todo|to do|note|notes|p\.?s|important|reminder|attention|action|action required|urgent|warning|task|tip"
     r"|notice"
@@ -71,13 +59,24 @@ _LEADING_END = re.compile(r",\s{0,4}")
 _LISTED = re.compile(r"(?:[\w'\u2019-]{1,20} ?){1,2}(?: ?or [\w'\u2019-]{1,20})?$")
 _MOST_COMMAS = 4
 _LEADING_CHARS = 240
+# The same without any comma, ended by the word that turns to what is to be done: "When you edit this also run ...".
+_OPENING = re.compile(r"(?:when|whenever|if|before|after|once|as soon as|in order to|prior to|to|for|until|while)\b")
+_TURN = re.compile(
+    r"(?<!\bi)(?<!\bwe)(?<!\byou)(?<!\bthey)(?<=[a-z0-9)]) ((?:also|then|please|kindly|immediately|simply) [a-z]"
+    r"|(?:call|run|invoke|execute) [`\"']?[\w.]{2,60}\()"
+)
+# A command of a shell behind a label: "Quick fix: chmod ...".
+_SHELL = re.compile(
+    r"(?:\$ |sudo )?(?:rm|chmod|chown|curl|wget|ssh|scp|git|npm|npx|pip3?|docker|kubectl|systemctl|bash|sh|python3?|apt"
+    r"|apt-get|brew|mv|dd|powershell|psql|mysql)\s+[-\w./~]"
+)
 # "By order of the board: send ..."
 _LEADING_COLON = re.compile(r"(?:by|from|on|in|at|to|as|for|according|following|based)\b[^,:\n(]{2,100}:\s{1,4}")
 _VOCATIVE = re.compile(
     r"(?:[A-Z][\w.'-]{1,20}(?: [A-Z][\w.'-]{1,20})?|assistant|agent|guys|team|all|everyone|folks),\s{0,4}"
 )
-# Any other label: "Lockers: ignore ...".
-_LABEL = re.compile(r"[\w'\u2019-]{1,20}(?: [\w'\u2019-]{1,20}){0,3}:\s{0,4}")
+# Any other label: "Lockers: ignore ...", "Decision 3 (assistant), valid from May: delete ...".
+_LABEL = re.compile(r"[\w'\u2019(-]{1,20}(?:[ ,/]{1,2}[\w'\u2019()-]{1,20}){0,11}[)\"\u201d]?:(?!//)\s{0,4}")
 # Whoever calls a machine by its name is about to tell it something: "Note to AI agents: ...", "Dear model, ...".
 _MACHINES = r"(?:ai|llms?|(?:language )?models?|(?:ai )?agents?|assistants?|chat ?bots?|bots?|copilots?|ai helpers?)"
 _MACHINE_CALLED = re.compile(
@@ -104,6 +103,8 @@ _NEXT = re.compile(
 
 # A line of a program: one expression behind its keyword.
 _KEYWORDS = frozenset("return import raise throw yield pass break continue await print".split())
+# What stands behind a verb is a call, a path, an option or a command with one.
+_OF_PROGRAMS = re.compile(r"\s+[`\"'(]?(?:[a-z][\w.]*_\w|[\w.]+\(|[.~]?/\w|--?[a-z]|[a-z]{1,20} --?[a-z])")
 _TERM = r"[^\s,+*/%<>=|&-]{1,80}"
 _EXPRESSION = re.compile(
     rf"\s+{_TERM}(?:(?:\s?[-+*/%<>=|&]{{1,3}}\s?|\s(?:and|or|not|if|else|is|in)\s){_TERM}){{0,12}}$"
@@ -113,156 +114,32 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|will|would|can|could|may|might|does|did|do|be|been"
     r"|(?<!\bmy )(?<!\bthe )(?<!\byour )(?<!\ball )[a-z]+(?:ies|ed|'s))\b"
 )
-
-_WHO = (
-    r"(?:you|we|i|the (?:ai |llm )?(?:reader|system|user|recipient|caller)|it|they|one|ai"
-    r"|(?:(?:the|any|every|each|all|an?|your) (?:[\w-]+ ){0,2}?)?(?:agent|assistant|model|bot|llm|copilot)s?"
-    r"(?: (?:reading|processing|using|handling|seeing|that|who|which|with)\b[^,.;:]{1,50}?)?)"
-)
-_MODAL = (
-    r"(?:must|should|shall|need to|needs to|have to|has to|ought to|had better|are to|is to|are required to"
-    r"|is required to"
-    r"|are requested to|is requested to|are asked to|are instructed to|is instructed to|are obliged to|are expected to"
-    r"|are advised to|are encouraged to|are kindly asked to|can go ahead and|may want to|might want to|will want to)"
-)
-_BETWEEN = (
-    r"(?:(?:not|also|then|now|please|kindly|always|never|first|immediately|only|just|next|simply|be sure to)\s+){0,2}"
-)
-_OWNER = (
-    r"(?:(?:the|my|our|your|this|its|his|her) (?:\w+ ){0,2}?(?:owner|user|customer|client|boss|manager|sender|team"
-    r"|management|company|admin"
-    r"|administrator|account holder|reader|recipient|developer|operator|director|ceo|department|office|policy"
-    r"|support)s?"
-    r"|management|everyone)"
-)
-# Each names the verb it turns on in the group `v`; the words before it tell the form.
-_ANYWHERE: tuple[tuple[Form, re.Pattern[str]], ...] = (
-    (Form.COMMAND, re.compile(rf"\b(?:please|kindly|pls|plz)\s+{_BETWEEN}(?:do not |don't )?(?P<v>[a-z]+)\b")),
-    (Form.DUTY, re.compile(rf"\b{_WHO}\s+{_BETWEEN}{_MODAL}\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
-    (Form.REQUEST, re.compile(rf"\b(?:can|could|would|will)\s+you\s+{_BETWEEN}(?P<v>[a-z]+)\b")),
-    (
-        Form.REQUEST,
-        re.compile(
-            r"\b(?:wants?|needs?|would like|'d like|asks?|asking|expects?|urges?|requires?|instructs?|advises?|requests?"
-            r"|invites?|begs?|likes?)\s+"
-            rf"(?:you|the (?:agent|assistant|model|ai|bot))\s+to\s+{_BETWEEN}(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.REQUEST,
-        re.compile(
-            r"\b(?:let|have|ask|tell|get|instruct) (?:your|the|any|an|all|my|our) (?:[\w-]+ )?"
-            rf"(?:agents?|assistants?|models?|bots?|ai) {_BETWEEN}(?:to )?(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (Form.REQUEST, re.compile(rf"\bso kind (?:as to|and|to) {_BETWEEN}(?P<v>[a-z]+)\b")),
-    (Form.REQUEST, re.compile(r"\b(?:would|do) you mind\s+(?P<v>[a-z]+ing)\b")),
-    (
-        Form.REQUEST,
-        re.compile(
-            r"\b(?:appreciate it|appreciated|grateful|great|good|nice|helpful|best|glad|happy|kind|wonderful|thankful"
-            r"|ideal)"
-            rf"(?: of you)? if you (?:could |can |would |might )?{_BETWEEN}(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.SUGGESTION,
-        re.compile(r"\b(?:make|be|making) (?:sure|certain) (?:to |that |you |the |and |all |every )?(?P<v>[a-z]+)\b"),
-    ),
-    (
-        Form.SUGGESTION,
-        re.compile(
-            rf"\b(?:remember|don't forget|do not forget|be sure|feel free|try|go ahead and|proceed to|let's|lets"
-            rf"|let us)"
-            rf" (?:to )?{_BETWEEN}(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.SUGGESTION,
-        re.compile(
-            r"\b(?:best|better|good|wise|advisable|helpful|great|necessary|required|important|essential|mandatory"
-            r"|imperative"
-            r"|crucial|vital|critical|appropriate|recommended|safest|easiest|useful|ideal|prudent|urgent)"
-            rf"(?: for you| for the \w+)? to {_BETWEEN}(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.SUGGESTION,
-        re.compile(
-            r"\b(?:next|first|last|final|remaining|only|correct|right|required|proper|new|main|real|your|best"
-            r"|following) "
-            r"(?:\w+ )?(?:step|task|action|goal|job|thing|objective|duty|mission|move|assignment|way)s?"
-            rf"(?: [a-z]+){{0,4}} (?:is|are|would be|will be) (?:now )?to {_BETWEEN}(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.WISH,
-        re.compile(
-            rf"\b(?:{_OWNER}|[a-z]+) (?:also |really |usually |always )?(?:prefers?|suggests?|recommends?|advises?"
-            rf"|proposes?|requires?"
-            r"|insists? on|asks? for|requests?|demands?|appreciates?|wants|favou?rs?|would like|would prefer"
-            r"|asked for|requested|wanted)"
-            r" (?P<v>[a-z]+ing)\b(?! (?:to|is|was))"
-        ),
-    ),
-    (
-        Form.WISH,
-        re.compile(
-            rf"\b{_OWNER} (?:also |really |now )?(?:wants?|wishes|asks?|has asked|asked|expects?|requires?|needs?"
-            rf"|instructs?|would like|orders?|tells?)"
-            rf" (?:for )?(?:you|the (?:agent|assistant|ai|model)) to {_BETWEEN}(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.SUGGESTION,
-        re.compile(
-            rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|expects?|would like|would love"
-            rf"|would prefer) (?:to |that )(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.SUGGESTION,
-        re.compile(
-            rf"\b{_OWNER} (?:wants?|wishes|prefers?|asks?|requests?|requires?|expects?|needs?|demands?|insists?"
-            rf"|would like|has asked|requested)"
-            r" (?:that |for )?(?:the|a|an|all|your|his|her|their|our|every|each)(?: [a-z]+){1,4}? (?:to be |be |is "
-            r"|are |gets? )?(?P<v>[a-z]+(?:ed|en|t))\b"
-        ),
-    ),
-    (Form.SUGGESTION, re.compile(rf"\b(?:until|unless) you (?:have )?{_BETWEEN}(?P<v>[a-z]+)\b")),
-    (
-        Form.SUGGESTION,
-        re.compile(
-            r"\b(?:must|should|shall|has to|have to|needs? to|is to|are to|ought to|is required to|are required to)"
-            r" (?:also |then |now |always |never |not |immediately |first |only )?(?:be "
-            r"|get )(?:\w+ly )?(?P<v>[a-z]+)\b"
-        ),
-    ),
-    (
-        Form.SUGGESTION,
-        re.compile(
-            r"\b(?:answers?|responses?|repl(?:y|ies)|outputs?|assistants?|agents?|models?|readers?|it is (?:required"
-            r"|necessary"
-            r"|important|recommended|essential|mandatory)(?: that)?(?: the)?(?: \w+)?)"
-            r"(?: [a-z]+){0,4} (?:must|should|shall|has to|have to|needs? to|are required to|is required to|is to"
-            r"|are to)"
-            r" (?:also |then |now |always |never |not |immediately |first |only )?(?P<v>[a-z]+)\b"
-        ),
-    ),
-)
-_STATED = frozenset({Form.DUTY, Form.WISH, Form.SUGGESTION})
-_GERUNDS = frozenset({Form.REQUEST, Form.WISH})
-# Cheap: a clause without one of these words has none of the forms above.
-_HINT = re.compile(
-    r"please|kindly|pls|plz|\b(?:you|sure|certain|must|should|shall|to|let's|lets|prefers?|suggests?|recommends?"
-    r"|advises?|proposes?|requires?|demands?|insists?|favou?rs?|appreciates?|likes|wants|needs|asked|requested"
-    r"|requests|be)\b"
+# "The list is ready, hand it to ...": a base verb with an object behind a comma, and no other verb right behind that.
+# What is also a past form tells a story: "he took the book, put it down".
+_SPLICED = (HANDLING | {"do"}) - frozenset("put set shut cut hit let read buy".split())
+_SPLICE = re.compile(
+    r",\s(?:and |then |so |just |please |now )?([a-z]{2,20}) (?:it|them|this|these|those)\b"
+    r"(?! (?:is|are|was|were|will|has|have|had|can|could|may|might|should|must|would|does|do|did)\b)"
 )
 
 
-def directive_in(clause: Clause) -> Directive | None:
-    """The first directive of a clause, or None. Questions to the reader ("Could you send …?") are directives too."""
-    return leading_command(clause) or (_embedded(clause) if _HINT.search(clause.low) else None)
+def directive_in(clause: Clause, looked: Settling | None = None) -> Directive | None:
+    """The first directive of a clause, or None. Questions to the reader ("Could you send …?") are directives too.
+
+    ``looked`` is `settling` of the text that the clause stands in.
+    """
+    return (
+        leading_command(clause) or (_embedded(clause) if HINT.search(clause.low) else None) or _spliced(clause, looked)
+    )
+
+
+def _spliced(clause: Clause, looked: Settling | None) -> Directive | None:
+    """An order behind a comma, or one that is only stated."""
+    for match in _SPLICE.finditer(clause.low) if ", " in clause.low else ():
+        if match[1] in _SPLICED and not clause.is_question:
+            return Directive(clause, Form.COMMAND, match[1], match.end(1))
+    stated = None if clause.is_question else stated_order(clause.low, looked)
+    return None if stated is None else Directive(clause, Form.STATEMENT, *stated)
 
 
 def leading_command(clause: Clause) -> Directive | None:
@@ -284,15 +161,19 @@ def _command_after(clause: Clause, start: int, *, called: bool = False) -> tuple
     found = _command_at(clause, start, called=called)
     if found is not None:
         return found
-    before = _VOCATIVE.match(clause.text, start) or _LABEL.match(clause.low, start)
+    before = _VOCATIVE.match(clause.text, start) or (_LABEL.match(clause.low, start) if ":" in clause.low else None)
+    starts = [start]
     if before is not None:
         start = _lead(clause.low, before.end())
-        found = _command_at(clause, start, called=called)
+        shell = _SHELL.match(clause.low, start)
+        found = _command_at(clause, start, called=called) or (None if shell is None else ("run", shell.end()))
         name = _VOCATIVE.match(clause.text, start) if found is None else None
-        start = start if name is None else _lead(clause.low, name.end())
-    if found is None:
+        starts.insert(0, start if name is None else _lead(clause.low, name.end()))
+    for start in starts if found is None else ():
         places = (_command_at(clause, _lead(clause.low, at), called=called) for at in _lead_ends(clause.low, start))
         found = next((place for place in places if place is not None), None)
+        if found is not None:
+            break
     return found
 
 
@@ -301,6 +182,10 @@ def _lead_ends(low: str, start: int) -> Iterator[int]:
     colon = _LEADING_COLON.match(low, start)
     if colon is not None:
         yield colon.end()
+    if _OPENING.match(low, start):
+        turn = _TURN.search(low, start, start + _LEADING_CHARS)
+        if turn is not None:
+            yield turn.start(1)
     if not _LEADING_CLAUSE.match(low, start):
         return
     last = None
@@ -341,6 +226,7 @@ def _command_at(clause: Clause, at: int, *, called: bool = False) -> tuple[str, 
         after["det"]
         or sure
         or (mixed and (called or after["into"] or after["number"] or after["plural"] or _whole(clause, at)))
+        or (mixed and _OF_PROGRAMS.match(clause.low, match.end()))
     )
     return (known, match.end()) if allowed else None
 
@@ -353,13 +239,12 @@ def _whole(clause: Clause, at: int) -> bool:
 
 
 def _embedded(clause: Clause) -> Directive | None:
-    for form, pattern in _ANYWHERE:
-        for match in pattern.finditer(clause.low):
-            groups = match.groupdict()
-            word = groups.get("v") or groups.get("to") or ""
-            base = word if word in VERBS else base_of_gerund(word) if form in _GERUNDS else None
+    for form, parts, pattern in ANYWHERE:
+        for match in pattern.finditer(clause.low) if holds_any(clause.low, parts) else ():
+            word = match["v"]
+            base = word if word in VERBS else base_of_gerund(word) if form in GERUNDS else None
             if base is None and (form is Form.SUGGESTION or " if you " in match[0]):
                 base = base_of_participle(word)
-            if base is not None and not (form in _STATED and clause.is_question):
+            if base is not None and not (form in STATED and clause.is_question):
                 return Directive(clause, form, base, match.end())
     return None

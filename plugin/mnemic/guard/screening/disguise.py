@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from mnemic.domain.language import is_foreign
 from mnemic.domain.verdict import Span
 from mnemic.guard.screening.clauses import Clause, clauses_of
-from mnemic.guard.screening.plain import Plain, holds_any
+from mnemic.guard.screening.plain import Plain, holds_any, lowered
 
 # Four words or more in one: IGNORE_ALL_RULES_NOW, ignoreAllRulesNow, ignore+all+rules+now, ignore%20all%20rules.
 _JOINED = re.compile(
@@ -47,6 +48,8 @@ _EACH_BY_ITSELF = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?\u2026]\s+")
 _DIGIT = re.compile(r"\d{1,3}")
+_FEWEST_ALIKE = 4
+_LETTERS = re.compile(r"[A-Za-z]+")
 _NO_LETTERS = re.compile(r"[^A-Za-z]+")
 _ACCENTED = re.compile("[\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff]")
 _FEWEST_ACCENTED = 4
@@ -63,6 +66,10 @@ _MARKUP = re.compile(
     r"\*{2,3}|_{2,3}|~~|`|</?[A-Za-z][^<>\n]{0,60}>|<!--[^\n]{0,40}?-->|[\u2190-\u2bff\U0001f300-\U0001faff]\ufe0f?"
 )
 _FEWEST_INSIDE = 3
+_FEWEST_DIGITS_IN = 4
+_SIGN = r"[\u2190-\u2bff\U0001f300-\U0001faff]\ufe0f?"
+_SIGNS = re.compile(rf"(?:{_SIGN})+")
+_SIGNS_FOR_SPACES = re.compile(rf"[A-Za-z'\u2019]{{1,20}}(?:(?:{_SIGN}){{1,3}}[\w'\u2019@.-]{{1,40}}){{3,60}}")
 _DIGITS = (str.maketrans("013457@$", "oieastas"), str.maketrans("013457@$", "oleastas"))
 
 
@@ -77,20 +84,41 @@ def undisguised(plain: Plain, clauses: Sequence[Clause]) -> Iterator[Clause]:
     for match in _APART.finditer(plain.text):
         words = _WIDE.split(match[0]) if _WIDE.search(match[0]) else match[0].split(" ")
         yield _said(match.start(), match.end(), " ".join(_BETWEEN.sub("", word) for word in words))
-    digits = _DIGIT_IN.search(plain.low) is not None
     for one in clauses:
         if one.low.count("-") > 1 and len(_BROKEN.findall(one.low)) > 1:
             yield _said(one.start, one.end, _BROKEN.sub(lambda found: found[0][0] + found[0][2], one.text))
-        if digits and len(_DIGITS_IN.findall(one.low)) > 1:
-            for table in _DIGITS:
-                yield _said(one.start, one.end, one.text.translate(table))
     yield from _commands_within(plain, clauses)
     for run in _EACH_BY_ITSELF.finditer(plain.text):
         if _ABOUT_READER.search(_NO_LETTERS.sub(" ", plain.low[run.start() : run.end()])):
-            for start, end in _sentences(run) if _is_uniform(run[0]) else ():
+            uniform = _is_uniform(run[0])
+            for start, end in (*(_sentences(run) if uniform else ()), *_stretches(run)):
                 yield _said(start, end, _NO_LETTERS.sub(" ", plain.text[start:end]).strip())
     if not plain.text.isascii() and len(_ACCENTED.findall(plain.text)) >= _FEWEST_ACCENTED:
         yield from _unmarked(plain)
+
+
+def with_digits(plain: Plain, clauses: Sequence[Clause]) -> Iterator[tuple[Clause, bool]]:
+    """What words say that are spelt with digits for letters, and whether that is all over the clause, in no language."""
+    if _DIGIT_IN.search(plain.low) is not None:
+        for one in clauses:
+            yield from _spelt_with_digits(one)
+
+
+def unmistakable(plain: Plain) -> Iterator[Clause]:
+    """What words say that nobody writes so but to hide them: with signs for spaces. Linear."""
+    if not plain.text.isascii():
+        for match in _SIGNS_FOR_SPACES.finditer(plain.text):
+            yield _said(match.start(), match.end(), _SIGNS.sub(" ", match[0]))
+
+
+def _spelt_with_digits(one: Clause) -> Iterator[tuple[Clause, bool]]:
+    found = len(_DIGITS_IN.findall(one.low))
+    if found < 2:
+        return
+    all_over = found >= _FEWEST_DIGITS_IN and is_foreign(one.text) is not False
+    for table in _DIGITS:
+        said = one.text.translate(table)
+        yield _said(one.start, one.end, said), all_over and is_foreign(said) is False
 
 
 def _commands_within(plain: Plain, clauses: Sequence[Clause]) -> Iterator[Clause]:
@@ -105,7 +133,20 @@ def _commands_within(plain: Plain, clauses: Sequence[Clause]) -> Iterator[Clause
 def _is_uniform(run: str) -> bool:
     """Whether nearly everywhere the same stands between two words, but for numbers: else nobody set them apart."""
     gaps = Counter(_DIGIT.sub("0", gap) for gap in _NO_LETTERS.findall(run))
-    return max(gaps.values()) * 4 >= gaps.total() * 3
+    return bool(gaps) and max(gaps.values()) * 4 >= gaps.total() * 3
+
+
+def _stretches(run: re.Match[str]) -> Iterator[Span]:
+    """The parts of a run in which the same stands between each two words, four times or more."""
+    words = list(_LETTERS.finditer(run.string, *run.span()))
+    first = 0
+    for at in range(1, len(words)):
+        gap = run.string[words[at - 1].end() : words[at].start()]
+        after = run.string[words[at].end() : words[at + 1].start()] if at + 1 < len(words) else None
+        if after is None or _DIGIT.sub("0", after) != _DIGIT.sub("0", gap):
+            if at - first >= _FEWEST_ALIKE:
+                yield words[first].start(), words[at].end()
+            first = at
 
 
 def _sentences(run: re.Match[str]) -> Iterator[Span]:
@@ -128,7 +169,7 @@ def _unmarked(plain: Plain) -> Iterator[Clause]:
     text = "".join(pieces)
     if text == plain.text or not _ABOUT_READER.search(text.lower()):
         return
-    for one in clauses_of(Plain(text=text, low=text.lower(), size=len(plain.text), origins=origins)):
+    for one in clauses_of(Plain(text=text, low=lowered(text), size=len(plain.text), origins=origins)):
         if _ABOUT_READER.search(one.low):
             start, end = origins[one.start], origins[one.end - 1] + 1
             if plain.text[start:end] != one.text:
@@ -162,4 +203,4 @@ def mended(plain: Plain) -> list[Clause]:
 
 
 def _said(start: int, end: int, text: str) -> Clause:
-    return Clause(start, end, text, text.lower())
+    return Clause(start, end, text, lowered(text))

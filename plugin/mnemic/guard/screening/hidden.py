@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from mnemic.domain.language import is_foreign
 from mnemic.domain.text import WORD
 from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening import codes
-from mnemic.guard.screening.language import is_foreign
-from mnemic.guard.screening.plain import INVISIBLE, holds_any, mixed_words, mostly_latin
+from mnemic.guard.screening.plain import INVISIBLE, holds_any, lowered, mixed_words, mostly_latin
 
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _EMBEDDING = re.compile("[\u202a\u202b\u2066-\u2068]")
@@ -40,7 +40,6 @@ _BACKWARDS = re.compile(
 )
 _TELLING = re.compile(r"\b(?:gur|naq|lbh|lbhe|jvgu|guvf|gung|eht|uoy|ruoy|htiw|siht|taht|snoitcurtsni|nyy)\b")
 _TELLING_PARTS = ("gur", "naq", "lbh", "jvgu", "guvf", "gung", "nyy", "eht", "uoy", "htiw", "siht", "taht", "itcurts")
-_RUN = re.compile(r"[^.!?\n]{12,600}")
 _ROTATED = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
@@ -213,11 +212,11 @@ def _readable_elsewhere(decoded: bytes) -> bool:
 
 def _turned(text: str) -> list[Span]:
     """Sentences that are English with the alphabet turned by half (rot13), or backwards."""
-    low = text.lower()
+    low = lowered(text)
     if not (holds_any(low, _TELLING_PARTS) and _TELLING.search(low)):
         return []
     found: list[Span] = []
-    for run in _RUN.finditer(low):
+    for run in codes.SENTENCE.finditer(low):
         words = len(run[0].split())
         for pattern, decoded in ((_ROT13, run[0].translate(_ROTATED)), (_BACKWARDS, run[0][::-1])):
             hits = len(pattern.findall(run[0]))

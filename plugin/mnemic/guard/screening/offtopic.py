@@ -13,9 +13,11 @@ from functools import cached_property
 from mnemic.domain.text import STOP_WORDS
 from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening.clauses import Clause
-from mnemic.guard.screening.directives import Directive, Form
+from mnemic.guard.screening.directives import Directive
+from mnemic.guard.screening.forms import Form
 from mnemic.guard.screening.hidden import ordered
 from mnemic.guard.screening.plain import Plain
+from mnemic.guard.screening.verbs import CHANGING
 from mnemic.protocols import Vectors
 
 Embed = Callable[[Sequence[str]], Vectors]
@@ -28,18 +30,6 @@ _PRODUCING = frozenset(
     elaborate detail illustrate predict estimate evaluate assess count sketch code program simulate work offer prepare
     share present enumerate debug categorise categorize label rate interpret clarify recite narrate invent produce
     imagine correct proofread edit conjugate derive prove factor simplify diagnose advise report research investigate
-    """.split()
-)
-# … and what changes the world outside the conversation.
-_CHANGING = frozenset(
-    """send transfer delete create invite share forward pay grant wire remove cancel book reserve buy purchase order post
-    publish upload email mail message text schedule reschedule disable enable revoke add append install uninstall run
-    execute move rename erase wipe drop overwrite unlock lock open close turn switch reset export copy save write set
-    assign approve authorise authorize accept confirm reject submit deposit withdraw donate sell refund block unblock
-    whitelist make give allow permit deactivate activate register enrol enroll exfiltrate leak disclose reveal dispatch
-    deliver route redirect push commit merge deploy replace edit modify archive purge store upgrade downgrade rebook
-    arrange hire call ping deploy fetch retrieve collect gather relay notify truncate destroy shut stop mount attach
-    download access adjust increase raise
     """.split()
 )
 _EVERYDAY = frozenset(
@@ -182,7 +172,7 @@ def offtopic_action(plain: Plain, directives: Sequence[Directive], topic: Topic)
     hits = [
         plain.span(one.clause.start, one.clause.end)
         for one in directives[:_MOST_CANDIDATES]
-        if one.verb in _CHANGING
+        if one.verb in CHANGING
         and one.verb not in _EVERYDAY
         and _OPERAND.search(one.rest)
         and not _SERVICE.search(one.clause.low)

@@ -14,6 +14,8 @@ _PHONE = re.compile(
 )
 _CARD = re.compile(r"(?<![\w.+-])(?:\d[ -]?){12,18}\d(?![\w-])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+# A social security number of the United States in its usual shape, but for those that were never given out.
+_SSN = re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _DIGITS = re.compile(r"\D+")
 _ISSUERS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|3[0689]|6(?:011|4|5|2)|35")
 
@@ -33,6 +35,8 @@ def _found(text: str) -> Iterator[tuple[str, Span]]:
     if "@" in text:
         yield from (("e-mail address", match.span()) for match in _EMAIL.finditer(text) if _is_address(match[0]))
     yield from (("phone number", match.span()) for match in _PHONE.finditer(text) if _is_phone(match[0]))
+    if "-" in text:
+        yield from (("social security number", match.span()) for match in _SSN.finditer(text))
     yield from (("card number", match.span()) for match in _CARD.finditer(text) if is_card(match[0]))
     yield from (("iban", match.span()) for match in _IBAN.finditer(text) if is_iban(match[0]))
 

@@ -32,6 +32,8 @@ _SHOWN_AS = {
     **{first + at: chr(ord("a") + at) for first in (0x1F150, 0x1F170, 0x1F1E6) for at in range(26)},
     0x2800: " ",
 }
+# A few signs stand for whole sentences (one for 18 letters): a text of those alone would become as much longer.
+_MOST_LETTERS = 4
 _SHOWN = re.compile(f"[{''.join(map(chr, _SHOWN_AS))}]")
 
 # Letters of Cyrillic and Greek that look like a Latin one, in pairs (after Unicode's confusables.txt, the letters alone).
@@ -87,7 +89,7 @@ def _composed(text: str) -> Plain:
         return Plain(text=text, low=text.lower(), size=len(text), origins=None)
     if unicodedata.is_normalized("NFKC", text) and not _DROPPED.search(text):
         composed = _without_look_alikes(text)
-        return Plain(text=composed, low=_lower(composed), size=len(text), origins=None)
+        return Plain(text=composed, low=lowered(composed), size=len(text), origins=None)
     kept: list[str] = []
     origins: list[int] = []
     for at, char in enumerate(text):
@@ -95,12 +97,12 @@ def _composed(text: str) -> Plain:
             kept.append(char)
             origins.append(at)
         elif not _DROPPED.match(char):
-            form = unicodedata.normalize("NFKC", char)
+            form = unicodedata.normalize("NFKC", char)[:_MOST_LETTERS]
             kept.extend(form)
             origins.extend([at] * len(form))
     composed = _without_look_alikes("".join(kept))
     same = len(composed) == len(text) and all(before + 1 == after for before, after in pairwise(origins))
-    return Plain(text=composed, low=_lower(composed), size=len(text), origins=None if same else origins)
+    return Plain(text=composed, low=lowered(composed), size=len(text), origins=None if same else origins)
 
 
 def _unescaped(text: str) -> Plain:
@@ -132,7 +134,7 @@ def _meant(escape: str) -> str | None:
     return chr(number) if 9 <= number < 0x110000 and not 0xD800 <= number < 0xE000 else None
 
 
-def _lower(text: str) -> str:
+def lowered(text: str) -> str:
     """Small letters, as many as there are characters: the few capitals that become two, such as İ, are kept."""
     low = text.lower()
     return (

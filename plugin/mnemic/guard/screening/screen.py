@@ -6,19 +6,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from mnemic.domain.language import is_foreign
 from mnemic.domain.verdict import Finding, Span
 from mnemic.errors import InvalidInput
 from mnemic.guard.screening import backdoor, hidden, offtopic, steering
 from mnemic.guard.screening.clauses import Clause, clauses_of, with_wrapped_lines
 from mnemic.guard.screening.directives import Directive, directive_in, leading_command
-from mnemic.guard.screening.disguise import mended, undisguised
+from mnemic.guard.screening.disguise import mended, undisguised, unmistakable, with_digits
 from mnemic.guard.screening.foreign import FOREIGN_REASONS, Foreign, foreign_directives
-from mnemic.guard.screening.language import is_foreign
+from mnemic.guard.screening.forms import Form
 from mnemic.guard.screening.offtopic import Embed, Topic
 from mnemic.guard.screening.personal import personal_data
 from mnemic.guard.screening.plain import Plain, plain
 from mnemic.guard.screening.rules import LEXICAL, RULES
 from mnemic.guard.screening.secrets import secrets
+from mnemic.guard.screening.stated import settling
 from mnemic.guard.screening.structure import machine_parts
 
 
@@ -78,18 +80,32 @@ class _Reading:
     @cached_property
     def directives(self) -> list[Directive]:
         said: list[Directive] = []
+        looked = settling(self.plain.low)
         for at, clause in enumerate(self.clauses):
-            one = directive_in(clause)
+            one = directive_in(clause, looked)
             whole = with_wrapped_lines(self.plain, self.clauses, at)
             if one is not None:
                 said.append(replace(one, clause=whole))
             elif whole is not clause and (one := leading_command(whole)) is not None and one.at > len(clause.text):
                 said.append(one)  # the first line only leads in to it
-        hidden_in = [
-            one for clause in undisguised(self.plain, self.clauses) if (one := directive_in(clause)) is not None
-        ]
-        broken = [one for clause in mended(self.plain) if (one := directive_in(clause)) is not None]
-        return said + [one for one in hidden_in if steering.speaks_of_reader(one)] + broken
+        hidden_in = [(clause, False) for clause in undisguised(self.plain, self.clauses)]
+        hidden_in += with_digits(self.plain, self.clauses)
+        hidden_in += [(clause, True) for clause in (*mended(self.plain), *unmistakable(self.plain))]
+        for clause, sure in hidden_in:
+            one = directive_in(clause)
+            if one is not None and (sure or steering.speaks_of_reader(one)):
+                said.append(one)
+        return said
+
+    @cached_property
+    def orders(self) -> list[Directive]:
+        """The directives that are more than stated."""
+        return [one for one in self.directives if one.form is not Form.STATEMENT]
+
+    @cached_property
+    def roles(self) -> tuple[Finding | None, list[Span]]:
+        """What the text tells its reader to be, and where it only quotes that."""
+        return steering.roles_told(self.plain, self.clauses, self.orders)
 
     @cached_property
     def topic(self) -> Topic:
@@ -173,11 +189,11 @@ class _Reading:
     def _steering(self) -> list[Finding]:
         found: list[Finding | None] = []
         if "role-claim" in self.wanted:
-            found.append(steering.role_claim(self.plain, self.clauses))
+            found.append(self.roles[0])
         if "chat-markup" in self.wanted:
-            found.append(steering.chat_markup(self.plain, self.directives))
+            found.append(steering.chat_markup(self.plain, self.orders))
         if self.wanted & steering.ABOUT_ONE_DIRECTIVE:
-            found += steering.judge_directives(self.plain, self.directives, self.wanted)
+            found += steering.judge_directives(self.plain, self.orders, self.wanted)
         have = {one.rule for one in found if one is not None}
         for rule in (self.wanted & FOREIGN_REASONS.keys()) - have:
             spans = [self.plain.span(one.start, one.end) for one in self.directed if one.rule == rule]
@@ -187,11 +203,11 @@ class _Reading:
 
     def _requests(self) -> list[Finding]:
         found: list[Finding | None] = []
-        if self.wanted & {"offtopic-content", "offtopic-action"} and not offtopic.howto(self.clauses, self.directives):
+        if self.wanted & {"offtopic-content", "offtopic-action"} and not offtopic.howto(self.clauses, self.orders):
             if "offtopic-content" in self.wanted:
-                found.append(offtopic.offtopic_content(self.plain, self.directives, self.topic))
+                found.append(offtopic.offtopic_content(self.plain, self.orders, self.topic))
             if "offtopic-action" in self.wanted:
-                found.append(offtopic.offtopic_action(self.plain, self.directives, self.topic))
+                found.append(offtopic.offtopic_action(self.plain, self.orders, self.topic))
         if "offtopic-question" in self.wanted and self.stray:
             found.append(offtopic.offtopic_question(self.plain, self.clauses, self.stray))
         return [one for one in found if one is not None]
@@ -216,6 +232,7 @@ class _Reading:
         spans = [self.plain.span(one.start, one.end) for one in clauses]
         spans += [self.plain.span(one.start, one.end) for one in self.directed]
         spans += machine_parts(self.plain)
+        spans += self.roles[1]
         spans += [span for finding in findings if finding.rule in _MASKED for span in finding.spans]
         spans += self.encoded[1] if "encoded-payload" in self.wanted else []
         return hidden.ordered(spans)

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from mnemic.domain.text import STOP_WORDS
 from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening.hidden import ordered
 from mnemic.guard.screening.plain import holds_any
@@ -26,6 +27,43 @@ _NAMED = re.compile(
     r"|\s(?=[A-Za-z0-9+/_\-.=]{20}))\s{0,2}[\"'`\u201c]?(?P<value>[^\s\"'`\u201d,;<>()]{4,200})",
     re.IGNORECASE,
 )
+# The same in other languages, with what it opens in between: "das Passwort für den Drucker lautet ...".
+_PASSWORDS = (
+    "passwort", "kennwort", "mot de passe", "contraseña", "clave", "senha", "palavra-passe", "parola", "wachtwoord",
+    "hasło", "lösenord", "adgangskode", "passord", "salasana", "heslo", "lozinka", "jelszó", "şifre", "kata sandi",
+    "mật khẩu", "пароль", "κωδικός", "密码", "密碼", "口令", "パスワード", "비밀번호", "암호", "كلمة المرور", "كلمة السر",
+    "סיסמה", "पासवर्ड", "รหัสผ่าน",
+)  # fmt: skip
+_PASSWORD_HINTS = (*_PASSWORDS, "password")
+_ASCII_PASSWORD_HINTS = tuple(name for name in _PASSWORD_HINTS if name.isascii())
+_NAMED_ELSEWHERE = re.compile(
+    rf"(?:{'|'.join(_PASSWORDS)}|password(?= (?:for|of|to|on|at|del|della|di|per|für|vom|zum|pour)\b))"
+    r"\w{0,4}(?:\s[^\s.!?:=]{1,20}){0,5}?"
+    r"(?:\s{0,2}(?::=|[:=\uff1a])|\s(?:is|lautet|heißt|ist|est|es|è|é|to|är|er|on|je|este|adalah|là)(?=\s)"
+    r"|は|是|为|為|는|은|\s\u0647\u064a)"
+    r"\s{0,2}[\"'`\u201c\u300c]?(?P<value>[!-~]{6,200})",
+    re.IGNORECASE,
+)
+# Words that are a key together: a passphrase, or what a wallet is restored from, which are twelve at least.
+_FEWEST_WALLET_WORDS = 12
+_PHRASE = re.compile(
+    r"\b(?:(?P<own>pass ?phrase)|(?:seed|recovery|backup|mnemonic|wallet) (?:phrase|words)|mnemonic)(?: of [\w ]{1,30}?)?"
+    r"\s{0,2}(?:[:=]|\bis\b:?)\s{0,2}[\"'`\u201c]?(?P<value>[a-z]{3,10}(?:[ ,\n]{1,2}(?:\d{1,2}[.)] )?[a-z]{3,10}){3,23})\b",
+    re.IGNORECASE,
+)
+# Short numbers that are asked for as a proof: of a card, an account or a telephone, or for one time.
+_CODE = re.compile(
+    r"\b(?:(?:my|your|his|her|card|bank|debit|credit|sim|phone|account|atm)(?:['\u2019]s)? (?:[\w-]{1,20} ){0,2}?pin"
+    r"|pin (?:code |number )?(?:of|for|to) (?:my|your|his|her|the) (?:\w{1,20} ){0,2}?(?:card|account|phone|sim|bank)"
+    r"|puk|cvv2?|cvc2?|otp|(?:one[- ]time|verification|sms|2fa|two-factor) (?:pass)?code)s?"
+    r"\s{0,2}(?:[:=#]|\bis(?: now)?\b:?|(?<=cv[vc])\s)\s{0,2}[\"'`]?(?P<value>\d{3,8})(?![\w.,]?\d)",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"(?:^|[\s;(-])(?:password|passwd|pwd|passphrase)\s(?P<value>[!-~]{8,200})", re.IGNORECASE)
+# "sha256", "base64-encoded" and "OAuth2.0" are words with a number behind.
+_NUMBERED_WORD = re.compile(r"[A-Za-z]+-?\d{1,3}(?:[-.,;:]\w*)*$")
+_CODE_HINTS = ("pin", "puk", "cvv", "cvc", "otp", "time ", "fication ", "sms ", "2fa ", "factor ")
+_PHRASE_HINTS = ("phrase", "words", "mnemonic")
 # Every name in `_NAMED` holds one of these: text without them pays for this look alone.
 _NAME_HINTS = ("passw", "pwd", "passphrase", "passcode", "secret", "key", "token", "bearer", "credential", "pin")
 _PLACEHOLDER = re.compile(
@@ -60,9 +98,14 @@ _PLUGINS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("telegram_token", "TelegramBotTokenDetector", (":",)),
     ("twilio", "TwilioKeyDetector", ("AC", "SK")),
 )
-# Newer formats that the library does not know yet: keys of OpenAI, Anthropic and Google, fine-grained GitHub tokens.
+# Formats that the library does not know yet: keys of OpenAI, Anthropic and Google, fine-grained GitHub tokens, and others
+# that bear a mark of who gave them out.
 _NEWER = re.compile(
-    r"\b(?:sk-(?:proj|ant|svcacct|admin)-[\w-]{20,200}|sk-[A-Za-z0-9]{40,64}\b|AIza[\w-]{35}\b|github_pat_\w{40,120}"
+    r"\b(?:npm_[A-Za-z0-9]{30,60}|glpat-[\w-]{20,60}|dop_v1_[0-9a-f]{40,80}|shp(?:at|ca|pa|ss)_[0-9a-f]{24,64}"
+    r"|r[ks]_(?:live|test)_[A-Za-z0-9]{16,120}|sk_test_[A-Za-z0-9]{16,120}|ya29\.[\w-]{20,300}|GOCSPX-[\w-]{20,60}"
+    r"|AGE-SECRET-KEY-1[A-Z0-9]{40,80}|xapp-[\w-]{20,200}|lin_api_\w{30,60}|secret_[A-Za-z0-9]{40,60}|ntn_\w{40,60}"
+    r"|pplx-\w{40,60}|gsk_[A-Za-z0-9]{40,60}|r8_[A-Za-z0-9]{30,50}|dapi[0-9a-f]{32}|figd_[\w-]{30,60}|hvs\.[\w-]{20,200}"
+    r"|sk-(?:proj|ant|svcacct|admin)-[\w-]{20,200}|sk-[A-Za-z0-9]{40,64}\b|AIza[\w-]{35}\b|github_pat_\w{40,120}"
     r"|hf_[A-Za-z0-9]{30,50}\b)"
 )
 _LONG = re.compile(r"(?<!\S)\S{16,}")
@@ -90,26 +133,51 @@ def secrets(text: str) -> list[Finding]:
 
 
 def _found(text: str) -> Iterator[tuple[str, Span]]:
-    low = text.lower()
-    if holds_any(low, _NAME_HINTS):
-        for match in _NAMED.finditer(text):
-            value = match["value"].rstrip(".!?:")
-            password = "pass" in match["name"].lower() or "pwd" in match["name"].lower()
-            if looks_secret(value, named_password=password):
-                start, end = match.span("value")
-                whole = text[start : _end_of(_REST_OF_VALUE, text, end)].rstrip(".!?:")
-                yield "password" if password else "named secret", (start, start + len(whole))
+    yield from _named(text)
     if "eyJ" in text:
         yield from (
             ("json web token", match.span()) for match in _WEB_TOKEN.finditer(text) if _is_header(match["head"])
         )
     if "PRIVATE KEY" in text:
         yield from (("private key", match.span()) for match in _PEM.finditer(text))
+    reach = 0
     for token in _LONG.finditer(text):
         for start in range(token.start(), token.end(), _WINDOW - _OVERLAP):
             stop = min(token.end(), start + _WINDOW)
             for kind, (begin, end) in _known(text[start:stop], start):
-                yield kind, (begin, _end_of(_REST_OF_TOKEN, text, end) if end == stop else end)
+                if end == stop > reach:
+                    reach = _end_of(_REST_OF_TOKEN, text, end)
+                yield kind, (begin, reach if end == stop else end)
+
+
+def _named(text: str) -> Iterator[tuple[str, Span]]:
+    """Credentials that stand behind their names."""
+    low = text.lower()
+    if holds_any(low, _NAME_HINTS):
+        reach = 0  # the end of the value last seen, so that no run is read to its end for each of its parts
+        for match in _NAMED.finditer(text):
+            value = match["value"].rstrip(".!?:")
+            password = "pass" in match["name"].lower() or "pwd" in match["name"].lower()
+            if looks_secret(value, named_password=password):
+                start, end = match.span("value")
+                reach = _end_of(_REST_OF_VALUE, text, end) if end > reach else reach
+                yield "password" if password else "named secret", (start, _without_stops(text, start, reach))
+        for match in _BARE.finditer(text):
+            value = match["value"].rstrip(".!?:,;)\"'")
+            if not _NUMBERED_WORD.match(value) and looks_secret(value, named_password=True) and _has_digit(value):
+                yield "password", (match.start("value"), match.start("value") + len(value))
+    if holds_any(low, _ASCII_PASSWORD_HINTS if text.isascii() else _PASSWORD_HINTS):
+        for match in _NAMED_ELSEWHERE.finditer(text):
+            value = match["value"].rstrip(".!?:,;)\"'`")
+            if looks_secret(value, named_password=True):
+                yield "password", (match.start("value"), match.start("value") + len(value))
+    if holds_any(low, _PHRASE_HINTS):
+        for match in _PHRASE.finditer(text):
+            words = match["value"].lower().split()
+            if STOP_WORDS.isdisjoint(words) and (match["own"] or len(words) >= _FEWEST_WALLET_WORDS):
+                yield "passphrase", match.span("value")
+    if holds_any(low, _CODE_HINTS):
+        yield from (("access code", match.span("value")) for match in _CODE.finditer(text))
 
 
 def _known(piece: str, offset: int) -> Iterator[tuple[str, Span]]:
@@ -131,6 +199,13 @@ def _end_of(rest: re.Pattern[str], text: str, at: int) -> int:
     return at if found is None else found.end()
 
 
+def _without_stops(text: str, start: int, end: int) -> int:
+    """The end of a value without the stops that end a sentence behind it."""
+    while end > start and text[end - 1] in ".!?:":
+        end -= 1
+    return end
+
+
 def _is_header(part: str) -> bool:
     """Whether the first part of what looks like a JSON Web Token says how the rest is signed or encrypted."""
     try:
@@ -144,7 +219,7 @@ def looks_secret(value: str, *, named_password: bool) -> bool:
     """Whether a value beside a telling name is a credential, and no placeholder, word or sentence."""
     if len(value) < 6 or _PLACEHOLDER.search(value):
         return False
-    digits = any(char.isdigit() for char in value)
+    digits = _has_digit(value)
     letters = any(char.isalpha() for char in value)
     symbols = any(not char.isalnum() for char in value.strip("-_/"))
     if named_password:
@@ -152,6 +227,10 @@ def looks_secret(value: str, *, named_password: bool) -> bool:
             symbols and letters and value.lower() != value and len(value) >= 8
         )
     return len(value) >= 12 and digits and letters and _bits(value) >= _RANDOM_BITS
+
+
+def _has_digit(value: str) -> bool:
+    return any(char.isdigit() for char in value)
 
 
 def _bits(value: str) -> float:

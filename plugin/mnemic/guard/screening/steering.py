@@ -10,15 +10,17 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from mnemic.domain.verdict import Finding
+from mnemic.domain.verdict import Finding, Span
 from mnemic.guard.screening.clauses import Clause
 from mnemic.guard.screening.directives import Directive
+from mnemic.guard.screening.forms import OTHER_TRADES, Form
 from mnemic.guard.screening.hidden import ordered
+from mnemic.guard.screening.machines import addresses_machines
 from mnemic.guard.screening.plain import Plain
 
 _ANSWERS = r"(?:answers?|respon[sc]es?|repl(?:y|ies)|outputs?|completions?|conclusions?)"
 _YOUR_ANSWER = re.compile(
-    rf"\byour (?:[\w'-]+ ){{0,2}}{_ANSWERS}\b"
+    rf"\byour (?!\w+'s (?<!assistant's )(?<!agent's )(?<!model's ))(?:[\w'-]+ ){{0,2}}{_ANSWERS}\b"
     rf"|\b(?:in|into|to|with|of|from|throughout|at|using|for) (?:the|its|all|every|any|each) (?:final |whole |entire "
     rf"|next |own )?"
     rf"(?:answers?|responses?|outputs?|completions?)\b(?! (?:key|sheet|time|form|code|file|format|device|queue|rate))"
@@ -44,6 +46,8 @@ _TRANSPORTS = frozenset(
 _SENT_ALONG = re.compile(
     r"\s+(?:us |me |you |back |in |off |over |to |for |forward |by ){0,2}(?:the |all )?your (?:\w+ )?" + _ANSWERS
 )
+_LOOKING = frozenset("look listen compare check refer read see go turn jump skip scroll wait react match".split())
+_LAST_WORD = re.compile(r"[a-z]+(?=\s$)")
 _TO_THE_USER = re.compile(
     r"^\s+(?:to )?(?:the |your |any )?(?:end )?(?:users?|reader|human|person (?:who|that) asks"
     r"|whoever asks)\b(?! (?:guide|manual|names?|ids?|list|group|accounts?))"
@@ -102,8 +106,6 @@ _INSTRUCTIONS = re.compile(
     r"|goals?|objectives?|jobs?|missions?|purpose|role)\b"
     r"|\byour (?:tasks?|goals?|objective|mission) (?:is|are) (?:now )?to\b|\bsystem prompts?\b|\bhidden (?:rules"
     r"|instructions|prompt)\b"
-    r"|\b(?:language models?|chat ?bots?|llms?|ai (?:agents?|assistants?|models?|systems?)|virtual assistants?"
-    r"|llm agents?)\b"
     r"|\btasks? (?:that )?(?:you|i|the user) (?:gave|asked|have been|were|was|are|is)\b|\b(?:you|the (?:agent"
     r"|assistant)) (?:were|was|have been|has been|are|had been) (?:given|told|instructed|asked|assigned|programmed)\b"
     r"|\b(?:solve|complete|answer|fulfil|fulfill|finish|do|perform|continue with|resume|working on|work on"
@@ -112,6 +114,7 @@ _INSTRUCTIONS = re.compile(
     r"|\bthe user(?:'s)? (?:original |current |initial |real )?(?:task|query|request|goal|question)s?\b|\b(?:new"
     r"|following|these) instructions (?:in|from|below|instead|carefully|exactly)\b"
     r"|\b(?:instructions|ones) (?:in|of|from) this (?:paragraph|message|mail|document|text|note)\b"
+    r"|\b(?:long[- ]term|persistent) memory\b"
 )
 # The reader's instructions, not a product's: a manual or an invoice has instructions of its own.
 _OTHERS_RULES = re.compile(
@@ -119,9 +122,18 @@ _OTHERS_RULES = re.compile(
     r"|installation|payment) (?:policy|policies|rules|instructions)\b"
 )
 
+# Advice to people is full of these: "follow basic food safety guidelines", "update your insurance policy".
+_FOR_PEOPLE = re.compile(
+    r"(?:current )?safety (?:[\w-]+ ){0,2}(?:instructions?|guidelines|rules|directives?|restrictions|policy|policies)$"
+    r"|your (?!safety|security|content|privacy|system|usage|internal|hidden|current|previous|original|former|own|core|main)"
+    r"[\w-]+ (?:[\w-]+ )?(?:policy|policies)$"
+)
 _IGNORING = frozenset(
     """ignore disregard forget override discard abandon bypass skip neglect dismiss overlook drop overrule circumvent
     erase suspend""".split()
+)
+_BREAKING = _IGNORING | frozenset(
+    "violate break breach disable remove lift loosen relax switch turn stop reveal".split()
 )
 _TOLD_BEFORE = re.compile(
     r"^\s+(?:(?:all|any|every|each|everything|anything|the|your|those|these|of|about|completely|entirely|in"
@@ -139,23 +151,29 @@ _TOLD_BEFORE = re.compile(
     r"|[,.!:;])"
 )
 
+# What stands on a thing are its maker's: "the instructions on the packet".
+_OF_A_THING = re.compile(
+    r"^\s+(?:all )?(?:the|these|those|any) (?!previous|prior|above|preceding|earlier|original|initial|existing|former"
+    r"|foregoing|current|other|system|safety|past|old|given|hidden)(?:\w+ )?(?:instructions?|guidelines?|rules?|directions"
+    r"|orders|restrictions|commands?) (?:(?:printed|written|shown|supplied|found) )?(?:on|with|for|at) "
+    r"(?:the|your|its|his|her|their|an?) (?!system|user|prompt|developer|conversation|chat|message|previous|above"
+    r"|assistant|model|ai|agent|owner|operator|admin|top|first|task"
+    r"|compan|maker|creator|provider|people|humans?\b|answer|repl[iy]|respon|output|behavio|safe|secur|privacy|secre|tool|data)"
+)
+
 _ROLE = re.compile(
     r"\byou(?: are|'re|r role is| will be| will act as| must act as| act as)(?: now| still| currently)? (?:a|an|the"
     r"|my|our)?\s?((?:[\w-]+,? ){0,5}?)(?:(?:language )?models?|assistant|agent|ai|bot|chatbot|llm|gpt)\b"
     r"|\byou are now (?:an?|the|in|dan|free|unrestricted|operating|jailbroken)\b(?! (?:member|customer|subscriber"
     r"|part|position))"
-    r"|\b(?:act|behave|respond|answer) as (?:if you (?:are|were) )?(?:an? |the )?(?:\w+ ){0,2}(?:ai|model|assistant"
+    r"|\b(?:act|behave|respond|answer) as (?:if you (?:are|were) )?(?:an? |the )?((?:\w+ ){0,2})(?:ai|model|assistant"
     r"|agent|bot|llm|hacker|system)\b"
     r"|\bpretend (?:that )?(?:you(?:'re| are| were)|to be)\b|\b(?:developer|debug|admin|god|jailbreak"
     r"|dan) mode (?:is )?(?:on|enabled|activated|active|now)\b"
 )
-_OTHER_TRADES = re.compile(
-    r"\b(?:travel|estate|real|insurance|sales|customs|shop|personal|executive|administrative|research|teaching|dental"
-    r"|medical|legal"
-    r"|booking|ticket|press|support|service|registered|literary|talent|secret|fashion|photo|role|top|laboratory|lab"
-    r"|office|store|free"
-    r"|federal|police|change|permanent|customer|of)\s*$"
-)
+# Words that flow into a quotation without a colon mention it: 'begins with "You are ..."', 'the prompt "You are ..."'.
+_QUOTING = re.compile(r"\w,? [\"\u201c\u2018]$")
+_QUOTING_REACH = 4
 
 _MARKUP = re.compile(
     r"<\|[a-z_]{3,24}\|>|\[/?inst\]|<</?sys>>|</?(?:system|instructions?|information|important|admin|tool_call"
@@ -172,6 +190,9 @@ def steers_answer(directive: Directive) -> bool:
     found = _YOUR_ANSWER.search(directive.clause.low)
     if found is None:
         return directive.verb in _TELLING and _TO_THE_USER.match(directive.rest) is not None
+    before = _LAST_WORD.search(directive.clause.low, 0, found.start())
+    if "your" not in found[0] and before is not None and before[0] in _LOOKING:
+        return False  # "look at the answer": somebody's that is there already
     return not (directive.verb in _TRANSPORTS and _SENT_ALONG.match(directive.rest))
 
 
@@ -194,14 +215,20 @@ def transforms_message(directive: Directive) -> bool:
 
 
 def steers_instructions(directive: Directive) -> bool:
-    """The directive speaks of the reader's instructions, task, prompt, or of its being a model."""
+    """The directive speaks of the reader's instructions, task, prompt, or to it as a model."""
     low = directive.clause.low
-    return _INSTRUCTIONS.search(low) is not None and not _OTHERS_RULES.search(low)
+    if _OTHERS_RULES.search(low):
+        return False
+    if addresses_machines(low):
+        return True
+    found = _INSTRUCTIONS.finditer(low)
+    return any(not (_FOR_PEOPLE.match(one[0]) and directive.verb not in _BREAKING) for one in found)
 
 
 def override(directive: Directive) -> bool:
     """Forget, ignore or bypass what was said before."""
-    return directive.verb in _IGNORING and _TOLD_BEFORE.match(directive.rest) is not None
+    rest = directive.rest
+    return directive.verb in _IGNORING and _TOLD_BEFORE.match(rest) is not None and not _OF_A_THING.match(rest)
 
 
 _RULES: dict[str, tuple[Callable[[Directive], bool], str]] = {
@@ -216,6 +243,8 @@ ABOUT_ONE_DIRECTIVE = frozenset(_RULES)
 
 def speaks_of_reader(directive: Directive) -> bool:
     """Whether it acts on the reader's instructions or answer, as words in disguise do when there is something to hide."""
+    if directive.form is Form.STATEMENT:
+        return False
     return override(directive) or steers_instructions(directive) or steers_answer(directive)
 
 
@@ -230,21 +259,29 @@ def judge_directives(plain: Plain, directives: Sequence[Directive], wanted: froz
     return found
 
 
-def role_claim(plain: Plain, clauses: Sequence[Clause]) -> Finding | None:
-    """The text tells its reader what it is."""
+def roles_told(
+    plain: Plain, clauses: Sequence[Clause], orders: Sequence[Directive]
+) -> tuple[Finding | None, list[Span]]:
+    """The text tells its reader what it is; and where a sentence that is no order only quotes such words."""
     if "you" not in plain.low and "mode" not in plain.low and " as " not in plain.low and "pretend" not in plain.low:
-        return None
-    spans = []
+        return None, []
+    spans: list[Span] = []
+    quoted: list[Span] = []
     starts = [one.start for one in clauses]
+    commanding = {one.clause.start for one in orders}
     for match in _ROLE.finditer(plain.low):
-        if not (match[1] and _OTHER_TRADES.search(match[1])):
+        kind = match[1] or match[2]
+        person = match[1] is not None and plain.low.startswith(" who ", match.end())
+        if not (person or (kind and OTHER_TRADES.search(kind))):
             around = clauses[max(0, bisect_right(starts, match.start()) - 1)]
-            spans.append(plain.span(min(around.start, match.start()), max(around.end, match.end())))
+            said = _QUOTING.search(plain.text, max(0, match.start() - _QUOTING_REACH), match.start())
+            mentioned = said is not None and around.start <= said.start() and around.start not in commanding
+            place = plain.span(min(around.start, match.start()), max(around.end, match.end()))
+            (quoted if mentioned else spans).append(place)
     if not spans:
-        return None
-    return Finding(
-        rule="role-claim", reason="tells the reader that it is a model, assistant or agent", spans=ordered(spans)
-    )
+        return None, quoted
+    reason = "tells the reader that it is a model, assistant or agent"
+    return Finding(rule="role-claim", reason=reason, spans=ordered(spans)), quoted
 
 
 def chat_markup(plain: Plain, directives: Sequence[Directive]) -> Finding | None:

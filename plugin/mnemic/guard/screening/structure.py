@@ -19,6 +19,12 @@ _TURNS = re.compile(
     r"|\"role\"\s?:\s?\"(?:system|developer|assistant|tool|function)\"\s?,\s?\"content\"\s?:\s?\"(?P<h>[^\"]{1,2000})"
 )
 _TURN_MARKS = ("<|", "<start_of_turn", "<<sys", "[inst]", "<invoke", "<param", "<tool_", "<function_c", '"role"')
+# A call as data: the name of a tool and right behind it what it is to be called with.
+_CALLS = re.compile(
+    r"\"(?:tool|tool_name|name|function|action)\"\s?:\s?\"[\w.-]{1,80}\"\s?,\s{0,9}"
+    r"\"(?:args|arguments|action_input|tool_input)\"\s?:\s?(?:\{(?:[^{}]|\{[^{}]{0,400}\}){1,2000}\}?|\"\s?\{(?:[^\"\\]|\\.){1,2000}\"?)"
+)
+_CALL_MARKS = ('"args"', '"arguments"', '"action_input"', '"tool_input"')
 _WORDS = re.compile(r"\w+\W+\w+\W+\w")
 # Fetching a picture tells its server what stands in the address, so a place there that is to be filled in is a leak.
 _SLOT = r"(?:[{<$%\u2026]|\.\.\.|\[|\b[A-Z]{2,}(?:_[A-Z]+)+\b)"
@@ -29,13 +35,15 @@ _PICTURES = re.compile(
 
 
 def machine_parts(plain: Plain) -> list[Span]:
-    """The ranges of the original text with the contents of such turns, and such pictures. Linear."""
+    """The ranges of the original text with the contents of such turns, such calls, and such pictures. Linear."""
     found: list[Span] = []
     if holds_any(plain.low, _TURN_MARKS):
         for match in _TURNS.finditer(plain.low):
             start, end = next(match.span(name) for name, said in match.groupdict().items() if said is not None)
             if _WORDS.search(plain.low, start, end):
                 found.append(plain.span(start, end))
+    if holds_any(plain.low, _CALL_MARKS):
+        found += [plain.span(*match.span()) for match in _CALLS.finditer(plain.low)]
     if holds_any(plain.low, ("](http", "<img")):
         found += [plain.span(*match.span()) for match in _PICTURES.finditer(plain.text)]
     return found

@@ -94,6 +94,10 @@ SURE = frozenset(
     uphold upload use utilise utilize utter vacate vaccinate validate vandalise vary ventilate verbalise verbalize
     verify vet view vilify vindicate violate visit visualise visualize wait wander warn wash waver weaken wear weave
     weigh weld whisper whitelist widen withdraw withhold withstand wrestle write yell
+    allowlist blacklist concatenate countersign deauthorise deauthorize delist denylist deprovision dox enact
+    evict expunge extort falsify hijack misreport mislabel mistrust nuke
+    overpay preapprove prefill prepend rerun resell resync reupload sideload smuggle sneak
+    unarchive unfollow unfreeze unmask unpin unseal unsend waive
     """.split()
 )
 
@@ -136,6 +140,7 @@ MIXED = frozenset(
     triumph trouble trust tutor twist type update upgrade upset urge value veto video voice void volunteer vote vow
     wage wake walk want warm waste watch wave weather weight welcome wheel whip whistle win wind wipe wire wish
     witness wonder word work worry worship wound wrap wreck yield zip zone zoom
+    jailbreak onboard provision quarantine spoof tamper
     """.split()
 )
 
@@ -162,6 +167,19 @@ RARE = frozenset(
 
 VERBS = SURE | MIXED | RARE
 
+CHANGING = frozenset(
+    """send transfer delete create invite share forward pay grant wire remove cancel book reserve buy purchase order post
+    publish upload email mail message text schedule reschedule disable enable revoke add append install uninstall run
+    execute move rename erase wipe drop overwrite unlock lock open close turn switch reset export copy save write set
+    assign approve authorise authorize accept confirm reject submit deposit withdraw donate sell refund block unblock
+    whitelist make give allow permit deactivate activate register enrol enroll exfiltrate leak disclose reveal dispatch
+    deliver route redirect push commit merge deploy replace edit modify archive purge store upgrade downgrade rebook
+    arrange hire call ping deploy fetch retrieve collect gather relay notify truncate destroy shut stop mount attach
+    download access adjust increase raise
+    """.split()
+)
+"""Verbs of what changes the world outside the conversation."""
+
 _DOUBLED = tuple(letter * 2 for letter in "bdglmnprt")
 
 
@@ -171,6 +189,14 @@ def base_of_gerund(word: str) -> str | None:
         return None
     stem = word[:-3]
     candidates = (stem, stem + "e", stem[:-1] if stem.endswith(_DOUBLED) else stem)
+    return next((found for found in candidates if found in VERBS), None)
+
+
+def base_of_third(word: str) -> str | None:
+    """The base verb of a word in -s: ``sends`` → ``send``, ``attaches`` → ``attach``, ``copies`` → ``copy``."""
+    if not word.endswith("s") or word.endswith("ss") or len(word) < 4:
+        return None
+    candidates = (word[:-1], word[:-2] if word.endswith("es") else "", word[:-3] + "y" if word.endswith("ies") else "")
     return next((found for found in candidates if found in VERBS), None)
 
 

@@ -12,6 +12,7 @@ from mnemic.domain.experience.evidence import Evidence, read_evidence
 from mnemic.domain.experience.faithful import coverage, unsupported
 from mnemic.domain.experience.forms import Problem, check_form
 from mnemic.domain.experience.similarity import same_content, value_difference
+from mnemic.domain.language import is_foreign
 from mnemic.domain.learning.facets import CATEGORIES, Facets, NewExperience, check_facets
 from mnemic.domain.memory import (
     Kind,
@@ -106,7 +107,7 @@ def commit(
         for offer in offers:
             offer.problems += _form_problems(offer.experience)
             offer.problems += _evidence_problems(snapshot, offer, namespace)
-            offer.problems += _support_problems(offer)
+            offer.problems += _support_problems(offer, templated=templated)
             offer.problems += _outcome_problems(snapshot, backends.guard.policy, offer, namespace)
     for offer in offers:
         offer.problems += _guard_problems(backends, offer, namespace, origin)
@@ -210,8 +211,8 @@ def _evidence_problems(snapshot: LedgerSnapshot, offer: _Offer, namespace: Names
     return problems
 
 
-def _support_problems(offer: _Offer) -> list[Problem]:
-    """Every value in the text must stand in the evidence, and most of its words should."""
+def _support_problems(offer: _Offer, *, templated: bool) -> list[Problem]:
+    """Every value in the text must stand in the evidence, and many of its words unless they are those of our rules."""
     if not offer.cited:
         return []
     evidence = _read(offer.cited)
@@ -226,7 +227,7 @@ def _support_problems(offer: _Offer) -> list[Problem]:
                     hint="Cite the memory that says it, or leave it out.",
                 )
             )  # fmt: skip
-    if coverage(one.content, evidence) < LEAST_COVERAGE:
+    if not templated and coverage(one.content, evidence) < LEAST_COVERAGE:
         problems.append(
             Problem(
                 code="off-evidence", message="content is about something else than the cited memories.",
@@ -329,7 +330,9 @@ def _duplicates(backends: Backends, offers: Sequence[_Offer], namespace: Namespa
             for key, record in records.items():
                 if record.kind is Kind.PROCEDURAL and record.status is Status.ACTIVE:
                     other = f"{record.when_to_use or ''} {record.text}"
-                    if _same(offer.experience, record) or _nearly(near, key, text, other):
+                    if _same(offer.experience, record) or (
+                        _are_english(offer.experience.content, record.text) and _nearly(near, key, text, other)
+                    ):
                         confirmed.append(Confirmed(place=offer.place, by=record.id))
                         break
     return confirmed
@@ -358,6 +361,11 @@ def _confirm(
 def _same(experience: NewExperience, record: MemoryRecord) -> bool:
     same = same_content(experience.content, record.text)
     return same and same_content(experience.when_to_use, record.when_to_use or "")
+
+
+def _are_english(*texts: str) -> bool:
+    """Whether it is told by their words: in other languages the word that denies is not known from the rest."""
+    return all(is_foreign(text) is False for text in texts)
 
 
 def _nearly(near: dict[RowKey, float], key: RowKey, text: str, other: str) -> bool:

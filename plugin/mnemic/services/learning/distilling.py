@@ -12,9 +12,10 @@ from mnemic.domain.experience.experience import Experience, Facet
 from mnemic.domain.experience.extraction import distil
 from mnemic.domain.experience.reading import read_trajectory
 from mnemic.domain.experience.trajectory import Trajectory
+from mnemic.domain.experience.wording import reported
 from mnemic.domain.learning.facets import CATEGORIES, MAX_TASK_CHARS, Facets, NewExperience, cut_facets
 from mnemic.domain.learning.refinement import Refinement
-from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Outcome
+from mnemic.domain.memory import Kind, MemoryId, Namespace, NewMemory, Outcome, Remembered
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.quoting import quote
 from mnemic.domain.validation import MAX_TEXT_CHARS
@@ -44,13 +45,15 @@ Every number, name and path must stand in the episodes that you cite. The episod
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distilled:
     """What became of trajectories. ``episodes``: the memories that hold them raw, in the order given, each once;
-    ``drafts``: how many experiences were drawn from them; ``by``: the model or "rules".
+    ``drafts``: how many experiences were drawn from them; ``by``: the model or "rules"; ``held``: episodes that the guard
+    keeps in quarantine, from which nothing was learnt.
     """
 
     episodes: tuple[MemoryId, ...]
     drafts: int
     report: CommitReport
     by: str
+    held: tuple[MemoryId, ...] = ()
 
 
 def learn_from(
@@ -72,7 +75,9 @@ def learn_from(
     if not trajectories or len(trajectories) > MAX_TRAJECTORIES:
         raise InvalidInput(f"There are {len(trajectories)} trajectories.", hint=f"Give 1 to {MAX_TRAJECTORIES}.")
     read = _told_apart([one if isinstance(one, Trajectory) else read_trajectory(one) for one in trajectories])
-    ids = keep_episodes(backends, read, namespace=namespace, origin=origin)
+    kept = keep_episodes(backends, read, namespace=namespace, origin=origin)
+    ids = [None if receipt.outcome is Outcome.QUARANTINED else receipt.id for receipt in kept]
+    held = tuple(dict.fromkeys(receipt.id for receipt in kept if receipt.outcome is Outcome.QUARANTINED))
     for trajectory, id in zip(read, ids, strict=True):
         if trajectory.reward is not None and id is not None:
             record_outcome(
@@ -97,7 +102,7 @@ def learn_from(
         refused=tuple(item for report in reports for item in report.refused),
         confirmed=tuple(item for report in reports for item in report.confirmed),
     )
-    return Distilled(episodes=tuple(known.values()), drafts=len(drafts) + len(said), report=whole, by=by)
+    return Distilled(episodes=tuple(known.values()), drafts=len(drafts) + len(said), report=whole, by=by, held=held)
 
 
 def _told_apart(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
@@ -135,16 +140,17 @@ def _commit(
 
 def keep_episodes(
     backends: Backends, trajectories: Sequence[Trajectory], *, namespace: Namespace, origin: Origin
-) -> list[MemoryId | None]:
-    """Store trajectories raw as episodic memories; None for one that the guard keeps back.
+) -> tuple[Remembered, ...]:
+    """Store trajectories raw as episodic memories; one that the guard keeps back is in quarantine.
 
-    What tools and users said is in them, so they count as a tool's words whoever hands them in.
+    What tools and users said is in them, so they count as a tool's words whoever hands them in. Several at once are a
+    recording that somebody has, and no flood.
     """
     told = Origin(
         channel=Channel.TOOL, actor=origin.actor, client=origin.client, transport=origin.transport,
         connection=origin.connection, task=origin.task,
     )  # fmt: skip
-    receipts = remember(
+    return remember(
         backends,
         [
             NewMemory(text=episode_text(one), kind=Kind.EPISODIC, session=one.id[:200] or None, origin=told)
@@ -152,15 +158,15 @@ def keep_episodes(
         ],
         namespace=namespace,
         origin=told,
+        handed_in=len(trajectories) > 1,
     )
-    return [None if receipt.outcome is Outcome.QUARANTINED else receipt.id for receipt in receipts]
 
 
 def episode_text(trajectory: Trajectory) -> str:
     """A trajectory as text: the task, then each action with what came of it. Cut at the end when it is too long."""
-    lines = [f"Task: {trajectory.task}"]
+    lines = [f"Task: {reported(trajectory.task)}"]
     for number, step in enumerate(trajectory.steps, 1):
-        lines += [f"The user said: {step.told}"] if step.told else []
+        lines += [f"The user said: {step.told}"] if step.told and step.told != trajectory.task else []
         call = step.action or f"{step.tool} {json.dumps(dict(step.arguments), ensure_ascii=False, default=str)}"
         lines.append(f"[{number}] {call}" if step.tool in call else f"[{number}] {step.tool}: {call}")
         lines.append(f"    {step.observation}")

@@ -12,11 +12,11 @@ from mnemic.domain.learning.utility import NO_UTILITY, Utility
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, NewMemory, Outcome, Remembered, RowKey
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit
-from mnemic.domain.validation import check_count, check_text
+from mnemic.domain.validation import check_count, check_id, check_text
 from mnemic.errors import InvalidInput
 from mnemic.guard.policy import OriginClass, Policy, class_of
 from mnemic.protocols import LedgerTransaction
-from mnemic.services.backends import Backends
+from mnemic.services.backends import Backends, require
 from mnemic.services.guarding.standing import show, trusted_among
 from mnemic.services.storing.facets import clean_facets, embed_facet_texts
 from mnemic.services.storing.remember import remember
@@ -116,14 +116,17 @@ def _unmask(
 
 
 def list_experiences(
-    backends: Backends, *, namespace: Namespace, limit: int = 50, after: int = 0
+    backends: Backends, *, namespace: Namespace, limit: int = 50, after: object = None
 ) -> tuple[ExperienceView, ...]:
-    """The active procedural memories of a namespace in the order of writing, those after row ``after``; at most 1,000."""
+    """The active procedural memories of a namespace in the order of writing, at most 1,000; those written after the memory
+    ``after``, to page on, whatever became of that one since. Raises `InvalidInput`, `UnknownMemory`.
+    """
     check_count(limit, name="limit", low=1, high=MAX_LISTED)
-    check_count(after, name="after", low=0, high=2**53)
+    checked = None if after is None else check_id(after)
     policy = backends.guard.policy
     with backends.ledger.snapshot() as snapshot:
-        found = snapshot.experiences(namespace, after=RowKey(after), limit=limit)
+        last = RowKey(0) if checked is None else require(snapshot, [checked])[checked][0]
+        found = snapshot.experiences(namespace, after=last, limit=limit)
         keys = [key for key, _ in found]
         facets, utilities = snapshot.facets(keys), snapshot.utilities(keys)
         hits = show(snapshot, backends.guard, policy, found)

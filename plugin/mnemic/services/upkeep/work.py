@@ -98,7 +98,7 @@ class Work:
 
     @cached_property
     def protected(self) -> frozenset[MemoryId]:
-        """What no upkeep archives: what a person has vouched for, what is contested, and what anything is drawn from."""
+        """What merging and fading leave alone: what a person vouched for, what is contested, what anything is drawn from."""
         with self.backends.ledger.snapshot() as snapshot:
             vouched = snapshot.vouched(self.namespace)
         return frozenset(vouched | self._bound.cited | self._bound.contested)

@@ -24,7 +24,7 @@ def kept_as(policy: Policy) -> Callable[[Message], Message]:
     They are looked for in the text, in the arguments of calls and in ``opaque``, also where only the name beside a value of
     JSON tells that it is one. A signature of a provider over what held one is no longer good.
     """
-    return _without_secrets if _is_wanted(policy) else _as_given
+    return without_secrets if _is_wanted(policy) else _as_given
 
 
 def text_kept_as(policy: Policy) -> Callable[[str], str]:
@@ -42,7 +42,8 @@ def _as_given(given: _T) -> _T:
     return given
 
 
-def _without_secrets(message: Message) -> Message:
+def without_secrets(message: Message) -> Message:
+    """A message without the secrets in it, whatever the policy. Raises `InvalidInput`."""
     try:
         opaque = with_strings(message.opaque, _clean_named) if message.opaque else message.opaque
     except RecursionError:

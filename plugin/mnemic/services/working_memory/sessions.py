@@ -17,7 +17,7 @@ from mnemic.domain.working_memory.transcripts import read_transcript
 from mnemic.errors import InvalidInput
 from mnemic.services.live_sessions import LiveSession
 from mnemic.services.storing.spelling import check_spellings
-from mnemic.services.working_memory.session_secrets import kept_as, text_kept_as
+from mnemic.services.working_memory.session_secrets import kept_as, text_kept_as, without_secrets
 
 if TYPE_CHECKING:
     from mnemic.protocols import LedgerTransaction, SessionInfo, SessionReader
@@ -130,8 +130,9 @@ def _transcript(text: str, format: str | None, after: Sequence[Message]) -> list
 
 
 def _says_the_same(kept: Message, told: Message) -> bool:
-    """Whether two messages are one, whatever each is called."""
-    return replace(kept, id=told.id, opaque=told.opaque) == told
+    """Whether two messages are one, whatever each is called, and though a policy may have taken secrets out of one."""
+    kept, told = replace(kept, id=told.id, opaque={}), replace(told, opaque={})
+    return kept == told or without_secrets(kept) == without_secrets(told)
 
 
 def set_options(memory: WorkingMemory, options: dict[str, Any]) -> Edit | None:
