@@ -9,7 +9,7 @@ LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 DATABASES := tests/postgres tests/migrating
 
-.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-distractors bench-million bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces bench-partitions soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate bench-cold replicas
+.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-distractors bench-deep bench-million bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces bench-partitions soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate bench-cold replicas
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -43,6 +43,16 @@ bench-recall: $(VENV)/installed-dev
 	    --json $(RESULTS)/recall_longmemeval_assistant.json
 	$(BIN)/python -m tests.benchmarks.passages --data $(DATA) --json $(RESULTS)/passages.json
 	$(BIN)/python -m tests.benchmarks.languages --json $(RESULTS)/languages.json
+
+# With a model, which is fetched once: what a closer look at the best adds, and what it takes.
+bench-deep: $(VENV)/installed-dev
+	mkdir -p $(RESULTS)
+	$(BIN)/mnemic models fetch minilm
+	$(BIN)/mnemic bench recall --format locomo $(LOCOMO) --deep --no-compare --json $(RESULTS)/deep_locomo.json
+	$(BIN)/mnemic bench recall --format locomo $(LOCOMO) --deep --no-compare --together --json $(RESULTS)/deep_locomo_together.json
+	$(BIN)/mnemic bench recall --format longmemeval $(LONGMEMEVAL) --deep --no-compare --json $(RESULTS)/deep_longmemeval.json
+	$(BIN)/mnemic bench recall --format longmemeval $(LONGMEMEVAL) --deep --no-compare --assistant \
+	    --json $(RESULTS)/deep_longmemeval_assistant.json
 
 bench-cost: $(VENV)/installed-dev
 	mkdir -p $(RESULTS)

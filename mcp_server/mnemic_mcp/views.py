@@ -80,6 +80,7 @@ def hit_view(hit: Hit) -> dict[str, Any]:
         "status": None if memory.status == "active" else memory.status.value,
         "true_from": _day(memory.valid_from) if memory.valid_from > memory.recorded_at else None,
         "true_until": None if memory.valid_to is None else _day(memory.valid_to),
+        "replaces": None if hit.brief else memory.supersedes,
         "truncated": hit.excerpt is not None,
         "characters": _place(hit),
         "alike": [] if hit.brief else list(hit.alike),
@@ -102,6 +103,8 @@ def hit_text(hit: Hit) -> str:
     if memory.valid_to is not None:
         facts.append(f"true until {_day(memory.valid_to)}")
     if not hit.brief:
+        # What was so before is hidden, and whoever is asked for it must know that it is there (`history_of`).
+        facts += [f"replaces {memory.supersedes}"] if memory.supersedes else []
         facts.append(f"origin {memory.origin.label()}")
     if hit.score is not None:
         facts.append(f"score {hit.score:.2f}")

@@ -201,7 +201,9 @@ def test_an_error_is_told_and_the_question_stays(host: Host) -> None:
 def test_everything_can_be_reached_with_the_keyboard(host: Host) -> None:
     view = host.recalled(HELD)
     view.get_by_role("searchbox").focus()
-    for name in ("Ask", "why", "Waiting for review"):
+    whys = view.get_by_text("why", exact=True).count()
+    assert whys >= 1
+    for name in ("Ask", *["why"] * whys, "Waiting for review"):
         host.page.keyboard.press("Tab")
         assert host.inner().evaluate("() => document.activeElement.innerText.trim()") == name
     host.page.keyboard.press("Enter")

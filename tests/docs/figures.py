@@ -115,6 +115,14 @@ RECALL = (
 RECALL_NAMES = ("R@1", "R@5", "R@10", "R@20", "R@50", "hit@10", "MRR", "S@5")
 
 
+DEEP = (
+    ("deep_locomo", "LoCoMo, a namespace for each conversation"),
+    ("deep_locomo_together", "LoCoMo, all conversations in one"),
+    ("deep_longmemeval", "LongMemEval, what the user said"),
+    ("deep_longmemeval_assistant", "LongMemEval, both sides"),
+)
+
+
 def _recall() -> str:
     results = {name: _read(name) for name, _ in RECALL}
     rows = [f"| found, percent | {' | '.join(RECALL_NAMES)} | p50, ms |", "|---|" + "---|" * (len(RECALL_NAMES) + 1)]
@@ -144,6 +152,30 @@ def _recall() -> str:
         + "\n".join(rows)
         + "\n\n"
         + "\n".join(categories)
+        + "\n\n"
+        + _deep()
+    )
+
+
+def _deep() -> str:
+    rows = [
+        f"| gained by deep mode | questions | {' | '.join(RECALL_NAMES)} | p50 | with nothing seen before |",
+        "|---|---|" + "---|" * (len(RECALL_NAMES) + 2),
+    ]
+    for name, title in DEEP:
+        found = _read(name)
+        deep = next(row for row in found["rows"] if row["name"] == "mnemic deep")
+        gains = (deep["mnemic_is_ahead_by"][cut] for cut in RECALL_NAMES)
+        cells = " | ".join(
+            f"{0 - gain['mean']:+.1f} ({0 - gain['interval'][1]:+.1f} to {0 - gain['interval'][0]:+.1f})"
+            for gain in gains
+        )
+        times = " | ".join(f"{deep['latency_ms'][which]['ms']:.0f} ms" for which in ("p50", "first"))
+        rows.append(f"| {title} | {found['questions']} | {cells} | {times} |")
+    return (
+        'What a closer look adds, by MiniLM in 8 bits (`make bench-deep`; `recall(mode="deep")`): percentage points, '
+        "question by question. What the model has read of a memory is kept, so the first question takes longest:\n\n"
+        + "\n".join(rows)
     )
 
 

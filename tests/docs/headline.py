@@ -44,6 +44,13 @@ def _rows(read: Read) -> Iterable[tuple[str, str, str, str]]:
     found = {name: f"{row['R@10']['mean']:.1f}" for name, row in quality.items()}
     others = "; ".join(f"{name} {share}" for name, share in found.items() if name != "mnemic")
     yield "evidence among the first ten, LoCoMo, percent", f"**{found['mnemic']}**", others, "`make bench-recall`"
+    looked = {row["name"]: row["quality"]["all"]["R@10"]["mean"] for row in read("deep_locomo")["rows"]}
+    yield (
+        "the same with a closer look by MiniLM (`--deep`)",
+        f"**{looked['mnemic deep']:.1f}**",
+        f"without it {looked['mnemic']:.1f}",
+        "`make bench-deep`",
+    )
 
     cost = {row["memories"]: row for row in read("cost")["results"]}[10_000]
     yield (

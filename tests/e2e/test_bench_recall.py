@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from mnemic_mcp.cli import bench_recall
 from mnemic_mcp.cli.app import app
 from tests.conftest import ROOT
+from tests.contract.test_embedders import make_tiny_model
 
 EXAMPLE = str(ROOT / "docs" / "recall-example.jsonl")
 CONTENT = json.dumps(
@@ -69,6 +70,14 @@ def test_one_store_with_distractors_and_some_of_the_questions() -> None:
     assert "Chroma" not in shown
 
 
+def test_deep_mode_is_measured_with_the_model_in_the_folder(tmp_path: Path) -> None:
+    make_tiny_model(tmp_path / "models" / "minilm")
+    shown = run("recall", EXAMPLE, "--format", "jsonl", "--deep", "--no-compare", "--home", str(tmp_path))
+    rows = [line.split("\t") for line in shown.splitlines()]
+    assert len([row for row in rows if row[0] == "mnemic deep"]) == 2, "its figures, and how far the default is ahead"
+    assert shown.count("The first recall in a namespace") == 2
+
+
 def test_silence_is_shown_for_the_right_and_another_case() -> None:
     lines = run("recall", EXAMPLE, "--format", "jsonl", "--abstain").splitlines()
     assert [line.split("\t")[0] for line in lines[-2:]] == ["right case", "other case"]
@@ -81,6 +90,8 @@ def test_silence_is_shown_for_the_right_and_another_case() -> None:
         (("--format", "jsonl", "--k", "101"), "Invalid value for '--k'"),
         (("--format", "jsonl", "--abstain", "--together"), "only one"),
         (("--format", "jsonl", "--tier", "minilm"), "mnemic models fetch minilm"),
+        (("--format", "jsonl", "--deep"), "mnemic models fetch minilm"),
+        (("--format", "jsonl", "--deep", "--abstain"), "--abstain was given with --deep"),
         (("--format", "jsonl", "--distractors-from", EXAMPLE), "Only one of --distractors-from"),
         (
             ("--format", "jsonl", "--distractors-from", EXAMPLE, "--distractors-format", "jsonl"),

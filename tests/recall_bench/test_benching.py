@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -72,6 +73,28 @@ async def test_the_same_run_again_gives_the_same_figures() -> None:
     assert what_must_not_vary(one) == what_must_not_vary(other)
     assert one["turns"] == 40 and one["questions"] == 4 and one["cases"] == 1
     assert one["options"]["distractors_are"] == "30 generated texts"
+
+
+class _KnowsNothing:
+    """Everything answers as well, so that deep mode leaves the order as it is."""
+
+    def __init__(self) -> None:
+        self.questions: list[str] = []
+
+    def rerank(self, question: str, texts: Sequence[str]) -> list[float]:
+        self.questions.append(question)
+        return [0.5] * len(texts)
+
+
+async def test_deep_mode_is_measured_beside_the_default_on_the_same_questions() -> None:
+    reranker = _KnowsNothing()
+    found = await bench_recall(CASES, EMBEDDER, RecallBench(compare=False), reranker=reranker)
+    ours, deep = found["rows"]
+    assert (ours["name"], deep["name"]) == ("mnemic", "mnemic deep")
+    assert deep["quality"] == ours["quality"]
+    assert {value["mean"] for value in deep["mnemic_is_ahead_by"].values()} == {0.0}
+    assert set(reranker.questions) >= {question.text for case in CASES for question in case.questions}
+    assert set(deep["latency_ms"]) == {"p50", "p95", "first"}
 
 
 async def test_rivals_run_on_the_same_questions_and_say_how_far_they_are_behind() -> None:

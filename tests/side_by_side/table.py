@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mnemic.storage.token_counters import HeuristicTokenCounter
 from tests.side_by_side.quality import SHOWN, best_way
 
 NOTHING = "–"
@@ -47,8 +48,11 @@ def _resident(size: str, label: str) -> Row:
 
 
 def _tokens(entry: Entry) -> str:
-    tokens = entry["start"]["tool_tokens"]
-    return NOTHING if tokens is None else f"{tokens:,} ({entry['start']['tools']} tools)"
+    found = entry["start"]
+    if found["tool_tokens"] is None:
+        return NOTHING
+    rough = ", by rule of thumb" if found["token_counter"] == HeuristicTokenCounter.name else ""
+    return f"{found['tool_tokens']:,} ({found['tools']} tools{rough})"
 
 
 def _syncs(entry: Entry) -> str:

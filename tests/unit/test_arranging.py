@@ -107,6 +107,27 @@ async def test_the_same_in_another_namespace_is_shown_by_itself(memory: Memory) 
     assert [hit.alike for hit in result.hits] == [(), ()]
 
 
+@pytest.mark.parametrize(
+    ("said", "denied"),
+    [
+        (
+            "Marco può mangiare le noci e i crostacei durante le cene",
+            "Marco non può mangiare le noci e i crostacei durante le cene",
+        ),
+        (
+            "De pomp in de kelder moet elke ochtend worden gecontroleerd",
+            "De pomp in de kelder moet niet elke ochtend worden gecontroleerd",
+        ),
+        ("Насос в подвале нужно проверять каждое утро", "Насос в подвале не нужно проверять каждое утро"),
+        ("Pekka syö pähkinöitä kotona joka aamu mielellään", "Pekka ei syö pähkinöitä kotona joka aamu mielellään"),
+    ],
+)
+async def test_what_denies_another_is_shown_beside_it_in_any_language(memory: Memory, said: str, denied: str) -> None:
+    ids = await _remember(memory, said, denied, kind="semantic")
+    assert set(_ids(await memory.recall(said, min_score=0.0))) == set(ids)
+    assert (await memory.learning.plan(["merge"])).steps == ()
+
+
 async def test_what_says_more_stands_for_what_says_less_wherever_it_comes(memory: Memory) -> None:
     (less,) = await _remember(memory, f"{_FERRY}.", kind="semantic")
     (more,) = await _remember(memory, f"{_FERRY}, whatever weather.", kind="semantic")

@@ -15,7 +15,6 @@ from mnemic.domain.recall import PARTS
 from mnemic.errors import InvalidInput, ModelFailed
 from mnemic.retrieval.deep import RERANKED, deepen
 from mnemic.retrieval.fusion import Candidate
-from mnemic.retrieval.turns import NONE, Turns
 from mnemic.testing import WordReranker
 from mnemic_mcp.cli.app import app
 from tests.contract.test_embedders import make_tiny_model
@@ -42,17 +41,9 @@ def _candidate(key: int, score: float) -> Candidate:
     return Candidate(RowKey(key), None, None, score, np.array([score, *(0.0 for _ in PARTS[1:])]))
 
 
-def _turns(*voices: int) -> Turns:
-    """Turns 1, 2, … of one session."""
-    count = len(voices)
-    places = np.arange(count)
-    after = np.where(places < count - 1, places + 1, NONE)
-    return Turns(places + 1, np.zeros(count, np.int64), np.array(voices), places - 1, after)
-
-
 def test_a_closer_look_moves_what_it_finds_and_scores_stay_between_nothing_and_one() -> None:
     ranked = [_candidate(1, 1.0), _candidate(2, 0.6), _candidate(3, 0.5)]
-    found = deepen(ranked, {RowKey(1): 1.0, RowKey(2): 0.1, RowKey(3): 0.6}, _turns(0, 0, 0))
+    found = deepen(ranked, {RowKey(1): 1.0, RowKey(2): 0.1, RowKey(3): 0.6})
     assert [entry.key for entry in found] == [1, 3, 2]
     assert found[0].score == 1.0
     for entry in found:
@@ -62,19 +53,10 @@ def test_a_closer_look_moves_what_it_finds_and_scores_stay_between_nothing_and_o
 
 def test_what_was_not_looked_at_keeps_its_order_and_equals_go_by_key() -> None:
     ranked = [_candidate(4, 0.9), _candidate(1, 0.5), _candidate(3, 0.4), _candidate(2, 0.4)]
-    found = deepen(ranked, {RowKey(1): 0.9}, _turns(0))
+    found = deepen(ranked, {RowKey(1): 0.9})
     assert [entry.key for entry in found] == [1, 4, 2, 3]
-    one_way, other_way = (deepen(order, {}, _turns()) for order in (ranked, ranked[::-1]))
+    one_way, other_way = (deepen(order, {}) for order in (ranked, ranked[::-1]))
     assert [(entry.key, entry.score) for entry in one_way] == [(entry.key, entry.score) for entry in other_way]
-
-
-def test_what_is_close_passes_to_the_turn_of_the_other_beside_it() -> None:
-    ranked = [_candidate(key, 0.5) for key in (1, 2, 3)]
-    close = {RowKey(1): 0.0, RowKey(2): 1.0, RowKey(3): 0.0}
-    answered, asked, own = (
-        entry.score for entry in sorted(deepen(ranked, close, _turns(1, 2, 2)), key=lambda e: e.key)
-    )
-    assert asked > answered > own
 
 
 async def test_deep_recall_looks_at_the_best_again_and_the_default_does_not(tmp_path: Path) -> None:
@@ -91,6 +73,66 @@ async def test_deep_recall_looks_at_the_best_again_and_the_default_does_not(tmp_
     assert {"Ben: I have bees too.", "Bees are angry. Smoke them first.", _NOTES[0]} <= set(seen)
     assert found.hits[0].memory.text == "I have bees too."
     assert found.notes == ()
+
+
+async def test_a_turn_is_read_after_the_end_of_what_somebody_else_said_before_it(tmp_path: Path) -> None:
+    reranker = WordReranker()
+    long = " ".join(f"word{at}" for at in range(100))
+    said = [
+        ("Ana", f"{long} do you keep bees?"),
+        ("Ben", "Yes, two hives."),
+        ("Ben", "Bees are calm here."),
+        (None, "Hm."),
+    ]
+    async with mnemic.open_memory(tmp_path, chroma="off", reranker=reranker) as memory:
+        for speaker, text in said:
+            await memory.remember(text, speaker=speaker, session="roof")
+        await memory.remember("Bees need water.", speaker="Ana", session="garden")
+        await memory.recall("bees hives", mode="deep", min_score=0)
+    seen = reranker.asked[0][1]
+    (answer,) = (text for text in seen if text.endswith("Ben: Yes, two hives."))
+    assert answer.startswith("word")
+    assert "word99 do you keep bees? Ben: Yes" in answer
+    assert len(answer) < 200
+    assert {"Ben: Bees are calm here.", "Ana: Bees need water."} <= set(seen)
+
+
+@pytest.mark.parametrize("asked", ["你把书放在桌子上了吗" * 12, "Куда ты положил мои старые книги? " * 12])
+async def test_what_was_said_before_leaves_room_for_the_answer_in_any_script(tmp_path: Path, asked: str) -> None:
+    reranker = WordReranker()
+    async with mnemic.open_memory(tmp_path, chroma="off", reranker=reranker) as memory:
+        await memory.remember(asked, speaker="Ana", session="roof")
+        await memory.remember("On the shelf.", speaker="Ben", session="roof")
+        await memory.recall("shelf", mode="deep")
+    (answer,) = (text for text in reranker.asked[0][1] if text.endswith("Ben: On the shelf."))
+    before = answer.removesuffix(" Ben: On the shelf.")
+    assert asked.rstrip().endswith(before)
+    assert 5 < len(before) < 25
+
+
+async def test_of_a_long_text_the_passage_that_answers_is_read(tmp_path: Path) -> None:
+    reranker = WordReranker()
+    chapters = [f"In year {year} " + "the harbour was quiet and the ships were few. " * 12 for year in range(40, 48)]
+    chapters[5] += "A beekeeper came ashore."
+    async with mnemic.open_memory(tmp_path, chroma="off", reranker=reranker) as memory:
+        await memory.remember("\n\n".join(chapters), speaker="Ana")
+        found = await memory.recall("When did the beekeeper come?", mode="deep")
+    ((_, (seen,)),) = reranker.asked
+    passage = found.hits[0].passage
+    assert passage is not None and "beekeeper" in passage.text
+    assert seen == f"Ana: {passage.text}"
+
+
+async def test_what_a_filter_hides_is_not_read_before_what_it_shows(tmp_path: Path) -> None:
+    reranker = WordReranker()
+    async with mnemic.open_memory(tmp_path, chroma="off", reranker=reranker) as memory:
+        await memory.remember("Do you keep bees?", speaker="Ana", session="roof")
+        await memory.remember("Yes, bees.", speaker="Ben", session="roof", tags=["told"])
+        await memory.recall("bees", mode="deep", tags=["told"])
+        await memory.recall("bees", mode="deep")
+    filtered, free = ([text for text in seen if text.endswith("Yes, bees.")] for _, seen in reranker.asked)
+    assert filtered == ["Ben: Yes, bees."]
+    assert free == ["Ana: Do you keep bees? Ben: Yes, bees."]
 
 
 async def test_a_reranker_changes_the_order_and_only_the_best_are_shown_to_it(tmp_path: Path) -> None:

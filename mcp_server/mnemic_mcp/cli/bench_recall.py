@@ -43,6 +43,7 @@ def recall(
     distractors_format: Annotated[FormatName | None, typer.Option(help="How that one is written.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions, drawn with the seed.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of drawn questions, distractors and intervals.")] = 7,
+    deep: Annotated[bool, typer.Option(help="Ask in deep mode as well, with the model of `mnemic models`.")] = False,
     compare: Annotated[bool, typer.Option(help="Run Chroma, BM25, their fusion and LangGraph's store, too.")] = True,
     abstain: Annotated[
         bool, typer.Option(help="Instead, how often recall is silent when the right and when another case is asked.")
@@ -56,9 +57,9 @@ def recall(
     """Store a data set, ask its questions, and say how much of what answers them recall finds, beside plain stores.
 
     Every figure has a 95 % bootstrap interval. The memory is a new one in a temporary folder, or in ``--database``.
-    ``--home`` says where the files of ``--tier minilm`` are.
+    ``--home`` says where the files of ``--tier minilm`` and ``--deep`` are.
     """
-    from mnemic.bootstrap import create_embedder
+    from mnemic.bootstrap import create_embedder, create_reranker
     from mnemic.testing.recall_bench import (
         DEFAULT_CUTS,
         RIVALS,
@@ -77,9 +78,14 @@ def recall(
             database=database,
         )  # fmt: skip
         asked = sum(len(case.questions) for case in cases)
-        runs = 1 if abstain or not compare else 1 + len(RIVALS)
+        if abstain and deep:
+            raise InvalidInput(
+                "--abstain was given with --deep.", hint="Silence is that of the default mode; leave one out."
+            )
+        reranker = create_reranker(settings_for(home, recall_mode="deep")) if deep else None
+        runs = 1 if abstain else 1 + deep + compare * len(RIVALS)
         bar, advance = progress_bar("Questions", runs * (asked if limit is None else min(asked, limit)))
-        bench = bench_abstention if abstain else bench_recall
+        bench = bench_abstention if abstain else partial(bench_recall, reranker=reranker)
         with bar:
             found = anyio.run(partial(bench, cases, embedder, options, progress=_adding_up(advance)))
     except MnemicError as error:
@@ -155,8 +161,12 @@ def _print_recall(found: dict[str, Any]) -> None:
             ("category", "questions", *shown),
             [(name, str(values["n"]), *_quality(values, shown)) for name, values in categories.items()],
         )
-    first = ran[0]["latency_ms"]["first"]
-    typer.echo(f"\nThe first recall in a namespace takes {first['ms']:.1f} ms (median).")
+    typer.echo()
+    for row in ran:
+        if "first" in row["latency_ms"]:
+            typer.echo(
+                f"The first recall in a namespace: {row['latency_ms']['first']['ms']:.1f} ms (median, {row['name']})."
+            )
 
 
 def _quality(values: dict[str, Any], names: list[str]) -> list[str]:

@@ -14,7 +14,9 @@ from enum import IntEnum
 from itertools import accumulate
 from typing import NamedTuple
 
-# Sizes are in Latin letters: six make a word with its space. A letter of a script without spaces counts as three.
+from mnemic.domain.text import FIRST_WIDE, WIDE
+
+# Sizes are in Latin letters: six make a word with its space. A letter of a script without spaces counts as `WIDE`.
 LONG_FROM = 2_400
 """A text of more than this, some 400 words, is cut; a shorter one stays whole.
 
@@ -27,8 +29,6 @@ FACET = "passages"
 """The name under which the vectors of a text's passages are kept beside those of an experience's facets."""
 _LEAST = MOST // 3
 _LONGEST_LINE = 4 * MOST
-_WIDE = 3
-_FIRST_WIDE = "\u2e80"
 
 
 class Span(NamedTuple):
@@ -84,7 +84,7 @@ def passages(text: str) -> tuple[Span, ...]:
 
 def is_long(text: str) -> bool:
     """Whether a text is cut. Of a short one nothing but the length is looked at."""
-    if len(text) * _WIDE <= LONG_FROM:
+    if len(text) * WIDE <= LONG_FROM:
         return False
     return len(text) > LONG_FROM or _sizes(text)(len(text)) > LONG_FROM
 
@@ -93,7 +93,7 @@ def _sizes(text: str) -> Callable[[int], int]:
     """The size of the text up to each character."""
     if text.isascii():
         return int
-    sums = [0, *accumulate(_WIDE if letter >= _FIRST_WIDE else 1 for letter in text)]
+    sums = [0, *accumulate(WIDE if letter >= FIRST_WIDE else 1 for letter in text)]
     return sums.__getitem__
 
 

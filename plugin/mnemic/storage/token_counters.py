@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mnemic.domain.text import FIRST_WIDE
+
 if TYPE_CHECKING:
     from mnemic.protocols import TokenCounter
 
@@ -31,7 +33,6 @@ _PIECE = re.compile(
 # What is between single spaces can be counted by itself, unless spaces are part of a longer run.
 _RUN = re.compile(r" \s|\s ")
 _MOST_REMEMBERED_CHARS = 64
-_FIRST_CJK = 0x2E80
 
 
 class HeuristicTokenCounter:
@@ -70,7 +71,7 @@ def _tokens_in(piece: str) -> int:
         return math.ceil(len(piece) / (6 if first.isalpha() else 2))
     if not first.isalpha():
         return 2 * len(piece)
-    return len(piece) if ord(first) >= _FIRST_CJK else math.ceil(len(piece) / 2)
+    return len(piece) if first >= FIRST_WIDE else math.ceil(len(piece) / 2)
 
 
 class TiktokenCounter:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemic.domain.memory import Role, RowKey
-from mnemic.domain.recall import CHANNELS, PARTS, Explanation, MemoryFilter
+from mnemic.domain.memory import MemoryRecord, Role, RowKey
+from mnemic.domain.recall import CHANNELS, PARTS, Explanation, MemoryFilter, Passage
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval import bm25
 from mnemic.retrieval.bags import Gathered
@@ -116,6 +116,17 @@ def find_candidates(
     )
 
 
+def best_passages(
+    snapshot: LedgerSnapshot, records: Mapping[RowKey, MemoryRecord], numbers: Mapping[RowKey, int]
+) -> dict[RowKey, Passage]:
+    """Of those of ``records`` that are long, the passage whose number `Found.passages` gives."""
+    spans = snapshot.passages([key for key in records if key in numbers]) if numbers else {}
+    chosen = {key: among[numbers[key]] for key, among in spans.items() if numbers[key] < len(among)}
+    return {
+        key: Passage(span.start, span.end, records[key].text[span.start : span.end]) for key, span in chosen.items()
+    }
+
+
 def _meaning(
     search: Search, keys: list[RowKey], passages: Mapping[RowKey, float]
 ) -> tuple[dict[RowKey, float], Scores]:
@@ -127,6 +138,9 @@ def _meaning(
     rows = matrix.astype(np.float64)
     near = cosines(rows, search.vector)
     similarity = dict(zip(held, near.tolist(), strict=True))
+    if search.whole is not None and search.whole is not search.vector and len(near):
+        # What most memories hold does not tell them apart, but it is there: the best stays as near as to the whole.
+        near += max(float(cosines(rows, search.whole).max() - near.max()), 0.0)
     # Half of it without what all have in common, which tells them apart; half with it, for all of them may be to the point.
     worth = dict(zip(held, ((near + apart(rows, search.vector)) / 2).tolist(), strict=True))
     nearest = list(passages.items())

@@ -12,10 +12,11 @@ from typing import Any
 import anyio.to_thread
 import numpy as np
 
+from mnemic.domain.recall import Mode
 from mnemic.errors import InvalidInput
 from mnemic.memory import Memory
 from mnemic.opening import open_memory
-from mnemic.protocols import Embedder
+from mnemic.protocols import Embedder, Reranker
 from mnemic.testing.recall_bench.cases import Case, all_together, take_questions
 from mnemic.testing.recall_bench.distractors import NO_DISTRACTORS, Distractors, with_distractors
 from mnemic.testing.recall_bench.measuring import Answers, Stored, ask, ask_rival, store
@@ -56,14 +57,16 @@ async def bench_recall(
     embedder: Embedder,
     options: RecallBench | None = None,
     *,
+    reranker: Reranker | None = None,
     progress: Progress = lambda *_: None,
 ) -> dict[str, Any]:
     """Store every case in a namespace of one new memory, ask every question by the public API, and count what was found.
 
-    ``rows`` has mnemic first, then every rival, each with ``quality`` (``all`` and every category, see
-    `metrics.summarise`) and ``latency_ms``. A rival's ``mnemic_is_ahead_by`` is the mean of the differences question by
-    question, in percentage points, with its interval; of rivals that cannot run, ``missing`` says why. The same arguments
-    give the same quality, but for Chroma's, whose index differs from run to run. Raises `InvalidInput`.
+    ``rows`` has mnemic first, then its deep mode if there is a ``reranker``, then every rival, each with ``quality``
+    (``all`` and every category, see `metrics.summarise`) and ``latency_ms``. ``mnemic_is_ahead_by`` is the mean of the
+    differences question by question, in percentage points, with its interval; of rivals that cannot run, ``missing`` says
+    why. The same arguments give the same quality, but for Chroma's, whose index differs from run to run. Raises
+    `InvalidInput`.
     """
     chosen = options or RecallBench()
     cuts = _check_cuts(chosen.cuts)
@@ -71,7 +74,6 @@ async def bench_recall(
     prepared = _prepare(cases, chosen)
     names = metric_names(cuts)
     total = sum(len(case.questions) for case in prepared)
-    ours = Answers()
 
     def ticking(name: str) -> Callable[[], None]:
         done = 0
@@ -83,26 +85,34 @@ async def bench_recall(
 
         return tick
 
+    rows: list[dict[str, Any]] = []
+    ours: Scores | None = None
+
+    def add(name: str, answers: Answers) -> None:
+        row = _row(name, answers, names, chosen.seed)
+        if ours is not None:
+            row["mnemic_is_ahead_by"] = _differences(ours - answers.scores, names, chosen.seed)
+        rows.append(row)
+
+    modes: dict[str, Mode] = {"mnemic": "default"} if reranker is None else {"mnemic": "default", "mnemic deep": "deep"}
     progress("mnemic", 0, total)
-    async with _scratch_memory(embedder, chosen.database) as memory:
-        tick = ticking("mnemic")
+    async with _scratch_memory(embedder, chosen.database, reranker) as memory:
         # All of it before the first question: namespaces share a ledger, and none should be asked while it is emptier.
         stored = [await store(memory, case) for case in prepared]
-        for one in stored:
-            await ask(memory, one, ours, cuts=cuts, depth=depth, tick=tick)
         settings = {name: getattr(memory.settings, name) for name in _SETTINGS}
-    row = _row("mnemic", ours, names, chosen.seed)
-    row["latency_ms"]["first"] = latencies(ours.first_seconds, seed=chosen.seed)["p50"]
-    rows = [row]
+        for name, mode in modes.items():
+            answers, tick = Answers(), ticking(name)
+            for one in stored:
+                await ask(memory, one, answers, cuts=cuts, depth=depth, tick=tick, mode=mode)
+            add(name, answers)
+            rows[-1]["latency_ms"]["first"] = latencies(answers.first_seconds, seed=chosen.seed)["p50"]
+            ours = answers.scores if ours is None else ours
     for name in RIVALS if chosen.compare else ():
         if (why := why_missing(name)) is not None:
             rows.append({"name": name, "missing": why})
             continue
         progress(name, 0, total)
-        answers = await anyio.to_thread.run_sync(_ask_everything, name, embedder, stored, cuts, depth, ticking(name))
-        row = _row(name, answers, names, chosen.seed)
-        row["mnemic_is_ahead_by"] = _differences(ours.scores - answers.scores, names, chosen.seed)
-        rows.append(row)
+        add(name, await anyio.to_thread.run_sync(_ask_everything, name, embedder, stored, cuts, depth, ticking(name)))
     return {
         "commit": commit(),
         "versions": versions(),
@@ -177,14 +187,17 @@ def _prepare(cases: Sequence[Case], options: RecallBench, *, keep_empty: bool = 
 
 
 @asynccontextmanager
-async def _scratch_memory(embedder: Embedder, database: str | None) -> AsyncIterator[Memory]:
+async def _scratch_memory(
+    embedder: Embedder, database: str | None, reranker: Reranker | None = None
+) -> AsyncIterator[Memory]:
     """A memory that is gone afterwards, wherever the environment says that memories are."""
     schema = f"bench_{secrets.token_hex(8)}"
     with tempfile.TemporaryDirectory(prefix="mnemic-bench-", ignore_cleanup_errors=True) as folder:
         try:
             async with open_memory(
-                folder, embedder=embedder, durable=False, database=database or "", database_schema=schema
-            ) as memory:
+                folder, embedder=embedder, reranker=reranker, durable=False, database=database or "",
+                database_schema=schema,
+            ) as memory:  # fmt: skip
                 yield memory
         finally:
             if database is not None:

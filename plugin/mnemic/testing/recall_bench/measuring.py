@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mnemic.domain.recall import Mode
 from mnemic.domain.validation import MAX_BATCH
 from mnemic.memory import Memory
 from mnemic.protocols import Embedder
@@ -64,15 +65,18 @@ async def store(memory: Memory, case: Case) -> Stored:
     return Stored(case=case, ids=ids)
 
 
-async def ask(memory: Memory, stored: Stored, answers: Answers, *, cuts: Sequence[int], depth: int, tick: Tick) -> None:
+async def ask(
+    memory: Memory, stored: Stored, answers: Answers, *, cuts: Sequence[int], depth: int, tick: Tick,
+    mode: Mode = "default",
+) -> None:  # fmt: skip
     """Recall ``depth`` memories for every question of a case and add what was found to ``answers``."""
     started = time.perf_counter()
-    await memory.recall(WARM_UP, namespace=stored.case.name, k=depth, min_score=0)
+    await memory.recall(WARM_UP, namespace=stored.case.name, k=depth, min_score=0, mode=mode)
     answers.first_seconds.append(time.perf_counter() - started)
     for question in stored.case.questions:
         when = asked_when(question)
         started = time.perf_counter()
-        result = await memory.recall(question.text, namespace=stored.case.name, k=depth, min_score=0, **when)
+        result = await memory.recall(question.text, namespace=stored.case.name, k=depth, min_score=0, mode=mode, **when)
         answers.seconds.append(time.perf_counter() - started)
         ranked = [str(hit.memory.id) for hit in result.hits]
         _count(answers, stored, question, ranked, [hit.memory.session for hit in result.hits], cuts)
