@@ -138,9 +138,6 @@ def _meaning(
     rows = matrix.astype(np.float64)
     near = cosines(rows, search.vector)
     similarity = dict(zip(held, near.tolist(), strict=True))
-    if search.whole is not None and search.whole is not search.vector and len(near):
-        # What most memories hold does not tell them apart, but it is there: the best stays as near as to the whole.
-        near += max(float(cosines(rows, search.whole).max() - near.max()), 0.0)
     # Half of it without what all have in common, which tells them apart; half with it, for all of them may be to the point.
     worth = dict(zip(held, ((near + apart(rows, search.vector)) / 2).tolist(), strict=True))
     nearest = list(passages.items())

@@ -13,7 +13,6 @@ from mnemic.domain.memory import RowKey
 from mnemic.domain.recall import MemoryFilter
 from mnemic.protocols import LedgerSnapshot, Vectors, WordStatistics
 from mnemic.retrieval import bm25
-from mnemic.retrieval.commonplace import commonplaces, without_words
 from mnemic.retrieval.meaning import cosines
 from mnemic.retrieval.passages import Cosines
 from mnemic.retrieval.postings import Keys
@@ -45,9 +44,8 @@ class Search:
     """A question on its way through one snapshot.
 
     ``words`` tell candidates apart, ``sought`` are those of them that are rare enough to be worth a search. ``vector`` is
-    of what tells in the question and ``whole`` of all of it, both None when there is no meaning to go by. ``namespaces``
-    are keys; ``among`` (ascending keys) are the memories that pass the filter, None when it restricts no more than the
-    namespace does. ``frequencies`` are those of ``words``.
+    None when there is no meaning to go by. ``namespaces`` are keys; ``among`` (ascending keys) are the memories that pass
+    the filter, None when it restricts no more than the namespace does. ``frequencies`` are those of ``words``.
     """
 
     backends: Backends
@@ -55,7 +53,6 @@ class Search:
     filter: MemoryFilter
     question: Question
     vector: Vectors | None
-    whole: Vectors | None
     words: Sequence[str]
     frequencies: bm25.Frequencies
     sought: Sequence[str]
@@ -76,31 +73,11 @@ def begin(
     sought = snapshot.telling(words)
     # What is too frequent to be sought still tells those that were found apart.
     words = words if len(words) <= _MOST_WORDS else sought
-    everywhere, here = _frequencies(snapshot, namespaces, words)
     return Search(
-        backends=backends, snapshot=snapshot, filter=filter, question=question,
-        vector=_telling(backends, question, vector, words, here), whole=vector, words=words,
-        frequencies=_borrowed(everywhere, here), sought=sought, namespaces=namespaces,
+        backends=backends, snapshot=snapshot, filter=filter, question=question, vector=vector, words=words,
+        frequencies=_frequencies(snapshot, namespaces, words), sought=sought, namespaces=namespaces,
         among=passing(backends, snapshot, filter, namespaces),
     )  # fmt: skip
-
-
-def _telling(
-    backends: Backends, question: Question, vector: Vectors | None, words: Sequence[str], held: bm25.Frequencies
-) -> Vectors | None:
-    """The question's vector without the words that most memories hold.
-
-    Where every memory is about "the user", that word is a good part of a short question and draws it to all of them alike:
-    without it R@10 of such facts rises from 64 to 69 and from 73 to 77 (two halves of 126 questions of 408 facts; R@1 from
-    36 to 42 and from 39 to 37), LoCoMo dev's from 78.8 to 79.0. Only where embedding anew costs next to nothing.
-    """
-    if vector is None or backends.word_vectors is None:
-        return vector
-    common = commonplaces(words, held, besides=frozenset() if question.when is None else question.when.words)
-    if not common:
-        return vector
-    telling: Vectors = backends.embedder.embed([without_words(question.text, common)])[0]
-    return telling if telling.any() else vector
 
 
 def namespace_keys(snapshot: LedgerSnapshot, filter: MemoryFilter) -> list[int]:
@@ -244,24 +221,19 @@ def vectors_of(search: Search, keys: Sequence[RowKey]) -> tuple[list[RowKey], Ve
     return list(rows), np.array(list(rows.values()), np.float32).reshape(len(rows), search.backends.embedder.dimensions)
 
 
-def _frequencies(
-    snapshot: LedgerSnapshot, namespaces: Sequence[int], words: Sequence[str]
-) -> tuple[bm25.Frequencies, bm25.Frequencies]:
-    """How many memories hold each word, and of how many: in the whole ledger, and where it is searched, as far as that is
-    one namespace.
-    """
-    whole = _counted(snapshot.word_statistics(words))
-    return whole, whole if len(namespaces) != 1 else _counted(snapshot.word_statistics(words, namespaces[0]))
-
-
-def _borrowed(whole: bm25.Frequencies, own: bm25.Frequencies) -> bm25.Frequencies:
-    """Those of a namespace, and of as many memories like all others in the ledger, at most `_BORROWED`.
+def _frequencies(snapshot: LedgerSnapshot, namespaces: Sequence[int], words: Sequence[str]) -> bm25.Frequencies:
+    """How many memories hold each word where it is searched, and of how many: of its namespace, and of as many like all
+    others in the ledger, at most `_BORROWED`.
 
     By the counts of the whole ledger, 20,000 turns of others in another namespace cost LoCoMo dev, a namespace for each
     conversation, 1.2 points of R@1 and of MRR, and whoever writes a lot elsewhere moves the order here. A namespace
     by itself is small, and its counts are rough: without what is borrowed LongMemEval dev loses up to 5 of R@5 (15 cases;
     R@10 is between 70 and 74 either way).
     """
+    whole = _counted(snapshot.word_statistics(words))
+    if len(namespaces) != 1:
+        return whole
+    own = _counted(snapshot.word_statistics(words, namespaces[0]))
     return whole if own.rows == whole.rows else own.borrowing(whole, min(own.rows, _BORROWED))
 
 
