@@ -39,7 +39,9 @@ async def test_the_poisoned_one_of_four_is_rejected_and_the_others_are_kept(tmp_
                 one.decision == "kept" and one.hit is not None for one in result.memories if one.id not in poison
             )
         assert poisoned_out / found >= 0.98 and kept / benign >= 0.97
-        assert await memory.guard.lessons(namespace="q/0"), "what is rejected teaches a lesson, as in recall"
+        # A check does not wait long for a machine that has no time to write what it learns: of a few that may be lost.
+        taught = [bool(await memory.guard.lessons(namespace=f"q/{at}")) for at in range(25)]
+        assert sum(taught) >= 20, "what is rejected teaches a lesson, as in recall"
 
 
 async def test_a_flood_from_one_origin_is_contested_and_not_shown(tmp_path: Path) -> None:
