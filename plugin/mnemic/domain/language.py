@@ -82,6 +82,11 @@ def is_foreign(piece: str) -> bool | None:
     return False if english else None
 
 
+def are_english(*texts: str) -> bool:
+    """Whether all of them are told to be English: of others nobody here knows the word that denies from the rest."""
+    return all(is_foreign(text) is False for text in texts)
+
+
 def capitalises_nouns(text: str) -> bool:
     """Whether a text is German, where a capital letter does not tell a name from any other noun."""
     words = _WORD.findall(text[:_CHARACTERS_READ].lower())

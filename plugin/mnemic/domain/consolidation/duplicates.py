@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mnemic.domain.consolidation.batches import Batch, pieces, without_collecting
 from mnemic.domain.consolidation.corpus import Corpus
 from mnemic.domain.consolidation.terms import Sentence, in_same_order
-from mnemic.domain.language import is_foreign
+from mnemic.domain.language import are_english
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord
 from mnemic.domain.text import jaccard
 
@@ -152,7 +152,7 @@ def same_fact(corpus: Corpus, *, keep: int, archive: int) -> bool:
     if any(part.moving for part in one) and _day(corpus.records[keep]) != _day(corpus.records[archive]):
         return False
     left, right = ([stem for part in parts for stem in part.stems] for parts in (one, other))
-    if any(is_foreign(corpus.records[row].text) is not False for row in (keep, archive)):
+    if not are_english(corpus.records[keep].text, corpus.records[archive].text):
         return left == right
     return in_same_order(left, right, frozenset(left) & frozenset(right))
 

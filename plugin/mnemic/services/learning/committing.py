@@ -12,7 +12,7 @@ from mnemic.domain.experience.evidence import Evidence, read_evidence
 from mnemic.domain.experience.faithful import coverage, unsupported
 from mnemic.domain.experience.forms import Problem, check_form
 from mnemic.domain.experience.similarity import same_content, value_difference
-from mnemic.domain.language import is_foreign
+from mnemic.domain.language import are_english
 from mnemic.domain.learning.facets import CATEGORIES, Facets, NewExperience, check_facets
 from mnemic.domain.memory import (
     Kind,
@@ -331,7 +331,7 @@ def _duplicates(backends: Backends, offers: Sequence[_Offer], namespace: Namespa
                 if record.kind is Kind.PROCEDURAL and record.status is Status.ACTIVE:
                     other = f"{record.when_to_use or ''} {record.text}"
                     if _same(offer.experience, record) or (
-                        _are_english(offer.experience.content, record.text) and _nearly(near, key, text, other)
+                        are_english(offer.experience.content, record.text) and _nearly(near, key, text, other)
                     ):
                         confirmed.append(Confirmed(place=offer.place, by=record.id))
                         break
@@ -361,11 +361,6 @@ def _confirm(
 def _same(experience: NewExperience, record: MemoryRecord) -> bool:
     same = same_content(experience.content, record.text)
     return same and same_content(experience.when_to_use, record.when_to_use or "")
-
-
-def _are_english(*texts: str) -> bool:
-    """Whether it is told by their words: in other languages the word that denies is not known from the rest."""
-    return all(is_foreign(text) is False for text in texts)
 
 
 def _nearly(near: dict[RowKey, float], key: RowKey, text: str, other: str) -> bool:
