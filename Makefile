@@ -9,7 +9,7 @@ LONGMEMEVAL ?= $(DATA)/longmemeval_dev.jsonl.gz
 RESULTS := tests/benchmarks/results
 DATABASES := tests/postgres tests/migrating
 
-.PHONY: demo test test-databases lint bench bench-recall bench-cost bench-distractors bench-deep bench-million bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces bench-partitions soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate bench-cold replicas
+.PHONY: demo test test-slow test-databases lint bench bench-recall bench-cost bench-distractors bench-deep bench-million bench-start bench-folding bench-contexts bench-working-memory bench-guard bench-learning bench-store bench-hooks bench-inspector bench-serving bench-namespaces bench-partitions soak conformance inspector-checks apps-checks check-manifests check-claude-code claude-code-fixtures check-mcp-adapters peer-fixtures side-by-side picture pictures page faults ledger-fixtures fuzz audit wheel clean bench-migrate bench-cold replicas
 
 demo: $(VENV)/installed
 	$(BIN)/mnemic demo
@@ -20,7 +20,11 @@ test: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore ,$(DATABASES))
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(addprefix --ignore ,$(DATABASES))
+
+# What takes many seconds by itself (storms of kills, every page full of memories, all recorded chats): four minutes more.
+test-slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(addprefix --ignore ,$(DATABASES))
 
 # What needs a PostgreSQL server, which it starts itself: two to three minutes more.
 test-databases: $(VENV)/installed-dev

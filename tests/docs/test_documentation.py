@@ -85,6 +85,7 @@ def test_the_commands_of_other_pages_run(commands: str, tmp_path: Path) -> None:
     subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env=environment(tmp_path), check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "migrate.md"))
 def test_the_commands_that_move_a_memory_to_a_database_run(
     commands: str, tmp_path: Path, postgres: PostgresServer, schema: str
@@ -100,6 +101,7 @@ def test_the_commands_that_move_a_memory_to_a_database_run(
     assert "peanuts" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("curl") is None, reason="the page asks its servers with curl, which is not installed here"
 )

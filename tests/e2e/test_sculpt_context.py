@@ -118,6 +118,7 @@ async def test_a_wrong_call_says_what_would_be_right(tmp_path: Path) -> None:
         assert (await sculpt(client, "log"))["text"] == "Nothing yet."
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_sessions_and_replays_transcripts(tmp_path: Path) -> None:
     def mnemic(*arguments: str, stdin: str = "") -> str:
         done = subprocess.run(

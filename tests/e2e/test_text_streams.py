@@ -26,6 +26,7 @@ def run(home: Path, *arguments: str, code_page: str, stdin: bytes = b"", module:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code_page", ["cp1252", "cp437"])
 def test_what_is_piped_is_utf8_on_every_code_page(tmp_path: Path, code_page: str) -> None:
     run(tmp_path / "a", "remember", "-", code_page=code_page, stdin=SAID.encode())

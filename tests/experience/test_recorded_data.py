@@ -39,6 +39,7 @@ def sources(shared_data: Find) -> dict[str, list[Trajectory]]:
     return {**load_trajectories(shared_data(TAU)), **load_trajectories(shared_data(STEPS))}
 
 
+@pytest.mark.slow
 def test_nothing_is_distilled_from_recorded_trajectories_that_they_do_not_say(
     shared_data: Find, embedder: StaticEmbedder
 ) -> None:
@@ -60,6 +61,7 @@ def test_nothing_is_distilled_from_recorded_trajectories_that_they_do_not_say(
             assert problems == (), found
 
 
+@pytest.mark.slow
 def test_a_tampered_value_is_caught_in_what_was_distilled_and_in_a_models_prose(
     shared_data: Find, embedder: StaticEmbedder
 ) -> None:

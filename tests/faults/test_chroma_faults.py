@@ -118,6 +118,7 @@ async def _rot_in_use(home: Path, victim: str) -> None:
         assert all(finding.ok for finding in (await memory.doctor()).findings if finding.check != "index")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="told by the signals of a crash")
 @pytest.mark.parametrize("victim", ["chroma.sqlite3", "data_level0.bin"])
 def test_files_that_rot_while_in_use_lose_nothing(tmp_path: Path, victim: str) -> None:

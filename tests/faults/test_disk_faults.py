@@ -117,6 +117,7 @@ async def test_a_ledger_of_a_newer_version_is_refused_and_untouched(tmp_path: Pa
             pass
 
 
+@pytest.mark.slow
 async def test_an_import_that_is_killed_half_way_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path / "from", chroma="off") as memory:
         await memory.remember_many([NewMemory(text=f"note {at} about topic {at % 7}") for at in range(3_000)])

@@ -20,6 +20,8 @@ from mnemic.domain.memory import MemoryId
 from mnemic.services.backends import Backends
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 SURVIVORS = 4
 VICTIMS = 5
 NOTES = 1_000

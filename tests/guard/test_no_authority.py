@@ -29,6 +29,7 @@ async def test_no_recorded_attack_authorises_an_effect_or_arrives_unlabelled(
     assert found["answers"]["alone"]["unverified"] == found["answers"]["alone"]["n"]
 
 
+@pytest.mark.slow
 async def test_what_an_attacker_knows_gives_strangers_no_trust_and_no_authority() -> None:
     found = await attack_adaptively("default", strategies=sorted(UNTRUSTED), tricks=())
     for row in found["attacks"]:

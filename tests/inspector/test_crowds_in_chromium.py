@@ -16,6 +16,8 @@ from tests.inspector.looks import needed_axe, open_page, violations
 from tests.inspector.test_in_chromium import Shown
 from tests.inspector.worlds import HOSTILE
 
+pytestmark = pytest.mark.slow
+
 NAMESPACE = "bench"
 # Each costs a dozen pages; test_hostile_places.py looks at the others, and at the pages as they are sent.
 TEXTS = {name: {**HOSTILE, **LONG}[name] for name in ("html", "bidi", "long line")}

@@ -57,6 +57,7 @@ def test_our_prompts_are_accepted_and_show_every_later_argument_and_every_latest
     assert row["state"] == 100 and row["agent"] >= 85
 
 
+@pytest.mark.slow
 def test_lean_saves_more_than_half_of_all_recorded_chats_and_hides_no_later_argument(chats: list[Chat]) -> None:
     row = _row(ours("lean"), chats, sample=0)
     assert row["saved"] >= 55

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain.agents import create_agent
@@ -72,6 +73,7 @@ def rules(folding: str | None) -> ContextRules:
     return ContextRules(folding=folding, max_steps=3, tools=TOOLS)
 
 
+@pytest.mark.slow
 @slow
 @given(seed=SEEDS, steps=st.integers(0, 10), folding=FOLDINGS)
 def test_growing_fresh_and_forked_projections_show_the_prompts_that_the_model_got(
@@ -127,6 +129,7 @@ def test_calls_that_are_performed_and_then_refused_leave_no_trace(seed: int, ste
     assert as_sent(shared.view(refused)) == as_sent(Projection(rules(folding)).view(refused))
 
 
+@pytest.mark.slow
 def test_threads_that_share_a_projection_are_shown_what_they_would_be_alone() -> None:
     conversations = [ran(seed, 8, "lean")[0] for seed in range(6)]
     alone = [

@@ -101,6 +101,7 @@ async def recall_at_5(memory: Memory, namespace: str, gold: dict[str, set[str]])
     return 100 * sum(shares) / len(shares)
 
 
+@pytest.mark.slow
 async def test_r3_the_scenario_index_beats_the_usage_scenario_alone_on_every_recorded_pool(
     shared_data: Callable[[str], Path], tmp_path: Path
 ) -> None:

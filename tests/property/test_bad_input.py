@@ -174,6 +174,7 @@ def test_a_foreign_cursor_is_refused(cursor: str) -> None:
         decode_cursor(cursor, 7)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data())
 def test_a_damaged_export_is_refused_with_its_lines_and_imports_nothing(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +96,7 @@ def check(open_side: Callable[[SetClock], Backends], drafted: list[tuple[NewMemo
         side.ledger.close()
 
 
+@pytest.mark.slow
 @given(histories, questions)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_cooling_changes_nothing_else_and_what_comes_back_answers_as_if_it_had_never_been_away(

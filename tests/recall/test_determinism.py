@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import mnemic
 from mnemic.storage.projection import PROJECTED_FROM
 from tests.conftest import ROOT
@@ -39,6 +41,7 @@ class Asker:
         self._process.communicate(timeout=60)
 
 
+@pytest.mark.slow
 async def test_a_process_that_followed_and_one_that_comes_later_answer_alike(tmp_path: Path) -> None:
     async with mnemic.open_memory(tmp_path, **OPTIONS) as memory:
         receipts = await memory.remember_many(texts(COUNT))

@@ -116,6 +116,7 @@ print("alive")
 """
 
 
+@pytest.mark.slow
 def test_cancelled_calls_do_not_crash_the_process_when_the_memory_is_closed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", _CANCELLED, str(tmp_path)], cwd=ROOT, capture_output=True, text=True,

@@ -44,6 +44,7 @@ def _least(figures: dict[str, Any], exact: float, heuristic: float) -> float:
     return heuristic if figures["counter"] == "heuristic" else exact
 
 
+@pytest.mark.slow
 def test_lean_saves_most_of_a_chat_and_every_later_argument_stays_readable(figures: dict[str, Any]) -> None:
     row = _row(figures, TAU, "lean")
     assert row["hist"] >= 58

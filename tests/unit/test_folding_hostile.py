@@ -38,6 +38,7 @@ _HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _HOSTILE)
 def test_a_megabyte_of_hostile_text_is_survived(name: str) -> None:
     """A pattern that backtracks without end would never come back from these."""
