@@ -31,6 +31,7 @@ from mnemic.services.recalling.arranging import Arrangement, Found, Judged, Show
 from mnemic.services.recalling.candidates import best_passages, find_candidates
 from mnemic.services.recalling.deepening import check_mode, look_deeper, require_reranker
 from mnemic.services.recalling.linked import with_linked
+from mnemic.services.recalling.relevance import worth_showing
 from mnemic.services.recalling.valuing import Rank, check_rank, present_first, reorder
 from mnemic.services.storing.spelling import there_otherwise
 
@@ -43,26 +44,18 @@ _NAME = re.compile(r"[\w.@+-]{1,60}")
 MIN_BUDGET_TOKENS = 100
 MAX_BUDGET_TOKENS = 100_000
 
-# Below this nothing in a hit speaks for it. On LoCoMo dev no question asked of its own conversation scores lower (the least
-# is 0.20), two in ten asked of another conversation do (mnemic bench recall --abstain), and six in ten about something else
-# altogether. Hiding a memory that would have helped is worse than showing one that does not.
-RELEVANT_SCORE = 0.14
-# Where something is relevant, what scores less is shown behind it: in stores of short facts, procedures and notes an answer
-# in other words often scores 0.08 to 0.14. Of those among the best five, 15 in 100 were hidden without this.
-BESIDE_SCORE = 0.08
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallQuery:
     """A question and its limits. An empty ``text`` asks for the newest memories that pass the filter.
 
-    ``min_score`` None means `RELEVANT_SCORE`, and `BESIDE_SCORE` behind what scores as much; ``budget_tokens`` None means
-    no limit. ``rank``: see `mnemic.services.recalling.valuing.Rank`; ``mode``: see `mnemic.domain.recall.Mode`.
-    ``asked_at`` is from when "yesterday" and "last May" are reckoned, now when None, and its offset from UTC says when days
-    begin; what is found true is true now all the same (``as_of`` asks for another moment). ``expand_links``: what is linked
-    to what was found is looked at too (`mnemic.services.recalling.linked`). ``per_session``: at most so many hits of one
-    session, None any number; with 1 the sessions come in the order of the best that was said in them. ``explain``: each
-    hit says why it was found.
+    ``min_score`` None leaves it to `mnemic.services.recalling.relevance`; ``budget_tokens`` None means no limit.
+    ``rank``: see `mnemic.services.recalling.valuing.Rank`; ``mode``: see `mnemic.domain.recall.Mode`. ``asked_at`` is from
+    when "yesterday" and "last May" are reckoned, now when None, and its offset from UTC says when days begin; what is found
+    true is true now all the same (``as_of`` asks for another moment). ``expand_links``: what is linked to what was found is
+    looked at too (`mnemic.services.recalling.linked`). ``per_session``: at most so many hits of one session, None any
+    number; with 1 the sessions come in the order of the best that was said in them. ``explain``: each hit says why it was
+    found.
     """
 
     text: str
@@ -234,12 +227,10 @@ def _ranked(
         deeper = look_deeper(backends, snapshot, query.filter, query.text, found, notes)
         found = found._replace(candidates=deeper, parts=(*found.parts, DEEP_PART))
     candidates = found.candidates
-    min_score = RELEVANT_SCORE if query.min_score is None else query.min_score
-    exempt = found.complete if query.min_score is None else set()
-    least = min_score
-    if query.min_score is None and candidates and candidates[0].score >= RELEVANT_SCORE:
-        least = BESIDE_SCORE
-    relevant = [entry for entry in candidates if entry.score >= least or entry.key in exempt]
+    if query.min_score is None:
+        relevant = worth_showing(candidates, backends.embedder.id, found.complete)
+    else:
+        relevant = [entry for entry in candidates if entry.score >= query.min_score]
     if snapshot.has_untrusted():
         relevant = give_room(relevant, snapshot.tainted([entry.key for entry in relevant]))
     now = query.filter.now or backends.clock.now()
@@ -250,9 +241,7 @@ def _ranked(
     hits = _read(snapshot, query, relevant, found.passages, mark.skip)
     if query.explain:
         hits = (one._replace(hit=replace(one.hit, explanation=found.explain(one.key))) for one in hits)
-    return _Ranking(
-        hits, len(candidates), lambda: _why_nothing(snapshot, query, candidates, min_score, mark.skip), mark
-    )
+    return _Ranking(hits, len(candidates), lambda: _why_nothing(snapshot, query, candidates, mark.skip), mark)
 
 
 def _found_again(snapshot: LedgerSnapshot, mark: Bookmark, ranking: Sequence[Candidate]) -> Bookmark:
@@ -316,7 +305,7 @@ def _newest(snapshot: LedgerSnapshot, query: RecallQuery, mark: Bookmark) -> _Ra
             before = entries[-1][0]
 
     considered = snapshot.count(query.filter) if query.k else 0
-    return _Ranking(read(), considered, lambda: _why_nothing(snapshot, query, [], 0.0, mark.skip), mark)
+    return _Ranking(read(), considered, lambda: _why_nothing(snapshot, query, [], mark.skip), mark)
 
 
 def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
@@ -331,14 +320,16 @@ def _may_leave(record: MemoryRecord, filter: MemoryFilter) -> bool:
     )
 
 
-def _why_nothing(
-    snapshot: LedgerSnapshot, query: RecallQuery, candidates: list[Candidate], min_score: float, skip: int
-) -> str:
+def _why_nothing(snapshot: LedgerSnapshot, query: RecallQuery, candidates: list[Candidate], skip: int) -> str:
     if skip:
         return "There is nothing more."
     if candidates:
-        best = candidates[0].score
-        return f"Nothing relevant: the best of {len(candidates)} candidates scores {best:.3f}, below {min_score:.3f}."
+        least = (
+            "too little to show unless min_score asks for it"
+            if query.min_score is None
+            else f"below {query.min_score:.3f}"
+        )
+        return f"Nothing relevant: the best of {len(candidates)} candidates scores {candidates[0].score:.3f}, {least}."
     if not snapshot.word_statistics(()).memories:
         return "Nothing relevant: this memory is empty."
     if not _holds_something(snapshot, query.filter):
