@@ -84,8 +84,6 @@ _PLUGINS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("basic_auth", "BasicAuthDetector", ("://",)),
     ("cloudant", "CloudantDetector", ("cloudant",)),
     ("discord", "DiscordBotTokenDetector", (".",)),
-    ("github_token", "GitHubTokenDetector", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
-    ("gitlab_token", "GitLabTokenDetector", ("gl",)),
     ("jwt", "JwtTokenDetector", ("eyJ",)),
     ("mailchimp", "MailchimpDetector", ("-us",)),
     ("npm", "NpmDetector", ("_authToken",)),
@@ -99,9 +97,11 @@ _PLUGINS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("twilio", "TwilioKeyDetector", ("AC", "SK")),
 )
 # Formats that the library does not know yet: keys of OpenAI, Anthropic and Google, fine-grained GitHub tokens, and others
-# that bear a mark of who gave them out.
-_NEWER = re.compile(
-    r"\b(?:npm_[A-Za-z0-9]{30,60}|glpat-[\w-]{20,60}|dop_v1_[0-9a-f]{40,80}|shp(?:at|ca|pa|ss)_[0-9a-f]{24,64}"
+# that bear a mark of who gave them out. Of other tokens of GitHub and GitLab it tells the first letters alone.
+_MARKED = re.compile(
+    r"(?<![A-Za-z0-9])(?:gh[pousr]_\w{36,255}|gl(?:pat|dt|ft|soat|rtr?|cbt|imt|ptt|agent|oas)-[\w-]{20,300}"
+    r"|GR1348941[\w-]{20,60}"
+    r"|npm_[A-Za-z0-9]{30,60}|dop_v1_[0-9a-f]{40,80}|shp(?:at|ca|pa|ss)_[0-9a-f]{24,64}"
     r"|r[ks]_(?:live|test)_[A-Za-z0-9]{16,120}|sk_test_[A-Za-z0-9]{16,120}|ya29\.[\w-]{20,300}|GOCSPX-[\w-]{20,60}"
     r"|AGE-SECRET-KEY-1[A-Z0-9]{40,80}|xapp-[\w-]{20,200}|lin_api_\w{30,60}|secret_[A-Za-z0-9]{40,60}|ntn_\w{40,60}"
     r"|pplx-\w{40,60}|gsk_[A-Za-z0-9]{40,60}|r8_[A-Za-z0-9]{30,50}|dapi[0-9a-f]{32}|figd_[\w-]{30,60}|hvs\.[\w-]{20,200}"
@@ -114,6 +114,7 @@ _WEB_TOKEN = re.compile(r"(?<![\w-])(?P<head>eyJ[\w-]{8,2000})\.[\w-]{8,}(?:\.[\
 # What goes on behind a credential that was looked at only so far: its rest is as secret.
 _REST_OF_VALUE = re.compile(r"[^\s\"'`\u201d,;<>()]*")
 _REST_OF_TOKEN = re.compile(r"[\w.+/=-]*", re.ASCII)
+_REST_OF_WORD = re.compile(r"[\w-]*", re.ASCII)
 _WINDOW = 400
 _OVERLAP = 130
 # Bits per character from which a run counts as random: detect-secrets' own limit for base64 is 4.5 for long strings;
@@ -140,14 +141,15 @@ def _found(text: str) -> Iterator[tuple[str, Span]]:
         )
     if "PRIVATE KEY" in text:
         yield from (("private key", match.span()) for match in _PEM.finditer(text))
-    reach = 0
+    reach = 0  # the end of the last run that was read to its end
     for token in _LONG.finditer(text):
         for start in range(token.start(), token.end(), _WINDOW - _OVERLAP):
             stop = min(token.end(), start + _WINDOW)
-            for kind, (begin, end) in _known(text[start:stop], start):
-                if end == stop > reach:
-                    reach = _end_of(_REST_OF_TOKEN, text, end)
-                yield kind, (begin, reach if end == stop else end)
+            for (begin, end), kind in sorted(_known(text[start:stop], start)):
+                if end > reach:
+                    # A format may be older than the token, and shorter.
+                    reach = _end_of(_REST_OF_TOKEN if end == stop else _REST_OF_WORD, text, end)
+                yield kind, (begin, reach)
 
 
 def _named(text: str) -> Iterator[tuple[str, Span]]:
@@ -180,17 +182,19 @@ def _named(text: str) -> Iterator[tuple[str, Span]]:
         yield from (("access code", match.span("value")) for match in _CODE.finditer(text))
 
 
-def _known(piece: str, offset: int) -> Iterator[tuple[str, Span]]:
+def _known(piece: str, offset: int) -> Iterator[tuple[Span, str]]:
     """Credentials of a known format in a piece of a long token: short pieces, so no text can make a detector slow."""
-    for match in _NEWER.finditer(piece):
-        yield "api key", (offset + match.start(), offset + match.end())
+    for match in _MARKED.finditer(piece):
+        yield (offset + match.start(), offset + match.end()), "api key"
     for at, (_, _, marks) in enumerate(_PLUGINS):
         if holds_any(piece, marks):
             kind, detector = _detector(at)
-            for value in set(detector.analyze_string(piece)):
-                start = piece.find(value) if value else -1
-                if start >= 0:
-                    yield kind, (offset + start, offset + start + len(value))
+            for value in filter(None, set(detector.analyze_string(piece))):
+                start = piece.find(value)
+                while start >= 0:
+                    end = start + len(value)
+                    yield (offset + start, offset + end), kind
+                    start = piece.find(value, end)
 
 
 def _end_of(rest: re.Pattern[str], text: str, at: int) -> int:
