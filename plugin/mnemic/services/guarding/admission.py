@@ -100,12 +100,15 @@ def examine(
     return arrivals
 
 
-def without_secrets(policy: Policy, text: str) -> str:
-    """A text that is kept beside memories, a task's, without the keys and passwords that a memory would not keep."""
+def without_secrets(policy: Policy, text: str, *, limit: int | None = MAX_TASK_CHARS) -> str:
+    """A text that is kept beside memories, such as a task's, without the keys and passwords that a memory would not keep.
+
+    What takes their places makes it no longer than ``limit`` characters, if any.
+    """
     wanted = policy.enforced and policy.write.enabled
     if not wanted or decide_rule(policy, SECRET, OriginClass.AGENT) is Decision.ALLOW:
         return text
-    return redact(text, screen(text, rules=SECRETS).findings, limit=MAX_TASK_CHARS)
+    return redact(text, screen(text, rules=SECRETS).findings, limit=limit)
 
 
 def refusal(draft: MemoryRecord, verdict: Verdict) -> GuardRefused:

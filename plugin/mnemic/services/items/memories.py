@@ -31,7 +31,15 @@ from mnemic.errors import InvalidInput
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, embed_records
-from mnemic.services.guarding.admission import Arrival, admit, examine, read_resembling, record_admission, status_of
+from mnemic.services.guarding.admission import (
+    Arrival,
+    admit,
+    examine,
+    read_resembling,
+    record_admission,
+    status_of,
+    without_secrets,
+)
 from mnemic.services.guarding.standing import standing, vetted_as
 from mnemic.services.storing.passages import Cut, cut_records, keep_cut
 
@@ -200,9 +208,20 @@ def _parts(text: str, longest: int) -> list[str]:
 
 
 def _cleaned(look: _Look, name: str, text: str) -> str:
-    """A string without what is to be redacted, whether it or its name gives that away."""
-    parts = cut_text(text, longest=look.longest - _OVERLAP)
-    return "".join(_cleaned_part(look, f"{name[:_OVERLAP]}: " if name else "", part) for part in parts)
+    """A string without what is to be redacted, whether it or its name gives that away.
+
+    What is too long for the rules is read in parts. A credential may be longer than any overlap, so it is taken out of the
+    whole before; whatever else the first cuts part stands whole between the second.
+    """
+    longest = look.longest - _OVERLAP
+    before = f"{name[:_OVERLAP]}: " if name else ""
+    if len(text) <= longest:
+        return _cleaned_part(look, before, text)
+    text = without_secrets(look.policy, text, limit=None)
+    for first in (longest, longest // 2):
+        parts = [*cut_text(text[:first], longest=longest), *cut_text(text[first:], longest=longest)]
+        text = "".join(_cleaned_part(look, before, part) for part in parts)
+    return text
 
 
 def _cleaned_part(look: _Look, name: str, text: str) -> str:
