@@ -91,6 +91,15 @@ async def test_an_older_value_that_becomes_known_late_is_history_and_displaces_n
     assert [version.id for version in (await memory.history(third.id)).versions] == [first.id, second.id, third.id]
 
 
+async def test_that_it_was_not_another_value_either_ends_none_when_it_becomes_known_late(memory: Memory) -> None:
+    lisbon = await memory.remember("Ana lives in Lisbon.", valid_from=day(1))
+    await memory.remember("Ana lives in Porto.", valid_from=day(10))
+    await memory.remember("Ana no longer lives in Berlin.", valid_from=day(5))
+    versions = {one.text: one for one in (await memory.history(lisbon.id)).versions}
+    assert versions["Ana lives in Lisbon."].valid_to == day(10)
+    assert "Ana lives in Lisbon." in await texts(memory, "Where does Ana live?", as_of=day(6))
+
+
 async def test_what_was_before_anything_known_is_told_late_has_its_place_before_it(memory: Memory) -> None:
     later = await memory.remember("api.port = 81", valid_from=day(5))
     earlier = await memory.remember("api.port = 80", valid_from=day(1))

@@ -109,11 +109,13 @@ def _settle_late(
     """What was true earlier and becomes known now takes its place in the history, between those before and after it."""
     successor = transaction.fact_after(alone.place, draft.valid_from, lane=alone.lane)
     before = transaction.fact_before(alone.place, draft.valid_from, lane=alone.lane)
-    if before is not None and _held_at(before.record, draft):
+    if before is not None and _fits(before, draft, alone.fact) and _held_at(before.record, draft):
         if before.fact.same_value(alone.fact) and not replaced:
             return replace(alone, same=before)
         others = transaction.marks([before.key])[before.key]
-        if _may_replace(transaction, policy, draft, marks, before, others):
+        if not _differ(alone.fact, before.fact):
+            pass  # "no longer in Porto" says nothing against Lisbon when it is told late, either
+        elif _may_replace(transaction, policy, draft, marks, before, others):
             replaced.append(before)
         else:
             disputed.append(before)
