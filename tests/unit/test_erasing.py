@@ -41,6 +41,14 @@ def _fails(*_: Any, **__: Any) -> None:
     raise StoreUnavailable("The disk is full.")
 
 
+async def test_what_was_erased_before_is_named_beside_what_is_erased_now(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off", embedder=WordEmbedder()) as memory:
+        ids = [(await memory.remember(text)).id for text in ("Ana keeps zebras.", "Ben keeps bees.")]
+        assert (await memory.erase(ids[:1])).erased == (ids[0],)
+        assert set((await memory.erase(ids)).erased) == {*ids}
+        assert set((await memory.erase(ids)).erased) == {*ids}
+
+
 async def test_of_many_versions_of_one_memory_the_history_is_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from mnemic.domain.learning.facets import MAX_TASK_CHARS
 from mnemic.domain.marks import AuditEntry, GuardAction, Marks, Review, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
+from mnemic.domain.provenance import Channel
 from mnemic.domain.text import jaccard, numbers_in, shape_words
 from mnemic.domain.verdict import Decision, Finding, Verdict
 from mnemic.errors import GuardRefused
@@ -192,15 +193,23 @@ def audit_entry(record: MemoryRecord, verdict: Verdict, action: GuardAction, *, 
     )  # fmt: skip
 
 
+def tainting(record: MemoryRecord, marks: Marks) -> list[MemoryId]:
+    """What a memory is drawn from: what it cites, and what it stands in for, unless that is a user's own correction."""
+    replaced = record.supersedes
+    if replaced is None or _is_users_word(record, marks):
+        return [*record.evidence]
+    return [*record.evidence, replaced]
+
+
+def _is_users_word(record: MemoryRecord, marks: Marks) -> bool:
+    return record.origin.channel is Channel.USER and marks.taints[0] == Taint(Channel.USER)
+
+
 def _with_taints(transaction: LedgerTransaction, arrival: Arrival, neighbours: Sequence[Resembling]) -> Marks:
     """The marks with the taints of what it cites, what it stands in for and what it copies."""
     record, marks = arrival.record, arrival.marks
-    sources = list(record.evidence)
-    own_word = marks.taints[0] == Taint(record.origin.channel) and record.origin.channel.value == "user"
-    if record.supersedes is not None and not own_word:
-        sources.append(record.supersedes)
-    keys = [key for key, _ in require(transaction, sources, namespace=record.namespace).values()]
-    if not own_word:
+    keys = [key for key, _ in require(transaction, tainting(record, marks), namespace=record.namespace).values()]
+    if not _is_users_word(record, marks):
         keys += [other.key for other in _copies(record, neighbours)]
     if not keys:
         return marks

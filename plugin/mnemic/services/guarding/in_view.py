@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from mnemic.domain.marks import Marks, Review, Taint
@@ -118,6 +118,20 @@ def _values(text: str) -> frozenset[str]:
 def _calls_as(calls: frozenset[str], other: str) -> bool:
     """Whether at least half of these calls are in another text: one in common is the vocabulary of their trade."""
     return bool(calls) and len(calls & frozenset(_CALL.findall(other[:_VALUES_READ]))) >= len(calls) / 2
+
+
+def knowing_deliveries(backends: Backends, policy: Policy, written: Iterable[tuple[MemoryRecord, Marks]]) -> Backends:
+    """`Backends` for one call that stores what was ``written``, for which it is known already what its writers were given.
+
+    With a database that is asked by a connection of its own. A transaction that did so would keep the turn until it gets
+    one, while those who wait for the turn hold theirs.
+    """
+    batch = backends.for_batch()
+    if policy.write.enabled:
+        for record, marks in written:
+            if class_in(policy, marks) is not OriginClass.USER:
+                batch.deliveries.recent(_contexts_of(backends, record), now=record.recorded_at)
+    return batch
 
 
 def concluded_from(

@@ -26,6 +26,7 @@ from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import MAX_NAMESPACE_DEPTH, check_namespace, shown
 from mnemic.errors import GuardRefused, InvalidInput
 from mnemic.services.backends import Backends
+from mnemic.services.guarding.in_view import knowing_deliveries
 from mnemic.services.items.memories import check_path, draft_items, drop_item, write_item
 from mnemic.services.items.search import ItemGate, find_items
 from mnemic.services.storing import curate
@@ -119,10 +120,12 @@ def _write(
     policy = backends.guard.policy
     try:
         drafts = draft_items(backends, policy, puts, root=root, fields=fields, origin=origin, now=now)
+        arrivals = [wording.arrival for draft in drafts for wording in draft.wordings]
+        knowing = knowing_deliveries(backends, policy, [(one.record, one.marks) for one in arrivals])
         with backends.ledger.transaction() as transaction:
             transaction.refresh_items(refresh, at=now)
             for draft in drafts:
-                write_item(transaction, backends, policy, draft, root=root, origin=origin, now=now)
+                write_item(transaction, knowing, policy, draft, root=root, origin=origin, now=now)
     except GuardRefused as refused:
         note_refusal(backends, refused)
         raise

@@ -18,7 +18,7 @@ from mnemic.guard.guard import inherit, trust_in
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, require
-from mnemic.services.guarding.admission import audit_entry
+from mnemic.services.guarding.admission import audit_entry, tainting
 from mnemic.services.guarding.in_view import passed_on
 from mnemic.services.storing.facts import mark_return
 
@@ -242,12 +242,13 @@ def keep_marks(
 ) -> None:
     """Keep what was found in a text that is stored already, and withhold it if the policy says so and nobody decided."""
     at = backends.clock.now()
-    sources = [*record.evidence, *([record.supersedes] if record.supersedes else [])]
+    sources = tainting(record, marks)
     found = transaction.find(sources).values() if sources else ()
     near = transaction.marks([other for other, source in found if source.namespace == record.namespace])
     marks = inherit(marks, *(passed_on(parent) for parent in near.values()))
     verdict = backends.guard.judge(policy, marks)
-    transaction.put_marks(key, marks, at=at)
+    # By when it was written: what comes in by an import today is no flood of today.
+    transaction.put_marks(key, marks, at=record.recorded_at)
     withheld = verdict.enforced and verdict.decision.strictness >= Decision.QUARANTINE.strictness
     if withheld and record.status is Status.ACTIVE and marks.review is None:
         transaction.set_status(

@@ -55,7 +55,7 @@ def erase(backends: Backends, ids: Iterable[object], *, namespace: Namespace | N
         require(transaction, [id for id in wanted if id not in gone], namespace=namespace)
         at = backends.clock.now()
         doomed, derived = destroy(transaction, wanted, at=at)
-    erased = doomed or tuple(sorted(gone))
+    erased = tuple(dict.fromkeys((*doomed, *sorted(gone))))
     return EraseReceipt(erased=erased, derived=derived, erased_at=at, scrubbed=scrub_after(backends))
 
 

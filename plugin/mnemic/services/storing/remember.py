@@ -41,6 +41,7 @@ from mnemic.services.guarding.admission import (
     record_admission,
     status_of,
 )
+from mnemic.services.guarding.in_view import knowing_deliveries
 from mnemic.services.storing.embedding import EMBEDDED_AT_ONCE, Embedding
 from mnemic.services.storing.facts import Settlement, about, apply_settlement, fact_in, settle
 from mnemic.services.storing.passages import Cut, cut_records, keep_cut
@@ -113,7 +114,7 @@ def remember(
         for arrival in arrivals:
             arrival.handed_in = handed_in
         cuts = cut_records(backends.embedder, [arrival.record for arrival in arrivals])
-        batch_backends = backends.for_batch()
+        batch_backends = knowing_deliveries(backends, policy, [(one.record, one.marks) for one in arrivals])
         with backends.ledger.transaction() as transaction:
             check_spellings(transaction, dict.fromkeys(draft.namespace for draft in drafts))
             receipts = tuple(
@@ -278,7 +279,10 @@ def _confirm(
     transaction: LedgerTransaction, policy: Policy, key: RowKey, twin: MemoryRecord, arrival: Arrival,
     said: dict[str, Any],
 ) -> Remembered:  # fmt: skip
-    """Count the repetition, and keep what it says beyond the first saying; a stranger puts no tags on a trusted memory."""
+    """Count the repetition, and keep what it says beyond the first saying.
+
+    A stranger puts no tags on a trusted memory, and none with instructions on any.
+    """
     draft = arrival.record
     detail = dict(said)
     if draft.text != twin.text:
@@ -296,7 +300,9 @@ def _confirm(
         detail["tags"] = new_tags
         room = MAX_TAGS - len(twin.tags)
         stranger = class_in(policy, arrival.marks) is OriginClass.UNTRUSTED
-        if not stranger or class_in(policy, transaction.marks([key])[key]) is OriginClass.UNTRUSTED:
+        # What is masked was found in the twin as it was: instructions among new tags would not be.
+        suspect = bool(arrival.marks.findings or arrival.marks.directives)
+        if not stranger or (not suspect and class_in(policy, transaction.marks([key])[key]) is OriginClass.UNTRUSTED):
             transaction.set_tags(key, sorted({*twin.tags, *new_tags[:room]}))
     confirmations = transaction.confirm(key, at=draft.recorded_at, origin=draft.origin, detail=detail)
     for id in draft.evidence:
