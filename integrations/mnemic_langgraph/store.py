@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -116,14 +116,14 @@ class MnemicStore(BaseStore):
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """The answers to ``ops``: all reads see what was there before, then all puts are done, or none of them."""
         asked = [_operation(op) for op in ops]
-        if self._is_sweep_due():
+        if self._sweep_every is not None and self._is_sweep_due(self.memory.run_now(_present_moment())):
             self.sweep_ttl()
         return [_result(answer) for answer in self.memory.items.run_now(asked, **self._options, **self._reading)]
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """`batch` for callers with an event loop."""
         asked = [_operation(op) for op in ops]
-        if self._is_sweep_due():
+        if self._sweep_every is not None and self._is_sweep_due(await self.memory.run(_present_moment())):
             await self.asweep_ttl()
         return [_result(answer) for answer in await self.memory.items.run(asked, **self._options, **self._reading)]
 
@@ -135,16 +135,19 @@ class MnemicStore(BaseStore):
         """`sweep_ttl` for callers with an event loop."""
         return await self.memory.items.sweep(**self._options)
 
-    def _is_sweep_due(self) -> bool:
-        if self._sweep_every is None:
-            return False
-        from mnemic.services.items.operations import present_moment
-
-        now = self.memory.run_now(present_moment)
+    def _is_sweep_due(self, now: datetime) -> bool:
+        """Whether ``now`` is past the next time; if so, or if there was none yet, that is set anew."""
+        assert self._sweep_every is not None
         due = self._next_sweep is not None and now >= self._next_sweep
         if due or self._next_sweep is None:
             self._next_sweep = now + self._sweep_every
         return due
+
+
+def _present_moment() -> Callable[..., datetime]:
+    from mnemic.services.items.operations import present_moment  # brings numpy along
+
+    return present_moment
 
 
 def _check_config(name: str, given: object, known: set[str], *, hint: str) -> None:

@@ -155,6 +155,8 @@ _NO_BOOKMARKS = st.lists(st.one_of(st.just(7), st.none(), st.text(), st.integers
             [
                 [7],
                 [7, -1],
+                [7, 10**30],
+                [7, 0, [10**30], []],
                 [7, 1, 2],
                 [7, 1, 2, 3],
                 [7, 1, [-1], []],

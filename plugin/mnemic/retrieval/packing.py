@@ -16,6 +16,8 @@ from mnemic.protocols import TokenCounter
 
 # What is longer than this many times its share is not counted: it would take longer than all the rest.
 _MOST_CHARS_OF_A_TOKEN = 16
+# No ranking is longer, and a ledger cannot be asked for what lies behind far more.
+_MOST_PLACES = 2**40
 
 Render = Callable[[Hit], str]
 """The form in which an adapter will show a hit; what is counted is what is delivered."""
@@ -107,8 +109,9 @@ def decode_cursor(cursor: str, question: int) -> Bookmark:
         mark = Bookmark(skip, tuple(ahead), tuple(sessions), named and check_id(named))
     except (ValueError, TypeError, RecursionError, binascii.Error, InvalidInput):
         asked, mark = None, Bookmark(-1)
-    numbers = (mark.skip, *mark.ahead, *mark.sessions)
-    if asked != question or not all(isinstance(number, int) and number >= 0 for number in numbers):
+    places = (mark.skip, *mark.ahead)
+    numbers = all(isinstance(number, int) and number >= 0 for number in (*places, *mark.sessions))
+    if asked != question or not numbers or max(places) > _MOST_PLACES:
         raise InvalidInput(
             f"The cursor {shown(cursor)} does not belong to this question.",
             hint="Repeat the question with all its filters exactly, or leave the cursor out to start again.",

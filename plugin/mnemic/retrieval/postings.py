@@ -68,7 +68,8 @@ class Postings:
         shelf = self._shelves.use(namespace)
         last = snapshot.last_seq()
         if shelf.seq < last:
-            if shelf.lists:
+            # Where the last list has gone, it is still known what was on it.
+            if shelf.lists or shelf.known:
                 self._take(shelf, snapshot, snapshot.turns(namespace, after=shelf.seq, limit=_MOST_CHANGES))
             shelf.seq = last
         return shelf
