@@ -8,6 +8,7 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from mnemic.domain.home import CHROMA_FOLDER, CHROMA_LOCK, LEDGER_FILE, MODELS_FOLDER
 from mnemic.domain.memory import DEFAULT_NAMESPACE, Namespace
 from mnemic.domain.partitions import MOST_PARTITIONS
 from mnemic.domain.validation import check_namespace
@@ -126,8 +127,16 @@ class Settings(BaseModel):
 
     @property
     def ledger_path(self) -> Path:
-        return self.home / "ledger.sqlite3"
+        return self.home / LEDGER_FILE
+
+    @property
+    def chroma_path(self) -> Path:
+        return self.home / CHROMA_FOLDER
+
+    @property
+    def chroma_lock_path(self) -> Path:
+        return self.home / CHROMA_LOCK
 
     @property
     def models_path(self) -> Path:
-        return self.home / "models"
+        return self.home / MODELS_FOLDER

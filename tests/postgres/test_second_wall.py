@@ -106,7 +106,7 @@ async def test_every_statement_for_a_caller_is_run_where_only_the_callers_namesp
 ) -> None:
     """Read from the server's own log, so that no statement of ours can be left out."""
     # Otherwise a slow machine does more housekeeping and reading ahead meanwhile than anything else.
-    monkeypatch.setattr("mnemic.bootstrap._HOUSEKEEPING_SECONDS", 3_600.0)
+    monkeypatch.setattr("mnemic.housekeeping._HOUSEKEEPING_SECONDS", 3_600.0)
     monkeypatch.setattr("mnemic.services.warming.Warmth.next", lambda _: None)
     with postgres_server(log_statement="all", log_line_prefix="%p|") as server:
         async with mnemic.open_memory(tmp_path, database=server.url, database_schema="logged") as memory:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mnemic
-from mnemic import NewMemory, bootstrap
+from mnemic import NewMemory, housekeeping
 from mnemic.domain.learning.plan import PlanId, PlanStatus
 from mnemic.domain.recall import MemoryFilter
 from mnemic.errors import InvalidInput
@@ -136,9 +136,9 @@ async def test_what_was_delivered_where_long_ago_is_forgotten(
             (key,) = [row[0] for row in transaction.select(MemoryFilter(namespace=settings.namespace), limit=1)]
             transaction.expose("session old", [key], at=now - timedelta(days=2))
             transaction.expose("session new", [key], at=now)
-        monkeypatch.setattr(bootstrap, "_TIDYING_SECONDS", 0.0)
-        monkeypatch.setattr(bootstrap, "_read_ahead", lambda _, stopping, seconds: stopping.set())
-        bootstrap._keep_house(backends, settings, threading.Event())
+        monkeypatch.setattr(housekeeping, "_TIDYING_SECONDS", 0.0)
+        monkeypatch.setattr(housekeeping, "_read_ahead", lambda _, stopping, seconds: stopping.set())
+        housekeeping.keep_house(backends, settings, threading.Event())
         with backends.ledger.snapshot() as snapshot:
             exposed = [snapshot.exposures(f"session {name}", since=now - timedelta(days=9)) for name in ("old", "new")]
         assert [len(found) for found in exposed] == [0, 1]
@@ -153,7 +153,7 @@ async def test_plans_that_nobody_applied_for_long_are_let_go(tmp_path: Path, mon
         with backends.ledger.transaction() as transaction:
             transaction.put_plan(old)
             transaction.put_plan(done)
-        monkeypatch.setattr(bootstrap, "_TIDYING_SECONDS", 0.0)
-        monkeypatch.setattr(bootstrap, "_read_ahead", lambda _, stopping, seconds: stopping.set())
-        bootstrap._keep_house(backends, memory.settings, threading.Event())
+        monkeypatch.setattr(housekeeping, "_TIDYING_SECONDS", 0.0)
+        monkeypatch.setattr(housekeeping, "_read_ahead", lambda _, stopping, seconds: stopping.set())
+        housekeeping.keep_house(backends, memory.settings, threading.Event())
         assert await memory.learning.plans() == (done, young)

@@ -238,15 +238,15 @@ async def old_store(home: Path, **settings: Any) -> str:
 async def test_the_housekeeper_makes_cold_what_the_settings_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, expected: int
 ) -> None:
-    from mnemic import bootstrap
+    from mnemic import bootstrap, housekeeping
 
     await old_store(tmp_path)
     backends = open_backends(tmp_path / "home", SetClock(datetime.now(UTC)))
     settings = bootstrap.load_settings(home=tmp_path / "home", chroma="off", cold_after_days=days)
     # One round of it, at a moment when it is due.
-    monkeypatch.setattr(bootstrap, "_TIDYING_SECONDS", 0.0)
-    monkeypatch.setattr(bootstrap, "_read_ahead", lambda _, stopping, seconds: stopping.set())
-    bootstrap._keep_house(backends, settings, threading.Event())
+    monkeypatch.setattr(housekeeping, "_TIDYING_SECONDS", 0.0)
+    monkeypatch.setattr(housekeeping, "_read_ahead", lambda _, stopping, seconds: stopping.set())
+    housekeeping.keep_house(backends, settings, threading.Event())
     with backends.ledger.snapshot() as snapshot:
         assert snapshot.count_cold() == expected
     backends.ledger.close()

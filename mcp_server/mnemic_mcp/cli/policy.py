@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnemic.errors import MnemicError, PolicyError
-from mnemic_mcp.cli.common import AsJson, complain, console, fail, print_json, print_table, progress_bar
+from mnemic_mcp.cli.common import AsJson, complain, console, fail, heading, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from mnemic.guard.policy.explaining import Explanation
@@ -97,7 +97,7 @@ def replay_records(
     if not policy.enforced:
         typer.echo(f"{policy.name} only watches: this is what it would do.")
     for title, part in (("Attacks", "families"), ("Benign", "benign")):
-        _print_heading(title)
+        heading(title)
         print_table(
             ("kind", "n", "withheld %", "at most %", "quarantined", "blocked", "redacted", "at recall", "labelled",
              "masked", "chars masked %", "rules"),
@@ -136,9 +136,9 @@ def _load(source: str) -> Policy:
 
 
 def _print_explanation(explanation: Explanation) -> None:
-    _print_heading(f"{explanation.name} ({explanation.digest})")
+    heading(f"{explanation.name} ({explanation.digest})")
     _print_lines((explanation.description,) * bool(explanation.description) + explanation.summary)
-    _print_heading("Trust")
+    heading("Trust")
     print_table(
         ("channel", "trust", "treated as", "if only claimed"),
         (
@@ -146,7 +146,7 @@ def _print_explanation(explanation: Explanation) -> None:
             for one in explanation.channels
         ),
     )
-    _print_heading("When a text is stored")
+    heading("When a text is stored")
     _print_lines(explanation.storing)
     if explanation.rules:
         print_table(
@@ -154,19 +154,11 @@ def _print_explanation(explanation: Explanation) -> None:
             ((one.id, one.sees, one.user.value, one.agent.value, one.untrusted.value) for one in explanation.rules),
         )
         _print_lines((_DECISIONS,))
-    _print_heading("When a memory is recalled")
+    heading("When a memory is recalled")
     _print_lines(explanation.recalling)
     if explanation.own_rules:
-        _print_heading("Rules of its own")
+        heading("Rules of its own")
         _print_lines(explanation.own_rules)
-
-
-def _print_heading(text: str) -> None:
-    out = console()
-    if out.is_terminal:
-        out.print(f"\n{text}", style="bold", markup=False)
-    else:
-        typer.echo(f"\n{text}")
 
 
 def _print_lines(lines: tuple[str, ...]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from mnemic.domain.marks import Marks, Review, Taint
 from mnemic.domain.memory import MemoryId, MemoryRecord, Status
@@ -13,7 +12,7 @@ from mnemic.domain.verdict import Finding
 from mnemic.guard.guard import class_in, path_in
 from mnemic.guard.paths import START, distance
 from mnemic.guard.policy import OriginClass, Policy
-from mnemic.protocols import LedgerTransaction
+from mnemic.protocols import DELIVERY_WINDOW, LedgerTransaction
 from mnemic.services.backends import Backends, require
 
 LAUNDERING = "laundering"
@@ -28,7 +27,6 @@ _VALUE = re.compile(
     r"|\b(?=[A-Z0-9 ]{0,40}\d{4})[A-Z]{0,2}\d{2,8}(?:[ -]?\d{2,8}){1,7}\b|\b\d{4,20}\b"
 )
 _CALL = re.compile(r"\b[A-Za-z_]\w{2,60}(?=\()")
-_EXPOSURE_WINDOW = timedelta(hours=1)
 _MOST_EXPOSURES = 50
 
 
@@ -71,7 +69,7 @@ def follows_doubtful(
     """
     if class_in(policy, marks) is OriginClass.USER:
         return []
-    since = record.recorded_at - _EXPOSURE_WINDOW
+    since = record.recorded_at - DELIVERY_WINDOW
     keys = [key for name in _contexts_of(backends, record) for key, _ in transaction.exposures(name, since=since)]
     named = require(transaction, context, namespace=record.namespace)
     if not keys and not named:

@@ -32,7 +32,6 @@ _MOST_COUNTED = 20_000
 _LONGEST_STEM_BYTES = 2_000
 _LAST_POSITION = 16_383
 _MOST_POSITIONS = 255
-_READ_AT_ONCE = 2_000
 # So many texts are held until their words are stored.
 _MOST_COMING = 2_000
 _KEYS = {"memories_words": "key", "passages_words": "place"}

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mnemic.domain.home import CHROMA_FOLDER, LEDGER_FILE
 from mnemic.domain.memory import RowKey
 from mnemic.errors import BackendError, InvalidInput, StoreCorrupted, StoreUnavailable
 from mnemic.storage.migrating.source import forget_move
@@ -28,7 +29,6 @@ from mnemic.storage.sqlite.moved import refuse_moved
 from mnemic.storage.sqlite.schema import strange_parts
 from mnemic.storage.syncing import place_new, sync, take_place
 
-LEDGER_FILE = "ledger.sqlite3"
 _COUNTED = ("memories", "events", "links", "erasures", "sessions", "items", "outcomes")
 _BLOCK = 1 << 20
 _ROWS = 500
@@ -150,7 +150,7 @@ def put_back(backup: Path, home: Path, *, force: bool = False, sha256: str | Non
     if sha256 is not None and sha256.strip().lower() != report.sha256:
         raise _damaged(backup, [f"its sha256 is {report.sha256}, not {sha256.strip()[:80]}"])
     occupied = sorted(path for path in home.glob(f"{LEDGER_FILE}*")) + [
-        path for path in (home / "chroma",) if path.exists()
+        path for path in (home / CHROMA_FOLDER,) if path.exists()
     ]
     if occupied and not force:
         raise InvalidInput(
