@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from mnemic.guard.screening.forms import OTHER_TRADES
 from mnemic.guard.screening.plain import holds_any
+from mnemic.guard.screening.settlements import MORE_SETTLED, Settled
 from mnemic.guard.screening.verbs import CHANGING, VERBS, base_of_third
 
 _MACHINE = r"(?:assistant|agent|bot|chat ?bot|copilot|llm|automation)"
@@ -68,7 +68,7 @@ _AT_STAKE = re.compile(
     r"|transactions?|book(?:ed|ings?)|money|data|files?|documents?|records?|accounts?|passwords?|access"
     r"|shar\w+|sen[dt]\w*|mails?|e-?mails?|history|delet\w+"
     r"|upload\w*|deploy\w*|merg\w+|install\w*|execut\w+|run|changes|code review|approved|granted|actions?"
-    r"|requests?|tools?|calls)\b"
+    r"|requests?|tools?|calls|deliver(?:y|ies)|approv(?:es?|ing))\b"
 )
 _FORBIDDING = re.compile(r"\b(?:not|never|cannot|nobody|none|nothing|neither)\b|n['\u2019]t\b")
 _PROTECTION = re.compile(
@@ -97,8 +97,8 @@ _VOIDED = re.compile(
     r"|withdrawn|void|invalid|superseded"
     r"|no longer (?:valid|in force|applicable|binding|relevant|current|true|correct)"
     r"|cancelled|deleted|(?(own)(?:wrong|false)|(?!)))\b"
-    r"|\b(?:supersedes|replaces|overrides|voids)\b:? (?:all |any )?(?:previous|earlier|former|prior) (?:notes|memories"
-    r"|preferences|instructions)\b"
+    r"|\b(?:supersedes|replaces|overrides|voids)\b:? (?:all |any )?(?:previous|earlier|former|prior) (?:\w+ )?"
+    r"(?:notes?|memories|preferences?|instructions?|warnings?|advice|guidance)\b"
 )
 # Where to pay is said to have changed.
 _DETAILS = (
@@ -143,19 +143,6 @@ _WISHED = re.compile(
 )
 
 
-class Settled(NamedTuple):
-    """One way to settle something.
-
-    ``parts``: parts of words of which it holds one, the cheap look before. ``at_stake``: it counts only where something is
-    at stake, and from its group ``what`` on if it has one. ``unless_forbidden``: not in a sentence that forbids.
-    """
-
-    pattern: re.Pattern[str]
-    parts: tuple[str, ...]
-    at_stake: bool = False
-    unless_forbidden: bool = False
-
-
 _SETTLED = (
     Settled(_NEEDLESS, ("no ", "authori", "authenti"), at_stake=True),
     Settled(_PROTECTION, (
@@ -173,6 +160,7 @@ _SETTLED = (
     Settled(_RAISED, (" as ",)),
     Settled(_WISHED, (" it if",)),
     Settled(_WAIVED, ("without",), at_stake=True, unless_forbidden=True),
+    *MORE_SETTLED,
 )  # fmt: skip
 _NAMES = ("assistant", "agent", "bot", "copilot", "llm", "automation", "language model", " ai")
 
