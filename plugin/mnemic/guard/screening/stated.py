@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from mnemic.guard.screening.forms import OTHER_TRADES
 from mnemic.guard.screening.plain import holds_any
+from mnemic.guard.screening.rights import RIGHTS
 from mnemic.guard.screening.settlements import MORE_SETTLED, Settled
 from mnemic.guard.screening.verbs import CHANGING, VERBS, base_of_third
 
@@ -125,7 +126,7 @@ _ASKED_FOR = re.compile(
 )
 _CONSENT = re.compile(
     r"\b(?:the|your|my|our) (?:user|owner|account holder|principal)(?: of (?:\w+ ){1,3})? ?(?:(?:has|have"
-    r"|had|already|also|now"
+    r"|had|already|previously|earlier|also|now"
     r"|explicitly|just"
     r"|repeatedly|several|many|times) ){0,4}(?:okay(?:s|ed)|g(?:ave|ives?|iven) (?:his|her|their|the) (?:ok"
     r"|consent|permission"
@@ -161,6 +162,7 @@ _SETTLED = (
     Settled(_WISHED, (" it if",)),
     Settled(_WAIVED, ("without",), at_stake=True, unless_forbidden=True),
     *MORE_SETTLED,
+    *RIGHTS,
 )  # fmt: skip
 _NAMES = ("assistant", "agent", "bot", "copilot", "llm", "automation", "language model", " ai")
 
