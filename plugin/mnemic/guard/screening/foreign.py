@@ -14,6 +14,7 @@ from typing import NamedTuple
 from mnemic.domain.language import is_foreign
 from mnemic.guard.operands import operands_in
 from mnemic.guard.screening.clauses import Clause
+from mnemic.guard.screening.foreign_settled import settled_elsewhere
 from mnemic.guard.screening.foreign_words import ANSWER, DO, IGNORE, OBJECTS, ONLY, POLITE_IGNORE, RULES, SO_FAR
 from mnemic.guard.screening.plain import Plain, holds_any
 
@@ -168,6 +169,8 @@ def foreign_directives(plain: Plain, judged: Iterable[tuple[Clause, bool | None]
             for sentence in _SENTENCE.finditer(plain.low, clause.start, clause.end):
                 written = plain.text[sentence.start() : sentence.end()]
                 rule = _judge(sentence[0], written, by_form=marked or foreign is True)
+                if rule is _NOTHING and settled_elsewhere(sentence[0], written):
+                    rule = ""
                 if rule is not _NOTHING:
                     yield Foreign(sentence.start(), sentence.end(), rule or None)
 

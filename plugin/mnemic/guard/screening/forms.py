@@ -181,6 +181,23 @@ ANYWHERE: tuple[tuple[Form, tuple[str, ...], re.Pattern[str]], ...] = (
     ),
     (
         Form.SUGGESTION,
+        _OWNER_PARTS,
+        re.compile(
+            rf"\b{_OWNER} (?:also |really |now )?(?:wants?|wishes|prefers?|likes?|asks?|requests?|requires?|expects?"
+            r"|needs?|demands?|insists?|would like|would prefer|(?:has |have )?(?:asked|requested|wished))"
+            r" (?:on |for |that )?(?!to |not |that )[^\s,;]+(?: [^\s,;]+){0,5}? (?:to )?be (?:\w+ly )?(?P<v>[a-z]+)\b"
+        ),
+    ),
+    (
+        Form.SUGGESTION,
+        (" to have ", " to see ", " to get "),
+        re.compile(
+            rf"\b{_OWNER} (?:also |really |now )?(?:wants?|wishes|prefers?|likes?|would like|would prefer"
+            r"|expects?) to (?:have|see|get) [^\s,;]+(?: [^\s,;]+){0,4}? (?P<v>[a-z]+(?:ed|en|t))\b"
+        ),
+    ),
+    (
+        Form.SUGGESTION,
         ("until you", "unless you"),
         re.compile(rf"\b(?:until|unless) you (?:have )?{_BETWEEN}(?P<v>[a-z]+)\b"),
     ),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from mnemic.guard.screening.forms import OTHER_TRADES
 from mnemic.guard.screening.plain import holds_any
+from mnemic.guard.screening.rights import RIGHTS
+from mnemic.guard.screening.settlements import MORE_SETTLED, Settled
 from mnemic.guard.screening.verbs import CHANGING, VERBS, base_of_third
 
 _MACHINE = r"(?:assistant|agent|bot|chat ?bot|copilot|llm|automation)"
@@ -68,7 +69,7 @@ _AT_STAKE = re.compile(
     r"|transactions?|book(?:ed|ings?)|money|data|files?|documents?|records?|accounts?|passwords?|access"
     r"|shar\w+|sen[dt]\w*|mails?|e-?mails?|history|delet\w+"
     r"|upload\w*|deploy\w*|merg\w+|install\w*|execut\w+|run|changes|code review|approved|granted|actions?"
-    r"|requests?|tools?|calls)\b"
+    r"|requests?|tools?|calls|deliver(?:y|ies)|approv(?:es?|ing))\b"
 )
 _FORBIDDING = re.compile(r"\b(?:not|never|cannot|nobody|none|nothing|neither)\b|n['\u2019]t\b")
 _PROTECTION = re.compile(
@@ -97,8 +98,8 @@ _VOIDED = re.compile(
     r"|withdrawn|void|invalid|superseded"
     r"|no longer (?:valid|in force|applicable|binding|relevant|current|true|correct)"
     r"|cancelled|deleted|(?(own)(?:wrong|false)|(?!)))\b"
-    r"|\b(?:supersedes|replaces|overrides|voids)\b:? (?:all |any )?(?:previous|earlier|former|prior) (?:notes|memories"
-    r"|preferences|instructions)\b"
+    r"|\b(?:supersedes|replaces|overrides|voids)\b:? (?:all |any )?(?:previous|earlier|former|prior) (?:\w+ )?"
+    r"(?:notes?|memories|preferences?|instructions?|warnings?|advice|guidance)\b"
 )
 # Where to pay is said to have changed.
 _DETAILS = (
@@ -125,7 +126,7 @@ _ASKED_FOR = re.compile(
 )
 _CONSENT = re.compile(
     r"\b(?:the|your|my|our) (?:user|owner|account holder|principal)(?: of (?:\w+ ){1,3})? ?(?:(?:has|have"
-    r"|had|already|also|now"
+    r"|had|already|previously|earlier|also|now"
     r"|explicitly|just"
     r"|repeatedly|several|many|times) ){0,4}(?:okay(?:s|ed)|g(?:ave|ives?|iven) (?:his|her|their|the) (?:ok"
     r"|consent|permission"
@@ -141,19 +142,6 @@ _RAISED = re.compile(
 _WISHED = re.compile(
     r"\b(?:i|we)(?:['\u2019]d| would) (?:really |just )?(?:love|like|prefer|appreciate|welcome) it if\b"
 )
-
-
-class Settled(NamedTuple):
-    """One way to settle something.
-
-    ``parts``: parts of words of which it holds one, the cheap look before. ``at_stake``: it counts only where something is
-    at stake, and from its group ``what`` on if it has one. ``unless_forbidden``: not in a sentence that forbids.
-    """
-
-    pattern: re.Pattern[str]
-    parts: tuple[str, ...]
-    at_stake: bool = False
-    unless_forbidden: bool = False
 
 
 _SETTLED = (
@@ -173,6 +161,8 @@ _SETTLED = (
     Settled(_RAISED, (" as ",)),
     Settled(_WISHED, (" it if",)),
     Settled(_WAIVED, ("without",), at_stake=True, unless_forbidden=True),
+    *MORE_SETTLED,
+    *RIGHTS,
 )  # fmt: skip
 _NAMES = ("assistant", "agent", "bot", "copilot", "llm", "automation", "language model", " ai")
 

@@ -94,7 +94,7 @@ SURE = frozenset(
     uphold upload use utilise utilize utter vacate vaccinate validate vandalise vary ventilate verbalise verbalize
     verify vet view vilify vindicate violate visit visualise visualize wait wander warn wash waver weaken wear weave
     weigh weld whisper whitelist widen withdraw withhold withstand wrestle write yell
-    allowlist blacklist concatenate countersign deauthorise deauthorize delist denylist deprovision dox enact
+    allowlist bcc blacklist cc concatenate countersign deauthorise deauthorize delist denylist deprovision dox enact
     evict expunge extort falsify hijack misreport mislabel mistrust nuke
     overpay preapprove prefill prepend rerun resell resync reupload sideload smuggle sneak
     unarchive unfollow unfreeze unmask unpin unseal unsend waive
