@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Literal
 
 from mnemic.domain.numbers import NUMBER_WORDS
+from mnemic.domain.stems import canonical_number, uninflected
 from mnemic.domain.text import STOP_WORDS
 
 Relation = Literal["contradicts", "agrees", "unknown", "off_topic"]
@@ -29,7 +30,6 @@ _MAX_EXACT_WORDS = 8
 _MIN_TOPIC_WORDS = 2
 _SPLIT = re.compile(r"(?<=[.!])\s+(?=[A-Z\"'(])|(?<=[?])\s*\n|\n\s*\n")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 _VALUELESS = frozenset("yes no true false correct incorrect answer maybe".split())
 _CONTRAST = frozenset(
     "not never nor unlike than instead rather mistak isn wasn aren weren contrary without wrongly former".split()
@@ -65,26 +65,8 @@ class Claim:
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    """A lower-case word without its inflection, roughly: lives, lived and living are one. Numbers come out canonical."""
-    if word[0].isdigit():
-        return _canonical_number(word)
-    if len(word) <= 3:
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    for suffix in ("ing", "ed", "es", "s", "ly", "e"):
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3 and not word.endswith("ss"):
-            return word[: -len(suffix)]
-    return word
-
-
-def _canonical_number(number: str) -> str:
-    if _THOUSANDS.match(number):
-        number = number.replace(",", "")
-    whole, dot, fraction = number.partition(".")
-    if dot and "." not in fraction:
-        number = f"{whole}.{fraction.rstrip('0')}".rstrip(".")
-    return number.lstrip("0") or "0"
+    """A lower-case word without its inflection, roughly. Numbers come out canonical."""
+    return canonical_number(word) if word[0].isdigit() else uninflected(word)
 
 
 def _sequence(text: str) -> list[str]:

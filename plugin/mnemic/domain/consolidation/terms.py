@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mnemic.domain.numbers import NUMBER_WORDS
+from mnemic.domain.stems import canonical_number, uninflected
 from mnemic.domain.text import STOP_WORDS
 
 READ_CHARS = 8_000
@@ -20,7 +21,6 @@ READ_CHARS = 8_000
 _TOKEN = re.compile(r"\w+(?:['\u2019]\w+|(?<=\d)[.,:]\d+)*")
 _SENTENCE_END = re.compile(r"[.!?\u2026\n](?=[\s\"')\]])[\"')\]]*\s+|\n")
 _CAPTION = re.compile(r"\s(?=\[)")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 # "one" is left out: it is a pronoun more often than a number.
 _NUMBER_WORDS = {word: str(value) for word, value in NUMBER_WORDS.items() if word != "one"}
 NEGATIONS = frozenset(
@@ -103,33 +103,12 @@ class Sentence(NamedTuple):
 def stem(word: str) -> str:
     """A lower-case word without its inflection, roughly: lives, lived and living are one. Numbers come out canonical."""
     if word[0].isdigit():
-        return _canonical_number(word)
+        return canonical_number(word)
     if word in _NUMBER_WORDS:
         return _NUMBER_WORDS[word]
     if len(word) > 2 and word[-1] == "s" and word[-2] in "'\u2019":
         word = word[:-2]
-    if len(word) <= 3:
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    for suffix in ("ing", "ed", "es", "s", "ly", "e"):
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3 and not word.endswith("ss"):
-            return _undoubled(word[: -len(suffix)]) if suffix in ("ing", "ed") else word[: -len(suffix)]
-    return word
-
-
-def _undoubled(word: str) -> str:
-    # running, planned: the consonant was doubled for the suffix alone.
-    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz" else word
-
-
-def _canonical_number(number: str) -> str:
-    if _THOUSANDS.match(number):
-        number = number.replace(",", "")
-    whole, dot, fraction = number.partition(".")
-    if dot and fraction.isdigit():
-        number = f"{whole}.{fraction.rstrip('0')}".rstrip(".")
-    return number.lstrip("0") or "0"
+    return uninflected(word)
 
 
 def split_sentences(text: str) -> list[str]:
