@@ -227,6 +227,16 @@ async def test_more_memories_are_kept_where_the_call_says_and_as_words_of_whom_i
     assert [memory["text"] for memory in home] == ["Bistro Nove stays for another talk."]
 
 
+async def test_an_id_of_another_namespace_is_unknown_with_the_namespace_that_was_looked_in(tmp_path: Path) -> None:
+    async with Client(parameters(tmp_path)) as client:
+        id = (await call(client, "remember", text="The gate is A1.", namespace="trip"))["results"][0]["id"]
+        for unknown in (id, "m" + "0" * 15):
+            said = await refused(client, "remember", text="The gate is B2.", supersedes=unknown)
+            assert f"There is no memory {unknown} in default. Name the namespace" in said
+        done = await call(client, "remember", text="The gate is B2.", supersedes=id, namespace="trip")
+        assert done["results"][0]["superseded"] == id
+
+
 async def test_errors_tell_the_model_what_to_do(tmp_path: Path) -> None:
     async with Client(parameters(tmp_path)) as client:
         assert "is empty" in await refused(client, "remember", text="  ")
