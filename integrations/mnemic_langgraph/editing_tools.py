@@ -65,7 +65,14 @@ def create_subgoal_tools(
 def editing_tools(
     names: Sequence[str], *, projection: Projection | ProjectionOf | None, model: BaseChatModel | None
 ) -> list[BaseTool]:
-    """The tools of these names."""
+    """The tools of these names. Raises `InvalidInput` for a projection that would take none of their calls for an edit."""
+    unknown = [] if not isinstance(projection, Projection) else sorted({*names} - projection.rules.tools)
+    if unknown:
+        named = ", ".join(f'"{name}"' for name in sorted(names))
+        raise InvalidInput(
+            f"The projection does not know the tools {', '.join(unknown)}.",
+            hint=f"Give Projection(ContextRules(tools=frozenset([{named}]))).",
+        )
     shown = projection or Projection(ContextRules(tools=frozenset(names)))
     of = (lambda _state: shown) if isinstance(shown, Projection) else shown
     return [_tool(name, of, None if model is None else summariser(model)) for name in names]

@@ -26,6 +26,7 @@ from mnemic_langgraph.experience_middleware import ExperienceMiddleware
 from mnemic_langgraph.guard_middleware import GuardMiddleware
 from mnemic_langgraph.guarding import create_guard_node
 from mnemic_langgraph.memory_tools import get_memory_tools
+from mnemic_langgraph.nodes import checked_memory
 from mnemic_langgraph.places import NamespaceLike
 from mnemic_langgraph.recalling import create_recall_node
 from mnemic_langgraph.remembering import create_remember_node
@@ -66,6 +67,8 @@ def create_memory_agent(
     arguments those of the nodes. The state is `MemoryAgentState` with the keys of the middleware; memories are recalled
     once for every message of the user.
     """
+    if memory is not None:
+        checked_memory(memory)
     given: list[Any] = list(tools)
     if memory_tools:
         known: Memory | None = memory or getattr(store, "memory", None)

@@ -13,7 +13,7 @@ from mnemic.domain.quoting import quote, visible
 from mnemic.errors import MnemicError
 from mnemic_langgraph.blocking import run_blocking
 from mnemic_langgraph.conversation import ARTIFACT
-from mnemic_langgraph.nodes import tell
+from mnemic_langgraph.nodes import checked_memory, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, session_name, writer
 from mnemic_langgraph.recalling import tell_withheld
 from mnemic_langgraph.showing import NOTICE, cited, left_out, recalled_memory, render_hit, withheld_memory
@@ -75,6 +75,7 @@ def get_memory_tools(
     undone; nothing destroys. What the guard or the engine refuses comes back as a text that says what to do, never as an
     exception; the failure of a store does so too. A ``namespace`` that is a function gets an empty state and the config.
     """
+    checked_memory(memory)
 
     def where() -> Any:
         return namespace_of(namespace, {})

@@ -30,10 +30,20 @@ def make_node(step: Step, *, name: str) -> Runnable[Any, Any]:
     return RunnableLambda(now, afunc=step, name=name)
 
 
+def checked_memory(memory: Memory) -> Memory:
+    """``memory``, if it is one. Raises `InvalidInput` for what else is easily given in its place: a path, a store."""
+    if not hasattr(memory, "recall"):
+        raise InvalidInput(
+            f"memory is {type(memory).__name__}, which cannot recall.",
+            hint="Give what mnemic.open_memory(folder) gives, once it is open.",
+        )
+    return memory
+
+
 def memory_of(memory: Memory | None) -> Memory:
     """The memory that was given to a factory, else the one behind the graph's store. Raises `InvalidInput`."""
     if memory is not None:
-        return memory
+        return checked_memory(memory)
     try:
         store = get_store()
     except (RuntimeError, KeyError):

@@ -36,6 +36,7 @@ from mnemic.domain.items import (
 )
 from mnemic.domain.validation import shown
 from mnemic.errors import InvalidInput
+from mnemic_langgraph.nodes import checked_memory
 
 if TYPE_CHECKING:
     from mnemic import Memory, Origin
@@ -98,7 +99,7 @@ class MnemicStore(BaseStore):
             )
         from mnemic.services.items.operations import check_root
 
-        self.memory = memory
+        self.memory = checked_memory(memory)
         self.ttl_config = ttl
         self._fields = check_fields((index or {}).get("fields") or (WHOLE,), name="fields of index")
         self._options: dict[str, Any] = {

@@ -48,10 +48,10 @@ def reflect_tool(holder: MemoryHolder, origin_of: Callable[[Context], Origin]) -
                 )
                 text, view = views.outcome_text(receipt), views.outcome_view(receipt)
             elif mode == "prepare":
-                packet = await learning.prepare(
-                    task, budget_tokens=max(budget_tokens - views.FORM_TOKENS, 100), render=render_hit,
-                    origin=origin, **where,
-                )  # fmt: skip
+                # What is out of bounds goes on as it was given, so that the engine names it.
+                within = 100 <= budget_tokens <= 100_000
+                left = max(budget_tokens - views.FORM_TOKENS, 100) if within else budget_tokens
+                packet = await learning.prepare(task, budget_tokens=left, render=render_hit, origin=origin, **where)
                 text, view = views.packet_text(packet), views.packet_view(packet)
             elif mode == "commit":
                 report = await learning.commit(experiences or [], origin=origin, **where)

@@ -103,7 +103,7 @@ def _remember_tool(holder: MemoryHolder) -> Callable[..., Any]:
             "evidence": evidence, "supersedes": supersedes,
         }  # fmt: skip
         async with open_memory_of(holder) as memory:
-            items = [first, *(more or [])]
+            items = [first, *(_further(item, first) for item in more or [])]
             if len(items) > _MAX_BATCH:
                 raise ToolError(f"There are {len(items)} memories at once. Give at most {_MAX_BATCH}.")
             receipts = await memory.remember_many(
@@ -268,10 +268,22 @@ def _named(hit: Hit) -> str:
     return f'{hit.memory.id} "{visible(hit.shown_text)[:80]}"' if is_shown(hit) else f"{hit.memory.id} (withheld)"
 
 
-def _new_memory(item: dict[str, Any] | str, known: set[str], origin: Origin) -> NewMemory:
+def _further(item: dict[str, Any] | str, first: dict[str, Any]) -> dict[str, Any]:
+    """One of ``more``: where it belongs and where it is from is as the call says, unless it says so itself.
+
+    Otherwise it would be kept in another namespace than the one that was named, and a stranger's words as the agent's own.
+    """
+    told: dict[str, Any] = {"text": item} if isinstance(item, str) else item
+    own = {name: value for name, value in told.items() if value is not None}  # null: as if it were not there
+    shared = ["namespace", "session"]
+    # A source is told together with its channel: the page that the call is from is not where a mail is from.
+    if not own.keys() & {"channel", "source"}:
+        shared += ["channel", "source"]
+    return {**{name: first[name] for name in shared}, **own}
+
+
+def _new_memory(item: dict[str, Any], known: set[str], origin: Origin) -> NewMemory:
     """One memory from loose JSON. The engine checks the values."""
-    if isinstance(item, str):
-        return NewMemory(text=item, origin=origin)
     unknown = sorted(set(item) - known)
     if unknown:
         raise ToolError(f"A memory has the unknown fields {', '.join(unknown)}. Known are: {', '.join(sorted(known))}.")

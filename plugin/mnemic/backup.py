@@ -39,7 +39,7 @@ def restore_memory(
 
 
 def _home_settings(home: Path | str | None) -> Settings:
-    settings = load_settings(home=None if home is None else Path(home))
+    settings = load_settings(home=home)
     if settings.database is not None:
         raise InvalidInput(
             "This memory is in a PostgreSQL database, which its own tools back up.",

@@ -45,6 +45,9 @@ def load_settings(**overrides: Any) -> Settings:
             values[name] = text
     values |= {name: value for name, value in overrides.items() if value is not None}
     if "home" in values:
+        if isinstance(values["home"], str) and not values["home"].strip():
+            # As a path it would be the folder that happens to be the current one.
+            raise InvalidInput("home is empty.", hint="Give the path of a folder, or leave it out.")
         # Hosts start servers without a shell that would have done it; and a program may go to another folder.
         values["home"] = Path(values["home"]).expanduser().absolute()
     try:

@@ -65,4 +65,4 @@ def _settings(home: Path | str | None, database: str | None, schema: str | None)
             f"Moving to PostgreSQL needs packages that are not installed ({error}).",
             hint='Install them: pip install "mnemic[postgres]".',
         ) from error
-    return load_settings(home=None if home is None else Path(home), database=database, database_schema=schema)
+    return load_settings(home=home, database=database, database_schema=schema)

@@ -84,9 +84,8 @@ def open_memory(
         )
     if home is not None and not isinstance(home, str | PathLike):
         raise InvalidInput(f"home is {type(home).__name__}.", hint="Give the path of a folder.")
-    home_path = None if home is None else Path(home).expanduser()
     return Memory(
-        load_settings(home=home_path, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
+        load_settings(home=home, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
         reranker=reranker,
     )  # fmt: skip
 

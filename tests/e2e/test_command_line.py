@@ -150,6 +150,15 @@ def test_settings_that_are_not_valid_are_named(monkeypatch: pytest.MonkeyPatch) 
     assert "chroma_port" in run("status", fails=True)
 
 
+def test_a_home_that_is_empty_is_refused_and_is_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "It is empty" in run("remember", "Ana moved to Lisbon.", "--home", "", fails=True)
+    assert "It is empty" in run("restore", "a.backup", "--home", " ", fails=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_text_cannot_move_the_cursor_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNEMIC_POLICY", "audit-only")
     remember("safe \x1b[2J\x1b[31mred\u202e end")

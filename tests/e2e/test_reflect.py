@@ -57,6 +57,13 @@ async def test_an_agent_learns_from_a_failure_and_a_success_over_mcp(tmp_path: P
         assert "weak credit" in said
 
 
+@pytest.mark.parametrize("budget", [-7, 99, 100_001])
+async def test_a_budget_out_of_bounds_is_refused_as_it_was_given(tmp_path: Path, budget: int) -> None:
+    async with Client(parameters(tmp_path)) as client:
+        result = await client.call_tool("reflect", {"mode": "prepare", "budget_tokens": budget})
+    assert result.is_error and f"budget_tokens is {budget}. Give a whole number" in str(result.content[0])
+
+
 async def test_maintenance_over_mcp_is_a_plan_first_and_can_be_taken_back(tmp_path: Path) -> None:
     async with Client(parameters(tmp_path)) as client:
         ids = []

@@ -205,6 +205,38 @@ async def test_erasing_needs_an_explicit_word_where_nobody_can_be_asked(
         assert (await call(client, "forget", ids=[id], action="erase", confirm=True))["ids"] == [id]
 
 
+async def test_more_memories_are_kept_where_the_call_says_and_as_words_of_whom_it_names(tmp_path: Path) -> None:
+    async with Client(parameters(tmp_path)) as client:
+        await call(
+            client, "remember", text="Bistro Nove opens at seven.", namespace="trip", session="may", channel="web",
+            source="https://nove.example",
+            more=[
+                "Bistro Nove has no terrace.",
+                {"text": "Bistro Nove takes no cards.", "tags": ["money"], "namespace": None, "channel": None},
+                {"text": "Bistro Nove is where Ana wants to go.", "channel": "user"},
+                {"text": "Bistro Nove stays for another talk.", "namespace": "home"},
+            ],
+        )  # fmt: skip
+        trip = (await call(client, "recall", namespace="trip"))["memories"]
+        home = (await call(client, "recall", namespace="home"))["memories"]
+    page = ("web via mcp (claimed)", "https://nove.example", "may")
+    assert {memory["text"]: (memory["origin"], memory.get("source"), memory.get("session")) for memory in trip} == {
+        "Bistro Nove opens at seven.": page, "Bistro Nove has no terrace.": page, "Bistro Nove takes no cards.": page,
+        "Bistro Nove is where Ana wants to go.": ("user via mcp (claimed)", None, "may"),
+    }  # fmt: skip
+    assert [memory["text"] for memory in home] == ["Bistro Nove stays for another talk."]
+
+
+async def test_an_id_of_another_namespace_is_unknown_with_the_namespace_that_was_looked_in(tmp_path: Path) -> None:
+    async with Client(parameters(tmp_path)) as client:
+        id = (await call(client, "remember", text="The gate is A1.", namespace="trip"))["results"][0]["id"]
+        for unknown in (id, "m" + "0" * 15):
+            said = await refused(client, "remember", text="The gate is B2.", supersedes=unknown)
+            assert f"There is no memory {unknown} in default. Name the namespace" in said
+        done = await call(client, "remember", text="The gate is B2.", supersedes=id, namespace="trip")
+        assert done["results"][0]["superseded"] == id
+
+
 async def test_errors_tell_the_model_what_to_do(tmp_path: Path) -> None:
     async with Client(parameters(tmp_path)) as client:
         assert "is empty" in await refused(client, "remember", text="  ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,11 +19,15 @@ from mnemic import Channel
 from mnemic.errors import InvalidInput
 from mnemic_langgraph import (
     JoinedRecallState,
+    MnemicStore,
     RememberState,
     create_context_pack_node,
+    create_memory_agent,
     create_recall_node,
     create_remember_node,
+    get_memory_tools,
 )
+from mnemic_langgraph.testing import ScriptedChatModel
 from tests.langgraph.graphs import USER, EveryState, line, open_here, saver, thread
 
 
@@ -142,6 +147,21 @@ async def test_without_a_memory_the_one_behind_the_store_serves_and_else_it_says
     graph = line(("recall", create_recall_node()))
     with pytest.raises(InvalidInput, match="no memory"):
         await graph.ainvoke({"messages": [("user", "Anything?")]})
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda given: create_recall_node(memory=given).invoke({"messages": [("user", "Where is it?")]}),
+        lambda given: create_memory_agent(ScriptedChatModel(script=[]), memory=given),
+        get_memory_tools,
+        MnemicStore,
+    ],
+    ids=["node", "agent", "tools", "store"],
+)
+def test_a_path_in_the_place_of_a_memory_is_told_with_what_to_give(use: Callable[[Any], Any]) -> None:
+    with pytest.raises(InvalidInput, match="memory is str, which cannot recall"):
+        use("notes")
 
 
 async def test_a_node_is_usable_alone_and_without_an_event_loop(tmp_path: Path) -> None:

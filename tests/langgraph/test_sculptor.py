@@ -19,8 +19,10 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from mnemic.domain.working_memory.transcripts import read_transcript, write_langchain
+from mnemic.errors import InvalidInput
 from mnemic.services.working_memory.conversation import PRUNE_TOOL_NAME, SCULPTOR_TOOL_NAMES, ContextRules
 from mnemic_langgraph.editing_tools import create_sculptor_tools
+from mnemic_langgraph.sculptor import create_sculpt_node
 from mnemic_langgraph.testing import ScriptedChatModel, as_sent, call
 from mnemic_langgraph.working_memory import Projection
 from tests.langgraph.scripted_editing import RandomEditor, editing_graph, question
@@ -321,3 +323,13 @@ def test_a_process_that_was_forked_off_invokes_graphs_as_its_parent_did() -> Non
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert (done.returncode, sorted(done.stdout.split()), done.stderr) == (0, ["0", "b", "b", "b"], "")
+
+
+@pytest.mark.parametrize("make", [create_sculptor_tools, create_sculpt_node])
+def test_tools_whose_projection_does_not_know_them_are_refused_when_they_are_made(make: Callable[..., Any]) -> None:
+    with pytest.raises(InvalidInput, match="does not know the tools fold_fragment, fragment_context"):
+        make(projection=Projection())
+    without_pruning = Projection(ContextRules(tools=frozenset(SCULPTOR_TOOL_NAMES)))
+    with pytest.raises(InvalidInput, match="does not know the tools prune_context"):
+        make(projection=without_pruning)
+    make(projection=without_pruning, prune=False)

@@ -133,3 +133,22 @@ async def test_the_same_words_from_elsewhere_are_counted_and_not_doubled(tmp_pat
         assert (again.present, again.confirmed) == (2, 0)
         (record,) = await memory.records()
         assert record.confirmations == 1
+
+
+async def test_a_plan_counts_as_the_same_what_will_be_counted_and_not_stored(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    said = {"text": "Yes!", "speaker": "Ana", "occurred_at": "2026-01-05"}
+    records: list[dict[str, str]] = [
+        {"text": "Ana prefers tea.", "occurred_at": "2026-01-02"},
+        {"text": "Ana prefers tea."},  # what is true is the same whenever it was said
+        {"text": "Ana prefers tea.", "when_to_use": "at breakfast"},
+        {**said, "session": "one"},
+        {**said, "session": "two"},  # what was said elsewhere is another event
+        {**said, "session": "two"},
+        {**said, "session": "two", "role": "user"},
+    ]
+    path.write_text("".join(json.dumps({**record, "id": str(at)}) + "\n" for at, record in enumerate(records)))
+    async with mnemic.open_memory(tmp_path / "home", chroma="off") as memory:
+        plan = await memory.imports.plan(path, format="jsonl")
+        outcome = await memory.imports.run(plan)
+    assert (plan.repeated, outcome.confirmed, outcome.stored) == (2, 2, 5)

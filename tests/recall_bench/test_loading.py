@@ -46,6 +46,13 @@ def test_a_file_may_be_gzipped_and_questions_may_come_first(tmp_path: Path) -> N
     assert case.questions[0].category == "all questions" and case.turns[0][1].text == "Ana lives in Lisbon."
 
 
+def test_questions_without_a_category_beside_others_are_not_called_all_questions(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(map(json.dumps, [MEMORY, QUESTION, {**QUESTION, "category": "homes"}])), encoding="utf-8")
+    (case,) = load_cases(path, "jsonl")
+    assert [question.category for question in case.questions] == ["without a category", "homes"]
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

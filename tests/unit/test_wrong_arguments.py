@@ -75,10 +75,11 @@ async def test_what_is_no_access_opens_nothing(memory: Memory, access: Any) -> N
     ("given", "told"),
     [
         ({"home": 5}, "home is int"),
+        ({"home": ""}, "home is empty"),
         ({"embedder": object(), "embedder_id": "mine-1"}, "neither embed nor embed_documents"),
         ({"reranker": object()}, "has no rerank"),
     ],
-    ids=["home", "embedder", "reranker"],
+    ids=["home", "no-home", "embedder", "reranker"],
 )
 def test_what_a_memory_cannot_be_opened_with_is_told_before_it_is_used(given: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidInput, match=told):

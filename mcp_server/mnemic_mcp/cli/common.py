@@ -32,8 +32,19 @@ _NARROW = 100
 _LONG_WORD = 24
 _BETWEEN = 2
 
+
+def _folder(text: str) -> Path:
+    """A path that names something: a variable that a script has not set would else be the current folder."""
+    if not text.strip():
+        raise typer.BadParameter("It is empty. Give the path of a folder, or leave --home out.")
+    return Path(text)
+
+
 Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the memory (else MNEMIC_HOME, else the platform's).")
+    Path | None,
+    typer.Option(
+        "--home", help="Folder of the memory (else MNEMIC_HOME, else the platform's).", parser=_folder, metavar="<path>"
+    ),
 ]
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help='Path such as "team/ana".')]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -160,6 +160,12 @@ def require(
     missing = [id for id in wanted if id not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        if namespace is not None:
+            # The same words whether it is elsewhere or nowhere; whoever forgot to name its namespace sees where was looked.
+            raise UnknownMemory(
+                f"There is no memory {shown} in {'/'.join(namespace)}.",
+                hint="Name the namespace in which recall or list gave the id; an erased memory is gone for good.",
+            )
         raise UnknownMemory(
             f"There is no memory {shown}.",
             hint="Use an id that recall or list gave; an erased memory is gone for good.",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from mnemic.domain.drafting import draft_memory
-from mnemic.domain.memory import MemoryId, MemoryRecord, Namespace, NewMemory
+from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, NewMemory
 from mnemic.domain.moving.records import Damage, Found, LeftOut, SourceRecord, source_of, token_in, token_of
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import normalise
@@ -81,6 +81,7 @@ def plan_import(
     too_long: list[Damage] = []
     left_out: Counter[str] = Counter()
     tokens: set[str] = set()
+    said: set[Hashable] = set()
     for one in found:
         if isinstance(one, Damage):
             damaged.append(one)
@@ -97,7 +98,7 @@ def plan_import(
                 too_long.append(Damage(place=one.place, message=told))
                 continue
             try:
-                _draft(prepared.new, namespace, now)
+                said.add(_sameness(_draft(prepared.new, namespace, now)))
             except MnemicError as error:
                 damaged.append(Damage(place=one.place, message=str(error)))
             else:
@@ -107,15 +108,10 @@ def plan_import(
     keys = {prepared.record.key for prepared in records} | {token.rpartition("@")[0] for token in here}
     links = [link.target in keys for prepared in records for link in prepared.record.links]
     times = [prepared.record.occurred_at for prepared in records if prepared.record.occurred_at is not None]
-    # What is said at several times is several occasions.
-    same = Counter(
-        (normalise(one.record.text), one.record.kind, one.record.session, one.record.speaker, one.record.occurred_at)
-        for one in records
-    )
     return ImportPlan(
         format=format, file=file, namespace=namespace, records=tuple(records),
         parts=dict(Counter(prepared.record.part for prepared in records)),
-        present=sum(prepared.token in here for prepared in records), repeated=sum(same.values()) - len(same),
+        present=sum(prepared.token in here for prepared in records), repeated=len(records) - len(said),
         links=sum(links), lost_links=len(links) - sum(links), first=min(times, default=None), last=max(times, default=None),
         left_out=dict(left_out), damaged=tuple(damaged), too_long=tuple(too_long),
     )  # fmt: skip
@@ -158,3 +154,11 @@ def _new_memory(record: SourceRecord, format: str, file: str) -> NewMemory:
 
 def _draft(new: NewMemory, namespace: Namespace, now: datetime) -> MemoryRecord:
     return draft_memory(new, id=_ANY_ID, namespace=namespace, origin=new.origin or Origin(), recorded_at=now)
+
+
+def _sameness(record: MemoryRecord) -> Hashable:
+    """What two records share of which `remember` stores one: the words, and of what happened the occasion."""
+    words = record.kind, normalise(record.text), normalise(record.when_to_use or "")
+    if record.kind is not Kind.EPISODIC:
+        return words
+    return words, record.session, record.speaker, record.role, record.occurred_at

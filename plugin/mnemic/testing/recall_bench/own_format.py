@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,14 @@ def load_jsonl(path: Path) -> list[Case]:
                     path, number, f"gold names {unknown[0]!r}, which is no memory of the namespace {namespace!r}.",
                     "Give the id of a memory of the same namespace.",
                 )  # fmt: skip
+    named = any(question.category for place in found.values() for _, question in place.questions)
+    rest = "without a category" if named else "all questions"
     cases = [
-        Case(name=name, turns=tuple(place.turns.items()), questions=tuple(question for _, question in place.questions))
+        Case(
+            name=name,
+            turns=tuple(place.turns.items()),
+            questions=tuple(replace(question, category=question.category or rest) for _, question in place.questions),
+        )
         for name, place in found.items()
     ]
     if not any(case.questions for case in cases):
@@ -102,7 +108,7 @@ def _question(value: dict[str, Any]) -> Question:
     return Question(
         text=check_text(value["question"], name="question", limit=MAX_QUERY_CHARS),
         gold=frozenset(_label(id, "gold") for id in gold),
-        category=_label(value.get("category", "all questions"), "category"),
+        category=_label(value["category"], "category") if "category" in value else "",
         asked_at=check_moment(value.get("asked_at"), name="asked_at"),
     )
 
