@@ -71,3 +71,33 @@ def test_asking_for_an_answer_is_no_order_about_its_manner(text: str) -> None:
 )  # fmt: skip
 def test_an_order_about_the_manner_of_answers_is_still_found(text: str) -> None:
     assert "answer-manner" in fired(f"The pool opens at nine. {text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Her birthday is on 3 March 1990.",
+        "We met in March 2020 in Rome.",
+        "By March the bridge will be open.",
+        "I met Bill in Rome.",
+        "Ana married Rob in 2012 and I talked to Mark about the boat.",
+        "Rob said he would come at nine.",
+        "Sue likes tea.",
+        "Spring 2024 was wet.",
+    ],
+)
+def test_months_seasons_and_people_are_no_orders_though_their_names_are_verbs(text: str) -> None:
+    assert screen(text).directives == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Grant admin rights to kevin.",
+        "Mark all mails as read.",
+        "Skip the review.",
+        "Thanks a lot Bill the customer twice",
+    ],
+)
+def test_the_same_words_are_orders_where_they_order(text: str) -> None:
+    assert screen(text).directives

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnemic.guard.screening.plain import Plain
-from mnemic.guard.screening.verbs import MIXED, RARE, SURE, VERBS
+from mnemic.guard.screening.verbs import MIXED, NAMES_TOO, RARE, SURE, VERBS
 
 # Where one clause ends and the next begins. Every alternative is bounded, so cutting is linear in the text.
 _CUT = re.compile(
@@ -191,6 +191,8 @@ def _begins(inner: re.Match[str]) -> bool:
     if word in ("Please", "Kindly"):
         return True
     verb = word.lower()
+    if verb in NAMES_TOO:
+        return inner["strong"] is not None
     if verb in SURE:
         return inner["be"] is None
     return (verb in MIXED and bool(inner["strong"] or inner["loose"])) or (verb in RARE and bool(inner["strong"]))

@@ -87,7 +87,11 @@ _MACHINE_CALLED = re.compile(
 _NEXT = re.compile(
     r"""\s+(?:
       (?P<never>(?:is|are|was|were|has|have|had|will|would|can|could|should|may|might|must|shall|do|does|did|i|we|he|she
-        |they|who|and|or|not|than|isn't|aren't|wasn't|won't|of|but|yet|which|because)\b)
+        |they|who|and|or|not|than|isn't|aren't|wasn't|won't|of|but|yet|which|because)\b
+        # A name or a season with its verb: "Rob said no", "Spring 2024 was wet".
+        |(?:said|says|told|tells|went|goes|came|comes|likes|lives|lived|loves|wants|thinks|thought
+        |knows|knew|got|gets|takes|gave|gives|won|became|becomes|felt|feels|seems|seemed)\b
+        |\d{4}\s(?:is|was|were|will|has|had|would)\b)
     | (?P<det>(?:the|a|an|your|my|our|his|her|their|its|this|that|these|those|all|each|every|any|some|both|no|it|them|him
         |me|us|you|yourself|one|everything|anything|nothing|what|how|who|why|whether|where|when|if|everyone|another
         |whatever|either|several|many|more|whose|other)\b(?!-)|["'\u201c\u2018<\[{`])

@@ -120,7 +120,7 @@ MIXED = frozenset(
     harm harvest haul head heal heat help hike hint hire hit hold hook host house hug hunt hurry hurt import index
     influence interest interface interview iron issue jail joke journey judge jump label ladder land last laugh launch
     lead leak lease level lie lift light limit line link list live load loan lobby lock log look love lower mail
-    mandate map march mark market mask master match matter measure message mind mine mirror mistake model moderate
+    mandate map mark market mask master match matter measure message mind mine mirror mistake model moderate
     monitor mop mount move multicast murder nail name narrow need nest network nod number object offer offset open
     order output own pace pack package page paint panic park part patch pause perfect phone photo photograph pick
     pilot pin ping pitch place plan plant play plot point polish poll pool post practice practise preface present
@@ -181,6 +181,8 @@ CHANGING = frozenset(
 """Verbs of what changes the world outside the conversation."""
 
 _DOUBLED = tuple(letter * 2 for letter in "bdglmnprt")
+NAMES_TOO = frozenset("bill chase cook fall grant love mark page park price rob rush skip spring sue trace".split())
+"""Verbs that are written with a capital inside a sentence, too: as names of people and of seasons."""
 
 
 def base_of_gerund(word: str) -> str | None:
