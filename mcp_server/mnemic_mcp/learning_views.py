@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import TypedDict
 
+from mnemic.domain.counting import counted
 from mnemic.domain.quoting import visible
 from mnemic_mcp.views import NOTICE, hit_text, hit_view
 
@@ -63,10 +64,10 @@ def outcome_view(receipt: OutcomeReceipt) -> ReflectView:
 def utility_text(utility: Utility) -> str:
     """Counters in words."""
     if not utility.trials:
-        return f"shown in {_counted(utility.shown, 'task')}, not used"
+        return f"shown in {counted(utility.shown, 'task')}, not used"
     how = "used" if utility.attributed else "only shown"
     return (
-        f"{how} in {_counted(utility.trials, 'task')}, {utility.successes} succeeded, value {utility.q_value:+.2f}"
+        f"{how} in {counted(utility.trials, 'task')}, {utility.successes} succeeded, value {utility.q_value:+.2f}"
         f"{f', doubt {utility.doubt:.1f}' if utility.doubt >= 0.05 else ''}"
     )
 
@@ -84,7 +85,7 @@ def packet_text(packet: Packet) -> str:
         return "There is nothing to learn from yet: remember what happened as episodic memories, and report outcomes."
     about = f"\nTopic: {visible(packet.focus)}" if packet.focus else ""
     rate = f", {packet.scope_rate:.0%} of the latest succeeded" if packet.finished else ""
-    parts = [f"What there is to learn from{about}\n{_counted(packet.finished, 'task')} finished here{rate}. {NOTICE}"]
+    parts = [f"What there is to learn from{about}\n{counted(packet.finished, 'task')} finished here{rate}. {NOTICE}"]
     parts += [f"Warning: {warning}" for warning in packet.warnings]
     for one in packet.episodes:
         ended = (
@@ -135,8 +136,8 @@ def commit_view(report: CommitReport) -> ReflectView:
 
 
 def plan_text(plan: Plan) -> str:
-    counted = f"{plan.examined} memories examined, {_counted(len(plan.steps), 'step')}"
-    lines = [f"Plan {plan.id} ({plan.status}): {counted}."]
+    size = f"{counted(plan.examined, 'memory')} examined, {counted(len(plan.steps), 'step')}"
+    lines = [f"Plan {plan.id} ({plan.status}): {size}."]
     lines += [f"  {step.action} {', '.join(step.ids)}: {step.reason}" for step in plan.steps[:_STEPS_SHOWN]]
     if len(plan.steps) > _STEPS_SHOWN:
         lines.append(f"  and {len(plan.steps) - _STEPS_SHOWN} more")
@@ -156,10 +157,6 @@ def plan_view(plan: Plan) -> ReflectView:
             for step in plan.steps[:_STEPS_SHOWN]
         ],
     )  # fmt: skip
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _view(text: str, **values: Any) -> ReflectView:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 
 from mnemic import Channel, Hit, Memory, NewMemory, Origin, RecallResult
 from mnemic.domain.access import Right
+from mnemic.domain.counting import counted
 from mnemic.domain.quoting import visible
 from mnemic.errors import UnknownMemory
 from mnemic_mcp import views
@@ -249,7 +250,7 @@ async def _doomed(memory: Memory, ids: list[str], *, reader: Origin | None = Non
     ``reader`` is the agent that is told, None where a person is.
     """
     if not memory.may(Right.READ):
-        return f"{len(ids)} memories with all their versions ({visible(', '.join(ids[:10]))[:300]})"
+        return f"{counted(len(ids), 'memory')} with all their versions ({visible(', '.join(ids[:10]))[:300]})"
     versions: dict[str, None] = {}
     for id in ids:
         with suppress(UnknownMemory):
@@ -258,7 +259,7 @@ async def _doomed(memory: Memory, ids: list[str], *, reader: Origin | None = Non
         return ""
     shown = [_named(hit) for hit in await memory.show(list(versions)[:10], origin=reader)]
     more = f" and {len(versions) - 10} more" if len(versions) > 10 else ""
-    return f"{len(versions)} memories, all versions counted ({'; '.join(shown)}{more})"
+    return f"{counted(len(versions), 'memory')}, all versions counted ({'; '.join(shown)}{more})"
 
 
 def _named(hit: Hit) -> str:

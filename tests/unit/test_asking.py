@@ -39,7 +39,7 @@ async def test_filters_restrict_words_and_vectors_alike(memory: Memory) -> None:
     assert await texts(memory, "What does Ana paint?", since="2026-01-15") == ["Ana paints houses."]
     assert await texts(memory, "What does Ana paint?", until="2026-01-15") == ["Ana paints boats."]
     assert await texts(memory, "What does Ana paint?", channels=["web"]) == []
-    with pytest.raises(InvalidInput, match="Exchange them"):
+    with pytest.raises(InvalidInput, match="until after since"):
         await memory.recall("x", since="2026-02-01", until="2026-01-01")
 
 

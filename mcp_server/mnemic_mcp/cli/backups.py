@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mnemic import MnemicError
+from mnemic.domain.counting import counted
 from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import AsJson, Home, fail, print_json, settings_for
 
@@ -31,7 +32,7 @@ def backup(
     if as_json:
         print_json(report)
         return
-    typer.echo(f"{report.path}: {report.counts['memories']:,} memories, {report.size_bytes / 1e6:,.1f} MB")
+    typer.echo(f"{report.path}: {counted(report.counts['memories'], 'memory')}, {report.size_bytes / 1e6:,.1f} MB")
     typer.echo(f"sha256 {report.sha256}")
 
 
@@ -53,7 +54,7 @@ def restore(
         values: dict[str, Any] = {"home": report.home, "moved_aside": report.moved_aside, "backup": report.backup}
         print_json({name: value for name, value in values.items() if value is not None})
         return
-    typer.echo(f"restored {report.backup.counts['memories']:,} memories to {report.home}")
+    typer.echo(f"restored {counted(report.backup.counts['memories'], 'memory')} to {report.home}")
     typer.echo(f"sha256 {report.backup.sha256}")
     if report.moved_aside is not None:
         typer.echo(f"what was there before is in {report.moved_aside}")

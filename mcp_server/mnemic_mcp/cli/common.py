@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
+CLI_ORIGIN = Origin(channel=Channel.USER, client="mnemic", transport="cli")
+"""Whoever sits at the command line."""
 
 _NARROW = 100
 _LONG_WORD = 24
@@ -109,7 +111,7 @@ def with_memory(
         settings = settings.model_copy(update={"chroma": "off"})
 
     async def run() -> T:
-        async with Memory(settings, origin=Origin(channel=Channel.USER, client="mnemic", transport="cli")) as memory:
+        async with Memory(settings, origin=CLI_ORIGIN) as memory:
             return await use(memory)
 
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mnemic import Channel, Memory, Origin
+from mnemic.domain.counting import counted
 from mnemic.domain.learning.plan import Upkeep
 from mnemic.domain.quoting import visible
 from mnemic_mcp import learning_views as views
@@ -281,7 +282,7 @@ def _print_plan(plan: Plan) -> None:
         typer.echo(f"note: {visible(text)}")
     for text in plan.skipped[:_STEPS_SHOWN]:
         typer.echo(f"left out: {visible(text)}")
-    steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
+    steps = counted(len(plan.steps), "step")
     typer.echo(f"Plan {plan.id}: {plan.status}, {plan.examined} examined, {steps}.")
     if plan.status == "planned" and not plan.steps:
         typer.echo("There is nothing to do.")

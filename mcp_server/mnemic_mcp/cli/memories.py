@@ -10,10 +10,23 @@ from typing import Annotated, Any
 import typer
 
 from mnemic import Hit, Memory, MemoryRecord, NewMemory, Remembered
+from mnemic.domain.counting import counted
+from mnemic.domain.provenance import Channel
 from mnemic.domain.recall import CHANNELS, DEEP_PART, LINKS_PART, PARTS
 from mnemic.domain.validation import MAX_BATCH
 from mnemic.errors import InvalidInput
-from mnemic_mcp.cli.common import AsJson, Home, Namespace, console, fail, print_json, print_table, to_plain, with_memory
+from mnemic_mcp.cli.common import (
+    CLI_ORIGIN,
+    AsJson,
+    Home,
+    Namespace,
+    console,
+    fail,
+    print_json,
+    print_table,
+    to_plain,
+    with_memory,
+)
 
 Ids = Annotated[list[str], typer.Argument(help="Ids of memories.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", help="A tag; may be given several times.")]
@@ -32,6 +45,9 @@ def remember(
     speaker: Annotated[str | None, typer.Option(help="Whose words these are.")] = None,
     occurred_at: Annotated[str | None, typer.Option("--at", help="When it happened, ISO 8601.")] = None,
     valid_from: Annotated[str | None, typer.Option(help="Since when it is true, if not since it happened.")] = None,
+    channel: Annotated[
+        Channel | None, typer.Option(help="Where the words came from, if they are not yours: web, mail, file …")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Where it was taken from.")] = None,
     when_to_use: Annotated[str | None, typer.Option(help="The situation in which a procedure helps.")] = None,
     supersedes: Annotated[str | None, typer.Option(help="Id of the memory whose place it takes.")] = None,
@@ -43,6 +59,7 @@ def remember(
         "kind": kind, "tags": tuple(tag or ()), "session": session, "speaker": speaker,
         "occurred_at": occurred_at, "valid_from": valid_from,
         "source": source, "when_to_use": when_to_use, "supersedes": supersedes,
+        "origin": None if channel is None else replace(CLI_ORIGIN, channel=channel),
     }  # fmt: skip
 
     async def run(memory: Memory) -> Any:
@@ -274,7 +291,7 @@ def forget(
     if restore and erase:
         fail(InvalidInput("--restore and --erase exclude each other.", hint="Choose one."))
     if erase and not yes:
-        typer.confirm(f"Destroy {len(ids)} memories with all their versions for good?", abort=True, err=True)
+        typer.confirm(f"Destroy {counted(len(ids), 'memory')} with all their versions for good?", abort=True, err=True)
 
     done = "erased" if erase else "restored" if restore else "archived"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnemic import Memory, MnemicError, Settings
+from mnemic.domain.counting import counted
 from mnemic.opening import is_made
 from mnemic_mcp.cli.common import (
     AsJson,
@@ -45,7 +46,7 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
         print_json({"home": str(settings.home), **_status_values(found)})
         return
     out = console()
-    out.print(f"{found.memories:,} memories in {settings.home}", markup=False)
+    out.print(f"{counted(found.memories, 'memory')} in {settings.home}", markup=False)
     for path, count in found.namespaces:
         out.print(f"  {count:>9,}  {'/'.join(path)}", markup=False)
     out.print(f"ledger      {found.ledger_bytes / 1e6:,.1f} MB, {found.last_seq:,} changes", markup=False)

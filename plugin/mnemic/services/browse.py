@@ -100,7 +100,7 @@ def check_filter(given: Mapping[str, Any]) -> MemoryFilter:
     if filter.since is not None and filter.until is not None and filter.since >= filter.until:
         raise InvalidInput(
             f"since ({filter.since.isoformat()}) is not before until ({filter.until.isoformat()}).",
-            hint="Exchange them; until is exclusive.",
+            hint="Give an until after since: what happened at until itself is left out.",
         )
     return filter
 

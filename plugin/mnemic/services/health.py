@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mnemic.domain.counting import counted
 from mnemic.domain.memory import Namespace
 from mnemic.domain.recall import MemoryFilter
 from mnemic.errors import ModelFailed
@@ -156,7 +157,7 @@ def _diagnose(backends: Backends) -> list[HealthCheck]:
         with backends.ledger.snapshot() as snapshot:
             findings += backends.index.diagnose(snapshot)
             scrubbed = not snapshot.is_unscrubbed()
-            size = f"{snapshot.count():,} memories in {backends.ledger.size_bytes() / 1e6:,.1f} MB"
+            size = f"{counted(snapshot.count(), 'memory')} in {backends.ledger.size_bytes() / 1e6:,.1f} MB"
         findings.append(HealthCheck(check="size", ok=True, detail=size))
         detail = "nothing is left of what was erased" if scrubbed else "erased content may still be in the files"
         findings.append(HealthCheck(check="erasures", ok=scrubbed, detail=detail, repairable=not scrubbed))

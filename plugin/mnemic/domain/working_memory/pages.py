@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from mnemic.domain.counting import counted
 from mnemic.domain.quoting import visible
 from mnemic.domain.validation import check_count
 from mnemic.domain.working_memory.journal import Cell, Edit
@@ -91,7 +92,8 @@ def _stats(memory: WorkingMemory) -> list[Entry]:
         state = f"{fragment.state.value}{', waiting' if fragment.waiting else ''}"
         fragments.setdefault(fragment.message_id, []).append(f"{fragment.id} {state} {fragment.tokens}")
     lines = [
-        f"{len(stats.messages)} messages, {stats.shown:,} of {stats.tokens:,} tokens shown, {stats.edits} edits",
+        f"{counted(len(stats.messages), 'message')}, {stats.shown:,} of {stats.tokens:,} tokens shown, "
+        f"{counted(stats.edits, 'edit')}",
         *([stats.nudge] if stats.nudge else []),
         *map(_subgoal_line, memory.subgoals()),
         *map(task_line, tasks_of(memory).values()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mnemic.domain.counting import counted
 from mnemic.domain.memory import Role
 from mnemic.domain.validation import check_text, shown
 from mnemic.domain.working_memory import safety
@@ -68,8 +69,9 @@ def prune_context(memory: WorkingMemory, *, text: str, delete_ids: Sequence[str]
         changes += [*made, memory.change(Cell.DISPLAY, cover.id, display)]
     hidden = safety.check(memory, covers)
     edit = record_hiding(memory, "prune_context", changes, {"memory": text, "delete_ids": list(delete_ids)})
+    saved = counted(edit.tokens_before - edit.tokens_after, "token")
     return EditOutcome(
-        said=f"Pruned {len(positions)} records, {edit.tokens_before - edit.tokens_after} tokens. Kept: {text}",
+        said=f"Pruned {counted(len(positions), 'record')}, {saved}. Kept: {text}",
         edit=edit, ids=tuple(cover.id for cover in covers), warnings=(*hidden.warnings, *safety.name_lost(hidden, text)),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from mnemic.domain.counting import counted
 from mnemic.domain.folding.items import folded_arguments
 from mnemic.domain.validation import check_count, check_text
 from mnemic.domain.working_memory import safety
@@ -84,7 +85,9 @@ def fragment_context(
         f"{fragment.id}: {fragment.tokens} tokens, {_preview(memory.original(fragment))}" for fragment in made
     )
     return EditOutcome(
-        said=f"Cut into {len(made)} fragments:\n{listed}", edit=edit, ids=tuple(fragment.id for fragment in made)
+        said=f"Cut into {counted(len(made), 'fragment')}:\n{listed}",
+        edit=edit,
+        ids=tuple(fragment.id for fragment in made),
     )
 
 
@@ -266,7 +269,8 @@ def _cuts(text: str, low: int, high: int, pieces: int) -> list[int]:
     cuts = cut_points(text, low, high, pieces)
     if len(cuts) < pieces - 1:
         raise InvalidInput(
-            f"The marked text can be cut into {len(cuts) + 1} fragments, not {pieces}: code blocks and JSON stay whole.",
+            f"The marked text can be cut into {counted(len(cuts) + 1, 'fragment')}, not {pieces}: code blocks and JSON "
+            "stay whole.",
             hint=f"Ask for at most {len(cuts) + 1}, or mark a longer text.",
         )
     return cuts

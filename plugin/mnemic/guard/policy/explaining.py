@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mnemic.domain.counting import counted
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.verdict import Decision
 from mnemic.guard.policy.deciding import decide_rule
@@ -132,7 +133,7 @@ def _storing(policy: Policy) -> tuple[str, ...]:
         if write.messages is Messages.AS_GIVEN
         else "Secrets are taken out of the messages of sessions.",
         f"It is a flood when one untrusted origin stores more than {flood.max_untrusted:,} memories in "
-        f"{_counted(flood.window_minutes, 'minute')}, or more than {flood.max_alike:,} almost alike.",
+        f"{counted(flood.window_minutes, 'minute')}, or more than {flood.max_alike:,} almost alike.",
         f"A rule that needs more than {write.rule_timeout_ms:,} ms has failed, which is a finding of its own (rule-failed).",
     )
 
@@ -152,14 +153,14 @@ def _recalling(policy: Policy) -> tuple[str, ...]:
     if effects.deny:
         sentences.append(f"Memories that call for these are withheld: {_listed(effects.deny)}.")
     if effects.review:
-        needed = _counted(effects.quorum_origins, "independent trusted origin")
+        needed = counted(effects.quorum_origins, "independent trusted origin")
         sentences.append(f"Memories that call for these need {needed}: {_listed(effects.review)}.")
     lessons = recall.lessons
     if lessons.enabled:
-        after = _counted(lessons.quarantine_after, "time")
+        after = counted(lessons.quarantine_after, "time")
         held = f"a memory rejected {after} is" if lessons.counts_rejections else "no memory that was rejected is"
         sentences.append(
-            f"Lessons from rejected memories warn for {_counted(lessons.ttl_days, 'day')}; {held} quarantined."
+            f"Lessons from rejected memories warn for {counted(lessons.ttl_days, 'day')}; {held} quarantined."
         )
         if effects.allow:
             sentences.append(f"A quorum of trusted origins overrules lessons against: {_listed(effects.allow)}.")
@@ -171,7 +172,7 @@ def _recalling(policy: Policy) -> tuple[str, ...]:
         asked["never"]
         if judge.when == "never"
         else f"{asked.get(judge.when, 'A model is asked about every recall')}, at most "
-        f"{_counted(judge.max_calls_per_hour, 'time')} an hour."
+        f"{counted(judge.max_calls_per_hour, 'time')} an hour."
     )
     sentences.append(f"What is not judged within {recall.deadline_ms:,} ms is contested.")
     return tuple(sentences)
@@ -187,7 +188,7 @@ def _consensus(policy: Policy) -> list[str]:
     unit = "origin" if consensus.count == "origins" else "record"
     of_whom = f"trusted {unit}" if consensus.quorum_of == "trusted" else unit
     independent = "independent " if unit == "origin" else ""
-    needed = _counted(consensus.quorum_origins, independent + of_whom)
+    needed = counted(consensus.quorum_origins, independent + of_whom)
     sentences = [
         f"A memory is confirmed by {needed} that agree and are the majority.",
         f"Contested memories {_HANDLED[consensus.on_contested]}.",
@@ -232,7 +233,3 @@ _UNTRUSTED = OriginClass.UNTRUSTED
 
 def _listed(words: tuple[str, ...] | list[str]) -> str:
     return ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else "".join(words)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
