@@ -13,7 +13,7 @@ from mnemic.errors import InvalidInput, MnemicError
 from mnemic.memory import Memory
 
 if TYPE_CHECKING:
-    from mnemic.protocols import Reranker
+    from mnemic.protocols import ChatModel, Embedder, Reranker
     from mnemic.settings import Settings
 
 
@@ -36,47 +36,8 @@ def open_memory(
     _check_embedder_id(embedder_id, embedder)
     if isinstance(embedder, str):
         settings["embedder"], embedder = embedder, None
-    elif embedder is not None and not hasattr(embedder, "embed"):
-        if not hasattr(embedder, "embed_documents"):
-            raise InvalidInput(
-                f"embedder is {type(embedder).__name__}, which has neither embed nor embed_documents.",
-                hint='Give an `Embedder`, a LangChain Embeddings object, or a name as in embedder="minilm".',
-            )
-        if not embedder_id:
-            raise InvalidInput(
-                "An Embeddings object was given without embedder_id.",
-                hint='Name the model and its version, as in embedder_id="text-embedding-3-small".',
-            )
-        from mnemic.storage.langchain_embedder import LangChainEmbedder
-
-        embedder = LangChainEmbedder(embedder, id=embedder_id)
-    elif embedder is not None:
-        from mnemic.storage.given_models import GivenEmbedder
-
-        embedder = GivenEmbedder(embedder)
     if isinstance(model, str):
         settings["model"], model = model, None
-    elif model is not None and not hasattr(model, "complete"):
-        if not hasattr(model, "invoke"):
-            raise InvalidInput(
-                f"model is {type(model).__name__}, which has neither complete nor invoke.",
-                hint='Give a LangChain chat model, a `ChatModel`, or a name as in model="openai:gpt-5-mini".',
-            )
-        from mnemic.storage.langchain_model import LangChainModel
-
-        model = LangChainModel(model)
-    elif model is not None:
-        from mnemic.storage.given_models import GivenModel
-
-        model = GivenModel(model)
-    if reranker is not None and not hasattr(reranker, "rerank"):
-        raise InvalidInput(
-            f"reranker is {type(reranker).__name__}, which has no rerank.", hint="Give a `mnemic.protocols.Reranker`."
-        )
-    if reranker is not None:
-        from mnemic.storage.given_models import GivenReranker
-
-        reranker = GivenReranker(reranker)
     if summarise is not None and not callable(summarise):
         raise InvalidInput(
             f"summarise is {type(summarise).__name__}, which cannot be called.",
@@ -85,9 +46,60 @@ def open_memory(
     if home is not None and not isinstance(home, str | PathLike):
         raise InvalidInput(f"home is {type(home).__name__}.", hint="Give the path of a folder.")
     return Memory(
-        load_settings(home=home, **settings), embedder=embedder, origin=origin, summarise=summarise, model=model,
-        reranker=reranker,
+        load_settings(home=home, **settings), embedder=_as_embedder(embedder, embedder_id), origin=origin,
+        summarise=summarise, model=_as_model(model), reranker=_as_reranker(reranker),
     )  # fmt: skip
+
+
+def _as_embedder(given: Any, id: Any) -> Embedder | None:
+    if given is None:
+        return None
+    if hasattr(given, "embed"):
+        from mnemic.storage.given_models import GivenEmbedder
+
+        return GivenEmbedder(given)
+    if not hasattr(given, "embed_documents"):
+        raise InvalidInput(
+            f"embedder is {type(given).__name__}, which has neither embed nor embed_documents.",
+            hint='Give an `Embedder`, a LangChain Embeddings object, or a name as in embedder="minilm".',
+        )
+    if not id:
+        raise InvalidInput(
+            "An Embeddings object was given without embedder_id.",
+            hint='Name the model and its version, as in embedder_id="text-embedding-3-small".',
+        )
+    from mnemic.storage.langchain_embedder import LangChainEmbedder
+
+    return LangChainEmbedder(given, id=id)
+
+
+def _as_model(given: Any) -> ChatModel | None:
+    if given is None:
+        return None
+    if hasattr(given, "complete"):
+        from mnemic.storage.given_models import GivenModel
+
+        return GivenModel(given)
+    if not hasattr(given, "invoke"):
+        raise InvalidInput(
+            f"model is {type(given).__name__}, which has neither complete nor invoke.",
+            hint='Give a LangChain chat model, a `ChatModel`, or a name as in model="openai:gpt-5-mini".',
+        )
+    from mnemic.storage.langchain_model import LangChainModel
+
+    return LangChainModel(given)
+
+
+def _as_reranker(given: Any) -> Reranker | None:
+    if given is None:
+        return None
+    if not hasattr(given, "rerank"):
+        raise InvalidInput(
+            f"reranker is {type(given).__name__}, which has no rerank.", hint="Give a `mnemic.protocols.Reranker`."
+        )
+    from mnemic.storage.given_models import GivenReranker
+
+    return GivenReranker(given)
 
 
 def _check_embedder_id(embedder_id: object, embedder: Any) -> None:
