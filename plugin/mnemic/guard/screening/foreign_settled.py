@@ -57,8 +57,10 @@ _PARTS = (
 
 
 def settled_elsewhere(said: str, written: str) -> bool:
-    """Whether a sentence, in small letters and as written, says where to pay from now on, or where a user wants"
-    " things to go."""
+    """Whether a sentence says where to pay from now on, or where a user wants things to go.
+
+    ``said``: in small letters, ``written``: as it stands.
+    """
     if not any(part in said for part in _PARTS):
         return False
     if _OF_ACCOUNT.search(said) and (
