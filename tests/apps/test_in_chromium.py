@@ -36,6 +36,7 @@ def quiet(host: Host) -> Iterator[None]:
     assert host.complaints == []
 
 
+@pytest.mark.slow
 def test_recall_explains_every_hit_by_parts_and_channels(host: Host) -> None:
     view = host.recalled(QUESTION)
     first = view.locator(".rows.why > li").first

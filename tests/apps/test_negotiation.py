@@ -99,6 +99,7 @@ def everything(server: RawServer, client: dict[str, Any], id: int) -> list[bytes
     return server.received
 
 
+@pytest.mark.slow
 async def test_a_client_that_did_not_ask_for_apps_gets_the_bytes_of_a_server_without_them(tmp_path: Path) -> None:
     await quarantine(tmp_path)
     serves = (*SERVE, "--home", str(tmp_path))

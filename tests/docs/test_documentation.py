@@ -68,6 +68,7 @@ def test_every_shell_snippet_runs(commands: str, tmp_path: Path) -> None:
     assert "peanuts" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commands", blocks("bash", ROOT / "docs" / "moving.md"))
 def test_the_commands_that_move_memories_run(commands: str, tmp_path: Path) -> None:
     done = subprocess.run(

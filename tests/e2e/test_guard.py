@@ -58,6 +58,7 @@ async def test_a_host_learns_what_is_withheld_and_why_and_never_sees_the_payload
             assert "PWNED" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("way", ["history", "resource", "history resource", "refused erase"])
 async def test_what_was_read_by_its_id_cannot_be_washed_in_other_words(tmp_path: Path, way: str, mode: Any) -> None:

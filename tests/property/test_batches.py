@@ -6,12 +6,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from mnemic.storage.sqlite.ledger import SqliteLedger
 from tests.property.batches import Ledgers, histories
 
 
+@pytest.mark.slow
 @given(history=histories)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_batch_leaves_what_the_same_memories_leave_one_by_one(history: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def test_without_code_no_passage_is_longer_than_the_most(text: str, prose: str) 
         assert all(end - start <= MOST for start, end in passages(one))
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_anything_is_cut_in_time() -> None:
     for piece in (
         "word ",
