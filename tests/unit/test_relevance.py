@@ -41,15 +41,21 @@ def test_one_that_is_near_in_meaning_makes_a_ranking_relevant_wherever_it_stands
 
 @pytest.mark.parametrize("embedder", [STATIC, "all-MiniLM-L6-v2-onnx"])
 def test_words_alone_are_enough_where_they_say_enough(embedder: str) -> None:
-    assert is_relevant(candidate(1, 0.2, -0.1), embedder)
-    assert not is_relevant(candidate(1, 0.16, 0.1), embedder)
+    assert is_relevant(candidate(1, 0.2, -0.1), embedder, among=50)
+    assert not is_relevant(candidate(1, 0.16, 0.1), embedder, among=50)
+
+
+def test_what_is_near_enough_among_few_is_not_among_many() -> None:
+    near = candidate(1, 0.1, 0.22)
+    assert is_relevant(near, STATIC, among=4)
+    assert not is_relevant(near, STATIC, among=400)
 
 
 def test_cosines_of_an_embedder_that_nobody_measured_say_nothing() -> None:
-    assert not is_relevant(candidate(1, UNKNOWN_EMBEDDER - 0.01, 0.9), "somebody's")
-    assert is_relevant(candidate(1, UNKNOWN_EMBEDDER, 0.0), "somebody's")
+    assert not is_relevant(candidate(1, UNKNOWN_EMBEDDER - 0.01, 0.9), "somebody's", among=50)
+    assert is_relevant(candidate(1, UNKNOWN_EMBEDDER, 0.0), "somebody's", among=50)
 
 
 def test_without_vectors_the_score_alone_counts() -> None:
-    assert is_relevant(candidate(1, UNKNOWN_EMBEDDER, None), STATIC)
-    assert not is_relevant(candidate(1, UNKNOWN_EMBEDDER - 0.01, None), STATIC)
+    assert is_relevant(candidate(1, UNKNOWN_EMBEDDER, None), STATIC, among=50)
+    assert not is_relevant(candidate(1, UNKNOWN_EMBEDDER - 0.01, None), STATIC, among=50)
