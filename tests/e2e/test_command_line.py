@@ -119,7 +119,7 @@ def test_export_and_import_give_the_same_memory(tmp_path: Path) -> None:
 
 def test_status_doctor_and_reindex() -> None:
     remember("Ana moved to Lisbon.")
-    assert "1 memories in" in run("status")
+    assert "1 memory in" in run("status")
     assert json.loads(run("status", "--json"))["memories"] == 1
     assert "WRONG" not in run("doctor")
     assert json.loads(run("doctor", "--json"))["findings"][0]["ok"] is True

@@ -124,7 +124,7 @@ def test_middlewares_work_in_any_order_and_among_others(order: tuple[int, ...]) 
     assert [m.id for m in prompt] == [m.id for m in final[: len(prompt)]]
     shown = {m.tool_call_id: m.text for m in prompt if isinstance(m, ToolMessage)}
     assert shown["g1"] == "·"
-    assert shown["p"].startswith("Pruned 1 records")
+    assert shown["p"].startswith("Pruned 1 record,")
 
 
 def test_an_agent_resumed_from_the_database_at_every_step_sees_the_same_prompts(tmp_path: Path) -> None:

@@ -215,5 +215,5 @@ def test_the_commands_print_the_digest_and_say_what_to_do(tmp_path: Path) -> Non
     again = runner.invoke(app, ["backup", file, "--home", home])
     assert again.exit_code == 1 and "--force" in again.stderr
     done = runner.invoke(app, ["restore", file, "--home", copy, "--sha256", digest])
-    assert done.exit_code == 0 and digest in done.stdout and "restored 1 memories" in done.stdout
+    assert done.exit_code == 0 and digest in done.stdout and "restored 1 memory" in done.stdout
     assert "Ana moved to Lisbon." in runner.invoke(app, ["list", "--home", copy, "-n", "storm"]).stdout
