@@ -48,9 +48,11 @@ def reflect_tool(holder: MemoryHolder, origin_of: Callable[[Context], Origin]) -
                 )
                 text, view = views.outcome_text(receipt), views.outcome_view(receipt)
             elif mode == "prepare":
+                from mnemic.services.recalling.recall import MAX_BUDGET_TOKENS, MIN_BUDGET_TOKENS
+
                 # What is out of bounds goes on as it was given, so that the engine names it.
-                within = 100 <= budget_tokens <= 100_000
-                left = max(budget_tokens - views.FORM_TOKENS, 100) if within else budget_tokens
+                within = MIN_BUDGET_TOKENS <= budget_tokens <= MAX_BUDGET_TOKENS
+                left = max(budget_tokens - views.FORM_TOKENS, MIN_BUDGET_TOKENS) if within else budget_tokens
                 packet = await learning.prepare(task, budget_tokens=left, render=render_hit, origin=origin, **where)
                 text, view = views.packet_text(packet), views.packet_view(packet)
             elif mode == "commit":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnemic import Memory
+from mnemic.domain.counting import counted
 from mnemic.errors import InvalidInput
 from mnemic_mcp.cli.common import (
     AsJson,
@@ -189,7 +190,7 @@ def replay(
     if not out.is_terminal:
         return
     prompts, full = summed[0]["prompts"], summed[0]["full_history"]
-    count = f"{len(episodes)} conversation{'' if len(episodes) == 1 else 's'}"
+    count = counted(len(episodes), "conversation")
     out.print(
         f"{count}, {prompts:,} prompts of {full:,} history tokens in all, counted by {counter.name}. "
         "tokens: what all prompts hold then; longest: the longest prompt; rewritten: tokens behind the first change, for "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mnemic.domain.counting import counted
 from mnemic.errors import MnemicError, PolicyError
 from mnemic_mcp.cli.common import AsJson, complain, console, fail, heading, print_json, print_table, progress_bar
 
@@ -44,8 +45,7 @@ def check(source: Source, as_json: AsJson = False) -> None:
             place = f":{problem.line}:{problem.column}" if problem.line else ""
             about = f" {problem.path}:" if problem.path else ""
             typer.echo(f"{source}{place}:{about} {problem.message}")
-        count = len(error.problems)
-        complain(f"{count} problem{'' if count == 1 else 's'}.")
+        complain(f"{counted(len(error.problems), 'problem')}.")
         raise typer.Exit(1) from None
     if as_json:
         print_json({"ok": True, "source": source, "name": policy.name, "digest": policy.digest, "problems": []})

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
+from mnemic.domain.counting import counted
 from mnemic.domain.text import fingerprint
 from mnemic.errors import InvalidInput, ModelFailed
 from mnemic.protocols.models import ChatModel, Clock
@@ -97,7 +98,7 @@ class ModelJudge:
             budget = self._max_calls() if callable(self._max_calls) else self._max_calls
             if not self._granted(len(texts) + 1, budget):
                 error = JudgeFailed(
-                    f"The model's budget of {budget} call{'' if budget == 1 else 's'} is used up.",
+                    f"The model's budget of {counted(budget, 'call')} is used up.",
                     hint="Wait, or raise the policy's budget.",
                 )
                 return _all_rejected(texts, error, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mnemic.domain.counting import counted
 from mnemic.domain.memory import Role
 from mnemic.domain.quoting import quote
 from mnemic.domain.validation import check_count, check_text, shown
@@ -71,7 +72,7 @@ def search_context(
         "search_context", [memory.change(Cell.SEARCH_HIT, id, hit) for id, hit in found.items()],
         arguments={"query": query, "role": role, "max_results": max_results, "context_size": context_size},
     )  # fmt: skip
-    head = f"{len(found)} hit{'' if len(found) == 1 else 's'}{', and there are more' if more else ''}"
+    head = f"{counted(len(found), 'hit')}{', and there are more' if more else ''}"
     everywhere = "" if role == "all" else ' With role="all", what tools said is searched too.'
     nothing = f"{query!r} does not occur in what role={role!r} said.{everywhere}"
     said = "\n".join([f"{head} for {query!r}:", *lines]) if found else nothing

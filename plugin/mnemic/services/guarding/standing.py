@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mnemic.domain.counting import counted
 from mnemic.domain.marks import Marks, Review, Screened
 from mnemic.domain.memory import MemoryId, MemoryRecord, RowKey, Status
 from mnemic.domain.recall import Hit, Passage, Standing, Withheld
@@ -236,7 +237,7 @@ def _withholds(guard: Guard, policy: Policy, question: str, one: Vetted) -> bool
 def _labels(policy: Policy, one: Vetted) -> list[str]:
     labels: list[str] = []
     if not one.trusted and policy.recall.label_untrusted:
-        trusted = f"{one.supporters} trusted origin{'' if one.supporters == 1 else 's'} agree"
+        trusted = f"{counted(one.supporters, 'trusted origin')} agree"
         labels.append(f"{UNVERIFIED}, from {origin_label(policy, one.record.origin)}; {trusted}")
         if one.marks.directives:
             labels.append("contains instructions" + (", hidden here" if policy.recall.mask_directives else ""))
