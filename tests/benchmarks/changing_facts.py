@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.changing_facts [--updates 20] [--json FILE]
 
-*Stream*: PI-LLM's dictionary through the public API, all keys updated in turn, interleaved; then each key is asked for once.
+*Stream*: PI-LLM's dictionary through the public API, all keys updated in turn, interleaved; then each key is asked for, in
+words that say *now* and without them.
 *Reading*: how many pairs of recorded texts, taken as semantic memories, one would take the place of another; the pairs are
 listed for a person to judge. *Episodes*: LongMemEval's turns as they are, where nothing may be superseded.
 *Cost*: one remember of a fact beside the same with facts off, taking turns.
@@ -50,7 +51,7 @@ async def stream(form: str, updates: int) -> dict[str, Any]:
     """Share of keys whose latest value comes first, and is the only one that comes."""
     values: dict[str, list[str]] = load("pi_dict_46x400.json.gz")
     rng = random.Random(7)
-    first = alone = absent = 0
+    first = alone = absent = unsaid = 0
     missed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         facts = "off" if form == "off" else "auto"
@@ -67,10 +68,13 @@ async def stream(form: str, updates: int) -> dict[str, Any]:
                 first += hits[:1] == [wanted]
                 alone += own == [wanted]
                 absent += wanted not in hits
+                (best,) = (await memory.recall(f"What is the {key}?", k=1)).hits or (None,)
+                unsaid += best is not None and best.memory.text == wanted
                 missed += [key] if hits[:1] != [wanted] else []
             active = len(await memory.list(limit=1000))
             kept = len(await memory.list(limit=1000, statuses=["active", "superseded"]))
     share = {"latest_first": first / len(values), "latest_alone": alone / len(values), "latest_absent": absent}
+    share["latest_first_if_now_is_not_said"] = unsaid / len(values)
     return {**share, "active": active, "kept": kept, "not_first": missed[:5]}
 
 

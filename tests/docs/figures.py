@@ -334,6 +334,10 @@ def _learning(found: dict[str, Any], costs: list[dict[str, Any]]) -> str:
     cost = costs[-1]
     elsewhere = cost["plan_all_by_another_process"]
     here = cost["plan_prune_by_this_process"]
+    said, unsaid = (
+        {name: round(100 * one[share]) for name, one in facts.items()}
+        for share in ("latest_first", "latest_first_if_now_is_not_said")
+    )
     return (
         "Learning (`make bench-learning`): 600 tasks on 20 topics with 5 experiences each, 30 of 100 harmful, 20 useful "
         f"ones turning bad at half-time; means of {found['rules'][0]['seeds']} seeds, and one stream through a real "
@@ -346,10 +350,10 @@ def _learning(found: dict[str, Any], costs: list[dict[str, Any]]) -> str:
         f"R@5 {notes['R@5']['before']['strict']:.1f} before and {notes['R@5']['with notes']['strict']:.1f} after, "
         f"{notes['unsupported']} unsupported claims; had their evidence been archived, "
         f"{notes['R@5']['evidence archived']['strict']:.1f}, and the gate takes that back. Of 46 facts, 20 updates each, "
-        f"interleaved, recall gives the latest value first for {100 * facts['named']['latest_first']:.0f} % if subject and "
-        f'attribute are named, {100 * facts["dictated"]["latest_first"]:.0f} % when they are read in "Remember: K is V", '
-        f'{100 * facts["notation"]["latest_first"]:.0f} % in "current K: V", and '
-        f"{100 * facts['off']['latest_first']:.0f} % without (`MNEMIC_FACTS=off`).\n\n"
+        f"interleaved, recall gives the latest value first for {said['named']} % if subject and attribute are named, "
+        f'{said["dictated"]} % when they are read in "Remember: K is V", {said["notation"]} % in "current K: V", and '
+        f"{said['off']} % without (`MNEMIC_FACTS=off`), where the question asks for *the current* K; asked for K alone, for "
+        f"{', '.join(str(unsaid[name]) for name in ('named', 'dictated', 'notation'))} and {unsaid['off']} %.\n\n"
         f"At {cost['memories']:,} memories an outcome takes {cost['outcome']['p50_ms']:.1f} ms, a packet "
         f"{cost['prepare']['p50_ms']:.0f} ms; a plan of every kind {elsewhere['seconds']:.1f} s in a process of its own "
         f"(recall beside it {elsewhere['recall_p95_ratio']:.1f} times its idle p95), one of pruning {here['seconds']:.1f} s "

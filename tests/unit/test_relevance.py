@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mnemic.domain.memory import RowKey
+from mnemic.domain.recall import PARTS
 from mnemic.retrieval.fusion import Candidate
 from mnemic.services.recalling.relevance import BESIDE_SCORE, UNKNOWN_EMBEDDER, is_relevant, worth_showing
 from mnemic.storage.static_embedder import StaticEmbedder
@@ -15,7 +16,7 @@ LESSER = BESIDE_SCORE + 0.01
 
 
 def candidate(key: int, score: float, similarity: float | None = 0.0) -> Candidate:
-    return Candidate(key=RowKey(key), lexical=None, similarity=similarity, score=score, parts=np.zeros(9))
+    return Candidate(key=RowKey(key), lexical=None, similarity=similarity, score=score, parts=np.zeros(len(PARTS)))
 
 
 def keys(found: list[Candidate]) -> list[int]:
@@ -37,6 +38,14 @@ def test_what_holds_all_telling_words_is_shown_whatever_else_is() -> None:
 def test_one_that_is_near_in_meaning_makes_a_ranking_relevant_wherever_it_stands() -> None:
     ranking = [candidate(1, 0.12, 0.1), candidate(2, 0.1, 0.3)]
     assert keys(worth_showing(ranking, STATIC, set())) == [1, 2]
+
+
+def test_being_new_makes_nothing_relevant() -> None:
+    newest = np.zeros(len(PARTS))
+    newest[PARTS.index("recency")] = 0.1
+    found = candidate(1, 0.2)._replace(parts=newest)
+    assert is_relevant(candidate(1, 0.2), STATIC, among=50)
+    assert not is_relevant(found, STATIC, among=50)
 
 
 @pytest.mark.parametrize("embedder", [STATIC, "all-MiniLM-L6-v2-onnx"])

@@ -26,6 +26,7 @@ MEANINGS = {
     "nearness": "nearness in meaning word by word",
     "occasion": "speaker, part in the session, role, and speaking of time",
     "date": "of the time that the question names",
+    "recency": "the newest, where the question asks how things are now",
     "session": "the best turn of its session",
     "links": "linked to what was found",
     "deep": "what the model says of it",

@@ -28,10 +28,12 @@ CHANNELS = ("words", "meaning", "company", "passages", "time", "links")
 passages of long texts, the full text of the time that a question names, and links when they are asked for.
 """
 
-PARTS = ("words", "together", "words_around", "meaning", "meaning_around", "nearness", "occasion", "date", "session")
+PARTS = (
+    "words", "together", "words_around", "meaning", "meaning_around", "nearness", "occasion", "date", "recency", "session",
+)  # fmt: skip
 """What a score is the sum of. *together*: the question's words stand side by side; *around*: what the turns around it say;
 *nearness*: word by word; *occasion*: speaker, part in the session, role and speaking of time; *date*: of the time that the
-question names; *session*: its best turn.
+question names; *recency*: the newest, where it asks how things are now; *session*: its best turn.
 """
 
 LINKS_PART, DEEP_PART = "links", "deep"

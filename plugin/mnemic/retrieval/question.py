@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mnemic.domain.forms import asked_words
-from mnemic.domain.text import words_of
+from mnemic.domain.text import STOP_WORDS, words_of
 from mnemic.retrieval.naming import named_in
-from mnemic.retrieval.timing import is_temporal
+from mnemic.retrieval.timing import asks_now, is_temporal, without_now
 
 if TYPE_CHECKING:
     from mnemic.retrieval.dating import When
@@ -24,7 +24,7 @@ class Question:
     A speaker's name says who said it. As a search word it would favour the turns in which somebody addresses that person,
     which are the others' turns. Taking it out and preferring the speaker's own turns gains 18 points R@5 on LoCoMo dev.
     Where three and more talk, they also speak of one another: see `with_names`. ``whole`` is the question with the names.
-    Words that are ``unsure`` ask for nothing where nobody has written them.
+    Words that are ``unsure`` ask for nothing where nobody has written them. ``now``: it asks how things are now.
     """
 
     text: str
@@ -33,6 +33,7 @@ class Question:
     whole: str = ""
     when: When | None = None
     unsure: frozenset[str] = frozenset()
+    now: bool = False
 
 
 def parse_question(text: str, speakers: Collection[str], *, asked_at: datetime | None = None) -> Question:
@@ -47,11 +48,12 @@ def parse_question(text: str, speakers: Collection[str], *, asked_at: datetime |
     when = _when(rest, asked_at)
     # The words of a date are sought like others: leaving out "May 2023" costs 6 MRR of the 101 questions of LoCoMo dev that
     # name a date, leaving out "last week" alone costs 1, for people who ask often use the words that they once said.
-    words, unsure = ([], frozenset()) if when is not None and when.alone else asked_words(rest)
+    now = when is None and asks_now(rest)
+    words, unsure = ([], frozenset()) if when is not None and when.alone else _words(rest, now=now)
     if perhaps and words:
         # "Bob" may be Robert who speaks there, or somebody else of whom they speak.
         words, unsure = list(dict.fromkeys([*words, *perhaps])), unsure | frozenset(perhaps)
-    return Question(text=rest, words=tuple(words), named=named, whole=text, when=when, unsure=unsure)
+    return Question(text=rest, words=tuple(words), named=named, whole=text, when=when, unsure=unsure, now=now)
 
 
 def with_names(question: Question) -> Question:
@@ -62,8 +64,14 @@ def with_names(question: Question) -> Question:
     """
     if not question.named or not question.words:
         return question
-    names = [word for word in asked_words(question.whole)[0] if word not in question.words]
+    names = [word for word in _words(question.whole, now=question.now)[0] if word not in question.words]
     return replace(question, words=(*question.words, *names), unsure=question.unsure.union(names))
+
+
+def _words(text: str, *, now: bool) -> tuple[list[str], frozenset[str]]:
+    """What to search for; of a question about `now` that asks for nothing else, all of it."""
+    rest = asked_words(without_now(text)) if now else ([], frozenset())
+    return asked_words(text) if STOP_WORDS.issuperset(rest[0]) else rest
 
 
 def _when(text: str, asked_at: datetime | None) -> When | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnemic.domain.memory import MemoryRecord, Role, RowKey
+from mnemic.domain.moments import to_microseconds
 from mnemic.domain.recall import CHANNELS, PARTS, Explanation, MemoryFilter, Passage
 from mnemic.protocols import LedgerSnapshot, Vectors
 from mnemic.retrieval import bm25
@@ -19,6 +21,7 @@ from mnemic.retrieval.meaning import apart, cosines
 from mnemic.retrieval.passages import focus
 from mnemic.retrieval.proximity import together
 from mnemic.retrieval.question import Question
+from mnemic.retrieval.recency import recency
 from mnemic.retrieval.roles import answer_of, may_answer, role_asked
 from mnemic.retrieval.smoothing import Scores
 from mnemic.retrieval.timing import asks_when
@@ -100,7 +103,7 @@ def find_candidates(
     features = Features(
         turns=turns, words=share, together=together(gathered, telling), meaning=meaning, similarity=similarity,
         dated=dated, asking=gathered.asking, answer_of=answer_of(question.text, asked),
-        **_occasion(search, turns, whole, gathered, asked),
+        recency=_recency(search, turns), **_occasion(search, turns, whole, gathered, asked),
     )  # fmt: skip
     vectors = backends.word_vectors
 
@@ -209,6 +212,19 @@ def _dated(
     promise = share + np.array([similarity.get(key, 0.0) for key in keys])
     timely = _holds(words, words.temporal, len(keys))
     return when.fit(search.snapshot, search.backends.datebook, keys, timely, promise)
+
+
+def _recency(search: Search, turns: Turns) -> Callable[[Scores], Scores] | None:
+    """How new each is among those that answer as well, if the question asks for what is newest."""
+    if not search.question.now:
+        return None
+    keys: list[RowKey] = turns.keys.tolist()
+    moments = search.backends.datebook.moments(search.snapshot, keys)
+    now = to_microseconds(search.filter.now or search.backends.clock.now())
+    strangers = np.zeros(len(keys), np.bool_)
+    if search.snapshot.has_untrusted():
+        strangers = np.isin(turns.keys, list(search.snapshot.tainted(keys)))
+    return partial(recency, moments, turns.session, now=now, strangers=strangers)
 
 
 def _holds(words: Gathered, flags: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:

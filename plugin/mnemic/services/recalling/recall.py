@@ -230,7 +230,7 @@ def _ranked(
     if query.min_score is None:
         relevant = worth_showing(candidates, backends.embedder.id, found.complete)
     else:
-        relevant = [entry for entry in candidates if entry.score >= query.min_score]
+        relevant = [entry for entry in candidates if entry.relevance >= query.min_score]
     if snapshot.has_untrusted():
         relevant = give_room(relevant, snapshot.tainted([entry.key for entry in relevant]))
     now = query.filter.now or backends.clock.now()

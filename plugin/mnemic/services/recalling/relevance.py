@@ -31,12 +31,13 @@ BESIDE_SCORE = 0.07
 def worth_showing(ranking: Sequence[Candidate], embedder_id: str, complete: Set[RowKey]) -> list[Candidate]:
     """What of ``ranking`` to show, in its order: nothing of it where nothing is relevant, but for the ``complete``."""
     some = any(is_relevant(entry, embedder_id, among=len(ranking)) for entry in ranking)
-    return [entry for entry in ranking if (some and entry.score >= BESIDE_SCORE) or entry.key in complete]
+    return [entry for entry in ranking if (some and entry.relevance >= BESIDE_SCORE) or entry.key in complete]
 
 
 def is_relevant(entry: Candidate, embedder_id: str, *, among: int) -> bool:
     """Whether one of so many candidates may be shown by itself."""
+    score = entry.relevance
     together = _WITH_COSINE.get(embedder_id)
     if together is None or entry.similarity is None:
-        return entry.score >= UNKNOWN_EMBEDDER
-    return entry.score >= _BY_ITSELF or entry.score + entry.similarity >= together + _FOR_EACH_TENFOLD * log10(among)
+        return score >= UNKNOWN_EMBEDDER
+    return score >= _BY_ITSELF or score + entry.similarity >= together + _FOR_EACH_TENFOLD * log10(among)
