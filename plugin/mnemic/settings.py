@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,6 +110,11 @@ class Settings(BaseModel):
     def _no_address(cls, value: str | None) -> str | None:
         """An empty address is none: so a throw-away memory stays in its folder whatever the environment names."""
         return value or None
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _path_as_text(cls, value: Any) -> Any:
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
 
     @field_validator("namespace", mode="before")
     @classmethod

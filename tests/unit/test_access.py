@@ -94,9 +94,10 @@ def test_whatever_the_public_classes_run_takes_a_right_that_is_named_for_it() ->
     assert {name for name, right in needs.items() if right == {Right.REVIEW}} == {
         "pending", "explain", "release", "reject", "lessons", "set_lesson", "audit",
     }  # fmt: skip
-    for name in ("remember", "archive", "restore", "reinstate", "record_outcome", "commit", "apply_plan"):
+    for name in ("remember", "archive", "restore", "reinstate", "record_outcome", "apply_plan"):
         assert needs[name] == {Right.WRITE}
-    assert needs["run_items"] == {Right.READ, Right.WRITE}
+    for name in ("run_items", "commit", "draw_up"):
+        assert needs[name] == {Right.READ, Right.WRITE}
     assert rights_for(sculpt) == rights_for(take_answer) == {Right.READ, Right.WRITE}
     assert {name for name, right in needs.items() if not right} == {"fit", "policy_in_force"}
     assert rights_for(lambda backends: backends) == {Right.ADMIN}

@@ -43,6 +43,10 @@ async def test_who_may_only_write_reads_nothing_in_what_a_write_answers(memory: 
         lambda: writer.session("talk").search_context("Ana"),
         lambda: writer.session("talk").fragment_context("Ana", "May"),
         lambda: writer.items.run([GetItem(path=("pay",), key="ana")]),
+        lambda: writer.learning.commit(
+            [{"when_to_use": "x", "content": "Ana earns 91233 EUR.", "evidence": [told.id]}]
+        ),
+        lambda: writer.learning.plan(["link"]),
     ):
         with pytest.raises(AccessDenied, match="read"):
             await refused()

@@ -14,7 +14,7 @@ _READ_AND_WRITE = frozenset([Right.READ, Right.WRITE])
 _OF_MODULES: Mapping[str, _Rights] = {
     "browse": Right.READ,
     "items.operations": _READ_AND_WRITE,  # a batch both reads and writes
-    "learning.committing": Right.WRITE,
+    "learning.committing": _READ_AND_WRITE,  # what is refused tells what the evidence says
     "learning.distilling": Right.WRITE,
     "learning.experience": Right.WRITE,
     "learning.guidance": Right.READ,
@@ -30,7 +30,7 @@ _OF_MODULES: Mapping[str, _Rights] = {
     "storing.facts": Right.WRITE,
     "storing.remember": Right.WRITE,
     "upkeep.applying": Right.WRITE,
-    "upkeep.planning": Right.WRITE,
+    "upkeep.planning": _READ_AND_WRITE,  # the steps of a plan tell words of what they are about
     "working_memory.compose": Right.READ,
     "working_memory.sculpt": _READ_AND_WRITE,  # edits answer with what they found, cut or hid
     "working_memory.sessions": Right.WRITE,

@@ -27,6 +27,7 @@ from mnemic.domain.memory import (
     Status,
 )
 from mnemic.domain.provenance import Channel, Origin
+from mnemic.domain.recall import Hit
 from mnemic.domain.text import jaccard, words_of
 from mnemic.domain.validation import check_ids, shown
 from mnemic.domain.verdict import Decision
@@ -36,7 +37,7 @@ from mnemic.guard.policy import OriginClass, Policy, class_of
 from mnemic.protocols import LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends, log
 from mnemic.services.guarding.admission import examine, without_secrets
-from mnemic.services.guarding.standing import trusted_among
+from mnemic.services.guarding.standing import is_shown, show, trusted_among
 from mnemic.services.learning.experience import store_experiences
 
 MAX_COMMITTED = 50
@@ -82,7 +83,7 @@ class CommitReport:
 class _Offer:
     place: int
     experience: NewExperience
-    cited: list[MemoryRecord] = field(default_factory=list)
+    cited: list[Hit] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -106,7 +107,7 @@ def commit(
     with backends.ledger.snapshot() as snapshot:
         for offer in offers:
             offer.problems += _form_problems(offer.experience)
-            offer.problems += _evidence_problems(snapshot, offer, namespace)
+            offer.problems += _evidence_problems(backends, snapshot, offer, namespace)
             offer.problems += _support_problems(offer, templated=templated)
             offer.problems += _outcome_problems(snapshot, backends.guard.policy, offer, namespace)
     for offer in offers:
@@ -188,8 +189,10 @@ def _form_problems(experience: NewExperience) -> Sequence[Problem]:
     return problems
 
 
-def _evidence_problems(snapshot: LedgerSnapshot, offer: _Offer, namespace: Namespace) -> list[Problem]:
-    """Every id must be that of a memory here that anybody may read; what it says is kept for the next check."""
+def _evidence_problems(
+    backends: Backends, snapshot: LedgerSnapshot, offer: _Offer, namespace: Namespace
+) -> list[Problem]:
+    """Every id must be that of a memory here that may be shown; what it shows is kept for the next check."""
     try:
         ids = check_ids(offer.experience.evidence, name="evidence")
     except MnemicError as error:
@@ -199,23 +202,28 @@ def _evidence_problems(snapshot: LedgerSnapshot, offer: _Offer, namespace: Names
     found = snapshot.find(ids)
     problems = []
     for id in ids:
-        record = found[id][1] if id in found else None
-        if record is None or record.namespace != namespace:
-            message, hint = f"There is no memory {id}.", "Cite ids as the packet gives them."
-        elif record.status is Status.QUARANTINED:
-            message, hint = f"{id} is in quarantine.", "What is withheld is no evidence."
-        else:
-            offer.cited.append(record)
+        entry = found.get(id)
+        if entry is None or entry[1].namespace != namespace:
+            problems.append(_no_evidence(f"There is no memory {id}.", "Cite ids as the packet gives them."))
             continue
-        problems.append(Problem(code="evidence", message=message, hint=hint))
+        (hit,) = show(snapshot, backends.guard, backends.guard.policy, [entry], question=offer.experience.when_to_use)
+        if is_shown(hit):
+            offer.cited.append(hit)
+        else:
+            kept = "in quarantine" if entry[1].status is Status.QUARANTINED else "withheld by the guard"
+            problems.append(_no_evidence(f"{id} is {kept}.", "What is withheld is no evidence."))
     return problems
+
+
+def _no_evidence(message: str, hint: str) -> Problem:
+    return Problem(code="evidence", message=message, hint=hint)
 
 
 def _support_problems(offer: _Offer, *, templated: bool) -> list[Problem]:
     """Every value in the text must stand in the evidence, and many of its words unless they are those of our rules."""
     if not offer.cited:
         return []
-    evidence = _read(offer.cited)
+    evidence = _read(offer.cited, whole=templated)
     problems = []
     one = offer.experience
     for name, text in (("content", one.content), ("when_to_use", one.when_to_use)):
@@ -237,11 +245,17 @@ def _support_problems(offer: _Offer, *, templated: bool) -> list[Problem]:
     return problems
 
 
-def _read(cited: Sequence[MemoryRecord]) -> Evidence:
+def _read(cited: Sequence[Hit], *, whole: bool) -> Evidence:
+    """What the evidence shows: a refusal must not tell what is masked, nor whether it was guessed.
+
+    ``whole``: also what is masked, for our own rules, whose conclusions are masked in turn.
+    """
     texts = []
-    for record in cited:
+    for hit in cited:
+        record = hit.memory if whole else hit.shown_memory
+        said = (hit.memory.text, hit.memory.when_to_use) if whole else (hit.whole_text, hit.shown_when_to_use)
         moment = "" if record.occurred_at is None else record.occurred_at.date().isoformat()
-        texts.append(" ".join((record.text, record.when_to_use or "", record.speaker or "", *record.tags, moment)))
+        texts.append(" ".join((said[0], said[1] or "", record.speaker or "", *record.tags, moment)))
     return read_evidence(texts)
 
 
@@ -249,7 +263,7 @@ def _outcome_problems(snapshot: LedgerSnapshot, policy: Policy, offer: _Offer, n
     """What is said to have worked must not have failed since in the same task."""
     if offer.experience.facets.category != "success":
         return []
-    cited = {record.id for record in offer.cited}
+    cited = {hit.memory.id for hit in offer.cited}
     told = [outcome for _, outcome in snapshot.outcomes(namespace, limit=_TOLD) if cited & set(outcome.episodes)]
     if told and not any(outcome.success for outcome in told):
         hint = 'Cite an episode that succeeded, or make it a "failure".'
@@ -340,7 +354,7 @@ def _duplicates(backends: Backends, offers: Sequence[_Offer], namespace: Namespa
 
 def _is_trusted(snapshot: LedgerSnapshot, policy: Policy, offer: _Offer, origin: Origin) -> bool:
     """Whether neither who concludes nor anything it is concluded from is a stranger."""
-    cited = dict(snapshot.find([one.id for one in offer.cited]).values())
+    cited = dict(snapshot.find([hit.memory.id for hit in offer.cited]).values())
     own = class_of(policy, check_origin(origin)) is not OriginClass.UNTRUSTED
     return own and len(trusted_among(snapshot, policy, cited)) == len(offer.cited)
 
