@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from mnemic.domain.consolidation.batches import Batch, pieces, without_collecting
 from mnemic.domain.consolidation.corpus import Corpus
-from mnemic.domain.consolidation.terms import Sentence, in_same_order
+from mnemic.domain.consolidation.signs import signs_of
+from mnemic.domain.consolidation.terms import READ_CHARS, Sentence, in_same_order
 from mnemic.domain.language import are_english
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord
 from mnemic.domain.text import jaccard
@@ -140,9 +141,9 @@ def _occasion(record: MemoryRecord) -> tuple[object, ...]:
 def same_fact(corpus: Corpus, *, keep: int, archive: int) -> bool:
     """Whether row ``keep`` says all that row ``archive`` says and nothing that turns it round.
 
-    The same numbers and names in the same order, the same small words of denial, person, time and direction, all other
-    words in the same order; what depends on the day it was said (yesterday) was said on the same day. The small words are
-    those of English: of what is not told to be English, no word may be in one of the two alone.
+    The same numbers and names in the same order, the same small words of denial, person, time and direction, the same
+    signs, all other words in the same order; what depends on the day it was said (yesterday) was said on the same day. The
+    small words are those of English: of what is not told to be English, no word may be in one of the two alone.
     """
     one, other = corpus.sentences[keep], corpus.sentences[archive]
     if [number for part in one for number in part.numbers] != [number for part in other for number in part.numbers]:
@@ -151,8 +152,13 @@ def same_fact(corpus: Corpus, *, keep: int, archive: int) -> bool:
         return False
     if any(part.moving for part in one) and _day(corpus.records[keep]) != _day(corpus.records[archive]):
         return False
+    keeping, archiving = (corpus.records[row].text for row in (keep, archive))
+    if keeping[READ_CHARS:] != archiving[READ_CHARS:]:  # which nobody has read
+        return False
+    if signs_of(keeping[:READ_CHARS]) != signs_of(archiving[:READ_CHARS]):
+        return False
     left, right = ([stem for part in parts for stem in part.stems] for parts in (one, other))
-    if not are_english(corpus.records[keep].text, corpus.records[archive].text):
+    if not are_english(keeping, archiving):
         return left == right
     return in_same_order(left, right, frozenset(left) & frozenset(right))
 
