@@ -248,3 +248,17 @@ def test_a_preset_is_read_once() -> None:
     source = PolicySource("strict", clock=clock)
     clock.now += 100
     assert source.current() is source.current()
+
+
+def test_an_effect_that_a_policy_puts_into_another_list_leaves_the_one_it_was_inherited_in() -> None:
+    own = parse_policy(
+        "name: own\nextends: default\nrecall:\n  effects: {deny: [delete], allow: [send]}\n"
+    ).recall.effects
+    inherited = DEFAULT.recall.effects
+    assert (own.deny, own.allow) == (("delete",), ("send",))
+    assert own.review == tuple(verb for verb in inherited.review if verb not in ("delete", "send"))
+    alone = parse_policy("name: alone\nrecall:\n  effects: {deny: [delete]}\n").recall.effects
+    assert alone.deny == ("delete",)
+    assert "delete" not in alone.review
+    same = parse_policy("name: own\nextends: default\nrecall:\n  effects: {quorum_origins: 3}\n").recall.effects
+    assert same.review == inherited.review

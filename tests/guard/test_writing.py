@@ -274,6 +274,7 @@ async def test_a_watching_policy_reports_and_changes_nothing(tmp_path: Path) -> 
         assert hit.shown_text == f"{POISON} {KEY}"
         assert hit.standing is not None
         assert any("would be withheld" in label for label in hit.standing.labels)
+        assert "contains instructions" in hit.standing.labels, "they are not hidden here"
         assert [entry.action for entry in await memory.guard.audit()] == [GuardAction.WATCHED]
 
 

@@ -317,3 +317,14 @@ async def test_a_memory_that_is_repeated_with_itself_as_evidence_does_not_rest_o
     assert again.id == id
     links = (await memory.history(id)).links
     assert {(link.source, link.target) for link in links if link.relation is Relation.EVIDENCE} == {(id, other)}
+
+
+async def test_two_that_would_take_one_place_are_refused_before_anything_is_stored(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        old = (await memory.remember("The door code is 4711.")).id
+        rivals = [NewMemory(text=f"The door code is {code}.", supersedes=old) for code in (1, 2)]
+        with pytest.raises(InvalidInput, match=f"take the place of {old}") as refused:
+            await memory.remember_many(rivals)
+        assert "on their own" in (refused.value.hint or "")
+        (kept,) = await memory.list()
+        assert kept.id == old

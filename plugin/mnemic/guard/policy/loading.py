@@ -108,6 +108,9 @@ def _without_empty_parts(value: Any, path: tuple[str | int, ...]) -> Any:
     return value
 
 
+_EFFECT_LISTS = ("deny", "review", "allow")
+
+
 def _extended(said: dict[str, Any], document: Document) -> dict[str, Any]:
     """With what the policy that it extends says: parts are merged, lists and values replaced."""
     own = {key: value for key, value in said.items() if key != "extends"}
@@ -121,7 +124,19 @@ def _extended(said: dict[str, Any], document: Document) -> dict[str, Any]:
         )  # fmt: skip
         return own
     inherited = load_policy(base).model_dump(mode="json", by_alias=True, exclude={"name", "description"})
+    _take_from_inherited_effects(inherited, own)
     return _merged(inherited, own)
+
+
+def _take_from_inherited_effects(inherited: dict[str, Any], own: Mapping[str, Any]) -> None:
+    """An effect stands in one list: one that ``own`` puts into another than it inherits leaves that one."""
+    recall = own.get("recall")
+    said = recall.get("effects") if isinstance(recall, Mapping) else None
+    lists = [said.get(name) for name in _EFFECT_LISTS] if isinstance(said, Mapping) else []
+    moved = [verb for verbs in lists if isinstance(verbs, list) for verb in verbs]
+    effects = inherited["recall"]["effects"]
+    for name in _EFFECT_LISTS:
+        effects[name] = [verb for verb in effects[name] if verb not in moved]
 
 
 def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -271,6 +271,16 @@ class Effects(PolicyPart):
     )
     quorum_origins: Count = Field(default=2, description="So many trusted origins support an effect under review.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _less_of_the_default(cls, given: Any) -> Any:
+        """What is denied or allowed is not under review because nobody has said what else is."""
+        if not isinstance(given, dict) or "review" in given:
+            return given
+        elsewhere = [verb for name in ("deny", "allow") for verb in given.get(name) or ()]
+        review = [verb for verb in cls.model_fields["review"].default if verb not in elsewhere]
+        return {**given, "review": review}
+
     @model_validator(mode="after")
     def _one_list_each(self) -> Effects:
         for verb in self.deny:

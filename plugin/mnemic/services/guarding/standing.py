@@ -101,7 +101,7 @@ def vetted_as(guard: Guard, policy: Policy, key: RowKey, record: MemoryRecord, m
 
 def standing(policy: Policy, one: Vetted) -> Standing:
     """What to know about a delivered memory."""
-    mask = policy.recall.mask_directives and not one.trusted and policy.enforced
+    mask = _masks(policy, one)
     return Standing(
         trust=one.trust, trusted=one.trusted, labels=tuple(dict.fromkeys(_labels(policy, one))),
         supporters=one.supporters, contested_by=tuple(other.id for other in one.contested_by),
@@ -110,6 +110,10 @@ def standing(policy: Policy, one: Vetted) -> Standing:
         hidden_labels=(touched_labels(one.record, one.marks) if mask else ()) + _hidden_names(policy, one.record),
         doubtful=one.doubtful or one.handling is not Handling.ALLOW,
     )  # fmt: skip
+
+
+def _masks(policy: Policy, one: Vetted) -> bool:
+    return policy.recall.mask_directives and not one.trusted and policy.enforced
 
 
 def _hidden_names(policy: Policy, record: MemoryRecord) -> tuple[str, ...]:
@@ -240,7 +244,7 @@ def _labels(policy: Policy, one: Vetted) -> list[str]:
         trusted = f"{counted(one.supporters, 'trusted origin')} agree"
         labels.append(f"{UNVERIFIED}, from {origin_label(policy, one.record.origin)}; {trusted}")
         if one.marks.directives:
-            labels.append("contains instructions" + (", hidden here" if policy.recall.mask_directives else ""))
+            labels.append("contains instructions" + (", hidden here" if _masks(policy, one) else ""))
         if not one.marks.english:
             labels.append("not in English: its content could not be screened")
         rules = dict.fromkeys(found.rule for found in one.marks.findings)

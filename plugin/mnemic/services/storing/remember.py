@@ -98,6 +98,7 @@ def remember(
     given = [
         None if isinstance(new, str) else draft_fact(new, draft) for new, draft in zip(memories, drafts, strict=True)
     ]
+    _check_successors(drafts)
     policy = backends.guard.policy
     try:
         arrivals: list[Arrival] = []
@@ -128,6 +129,17 @@ def remember(
     except GuardRefused as refused:
         note_refusal(backends, refused)
         raise
+
+
+def _check_successors(drafts: Sequence[MemoryRecord]) -> None:
+    """Raises `InvalidInput` when two different texts are to take the same memory's place."""
+    successors: dict[MemoryId, str] = {}
+    for draft in drafts:
+        if draft.supersedes is not None and successors.setdefault(draft.supersedes, draft.text) != draft.text:
+            raise InvalidInput(
+                f"Two of the memories given would take the place of {draft.supersedes}.",
+                hint="Let one of them supersede it, and store the others on their own.",
+            )
 
 
 def _batches(entries: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
