@@ -328,3 +328,14 @@ async def test_two_that_would_take_one_place_are_refused_before_anything_is_stor
         assert "on their own" in (refused.value.hint or "")
         (kept,) = await memory.list()
         assert kept.id == old
+
+
+async def test_programs_that_differ_in_their_indentation_are_two_memories(tmp_path: Path) -> None:
+    one, other = "if a:\n    b()\nc()", "if a:\n    b()\n    c()"
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        assert [(await memory.remember(text)).outcome for text in (one, other)] == [Outcome.STORED] * 2
+        for again in (f"\n{one}\n", "    if a:\n        b()\n    c()", "if a:\n\tb()\nc()".expandtabs(4)):
+            assert (await memory.remember(again)).outcome is Outcome.CONFIRMED
+        prose = "The tide table hangs in the kitchen beside the door."
+        await memory.remember(prose)
+        assert (await memory.remember(prose.replace(" hangs", "\nhangs"))).outcome is Outcome.CONFIRMED

@@ -45,6 +45,19 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def indents(text: str) -> tuple[int, ...]:
+    """By how much each line that is not blank is indented beyond the least of them; empty where none is.
+
+    In a program it says what belongs to what, and `normalise` takes it away.
+    """
+    if "\n" not in text.strip():
+        return ()
+    lines = [line.expandtabs() for line in text.strip("\n").splitlines() if not line.isspace() and line]
+    widths = [len(line) - len(line.lstrip()) for line in lines]
+    least = min(widths, default=0)
+    return tuple(width - least for width in widths) if max(widths, default=0) > least else ()
+
+
 def spellings(label: str) -> tuple[str, ...]:
     """The ways to write ``label`` that look the same: as it is given, composed (NFC) and decomposed (NFD), each once."""
     if label.isascii():

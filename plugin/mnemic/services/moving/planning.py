@@ -11,7 +11,7 @@ from mnemic.domain.drafting import draft_memory
 from mnemic.domain.memory import Kind, MemoryId, MemoryRecord, Namespace, NewMemory
 from mnemic.domain.moving.records import Damage, Found, LeftOut, SourceRecord, source_of, token_in, token_of
 from mnemic.domain.provenance import Channel, Origin
-from mnemic.domain.text import normalise
+from mnemic.domain.text import indents, normalise
 from mnemic.domain.validation import MAX_TEXT_CHARS
 from mnemic.errors import InvalidInput, MnemicError
 from mnemic.protocols import LedgerSnapshot
@@ -158,7 +158,7 @@ def _draft(new: NewMemory, namespace: Namespace, now: datetime) -> MemoryRecord:
 
 def _sameness(record: MemoryRecord) -> Hashable:
     """What two records share of which `remember` stores one: the words, and of what happened the occasion."""
-    words = record.kind, normalise(record.text), normalise(record.when_to_use or "")
+    words = record.kind, normalise(record.text), indents(record.text), normalise(record.when_to_use or "")
     if record.kind is not Kind.EPISODIC:
         return words
     return words, record.session, record.speaker, record.role, record.occurred_at

@@ -23,7 +23,7 @@ from mnemic.domain.memory import (
     Status,
 )
 from mnemic.domain.provenance import Origin
-from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, normalise, shape_words
+from mnemic.domain.text import NEAR_DUPLICATE_JACCARD, indents, normalise, shape_words
 from mnemic.domain.validation import MAX_BATCH, MAX_TAGS, check_ids
 from mnemic.errors import GuardRefused, InvalidInput
 from mnemic.guard.guard import class_in
@@ -280,7 +280,7 @@ def _twin_of(
         facts, slot = transaction.facts([key for key, _ in twins]), settlement.fact.slot()
         twins = [(key, other) for key, other in twins if key in facts and facts[key].slot() == slot]
     for key, other in twins:
-        same_text = normalise(other.text) == normalise(draft.text) and other.kind is draft.kind
+        same_text = _reads_the_same(other.text, draft.text) and other.kind is draft.kind
         same_fate = withheld is (other.status is Status.QUARANTINED)
         if same_text and same_fate and draft.supersedes in (None, other.id, other.supersedes):
             return key, other
@@ -335,6 +335,10 @@ def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRe
         raise InvalidInput(f"{old.id} is {old.status}.", hint="Restore it first, or remember the text on its own.")
     valid_to = max(old.valid_from, draft.valid_from)
     transaction.supersede(key, by=draft.id, at=draft.recorded_at, valid_to=valid_to, origin=draft.origin)
+
+
+def _reads_the_same(one: str, other: str) -> bool:
+    return normalise(one) == normalise(other) and indents(one) == indents(other)
 
 
 def _near_duplicates(
