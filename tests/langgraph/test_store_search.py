@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from langgraph.store.base import PutOp
 
-from mnemic import Channel, Origin, Status
+from mnemic import Channel, NewMemory, Origin, Status
 from mnemic.errors import InvalidInput
 from mnemic_langgraph import MnemicStore
-from tests.langgraph.stores import keys, open_store
+from tests.langgraph.stores import keys, open_store, set_clock
 
 DOCS = ("docs",)
 HERE = "default/docs"
@@ -183,3 +184,30 @@ async def test_what_was_remembered_again_outlives_its_item(store: MnemicStore) -
     texts = {memory.text for memory in await store.memory.list(namespace=HERE)}
     assert texts == {"The green kettle whistles.", "The old train leaves.", "The new train leaves."}
     assert [item.value for item in store.search((), query="train")] == [{"text": "The new train leaves."}]
+
+
+async def test_what_a_filter_keeps_is_ranked_however_much_else_answers_better(store: MnemicStore) -> None:
+    store.put(DOCS, "none", {"text": "the printer needs toner", "kind": "b"})
+    store.put(DOCS, "some", {"text": "a long talk about the travel budget of marketing before lunch", "kind": "b"})
+    await store.abatch([PutOp(DOCS, f"a{n}", {"text": f"travel budget, item {n}", "kind": "a"}) for n in range(150)])
+    found = store.search(DOCS, query="travel budget", filter={"kind": "b"}, limit=1)
+    assert [(item.key, item.score is not None) for item in found] == [("some", True)]
+    assert keys(store.search(DOCS, query="travel budget", filter={"kind": "b"})) == ["some", "none"]
+
+
+async def test_memories_beside_the_store_take_no_place_among_its_items(store: MnemicStore) -> None:
+    store.put(DOCS, "none", {"text": "the printer needs toner"})
+    store.put(DOCS, "some", {"text": "a long talk about the travel budget of marketing before lunch"})
+    beside = [NewMemory(text=f"travel budget, item {n}", namespace=("default", "docs")) for n in range(150)]
+    await store.memory.remember_many(beside)
+    assert keys(store.search(DOCS, query="travel budget", limit=1)) == ["some"]
+
+
+async def test_what_has_expired_takes_no_place_among_what_is_alive(tmp_path: Path) -> None:
+    async with open_store(tmp_path, ttl={"omit_expired": True}) as store:
+        clock = set_clock(store.memory)
+        store.put(DOCS, "none", {"text": "the printer needs toner"})
+        store.put(DOCS, "some", {"text": "a long talk about the travel budget of marketing before lunch"})
+        await store.abatch([PutOp(DOCS, f"a{n}", {"text": f"travel budget, item {n}"}, ttl=1) for n in range(150)])
+        clock.advance(hours=1)
+        assert keys(store.search(DOCS, query="travel budget", limit=1)) == ["some"]

@@ -41,6 +41,14 @@ class ItemReader(Protocol):
         """The item that each of ``memories`` belongs to now, of those that belong to one, and whether it is found by it."""
         ...
 
+    def searched_memories(
+        self, root: Namespace, prefix: ItemPath = (), *, alive_at: datetime | None = None
+    ) -> list[tuple[ItemKey, RowKey]]:
+        """The memories by which items at ``prefix`` and below it are found, whatever their status, each with its item; of
+        items that are alive at that moment if one is given.
+        """
+        ...
+
     def expired_items(self, root: Namespace, *, at: datetime, limit: int) -> list[ItemKey]:
         """Items whose life has ended, those that ended first first."""
         ...

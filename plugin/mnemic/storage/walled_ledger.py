@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 BY_NAMESPACE = frozenset(
     """active create_session experiences expired_items find_item has_experiences imported item_paths
-    iterate_items lessons namespace_key namespace_keys outcome_by_key outcomes plans session_key sessions speakers tally
-    undecided vouched""".split()
+    iterate_items lessons namespace_key namespace_keys outcome_by_key outcomes plans searched_memories session_key sessions
+    speakers tally undecided vouched""".split()
 )
 """The namespace is the first argument."""
 

@@ -94,6 +94,7 @@ class ItemContract:
         with ledger.snapshot() as snapshot:
             assert snapshot.item_links([item]) == {item: links}
             assert snapshot.items_of(keys) == {keys[0]: (item, True), keys[1]: (item, False)}
+            assert snapshot.searched_memories(_ROOT) == [(item, keys[0])]
         with ledger.transaction() as transaction:
             transaction.set_item_links(item, links[:1])
             assert transaction.items_of(keys) == {keys[0]: (item, True)}
@@ -102,6 +103,25 @@ class ItemContract:
             assert not transaction.items([item])
             assert not transaction.item_links([item])
             assert len(transaction.records(keys)) == 2
+        ledger.close()
+
+    def test_what_items_are_found_by_is_told_by_prefix_and_by_who_is_alive(self, tmp_path: Path) -> None:
+        ledger, keys = self._with_memories(tmp_path, "one", "two", "three")
+        paths: list[ItemPath] = [("a",), ("a", "b"), ("ab",)]
+        with ledger.transaction() as transaction:
+            records = transaction.records(keys)
+            items = [
+                transaction.put_item(replace(_item(path, "k"), expires_at=_NOW if path == ("a", "b") else None))
+                for path in paths
+            ]
+            for item, key in zip(items, keys, strict=True):
+                transaction.set_item_links(item, [ItemLink(place="$", memory=records[key].id)])
+        pairs = list(zip(items, keys, strict=True))
+        with ledger.snapshot() as snapshot:
+            assert sorted(snapshot.searched_memories(_ROOT)) == pairs
+            assert sorted(snapshot.searched_memories(_ROOT, ("a",))) == pairs[:2]
+            assert snapshot.searched_memories(_ROOT, ("a",), alive_at=_NOW) == pairs[:1]
+            assert snapshot.searched_memories(("nowhere",)) == []
         ledger.close()
 
     def test_erasing_a_memory_destroys_the_item_that_it_belongs_to(self, tmp_path: Path) -> None:

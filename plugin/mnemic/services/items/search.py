@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice, takewhile
 
 from mnemic.domain.item_values import storable
 from mnemic.domain.items import FindItems, FoundItem, Item, ItemKey, memory_namespace, passes
-from mnemic.domain.memory import MemoryId, Namespace, Status
+from mnemic.domain.memory import MemoryId, Namespace, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import RECALLED_KINDS, MemoryFilter
 from mnemic.domain.text import normalise
 from mnemic.domain.validation import MAX_QUERY_CHARS
 from mnemic.guard.policy import Policy
 from mnemic.protocols import LedgerSnapshot
-from mnemic.retrieval.fusion import give_room
+from mnemic.retrieval.fusion import Candidate, give_room
 from mnemic.services.asking import Asked, as_it_is, understand
 from mnemic.services.backends import Backends, log
 from mnemic.services.guarding.aftermath import note_vetting
 from mnemic.services.guarding.standing import Vetted, standing
 from mnemic.services.guarding.vetting import Vetting, vet
 from mnemic.services.recalling.candidates import find_candidates
+from mnemic.services.recalling.channels import PER_CHANNEL
 
 # Always so many are judged together, from the first on, so that every page comes from the same order.
 _JUDGED_AT_ONCE = 16
@@ -101,7 +102,12 @@ def find_items(
 
     def wanted(item: Item) -> bool:
         alive = not omit_expired or item.expires_at is None or item.expires_at > now
-        return alive and item.path[: len(asked.prefix)] == asked.prefix and passes(item.value, asked.filter)
+        return (
+            item.root == root
+            and alive
+            and item.path[: len(asked.prefix)] == asked.prefix
+            and passes(item.value, asked.filter)
+        )
 
     with backends.ledger.snapshot() as snapshot:
         gate = ItemGate(
@@ -110,9 +116,10 @@ def find_items(
         scores: dict[ItemKey, float] = {}
         if understood is not None:
             understood = as_it_is(backends, snapshot, question, filter, understood, notes)
-            scores = _scores(backends, snapshot, filter, understood)
+            search = _Search(backends=backends, snapshot=snapshot, filter=filter, asked=understood)
+            scores = _scores(search, root, asked, wanted, alive_at=now if omit_expired else None)
         ranked = _in_order(snapshot, root, asked, scores)
-        candidates = ((key, item) for key, item in ranked if item.root == root and wanted(item))
+        candidates = ((key, item) for key, item in ranked if wanted(item))
         found = list(islice(_let_out(gate, candidates), asked.offset, asked.offset + asked.limit))
     gate.note([key for key, _ in found], origin=origin)
     return [(key, FoundItem(item=item, score=scores.get(key))) for key, item in found]
@@ -127,18 +134,66 @@ def _filter_for(namespaces: Sequence[Namespace], now: datetime) -> MemoryFilter:
     return MemoryFilter(namespace=common, subtree=len(namespaces) > 1, kinds=RECALLED_KINDS, now=now)
 
 
-def _scores(backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, asked: Asked) -> dict[ItemKey, float]:
-    """The best score of each item that any channel of recall proposes, best first."""
-    candidates = find_candidates(backends, snapshot, filter, asked.question, asked.vector).candidates
-    if snapshot.has_untrusted():
-        candidates = give_room(candidates, snapshot.tainted([entry.key for entry in candidates]))
-    owners = snapshot.items_of([entry.key for entry in candidates])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """A question to items in one snapshot."""
+
+    backends: Backends
+    snapshot: LedgerSnapshot
+    filter: MemoryFilter
+    asked: Asked
+
+    def candidates(self, only: Sequence[RowKey] | None = None) -> list[Candidate]:
+        """What any channel of recall proposes, or proposes of ``only`` these, best first."""
+        found = find_candidates(
+            self.backends, self.snapshot, self.filter, self.asked.question, self.asked.vector, only=only
+        ).candidates
+        if self.snapshot.has_untrusted():
+            found = give_room(found, self.snapshot.tainted([entry.key for entry in found]))
+        return found
+
+
+def _scores(
+    search: _Search, root: Namespace, asked: FindItems, wanted: Callable[[Item], bool], *, alive_at: datetime | None
+) -> dict[ItemKey, float]:
+    """The best score of each item that any channel of recall proposes, best first.
+
+    The channels propose only so many. Where others than those that are wanted may have filled them, they are asked again
+    for those that are wanted alone.
+    """
+    candidates = search.candidates()
+    owners = search.snapshot.items_of([entry.key for entry in candidates])
+    if len(candidates) >= PER_CHANNEL and not _all_wanted(search.snapshot, candidates, owners, wanted):
+        only = _memories_of_wanted(search.snapshot, root, asked, wanted, alive_at=alive_at)
+        candidates = search.candidates(only)
+        owners = search.snapshot.items_of([entry.key for entry in candidates])
     scores: dict[ItemKey, float] = {}
     for entry in candidates:
         item, searched = owners.get(entry.key, (None, False))
         if item is not None and searched:
             scores.setdefault(item, round(float(entry.score), 4))
     return scores
+
+
+def _all_wanted(
+    snapshot: LedgerSnapshot, candidates: Sequence[Candidate], owners: Mapping[RowKey, tuple[ItemKey, bool]],
+    wanted: Callable[[Item], bool],
+) -> bool:  # fmt: skip
+    if any(entry.key not in owners for entry in candidates):
+        return False
+    return all(wanted(item) for item in snapshot.items(list({item for item, _ in owners.values()})).values())
+
+
+def _memories_of_wanted(
+    snapshot: LedgerSnapshot, root: Namespace, asked: FindItems, wanted: Callable[[Item], bool], *,
+    alive_at: datetime | None,
+) -> list[RowKey]:  # fmt: skip
+    """The memories by which those items are found that are wanted. Values are read only where a filter asks for them."""
+    pairs = snapshot.searched_memories(root, asked.prefix, alive_at=alive_at)
+    if asked.filter:
+        passing = {key for key, item in snapshot.iterate_items(root, asked.prefix) if wanted(item)}
+        pairs = [pair for pair in pairs if pair[0] in passing]
+    return [memory for _, memory in pairs]
 
 
 def _in_order(

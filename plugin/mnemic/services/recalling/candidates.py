@@ -63,18 +63,21 @@ class Found(NamedTuple):
 
 def find_candidates(
     backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, question: Question, vector: Vectors | None, *,
-    also: Sequence[RowKey] = (),
+    also: Sequence[RowKey] = (), only: Sequence[RowKey] | None = None,
 ) -> Found:  # fmt: skip
     """Everything that may answer ``question``.
 
     ``also``: memories that pass the filter and are candidates whether or not they share a word or a meaning.
+    ``only``: nothing but these, as far as they pass the filter, are candidates, and nothing else takes their place.
     """
-    search = channels.begin(backends, snapshot, filter, question, vector)
+    search = channels.begin(backends, snapshot, filter, question, vector, only=only)
     long, near_passages = channels.by_passages(search)
     by_words = channels.by_words(search)
     of_that_time = channels.of_that_time(search, by_words)
     in_company, telling = channels.in_company(search)
     proposed = (by_words, channels.by_meaning(search), in_company, long, of_that_time, list(also))
+    if only is not None:
+        proposed = tuple(channels.those_chosen(search, keys) for keys in proposed)
     turns = backends.turns.around(
         snapshot, search.namespaces, {key for keys in proposed for key in keys}, reach=_REACH, among=search.among
     )

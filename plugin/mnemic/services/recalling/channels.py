@@ -45,7 +45,8 @@ class Search:
 
     ``words`` tell candidates apart, ``sought`` are those of them that are rare enough to be worth a search. ``vector`` is
     None when there is no meaning to go by. ``namespaces`` are keys; ``among`` (ascending keys) are the memories that pass
-    the filter, None when it restricts no more than the namespace does. ``frequencies`` are those of ``words``.
+    the filter, None when it restricts no more than the namespace does; with ``chosen`` they are those of them that alone
+    may be candidates. ``frequencies`` are those of ``words``.
     """
 
     backends: Backends
@@ -58,12 +59,14 @@ class Search:
     sought: Sequence[str]
     namespaces: Sequence[int]
     among: NDArray[np.int64] | None
+    chosen: bool = False
 
 
 def begin(
-    backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, question: Question, vector: Vectors | None
-) -> Search:
-    """Find out where and for what to search."""
+    backends: Backends, snapshot: LedgerSnapshot, filter: MemoryFilter, question: Question, vector: Vectors | None, *,
+    only: Sequence[RowKey] | None = None,
+) -> Search:  # fmt: skip
+    """Find out where and for what to search. ``only`` these memories are searched, if given."""
     namespaces = namespace_keys(snapshot, filter)
     # First of all: what is kept of words is kept until this tells that they have changed.
     backends.turns.follow(snapshot, namespaces)
@@ -76,7 +79,12 @@ def begin(
     return Search(
         backends=backends, snapshot=snapshot, filter=filter, question=question, vector=vector, words=words,
         frequencies=_frequencies(snapshot, namespaces, words), sought=sought, namespaces=namespaces,
-        among=passing(backends, snapshot, filter, namespaces),
+        among=(
+            passing(backends, snapshot, filter, namespaces)
+            if only is None
+            else snapshot.matching_keys(filter, among=only)
+        ),
+        chosen=only is not None,
     )  # fmt: skip
 
 
@@ -103,6 +111,8 @@ def by_words(search: Search) -> list[RowKey]:
     """The first by our own BM25 of the memories that hold a word sought; where those are too many, of those that hold the
     rarest. Where each is held by too many, the full-text index's best.
     """
+    if search.chosen:
+        return _chosen_by_words(search)
     lists = list(holding(search.backends, search.snapshot, search.filter, search.namespaces, search.sought).values())
     keys = _together(lists) if len(lists) == len(search.sought) else None
     if keys is None or len(keys) > _FEW:
@@ -113,6 +123,27 @@ def by_words(search: Search) -> list[RowKey]:
             words = _affordable(search, search.sought)
             return [hit.key for hit in search.snapshot.lexical(words, search.filter, limit=PER_CHANNEL)]
     return _first(keys, _shares(search, keys, search.sought))
+
+
+def _chosen_by_words(search: Search) -> list[RowKey]:
+    """The first by BM25 of what is chosen; where that is much, of what of it holds a rare word or what the full-text index
+    ranks first.
+    """
+    assert search.among is not None
+    keys = search.among
+    if len(keys) > _MOST_RANKED:
+        lists = holding(search.backends, search.snapshot, search.filter, search.namespaces, search.sought)
+        hits = search.snapshot.lexical(search.sought, search.filter, limit=_MOST_RANKED)
+        found = _together([*lists.values(), np.array([hit.key for hit in hits], np.int64)])
+        keys = found[np.isin(found, keys, assume_unique=True)]
+    return _first(keys, _shares(search, keys, search.sought))
+
+
+def those_chosen(search: Search, keys: Sequence[RowKey]) -> list[RowKey]:
+    """Those of ``keys`` that may be candidates where only some may, in their order."""
+    assert search.among is not None
+    among: list[RowKey] = np.array(keys, np.int64)[np.isin(keys, search.among)].tolist() if len(keys) else []
+    return among
 
 
 def _together(lists: Sequence[Keys]) -> Keys:

@@ -99,6 +99,19 @@ class SqlItemReader:
         rows = fetch_in_chunks(self._connection, sql, memories)
         return {RowKey(memory): (ItemKey(item), bool(searched)) for memory, item, searched in rows}
 
+    def searched_memories(
+        self, root: Namespace, prefix: ItemPath = (), *, alive_at: datetime | None = None
+    ) -> list[tuple[ItemKey, RowKey]]:
+        low, high = _range(prefix)
+        rows = self._connection.execute(
+            "SELECT m.item, m.memory FROM item_spaces s JOIN items i ON i.space = s.key "
+            "JOIN item_memories m ON m.item = i.key AND m.searched = 1 "
+            "WHERE s.namespace = ?1 AND s.path >= ?2 AND s.path < ?3 "
+            "AND (CAST(?4 AS BIGINT) IS NULL OR i.expires_at IS NULL OR i.expires_at > ?4)",
+            (self.namespace_key(root), low, high, optional_microseconds(alive_at)),
+        )
+        return [(ItemKey(item), RowKey(memory)) for item, memory in rows]
+
     def expired_items(self, root: Namespace, *, at: datetime, limit: int) -> list[ItemKey]:
         rows = self._connection.execute(
             "SELECT i.key FROM items i JOIN item_spaces s ON s.key = i.space "
