@@ -52,6 +52,18 @@ async def test_the_same_value_in_other_words_is_counted_and_its_wording_is_kept(
     assert event.detail["text"] == "The password rotation period of the staging database is 1 day"
 
 
+async def test_a_correction_that_looks_nearly_the_same_takes_the_place_of_what_it_corrects(memory: Memory) -> None:
+    pairs = (
+        ("build.timeout = 1234567 s", "build.timeout = 1234568 s"), ("Ana's pin is 0042", "Ana's pin is 42"),
+        ("laser.power limit = 5 mW", "laser.power limit = 5 MW"), ("db.password = Hunter", "db.password = hunter"),
+    )  # fmt: skip
+    for at, (old, new) in enumerate(pairs):
+        space = f"space {at}"
+        first = await memory.remember(old, namespace=space)
+        assert (await memory.remember(new, namespace=space)).superseded == first.id
+        assert [record.text for record in await memory.list(namespace=space)] == [new]
+
+
 async def test_what_is_said_later_counts_though_the_clock_was_set_back(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

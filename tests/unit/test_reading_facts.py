@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -122,7 +123,9 @@ def test_what_may_both_hold_is_not_read_as_one_value_and_another(first: str, sec
     [
         ("24 hours", "1 day"), ("thirty days", "30 days"), ("3 pm", "15:00"), ("at 10:15", "10:15"), ("Tue", "Tuesday"),
         ("May 8", "8 May"), ("8 May 2026", "2026-05-08"), ("1,000", "1000"), ("$5", "5 dollars"), ("5 %", "5%"),
-        ("Green", "green"), ("`main`", "main"), ("the main", "main"), ("31 years old", "31"),
+        ("Green", "green"), ("`main`", "main"), ("the main", "main"), ("31 years old", "31"), ("05 minutes", "5 minutes"),
+        ("10:30:00", "10:30"), ("1.50 km", "1.5 km"), ("16 GB", "16 gigabytes"), ("5 KM", "5 km"), ("3 PM", "3 pm"),
+        ("90 minutes", "1.5 hours"), ("$5.00", "5 dollars"), ("8 May at noon", "8 may at noon"), ("5 Users", "5 users"),
     ],
 )  # fmt: skip
 def test_the_same_value_is_told_in_another_form(one: str, other: str) -> None:
@@ -133,11 +136,36 @@ def test_the_same_value_is_told_in_another_form(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("hunter2", "Hunter2"), ("3.10", "3.1"), ("30 days", "30 hours"), ("5 GB", "5 MB"), ("May 8", "May 9"),
-        ("3 am", "3 pm"), ("$5", "5 €"), ("getUser", "getuser"),
+        ("3 am", "3 pm"), ("$5", "5 €"), ("getUser", "getuser"), ("0042", "42"), ("1234567 s", "1234568 s"),
+        ("10:30:15", "10:30:45"), ("Dec 32", "Dec 33"), ("Dec 3 4", "Dec 3 5"), ("1.10 rc", "1.1 rc"), ("5 mW", "5 MW"),
+        ("5 Mb", "5 MB"), ("16 GB", "16 Gb"), ("5 MB at most", "5 Mb at most"), ("5 W", "5 w"), ("$5 million", "$5 billion"),
+        ("$5 million", "$5"), ("May " + "1" * 5000, "May " + "2" * 5000), ("1" * 5000 + " s", "2" * 5000 + " s"),
     ],
 )  # fmt: skip
 def test_other_values_stay_apart(one: str, other: str) -> None:
     assert canonical_value(one) != canonical_value(other)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "one", "other"),
+    [
+        ("password", "Hunter", "hunter"), ("deploy branch", "Feature", "feature"), ("branch name", "Feature", "feature"),
+        ("api token", "abc", "ABC"), ("pin", "0042", "42"), ("zip", "02134", "2134"), ("phone number", "0170123", "170123"),
+        ("app.id", "1,234", "1234"), ("password", "the cat", "cat"), ("password", "x\u00b2", "x2"),
+    ],
+)  # fmt: skip
+def test_what_a_program_compares_letter_by_letter_is_compared_so(attribute: str, one: str, other: str) -> None:
+    first, second = (Fact(subject="db", attribute=attribute, value=value) for value in (one, other))
+    assert not first.same_value(second)
+    assert first.same_value(Fact(subject="db", attribute=attribute, value=f"`{one}`"))
+
+
+def test_the_case_of_a_value_counts_where_its_writer_names_what_it_is_about() -> None:
+    said, prose = (Fact(subject="Ana", attribute="home", value=value) for value in ("Lisbon", "lisbon"))
+    assert said.same_value(prose)
+    named = replace(said, explicit=True)
+    assert named.same_value(said)
+    assert not named.same_value(prose)
 
 
 def test_no_longer_is_a_denial_and_a_change_names_what_was_before() -> None:

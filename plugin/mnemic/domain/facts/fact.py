@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnemic.domain.facts.values import canonical_value, slot_words
+from mnemic.domain.facts.values import canonical_value, is_literal, slot_words
 from mnemic.domain.memory import Namespace
 from mnemic.domain.text import fingerprint
 from mnemic.errors import InvalidInput
@@ -36,14 +36,21 @@ class Fact:
 
     def same_value(self, other: Fact) -> bool:
         """Whether both say the same of the value: "24 hours" is "1 day". Only where both are in the same slot."""
-        return self.positive is other.positive and self._value_key() == other._value_key()
+        return self.positive is other.positive and self._alike(other)
 
     def denies(self, other: Fact) -> bool:
         """Whether it says that the value of ``other`` holds no longer."""
-        return other.positive and not self.positive and self._value_key() == other._value_key()
+        return other.positive and not self.positive and self._alike(other)
 
-    def _value_key(self) -> str:
-        return canonical_value(self.value, literal="version" in self.slot())
+    def _alike(self, other: Fact) -> bool:
+        slot = self.slot()
+        # What a program or a person gives as a value by itself is meant as it is written.
+        cased = self.explicit or other.explicit
+        mine, theirs = (
+            canonical_value(fact.value, literal=is_literal(slot), version="version" in slot, cased=cased)
+            for fact in (self, other)
+        )
+        return mine == theirs
 
 
 def make_fact(subject: str, attribute: str, text: str) -> Fact:
