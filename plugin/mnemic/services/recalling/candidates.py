@@ -75,9 +75,9 @@ def find_candidates(
     by_words = channels.by_words(search)
     of_that_time = channels.of_that_time(search, by_words)
     in_company, telling = channels.in_company(search)
-    proposed = (by_words, channels.by_meaning(search), in_company, long, of_that_time, list(also))
+    proposed = [by_words, channels.by_meaning(search), in_company, long, of_that_time, list(also)]
     if only is not None:
-        proposed = tuple(channels.those_chosen(search, keys) for keys in proposed)
+        proposed = [channels.those_chosen(search, keys) for keys in proposed]
     turns = backends.turns.around(
         snapshot, search.namespaces, {key for keys in proposed for key in keys}, reach=_REACH, among=search.among
     )
