@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable
 from mnemic.errors import InvalidInput
 from mnemic_langgraph.conversation import (
     EPISODE,
+    asked,
     first_asked,
     message_keys,
     messages_in,
@@ -60,15 +61,17 @@ async def guidance_for(
 ) -> dict[str, Any]:  # fmt: skip
     """The update of `create_experience_node`."""
     about = task_of(state, task)
-    if not about or about == value_in(state, "guidance_task"):
+    known = value_in(state, "guidance_task")
+    # In an attempt of a retry graph the task may be what was said last.
+    if not about or known == about or (task is None and known and known == task_of(state, asked)):
         return {}
     reuse = await memory.learning.guidance(
         about, k=k, rank=rank, rerank=rerank, rewrite=rewrite, namespace=namespace, origin=writer()
     )
     ids = [str(hit.memory.id) for hit in reuse.experiences]
     tell("recalled", query=about, ids=ids)
-    known = [f"{EXPERIENCES}\n\n{reuse.text}"] if reuse.text else []
-    text = "\n\n".join([*known, *([lesson_text(reuse.warnings)] if reuse.warnings else [])])
+    taught = [f"{EXPERIENCES}\n\n{reuse.text}"] if reuse.text else []
+    text = "\n\n".join([*taught, *([lesson_text(reuse.warnings)] if reuse.warnings else [])])
     return {"guidance": text, "guidance_task": about, "guidance_ids": ids}
 
 

@@ -20,7 +20,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from mnemic.domain.quoting import quote
 from mnemic.reflection import MAX_REFLECTIONS, Attempt, Trial, read_attempt
-from mnemic_langgraph.conversation import first_asked, messages_in, value_in
+from mnemic_langgraph.conversation import asked, messages_in, value_in
 from mnemic_langgraph.experience import task_of
 from mnemic_langgraph.nodes import make_node, memory_of, tell
 from mnemic_langgraph.places import NamespaceLike, namespace_of, writer
@@ -49,6 +49,7 @@ def create_retry_graph(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:  # fmt: skip
     """A graph that runs ``attempt`` until it succeeds, at most 1 + ``max_reflections`` (0..10) times.
 
+    The task is the user's last words, or what ``task`` makes of the state; a thread may have several, one after the other.
     ``attempt`` is a compiled graph, a node or a function of the state. Every attempt gets the state as it was in the
     beginning and, under ``guidance``, what is known: the first one the ``k`` best experiences, each further one what the
     failures so far teach, and nothing is recalled for it. `ExperienceMiddleware` shows that to a model. Of what an attempt
@@ -71,7 +72,7 @@ def create_retry_graph(
         )  # fmt: skip
 
     async def begin(state: Any) -> dict[str, Any]:
-        about = task_of(state, task or first_asked)
+        about = task_of(state, task or asked)
         found = [recalled_memory(hit) for hit in (await trial_of(state, about).begin(k=k)).experiences]
         ids = [one["id"] for one in found]
         tell("recalled", query=about, ids=ids)
@@ -80,6 +81,8 @@ def create_retry_graph(
         )
         return {
             "retry": record, "guidance": note_text(found), "guidance_task": about, "guidance_ids": ids, "learnt": [],
+            # A thread may have had another task before, whose end says nothing of this one.
+            "reward": None, "used": None,
         }  # fmt: skip
 
     def given(state: Any) -> dict[str, Any]:

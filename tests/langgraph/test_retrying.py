@@ -262,3 +262,45 @@ async def test_an_attempt_may_be_a_function_and_its_reward_is_checked(tmp_path: 
 
             with pytest.raises(InvalidInput, match="reward"):
                 await create_retry_graph(rewarded, memory=memory).ainvoke({"messages": [("user", TASK)]})
+
+
+async def test_a_second_task_on_a_thread_has_its_own_words_and_its_own_reward(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        given: list[tuple[str, Any, Any]] = []
+
+        def attempt(state: Any) -> dict[str, Any]:
+            given.append((state["guidance_task"], state.get("reward"), state.get("used")))
+            solved = {"reward": 1.0, "used": []} if "door" in state["guidance_task"] else {}
+            return {"messages": [AIMessage("I have tried.")], **solved}
+
+        def reward(output: Any) -> float:
+            return output.get("reward") or 0.0
+
+        work: Any = StateGraph(RetryState)
+        work.add_node("work", attempt)
+        work.add_edge(START, "work")
+        work.add_edge("work", END)
+        graph = create_retry_graph(
+            work.compile(), memory=memory, reward=reward, max_reflections=0, checkpointer=InMemorySaver()
+        )
+        first = await graph.ainvoke({"messages": [("user", "Fix the door")]}, thread())
+        second = await graph.ainvoke({"messages": [("user", "Fix the window")]}, thread())
+        assert given == [("Fix the door", None, None), ("Fix the window", None, None)]
+        assert [end["retry"]["task"] for end in (first, second)] == ["Fix the door", "Fix the window"]
+        assert [end["retry"]["succeeded"] for end in (first, second)] == [True, False]
+
+
+async def test_an_agent_in_a_second_task_is_not_shown_what_helps_with_the_first(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        model = ScriptedChatModel(script=lambda messages: "Done.")
+        agent = create_agent(model, [], middleware=[ExperienceMiddleware(memory=memory, reflect=False)])
+        graph = create_retry_graph(agent, memory=memory, reward=lambda _: 1.0, checkpointer=InMemorySaver())
+        for task in ("Fix the door", "Fix the window"):
+            recalled = [
+                part["query"]
+                async for _, part in graph.astream(
+                    {"messages": [("user", task)]}, thread(), stream_mode="custom", subgraphs=True
+                )
+                if part.get("event") == "recalled"
+            ]
+            assert recalled == [task]

@@ -248,3 +248,47 @@ async def test_deliveries_through_the_store_taint_what_is_concluded_from_them(tm
         stored = await store.memory.remember(f"Noted: {fact}", namespace="default/docs")
         explained = await store.memory.guard.explain(stored.id)
         assert {taint.channel for taint in explained.marks.taints} >= {Channel.WEB}
+
+
+@pytest.mark.parametrize("after", ["deleted", "overwritten", "overwritten unsearched"])
+@pytest.mark.parametrize("index", [None, False], ids=str)
+async def test_what_waits_for_review_leaves_with_its_item_and_no_release_brings_it_back(
+    tmp_path: Path, after: str, index: Any
+) -> None:
+    async with open_store(tmp_path, origin=WEB) as store:
+        guard = store.memory.guard
+        store.put(DOCS, "bad", {"title": OVERRIDE}, index=index)
+        (waiting,) = await guard.pending(namespace="default/docs")
+        if after == "deleted":
+            store.delete(DOCS, "bad")
+        else:
+            store.put(DOCS, "bad", {"title": "the weather is fine"}, index=False if "un" in after else None)
+        assert not await guard.pending(namespace="default/docs")
+        await guard.release([waiting.memory.id], vouch=True)
+        assert (await store.memory.get(waiting.memory.id)).status is Status.ARCHIVED
+        found = await store.memory.recall(OVERRIDE, namespace="default/docs")
+        assert waiting.memory.id not in [hit.memory.id for hit in found.hits]
+
+
+async def test_what_was_rejected_stays_rejected_when_its_item_goes(tmp_path: Path) -> None:
+    async with open_store(tmp_path, origin=WEB) as store:
+        guard = store.memory.guard
+        store.put(DOCS, "bad", {"title": OVERRIDE})
+        (waiting,) = await guard.pending(namespace="default/docs")
+        await guard.reject([waiting.memory.id])
+        store.delete(DOCS, "bad")
+        assert (await store.memory.get(waiting.memory.id)).status is Status.QUARANTINED
+        await guard.release([waiting.memory.id])
+        assert (await store.memory.get(waiting.memory.id)).status is Status.ARCHIVED
+
+
+async def test_what_went_undecided_with_its_item_waits_again_when_it_is_restored(tmp_path: Path) -> None:
+    async with open_store(tmp_path, origin=WEB) as store:
+        guard = store.memory.guard
+        store.put(DOCS, "bad", {"title": OVERRIDE})
+        (waiting,) = await guard.pending(namespace="default/docs")
+        store.delete(DOCS, "bad")
+        await store.memory.restore([waiting.memory.id])
+        assert [one.memory.id for one in await guard.pending(namespace="default/docs")] == [waiting.memory.id]
+        await guard.release([waiting.memory.id])
+        assert (await store.memory.get(waiting.memory.id)).status is Status.ACTIVE

@@ -23,6 +23,7 @@ from mnemic.domain.item_values import (
     with_strings,
 )
 from mnemic.domain.items import Item, ItemKey, ItemLink, ItemPath, PutItem, memory_namespace
+from mnemic.domain.marks import Review
 from mnemic.domain.memory import Action, Kind, MemoryId, MemoryRecord, Namespace, NewMemory, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.text import normalise
@@ -41,10 +42,12 @@ from mnemic.services.guarding.admission import (
     without_secrets,
 )
 from mnemic.services.guarding.standing import standing, vetted_as
+from mnemic.services.storing.curate import FROM_QUARANTINE
 from mnemic.services.storing.passages import Cut, cut_records, keep_cut
 
 _OVERLAP = 1_000
 _GUARD_PLACE = "$guard"
+_OTHERWISE = "its item says otherwise"
 _GONE = "its item was deleted"
 _EXPIRED = "its item expired"
 
@@ -265,9 +268,12 @@ def write_item(
         id = _store(transaction, backends, policy, wording, old)
         if id is not None:
             links.pop(wording.place, None)
+            if old is not None and old[1].status is Status.QUARANTINED:
+                # It is not superseded: what is withheld is nobody's older version.
+                _archive(transaction, old, reason=_OTHERWISE, origin=origin, now=now)
             kept.append(ItemLink(place=wording.place, memory=id, searched=wording.searched))
     for link in links.values():
-        _archive(transaction, before.get(link.memory), reason="its item says otherwise", origin=origin, now=now)
+        _archive(transaction, before.get(link.memory), reason=_OTHERWISE, origin=origin, now=now)
     transaction.set_item_links(key, kept)
 
 
@@ -347,10 +353,16 @@ def _archive(
     now: datetime,
 ) -> None:
     # What others have said again is theirs as well.
-    if entry is not None and entry[1].status is Status.ACTIVE and not entry[1].confirmations:
-        transaction.set_status(
-            entry[0], Status.ARCHIVED, action=Action.ARCHIVED, at=now, origin=origin, detail={"reason": reason}
-        )
+    if entry is None or entry[1].confirmations or entry[1].status not in (Status.ACTIVE, Status.QUARANTINED):
+        return
+    key, record = entry
+    detail: dict[str, Any] = {"reason": reason}
+    if record.status is Status.QUARANTINED:
+        detail[FROM_QUARANTINE] = True
+    # What a person has rejected stays rejected, and should that be undone, it is archived.
+    rejected = transaction.marks([key])[key].review is Review.REJECTED
+    status = Status.QUARANTINED if rejected else Status.ARCHIVED
+    transaction.set_status(key, status, action=Action.ARCHIVED, at=now, origin=origin, detail=detail)
 
 
 def check_path(path: object) -> ItemPath:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mnemic.domain.drafting import check_origin
-from mnemic.domain.memory import Action, EraseReceipt, MemoryId, Namespace, Relation, Status
+from mnemic.domain.memory import Action, EraseReceipt, MemoryId, MemoryRecord, Namespace, Relation, RowKey, Status
 from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import check_ids, check_label
 from mnemic.errors import InvalidInput, StoreUnavailable
@@ -14,6 +14,9 @@ from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, log, require
 from mnemic.services.storing.cold import Thaw, put_back, thaw
 from mnemic.services.storing.facts import mark_return
+
+FROM_QUARANTINE = "from_quarantine"
+"""In an event that archived a memory: nobody had decided about it."""
 
 
 def archive(
@@ -33,8 +36,9 @@ def restore(
 ) -> tuple[MemoryId, ...]:  # fmt: skip
     """Bring archived memories back into recall, all or none. The counterpart of `archive`.
 
-    Those that were cold are what they were before: found by words, meaning and passages once this returns, or, where the
-    embedder fails, by words alone until somebody has embedded them.
+    One that went with its item while nobody had decided about it is in quarantine again. Those that were cold are what
+    they were before: found by words, meaning and passages once this returns, or, where the embedder fails, by words alone
+    until somebody has embedded them.
     """
     return _set_archived(backends, ids, archived=False, origin=origin, reason=reason, namespace=namespace)
 
@@ -111,9 +115,10 @@ def _set_archived(
             if record.status is Status.QUARANTINED:
                 raise InvalidInput(f"{record.id} is quarantined.", hint="Release or reject it by review.")
             if (record.status is Status.ARCHIVED) is not archived:
+                status = Status.ARCHIVED if archived else _status_before(transaction, key, record)
                 transaction.set_status(
                     key,
-                    Status.ARCHIVED if archived else Status.ACTIVE,
+                    status,
                     action=Action.ARCHIVED if archived else Action.RESTORED,
                     at=backends.clock.now(),
                     origin=origin,
@@ -121,10 +126,17 @@ def _set_archived(
                 )
                 if not archived:
                     put_back(transaction, backends, thawed, [key])
-                    if record.superseded_by is None:
+                    if status is Status.ACTIVE and record.superseded_by is None:
                         mark_return(transaction, backends.guard.policy, key, record)
                 changed.append(record.id)
     return tuple(changed)
+
+
+def _status_before(transaction: LedgerTransaction, key: RowKey, record: MemoryRecord) -> Status:
+    """What a memory in the archive was before it came there: bringing it back decides nothing about it."""
+    told = [event for event in transaction.events([record.id]) if event.action is Action.ARCHIVED]
+    undecided = transaction.marks([key])[key].review is None
+    return Status.QUARANTINED if undecided and told and told[-1].detail.get(FROM_QUARANTINE) else Status.ACTIVE
 
 
 def _ids(ids: Iterable[object]) -> tuple[MemoryId, ...]:
