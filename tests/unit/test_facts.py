@@ -11,6 +11,8 @@ import pytest
 
 import mnemic
 from mnemic import Memory, NewMemory
+from mnemic.domain.facts import Fact
+from mnemic.domain.facts.slots import earlier_slot, slot_words
 from mnemic.domain.memory import Action, Outcome, Relation, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.errors import InvalidInput
@@ -248,6 +250,39 @@ async def test_what_a_text_is_about_finds_it_though_the_text_does_not_say_so(mem
         ("Ana's home address", "near the river"),
     ):  # fmt: skip
         assert (await memory.recall(question)).hits[0].memory.text == text, question
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("C++", "version"), ("C#", "version")), (("C", "version"), ("C++", "version")),
+        (("Team A", "lead"), ("Team", "lead")), (("Jon Current", "salary"), ("Jon", "salary")),
+        (("psu", "current_limit"), ("psu", "limit")), (("plan.a", "price"), ("plan", "price")),
+        (("magnet", "current"), ("magnet", "present")),
+    ],
+)  # fmt: skip
+async def test_a_value_of_one_thing_displaces_none_of_another_of_nearly_its_name(
+    memory: Memory, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    for text, (subject, attribute) in (("12 or so", one), ("20 or so", other)):
+        receipt = await memory.remember(text, subject=subject, attribute=attribute)
+        assert (receipt.superseded, receipt.contradicts) == (None, ())
+    assert len(await memory.list()) == 2
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_fact_of_an_earlier_version_is_met_though_its_slot_is_named_with_more_words_now(
+    memory: Memory, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(Fact, "slot", lambda fact: earlier_slot(slot_words(fact.attribute, fact.subject)))
+        old = await memory.remember("Ana", subject="Team A", attribute="lead", valid_from=day(5))
+        lone = await memory.remember("9", subject="C#", attribute="version", valid_from=day(5))
+    new = await memory.remember("Ben", subject="Team A", attribute="lead", valid_from=day(3 if late else 7))
+    first, second = (new, old) if late else (old, new)
+    assert (await memory.get(first.id)).superseded_by == second.id
+    other = await memory.remember("20", subject="C++", attribute="version", valid_from=day(3 if late else 7))
+    assert (other.superseded, (await memory.get(lone.id)).status) == (None, Status.ACTIVE)
 
 
 @pytest.mark.parametrize("at_once", [False, True])

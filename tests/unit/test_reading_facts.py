@@ -45,6 +45,15 @@ READ = [
     ("Remember: colour scheme is dark", "colour scheme", "dark"),
     ("I work at Acme", "bea employer", "Acme"),
     ("My favourite colour is green", "bea favourite colour", "green"),
+    ("Ana's current employer is Acme", "ana employer", "Acme"),
+    ("The current price of the ticket is $10", "ticket price", "$10"),
+    ("Plan A's price is $10", "plan a price", "$10"),
+    ("The plan's price is $10", "plan price", "$10"),
+    ("The deadline for team A is Monday", "team a deadline", "Monday"),
+    ("The deadline for the team is Friday", "team deadline", "Friday"),
+    ("Jon Current's salary is $10", "jon current salary", "$10"),
+    ("psu.current_limit = 5 A", "psu current limit", "5 A"),
+    ("psu.currentLimit = 5 A", "psu current limit", "5 A"),
 ]
 
 # Both may hold at once, or say nothing about the present: the second must not take the first one's place.
@@ -102,6 +111,8 @@ BOTH = [
     ("The file's path is too long", "The file's path is wrong"),
     ("Ana's address is hard to find", "Ana's address is secret"),
     ("I live in Porto", "I live in Braga"),
+    ("current: 5 A", "current: 6 A"),
+    ("Ana's present is a book", "Ana's present is a scarf"),
 ]
 
 

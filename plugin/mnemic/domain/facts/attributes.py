@@ -70,10 +70,10 @@ MANY = frozenset(
 )
 # Named without a subject they belong to whatever was talked about: nothing to compare.
 BARE = frozenset(
-    """address age amount author category code color colour cost count country date day description duration email fee
-    height id job key length level limit location mode month name note number owner password path phase phone plan price
-    priority quantity rate role score size stage state status summary tag theme time title token topic total type url value
-    venue version weight width year zip""".split()
+    """address age amount author category code color colour cost count country current date day description duration email
+    fee height id job key length level limit location mode month name note number owner password path phase phone plan
+    present price priority quantity rate role score size stage state status summary tag theme time title token topic total
+    type url value venue version weight width year zip""".split()
 )
 # Of an event "the … is on/at …" tells when; which of them is meant, its article and modifiers tell.
 EVENTS = frozenset(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnemic.domain.facts.values import canonical_value, is_literal, slot_words
+from mnemic.domain.facts.slots import earlier_slot, slot_words
+from mnemic.domain.facts.values import canonical_value, is_literal
 from mnemic.domain.memory import Namespace
 from mnemic.domain.text import fingerprint
 from mnemic.errors import InvalidInput
@@ -28,11 +29,20 @@ class Fact:
 
     def slot(self) -> str:
         """Subject and attribute in the form in which they are compared: "the port of the API" is "api.port"."""
-        return slot_words(f"{self.subject} {self.attribute}")
+        return slot_words(self.attribute, self.subject)
 
     def place(self, namespace: Namespace) -> int:
         """A 63-bit hash of ``namespace`` and slot: facts in one place are versions of one another."""
         return fingerprint("fact", *namespace, self.slot())
+
+    def places(self, namespace: Namespace) -> tuple[int, ...]:
+        """`place`, and where it is another one, the one in which earlier versions of mnemic have put such facts.
+
+        Facts of other slots may be there as well.
+        """
+        slot = self.slot()
+        both = dict.fromkeys((slot, earlier_slot(slot)))
+        return tuple(fingerprint("fact", *namespace, one) for one in both)
 
     def same_value(self, other: Fact) -> bool:
         """Whether both say the same of the value: "24 hours" is "1 day". Only where both are in the same slot."""

@@ -21,7 +21,7 @@ from mnemic.domain.facts.attributes import (
 )
 from mnemic.domain.facts.fact import Fact
 from mnemic.domain.facts.relations import RELATIONS, may_tell
-from mnemic.domain.facts.values import slot_words
+from mnemic.domain.facts.slots import slot_words
 from mnemic.domain.text import normalise
 
 READ_CHARS = 300
@@ -222,6 +222,8 @@ def _slot(np: str, speaker: str | None) -> tuple[str, str] | None:
     if len(attribute.split()) > _MAX_NAME_WORDS or len(subject.split()) > _MAX_NAME_WORDS:
         return None
     if not re.fullmatch(r"[\w.\-/' ]+", f"{subject} {attribute}") or not slot_words(attribute):
+        return None
+    if attribute.casefold() in ("current", "present"):
         return None
     return _DETERMINER.sub("", subject, count=1), attribute
 

@@ -1,4 +1,4 @@
-"""When two values, and two names of a slot, count as the same."""
+"""When two values count as the same."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mnemic.domain.numbers import NUMBER_WORDS
-from mnemic.domain.text import WORD
 
 _SPACE = re.compile(r"\s+")
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
-_POSSESSIVE = re.compile(r"(?<=\w)'s\b|(?<=s)'(?=\s|$)")
 _ARTICLE = re.compile(r"(?:the|an?|my|our)\s+(?=\S)", re.IGNORECASE)
 _LEADING_PREPOSITION = re.compile(r"(?:at|on|in)\s+(?=\S)", re.IGNORECASE)
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
@@ -64,35 +61,9 @@ _SYMBOLS = {unit: unit for unit in "m g mm KB MB GB TB Kb Mb Gb mW W kW MW mV V 
 _SYMBOLS["kB"] = "KB"
 _IN_TWO_CASES = frozenset(unit.casefold() for unit in _SYMBOLS)
 _LONGEST_SYMBOL = 3
-_SPELLINGS = {
-    "color": "colour", "favorite": "favourite", "mail": "email", "telephone": "phone", "organization": "organisation",
-    "center": "centre", "timezone": "timezone",
-}  # fmt: skip
-_PHRASES = (
-    (re.compile(r"\be[- ]mail(?: address)?\b|\bemail address\b"), "email"),
-    (re.compile(r"\b(?:tele)?phone number\b"), "phone"),
-    (re.compile(r"\btime zone\b"), "timezone"),
-    (re.compile(r"\b(?:date of birth|birth ?date|birth ?day)\b"), "birthday"),
-    (re.compile(r"\b(?:work ?place|place of work)\b"), "employer"),
-    (re.compile(r"\b(?:occupation|profession)\b"), "job"),
-    (re.compile(r"\bcurrent\b|\bpresent\b"), ""),
-)
 
 
 # A slot and a value are compared several times for each memory that is written.
-@lru_cache(maxsize=2_048)
-def slot_words(text: str) -> str:
-    """The words that name a slot, folded: case, separators, articles, possessive and spelling do not matter."""
-    text = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text)).replace("\u2019", "'")
-    folded = _POSSESSIVE.sub("", text.casefold()).replace("_", " ").replace("-", " ")
-    for pattern, name in _PHRASES:
-        folded = pattern.sub(name, folded)
-    found: list[str] = WORD.findall(folded)
-    words: list[str] = [_SPELLINGS.get(word, word) for word in found]
-    kept: list[str] = [word for word in words if word not in ("the", "a", "an", "my", "our")]
-    return " ".join(kept or words)
-
-
 @lru_cache(maxsize=2_048)
 def is_literal(slot: str) -> bool:
     """Whether values of a slot, as `slot_words` gives it, are compared letter by letter: passwords, branches, ids."""

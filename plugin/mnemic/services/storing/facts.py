@@ -68,12 +68,11 @@ def settle(
     alone = Settlement(fact=fact, place=place, lane=lane)
     if withheld:
         return alone
-    current = [
-        held for held in transaction.current_facts(place, lane=lane, limit=_MOST_CURRENT) if _fits(held, draft, fact)
-    ]
-    others = transaction.current_facts(place, lane=0, limit=_MOST_CURRENT) if lane else []
+    places = fact.places(draft.namespace)
+    current = [held for held in _current(transaction, places, lane=lane) if _fits(held, draft, fact)]
+    others = _current(transaction, places, lane=0) if lane else []
     if not lane and transaction.has_untrusted():
-        others += transaction.strangers_facts(place, limit=_MOST_STRANGERS)
+        others += _strangers(transaction, places)
     if not current and not others:
         return alone
     marks_of = transaction.marks([held.key for held in current])
@@ -107,9 +106,8 @@ def _settle_late(
     replaced: list[HeldFact], disputed: list[HeldFact],
 ) -> Settlement:  # fmt: skip
     """What was true earlier and becomes known now takes its place in the history, between those before and after it."""
-    successor = transaction.fact_after(alone.place, draft.valid_from, lane=alone.lane)
-    before = transaction.fact_before(alone.place, draft.valid_from, lane=alone.lane)
-    if before is not None and _fits(before, draft, alone.fact) and _held_at(before.record, draft):
+    before, successor = _around(transaction, draft, alone)
+    if before is not None and _held_at(before.record, draft):
         if before.fact.same_value(alone.fact) and not replaced:
             return replace(alone, same=before)
         others = transaction.marks([before.key])[before.key]
@@ -157,12 +155,12 @@ def mark_return(
     fact = transaction.facts([key]).get(key)
     if fact is None:
         return ()
-    place, lane = fact.place(record.namespace), lane_of(policy, transaction.marks([key])[key])
-    found = transaction.current_facts(place, lane=0, limit=_MOST_DISPUTES)
+    places, lane = fact.places(record.namespace), lane_of(policy, transaction.marks([key])[key])
+    found = _current(transaction, places, lane=0, limit=_MOST_DISPUTES)
     if lane:
-        found += transaction.current_facts(place, lane=lane, limit=_MOST_DISPUTES)
+        found += _current(transaction, places, lane=lane, limit=_MOST_DISPUTES)
     else:
-        found += transaction.strangers_facts(place, limit=_MOST_STRANGERS)
+        found += _strangers(transaction, places)
     others = [held for held in found if held.key != key and _fits(held, record, fact) and _differ(fact, held.fact)]
     others = [held for held in others if since is None or held.record.recorded_at >= since]
     for held in others:
@@ -215,8 +213,34 @@ def _who_speaks(record: MemoryRecord) -> str | None:
     return (record.origin.actor or "user") if own else None
 
 
+def _current(
+    snapshot: LedgerSnapshot, places: Sequence[int], *, lane: int, limit: int = _MOST_CURRENT
+) -> list[HeldFact]:  # fmt: skip
+    return [held for place in places for held in snapshot.current_facts(place, lane=lane, limit=limit)]
+
+
+def _strangers(snapshot: LedgerSnapshot, places: Sequence[int]) -> list[HeldFact]:
+    return [held for place in places for held in snapshot.strangers_facts(place, limit=_MOST_STRANGERS)]
+
+
+def _around(
+    snapshot: LedgerSnapshot, draft: MemoryRecord, alone: Settlement
+) -> tuple[HeldFact | None, HeldFact | None]:  # fmt: skip
+    """The facts of the slot that begin last before ``draft``, and first after it."""
+    places, lane, moment = alone.fact.places(draft.namespace), alone.lane, draft.valid_from
+    before = [snapshot.fact_before(place, moment, lane=lane) for place in places]
+    after = [snapshot.fact_after(place, moment, lane=lane) for place in places]
+    earlier, later = (
+        [held for held in found if held is not None and _fits(held, draft, alone.fact)] for found in (before, after)
+    )
+    return (
+        max(earlier, key=lambda held: (held.record.valid_from, held.key), default=None),
+        min(later, key=lambda held: (held.record.valid_from, held.key), default=None),
+    )
+
+
 def _fits(held: HeldFact, record: MemoryRecord, fact: Fact) -> bool:
-    """Whether two facts are of one slot of one namespace indeed: the place is only a hash of both."""
+    """Whether two facts are of one slot of one namespace indeed: the place is only a hash of both, or an older one's."""
     return held.record.namespace == record.namespace and held.fact.slot() == fact.slot()
 
 
