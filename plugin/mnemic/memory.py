@@ -188,13 +188,22 @@ class Memory(RunningMemory):
         return await self.run(history, id, namespace=check_given_namespace(namespace))
 
     async def supersede(self, id: str, text: str, **fields: Any) -> Remembered:
-        """Put a new version in the place of a memory. Kind, tags and the like are taken over unless given in ``fields``."""
-        old = await self.get(id)
-        # A stranger's labels would become the words of whoever corrects the text.
-        own = (await self.show([id]))[0].standing
-        taken = ("kind", "namespace") + (("tags", "when_to_use", "source") if own is not None and own.trusted else ())
-        kept = {name: getattr(old, name) for name in taken}
-        return await self.remember(text, **{**kept, **fields, "supersedes": old.id})
+        """Put a new version in the place of a memory.
+
+        What is not given in ``fields`` is taken over: kind, namespace, and of trusted memories tags, ``when_to_use``,
+        source, session, speaker, role, subject and attribute. A new version of an event happened when the event did;
+        any other holds from now on, unless ``valid_from`` or ``occurred_at`` says since when.
+        """
+        from mnemic.services.browse import taken_over
+
+        kept = await self.run(taken_over, id)
+        # What belongs together is taken over together or not at all.
+        other_kind = fields.get("kind") not in (None, kept["kind"])
+        if other_kind or "subject" in fields or "attribute" in fields:
+            kept = {name: value for name, value in kept.items() if name not in ("subject", "attribute")}
+        if other_kind or "occurred_at" in fields:
+            kept = {name: value for name, value in kept.items() if name not in ("occurred_at", "valid_from")}
+        return await self.remember(text, **{**kept, **fields, "supersedes": id})
 
     async def forget(
         self, ids: Iterable[str], *, erase: bool = False, reason: str | None = None,

@@ -36,6 +36,31 @@ def get(backends: Backends, id: object, *, namespace: Namespace | None = None) -
         return require(snapshot, [checked], namespace=namespace)[checked][1]
 
 
+def taken_over(backends: Backends, id: object) -> dict[str, Any]:
+    """What a new version of a memory has of it unless told otherwise, as fields of `NewMemory`.
+
+    Kind and namespace. Of an event also when it was, because its correction tells of the same event; what is semantic holds
+    from when it is said. Of trusted memories the labels and what they are about: a stranger's would become the words of
+    whoever corrects the text. Raises `UnknownMemory`.
+    """
+    checked = check_id(id)
+    policy = backends.guard.policy
+    with backends.ledger.snapshot() as snapshot:
+        key, record = require(snapshot, [checked])[checked]
+        (hit,) = show(snapshot, backends.guard, policy, [(key, record)])
+        fact = snapshot.facts([key]).get(key)
+    names = ["kind", "namespace"]
+    if record.kind is Kind.EPISODIC:
+        names += ["occurred_at", "valid_from"]
+    trusted = hit.standing is not None and hit.standing.trusted
+    if trusted:
+        names += ["tags", "when_to_use", "source", "session", "speaker", "role"]
+    fields = {name: getattr(record, name) for name in names}
+    if trusted and fact is not None and fact.explicit:
+        fields |= {"subject": fact.subject, "attribute": fact.attribute}
+    return fields
+
+
 def show_memories(
     backends: Backends, ids: Iterable[object], *, namespace: Namespace | None = None, origin: Origin | None = None
 ) -> tuple[Hit, ...]:
