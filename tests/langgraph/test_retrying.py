@@ -280,7 +280,7 @@ async def test_a_second_task_on_a_thread_has_its_own_words_and_its_own_reward(tm
         work.add_node("work", attempt)
         work.add_edge(START, "work")
         work.add_edge("work", END)
-        graph = create_retry_graph(
+        graph: Any = create_retry_graph(
             work.compile(), memory=memory, reward=reward, max_reflections=0, checkpointer=InMemorySaver()
         )
         first = await graph.ainvoke({"messages": [("user", "Fix the door")]}, thread())
@@ -294,7 +294,7 @@ async def test_an_agent_in_a_second_task_is_not_shown_what_helps_with_the_first(
     async with open_here(tmp_path) as memory:
         model = ScriptedChatModel(script=lambda messages: "Done.")
         agent = create_agent(model, [], middleware=[ExperienceMiddleware(memory=memory, reflect=False)])
-        graph = create_retry_graph(agent, memory=memory, reward=lambda _: 1.0, checkpointer=InMemorySaver())
+        graph: Any = create_retry_graph(agent, memory=memory, reward=lambda _: 1.0, checkpointer=InMemorySaver())
         for task in ("Fix the door", "Fix the window"):
             recalled = [
                 part["query"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,12 @@ async def test_a_new_version_may_be_about_something_else_or_of_another_kind(memo
 
 
 async def test_the_correction_of_a_turn_keeps_who_said_it_where_and_when(memory: Memory) -> None:
-    said = {"session": "s1", "speaker": "Ana", "role": "user", "occurred_at": "2025-01-01T09:00:00+00:00"}
+    said: dict[str, Any] = {
+        "session": "s1",
+        "speaker": "Ana",
+        "role": "user",
+        "occurred_at": "2025-01-01T09:00:00+00:00",
+    }
     old = await memory.remember("We met at the harbour", source="chat", tags=["t"], **said)
     new = await memory.get((await memory.supersede(old.id, "We met at the station")).id)
     assert (new.session, new.speaker, new.role, new.source, new.tags) == ("s1", "Ana", Role.USER, "chat", ("t",))
