@@ -153,9 +153,12 @@ def _add_session_resources(server: MCPServer[Any], holder: MemoryHolder) -> None
     async def read(name: str, what: str) -> str:
         try:
             session = (await holder.get()).session(name)
-            return (await session.page(what, budget_tokens=RESOURCE_TOKENS)).text
+            page = await session.page(what, budget_tokens=RESOURCE_TOKENS)
         except MnemicError as error:
             raise _not_found(error, holder) from error
+        if page.next is None:
+            return page.text
+        return f'{page.text}\nMore: sculpt_context with action="{what}", session={_json(name)} and cursor={page.next}.'
 
     @server.resource("memory://sessions", title="Sessions of working memory", mime_type="application/json")
     async def sessions() -> str:

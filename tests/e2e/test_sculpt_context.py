@@ -10,12 +10,21 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from typer.testing import CliRunner
 
+import mnemic
 from mnemic.storage.token_counters import HeuristicTokenCounter
+from mnemic_mcp.cli.app import app
 from tests.e2e.clients import ERAS, call, refused
 from tests.e2e.servers import parameters
 
 LINES = "\n".join(f"Step {at}: checked shelf {at} and found {at * 3} boxes of type B-{at}." for at in range(60))
+
+
+def run(home: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments, "--home", str(home / "home")])
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 async def sculpt(client: Client, action: str, **arguments: Any) -> Any:
@@ -183,3 +192,27 @@ async def test_a_text_that_is_json_stays_a_text(tmp_path: Path) -> None:
         assert "pruned already" in await refused(
             client, "sculpt_context", action="prune_context", session="task", memory="again", delete_ids=["msg1"]
         )
+
+
+async def test_a_resource_that_does_not_show_all_of_a_session_says_how_to_go_on(tmp_path: Path) -> None:
+    async with mnemic.open_memory(tmp_path) as memory:
+        for at in range(60):
+            await memory.session("task").append(f"message number {at} " + "alpha beta gamma delta epsilon zeta\n" * 300)
+    async with Client(parameters(tmp_path)) as client:
+        shown = (await client.read_resource("memory://sessions/task")).contents[0].text  # type: ignore[union-attr]
+        *_, last = shown.split("\n")
+        assert last.startswith('More: sculpt_context with action="view", session="task" and cursor=')
+        cursor = int(last.rpartition("=")[2].rstrip("."))
+        assert f"message number {cursor - 1} " in shown and f"message number {cursor} " not in shown
+        assert f"message number {cursor} " in (await sculpt(client, "view", cursor=cursor, budget_tokens=5_000))["text"]
+        whole = (await client.read_resource("memory://sessions/task/fragments")).contents[0].text  # type: ignore[union-attr]
+        assert "More:" not in whole
+
+
+def test_the_command_line_shows_all_pages_of_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemic_mcp.cli.context._PAGE_TOKENS", 200)
+    talk = tmp_path / "talk.json"
+    talk.write_text(json.dumps([{"role": "user", "content": f"message {at} " * 20} for at in range(30)]))
+    run(tmp_path, "context", "import", str(talk), "--session", "s")
+    shown = run(tmp_path, "context", "show", "s")
+    assert all(f"message {at} " in shown for at in range(30))

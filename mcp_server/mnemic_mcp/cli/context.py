@@ -237,7 +237,17 @@ def _read(path: Path) -> str:
 
 
 def _print_page(home: Path | None, session: str, namespace: str | None, what: str) -> None:
-    async def run(memory: Memory) -> str:
-        return (await memory.session(session, namespace=namespace).page(what, budget_tokens=_PAGE_TOKENS)).text
+    """All pages, one after the other: whoever wants less has ``head``."""
 
-    typer.echo(with_memory(home, run))
+    async def run(memory: Memory) -> list[str]:
+        shown: list[str] = []
+        start: int | None = 0
+        while start is not None:
+            page = await memory.session(session, namespace=namespace).page(
+                what, start=start, budget_tokens=_PAGE_TOKENS
+            )
+            shown.append(page.text)
+            start = page.next
+        return shown
+
+    typer.echo("\n".join(with_memory(home, run)))
