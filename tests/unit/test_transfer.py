@@ -11,6 +11,7 @@ import pytest
 
 import mnemic
 from mnemic import Memory
+from mnemic.domain.items import GetItem, Item, PutItem
 from mnemic.errors import InvalidInput
 
 Line = dict[str, Any]
@@ -141,3 +142,59 @@ async def test_the_history_of_one_namespace_never_shows_another(memory: Memory) 
         await other.import_([json.dumps(line) for line in lines if line.get("id") != mine.id])
         with pytest.raises(InvalidInput, match="different namespaces"):
             await other.import_([json.dumps(line) for line in lines if line.get("id") != secret.id])
+
+
+KEYS = ("smile \ud83d", "smile \ud83c", "\udfff", "smile \U0001f600", "smile")
+
+
+async def test_keys_and_labels_with_half_a_surrogate_pair_come_back_exactly(memory: Memory, tmp_path: Path) -> None:
+    plain, named = ("users", "1"), ("users", "\ud800")
+    async with mnemic.open_memory(tmp_path / "from", chroma="off") as source:
+        await source.remember("Ana lives in Porto.")
+        before = [line async for line in source.export()]
+        values = {"\udfff": "a name that is no text", "text": "half \ud83d of one"}
+        puts = [
+            PutItem(path=path, key=key, value={"t": ascii(key), **values}) for path in (plain, named) for key in KEYS
+        ]
+        await source.items.run(puts)
+        await source.items.run([PutItem(path=plain, key="indexed", value=values, index=["\udfff"])])
+        lines = [line async for line in source.export()]
+    assert lines[: len(before)] == before
+    whole = ("smile", "indexed", "smile \U0001f600")
+    readable = [line for line in lines if '"type":"item"' in line and json.loads(line)["key"] in whole]
+    assert sum("\U0001f600" in line and "\\ud83d\\ude00" not in line for line in readable) == 1, "escaped for nothing"
+    file = tmp_path / "export.jsonl"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    await memory.import_(file.read_text(encoding="utf-8").splitlines())
+    assert [line async for line in memory.export()] == lines
+    found = await memory.items.run([GetItem(path=path, key=key) for path in (plain, named) for key in KEYS])
+    assert [item.value["t"] for item in found if isinstance(item, Item)] == [ascii(key) for key in KEYS] * 2
+    assert (await memory.doctor()).healthy
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"root": ["\ud800"]}, {"origin": {"channel": "agent", "actor": "\ud800"}}, {"value": "\ud800"}, {"type": "\ud800"},
+        {"key": ["\ud800"]}, {"memories": [{"place": "\ud800", "memory": "\ud800"}]}, {"other": "\ud800"},
+        {"created_at": "\ud800"},
+    ],
+)  # fmt: skip
+async def test_half_a_surrogate_pair_elsewhere_in_an_item_is_refused(memory: Memory, damage: Line) -> None:
+    await memory.items.run([PutItem(path=("a",), key="k", value={"t": "x"})])
+    lines = await export(memory)
+    with pytest.raises(InvalidInput, match="line 3"):
+        await take_in(memory, [*lines[:2], {**lines[2], **damage}])
+
+
+@pytest.mark.parametrize("value", ["", "{", "[]", "[" * 100_000])
+async def test_an_item_whose_value_is_no_json_object_is_named(memory: Memory, value: str) -> None:
+    await memory.items.run([PutItem(path=("a",), key="k", value={"t": "x"})])
+    lines = await export(memory)
+    with pytest.raises(InvalidInput, match="line 3"):
+        await take_in(memory, [*lines[:2], {**lines[2], "value": value}])
+
+
+async def test_half_a_surrogate_pair_in_a_memory_is_refused(memory: Memory, exported: list[Line]) -> None:
+    with pytest.raises(InvalidInput, match="line 2"):
+        await take_in(memory, [exported[0], {**exported[1], "text": "half \ud800"}])

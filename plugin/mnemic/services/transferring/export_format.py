@@ -159,7 +159,10 @@ def _outcome(line: OutcomeLine) -> TaskOutcome:
 
 
 def _item(line: ItemLine) -> tuple[Item, tuple[ItemLink, ...]]:
-    value = decode_value(line.value)
+    try:
+        value = decode_value(line.value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"The value of the item {line.key[:60]!r} is no JSON.") from error
     encode_value(value)
     links = [ItemLink(place=one.place, memory=check_id(one.memory), searched=one.searched) for one in line.memories]
     return Item(
@@ -233,7 +236,13 @@ def _origin(*values: Any) -> Origin:
 
 
 def encode_line(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    """One line as JSON that any file can hold: half a surrogate pair, as in an item's key, is no text and is escaped."""
+    line = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), sort_keys=True)
+    return line
 
 
 def plain_values(value: Any) -> Any:

@@ -5,9 +5,11 @@ Only the shape is checked here; what the values mean is for `mnemic.services.tra
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mnemic.domain.marks import Review
 from mnemic.domain.memory import Action, Kind, Relation, Role, Status
@@ -173,9 +175,23 @@ AnyOfLines = (
     | OutcomeLine | ItemLine
 )  # fmt: skip
 AnyLine = Annotated[AnyOfLines, Field(discriminator="type")]
+# Pydantic takes no JSON with half a surrogate pair, escaped or as it is; keys of items may have one.
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _ANY: TypeAdapter[AnyOfLines] = TypeAdapter(AnyLine)
 
 
 def parse_line(line: str) -> AnyOfLines:
     """What a line says. Raises `pydantic.ValidationError`."""
-    return _ANY.validate_json(line)
+    try:
+        return _ANY.validate_json(line)
+    except ValidationError:
+        if _HALF_PAIR.search(line) is None:
+            raise
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        # Nothing else that is stored holds half a pair.
+        if not isinstance(value, dict) or value.get("type") != "item":
+            raise
+        return _ANY.validate_python(value)
