@@ -157,7 +157,7 @@ async def test_keys_and_labels_with_half_a_surrogate_pair_come_back_exactly(memo
             PutItem(path=path, key=key, value={"t": ascii(key), **values}) for path in (plain, named) for key in KEYS
         ]
         await source.items.run(puts)
-        await source.items.run([PutItem(path=plain, key="indexed", value=values, index=["\udfff"])])
+        await source.items.run([PutItem(path=plain, key="indexed", value=values, index=("\udfff",))])
         lines = [line async for line in source.export()]
     assert lines[: len(before)] == before
     whole = ("smile", "indexed", "smile \U0001f600")

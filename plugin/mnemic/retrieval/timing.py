@@ -12,7 +12,8 @@ _ASKS_WHEN = re.compile(
 # What people say who ask how things are now, and what says that they ask how things were. "Current" is a kind of current
 # where no noun follows it, and "still" asks less often for a life than for a state.
 _NOW = (
-    r"now(?!\s+that\b|\s+and\s+then\b)|nowadays|currently|current(?=\s+(?!(?:is|was|in|of|that|and|from|to|through)\b)\w)|presently|at\s+present|still|any\s?more|these\s+days"
+    r"now(?!\s+that\b|\s+and\s+then\b)|nowadays|currently|current(?=\s+(?!(?:is|was|in|of|that|and|from|to|through)\b)\w)"
+    r"|presently|at\s+present|still|any\s?more|these\s+days"
     r"|latest|newest|most\s+recent(?:ly)?|so\s+far|to\s+date|(?:at|for)\s+(?:the|this)\s+moment|at\s+this\s+(?:time|point)"
     r"|as\s+of\s+(?:now|today)"
     r"|derzeit(?:ige[nrms]?)?|momentan(?:e[nrms]?)?|zurzeit|jetzt|jetzige[nrms]?|aktuell(?:e[nrms]?)?|heutzutage"
