@@ -229,7 +229,9 @@ class Memory(RunningMemory):
         self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
-        """Bring archived memories back, all or none. The ids that changed."""
+        """Bring archived memories back, all or none. What was remembered again meanwhile stays, linked as a near duplicate.
+        The ids that changed.
+        """
         from mnemic.services.storing.curate import restore
 
         return await self.run(

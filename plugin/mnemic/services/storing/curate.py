@@ -14,6 +14,7 @@ from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, log, require
 from mnemic.services.storing.cold import Thaw, put_back, thaw
 from mnemic.services.storing.facts import mark_return
+from mnemic.services.storing.twins import link_twins
 
 
 def archive(
@@ -32,6 +33,8 @@ def restore(
     namespace: Namespace | None = None,
 ) -> tuple[MemoryId, ...]:  # fmt: skip
     """Bring archived memories back into recall, all or none. The counterpart of `archive`.
+
+    What was remembered again meanwhile stays too, and both are linked as near duplicates.
 
     Those that were cold are what they were before: found by words, meaning and passages once this returns, or, where the
     embedder fails, by words alone until somebody has embedded them.
@@ -123,6 +126,7 @@ def _set_archived(
                     put_back(transaction, backends, thawed, [key])
                     if record.superseded_by is None:
                         mark_return(transaction, backends.guard.policy, key, record)
+                        link_twins(transaction, key, record)
                 changed.append(record.id)
     return tuple(changed)
 

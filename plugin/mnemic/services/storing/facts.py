@@ -23,6 +23,7 @@ from mnemic.guard.guard import class_in
 from mnemic.guard.policy import OriginClass, Policy, class_of
 from mnemic.protocols import HeldFact, LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends, require
+from mnemic.services.storing.twins import link_twins
 
 # What contradicts each other without end is looked at in part: a newcomer need not read a flood.
 _MOST_CURRENT = 32
@@ -198,6 +199,7 @@ def reinstate(
             detail = {"reason": why} if why else {}
             transaction.reinstate(key, at=backends.clock.now(), origin=origin, detail=detail)
             mark_return(transaction, policy, key, record)
+            link_twins(transaction, key, record)
             successor = transaction.find([record.superseded_by]).get(record.superseded_by)
             # What was superseded by hand has no fact that would tell.
             if successor is not None and not _agree(transaction, key, successor[0]):
