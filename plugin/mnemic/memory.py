@@ -229,7 +229,9 @@ class Memory(RunningMemory):
         self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
-        """Bring archived memories back, all or none. The ids that changed."""
+        """Bring archived memories back, all or none. What was remembered again meanwhile stays, linked as a near duplicate.
+        The ids that changed.
+        """
         from mnemic.services.storing.curate import restore
 
         return await self.run(
@@ -241,7 +243,8 @@ class Memory(RunningMemory):
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
         """Make superseded memories current again, all or none. What took their place stays too, and both are marked as
-        contradicting each other until one is archived or superseded. The ids that changed.
+        contradicting each other until one is archived or superseded. What is archived besides is refused: `bring_back`.
+        The ids that changed.
         """
         from mnemic.services.storing.facts import reinstate
 
@@ -253,13 +256,11 @@ class Memory(RunningMemory):
         self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
-        """`restore` what is archived and `reinstate` what is superseded among ``ids``. The ids that changed."""
+        """`restore` what is archived among ``ids``, then `reinstate` what is superseded. The ids that changed."""
         wanted = check_ids(ids, name="ids", limit=MAX_BATCH)
         restored = await self.restore(wanted, reason=reason, origin=origin, namespace=namespace)
-        current = [id for id in wanted if id not in restored]
-        if not current:
-            return restored
-        return (*restored, *await self.reinstate(current, reason=reason, origin=origin, namespace=namespace))
+        current = await self.reinstate(wanted, reason=reason, origin=origin, namespace=namespace)
+        return tuple(dict.fromkeys((*restored, *current)))
 
     async def erase(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> EraseReceipt:
         """Destroy memories with all their versions for good, in every file. Nothing brings them back."""

@@ -135,7 +135,9 @@ _NUMBERS = st.lists(st.integers(0, 2**32), max_size=5).map(tuple)
 _LAST = st.sampled_from(["", "m" + "a1" * 7 + "b"])
 
 
-@given(st.integers(0, 2**63), st.builds(Bookmark, st.integers(0, 10_000), _NUMBERS, _NUMBERS, _LAST))
+@given(
+    st.integers(0, 2**63), st.builds(Bookmark, st.integers(0, 10_000), _NUMBERS, _NUMBERS, _LAST, st.integers(0, 100))
+)
 def test_a_cursor_comes_back(question: int, mark: Bookmark) -> None:
     assert decode_cursor(encode_cursor(question, mark), question) == mark
 

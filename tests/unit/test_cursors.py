@@ -10,6 +10,8 @@ import pytest
 
 import mnemic
 from mnemic import Memory
+from mnemic.errors import InvalidInput
+from mnemic.services.recalling.valuing import Rank
 from mnemic.testing import WordEmbedder
 
 QUESTION = "apple pear plum cherry grape melon lemon peach mango fig date kiwi"
@@ -78,3 +80,37 @@ async def test_a_cursor_of_an_older_version_goes_on_by_its_places(tmp_path: Path
         question, skip, *_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         older = base64.urlsafe_b64encode(json.dumps([question, skip]).encode()).decode().rstrip("=")
         assert (await page(memory, QUESTION, older))[0] == ranked[4:8]
+
+
+@pytest.mark.parametrize("rank", ["value", "retention", "relevance"])
+@pytest.mark.parametrize("sizes", [(1, 20), (3, 5, 20), (2, 9, 20), (10, 1, 20)])
+async def test_pages_of_several_sizes_repeat_nothing_and_leave_nothing_out(
+    tmp_path: Path, rank: Rank, sizes: tuple[int, ...]
+) -> None:
+    async with open_here(tmp_path) as memory:
+        there = await fill(memory)
+        # The least relevant have done best.
+        for at, record in enumerate(await memory.list()):
+            for _ in range(4):
+                await memory.learning.outcome("t", float(at < 5), used=[record.id])
+        seen: list[str] = []
+        cursor = None
+        for k in sizes:
+            if seen and cursor is None:
+                break
+            found = await memory.recall(QUESTION, k=k, min_score=0, rank=rank, cursor=cursor)
+            seen += [hit.memory.text for hit in found.hits]
+            cursor = found.cursor
+        assert sorted(seen) == sorted(there) and cursor is None
+
+
+async def test_a_cursor_with_an_impossible_window_is_refused(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        await fill(memory)
+        cursor = (await memory.recall(QUESTION, k=2, min_score=0, rank="value")).cursor
+        assert cursor is not None
+        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        for window in (-1, "2", None, 10**9):
+            crafted = base64.urlsafe_b64encode(json.dumps([*told[:-1], window]).encode()).decode().rstrip("=")
+            with pytest.raises(InvalidInput, match="does not belong"):
+                await memory.recall(QUESTION, k=2, min_score=0, rank="value", cursor=crafted)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from mnemic.domain.recall import Hit
+from mnemic.domain.recall import MAX_K, Hit
 from mnemic.domain.validation import check_id, shown
 from mnemic.errors import InvalidInput
 from mnemic.protocols import TokenCounter
@@ -79,13 +79,15 @@ class Bookmark(NamedTuple):
 
     ``skip`` places of the ranking are dealt with, and those ``ahead`` besides, which lie behind them. ``sessions`` are
     fingerprints of the sessions that have been shown, one for each hit; empty where nobody counts them. ``last`` is the
-    memory in the last of the places, by which they are found again where others have written meanwhile.
+    memory in the last of the places, by which they are found again where others have written meanwhile. ``window`` is the
+    ``k`` of the first page where the order depends on it; else 0.
     """
 
     skip: int = 0
     ahead: tuple[int, ...] = ()
     sessions: tuple[int, ...] = ()
     last: str = ""
+    window: int = 0
 
     def moved_to(self, skip: int) -> Bookmark:
         """The same where the last place dealt with is ``skip``."""
@@ -94,8 +96,10 @@ class Bookmark(NamedTuple):
 
 def encode_cursor(question: int, mark: Bookmark) -> str:
     """An opaque token that continues ``question`` after ``mark``."""
-    more = [mark.ahead, mark.sessions] if mark.ahead or mark.sessions else []
-    told = json.dumps([question, mark.skip, mark.last, *more], separators=(",", ":"))
+    more = [mark.ahead, mark.sessions] if mark.ahead or mark.sessions or mark.window else []
+    told = json.dumps(
+        [question, mark.skip, mark.last, *more, *([mark.window] if mark.window else [])], separators=(",", ":")
+    )
     return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
 
@@ -105,13 +109,14 @@ def decode_cursor(cursor: str, question: int) -> Bookmark:
         asked, skip, *more = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         # Those of an older version name no memory.
         named = more.pop(0) if more and isinstance(more[0], str) else ""
-        ahead, sessions = more or ((), ())
-        mark = Bookmark(skip, tuple(ahead), tuple(sessions), named and check_id(named))
+        ahead, sessions, *sized = more or ((), ())
+        (window,) = sized or (0,)
+        mark = Bookmark(skip, tuple(ahead), tuple(sessions), named and check_id(named), window)
     except (ValueError, TypeError, RecursionError, binascii.Error, InvalidInput):
         asked, mark = None, Bookmark(-1)
     places = (mark.skip, *mark.ahead)
-    numbers = all(isinstance(number, int) and number >= 0 for number in (*places, *mark.sessions))
-    if asked != question or not numbers or max(places) > _MOST_PLACES:
+    numbers = all(isinstance(number, int) and number >= 0 for number in (*places, *mark.sessions, mark.window))
+    if asked != question or not numbers or max(places) > _MOST_PLACES or mark.window > MAX_K:
         raise InvalidInput(
             f"The cursor {shown(cursor)} does not belong to this question.",
             hint="Repeat the question with all its filters exactly, or leave the cursor out to start again.",

@@ -94,7 +94,9 @@ class Arrangement:
         """Where the next page begins: after ``place``, where the memory ``last`` is, without what ``shown`` names behind."""
         places = [found.place for one in shown for found, _ in one.members] + [*self._mark.ahead]
         sessions = tuple(sorted(self._sessions(shown).elements()))
-        return Bookmark(place, tuple(sorted(other for other in places if other > place)), sessions, last)
+        return Bookmark(
+            place, tuple(sorted(other for other in places if other > place)), sessions, last, self._mark.window
+        )
 
     def _joins(self, one: Judged, other: Shown, count: Counter[int]) -> bool:
         """Whether ``other`` says all of this, or this all of ``other``; then they have become one."""

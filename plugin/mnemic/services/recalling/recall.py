@@ -125,6 +125,8 @@ def recall(
 
 def _answer(backends: Backends, query: RecallQuery, render: Render, origin: Origin) -> RecallResult:
     mark = Bookmark() if query.cursor is None else decode_cursor(query.cursor, query.identity())
+    if query.rank != "relevance" and not mark.window:
+        mark = mark._replace(window=query.k)  # a page of another size would be cut out of another order
     notes: list[str] = []
     asked = understand(backends, query.text, query.filter, notes, asked_at=query.asked_at) if query.text else None
     policy = backends.guard.policy
@@ -234,7 +236,7 @@ def _ranked(
     if snapshot.has_untrusted():
         relevant = give_room(relevant, snapshot.tainted([entry.key for entry in relevant]))
     now = query.filter.now or backends.clock.now()
-    relevant = reorder(snapshot, relevant, query.rank, k=query.k, now=now)
+    relevant = reorder(snapshot, relevant, query.rank, k=mark.window or query.k, now=now)
     if not query.filter.looks_back() and backends.turns.begins_after(now):
         relevant = present_first(snapshot, relevant, question=asked.question, now=now)
     mark = _found_again(snapshot, mark, relevant)

@@ -37,7 +37,10 @@ def check_rank(rank: object) -> Rank:
 def reorder(
     snapshot: LedgerSnapshot, relevant: Sequence[Candidate], rank: Rank, *, k: int, now: datetime
 ) -> list[Candidate]:
-    """The most relevant in the order that ``rank`` asks for; the rest behind them as it was."""
+    """The most relevant in the order that ``rank`` asks for; the rest behind them as it was.
+
+    How many those are follows from ``k``, which has to be that of the first page for all pages of one answer.
+    """
     if rank == "relevance":
         return list(relevant)
     size = max(_VALUED * k, _LEAST_VALUED)

@@ -21,6 +21,7 @@ from mnemic.services.backends import Backends, require
 from mnemic.services.guarding.admission import audit_entry, tainting
 from mnemic.services.guarding.in_view import passed_on
 from mnemic.services.storing.facts import mark_return
+from mnemic.services.storing.twins import link_twins
 
 _BATCH = 200
 _MAX_LISTED = 1_000
@@ -102,6 +103,7 @@ def release(
             )
             if status is Status.ACTIVE and record.superseded_by is None:
                 mark_return(transaction, backends.guard.policy, key, record)
+                link_twins(transaction, key, record)
         return True
 
     return _decide(backends, ids, change, review, action, origin=origin, reason=reason, namespace=namespace)

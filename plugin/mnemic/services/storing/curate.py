@@ -14,6 +14,7 @@ from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, log, require
 from mnemic.services.storing.cold import Thaw, put_back, thaw
 from mnemic.services.storing.facts import mark_return
+from mnemic.services.storing.twins import link_twins
 
 FROM_QUARANTINE = "from_quarantine"
 """In an event that archived a memory: nobody had decided about it."""
@@ -36,9 +37,10 @@ def restore(
 ) -> tuple[MemoryId, ...]:  # fmt: skip
     """Bring archived memories back into recall, all or none. The counterpart of `archive`.
 
-    One that went with its item while nobody had decided about it is in quarantine again. Those that were cold are what
-    they were before: found by words, meaning and passages once this returns, or, where the embedder fails, by words alone
-    until somebody has embedded them.
+One that went with its item while nobody had decided about it is in quarantine again. What was remembered again
+    meanwhile stays too, and both are linked as near duplicates. Those that were cold are what they were before: found by
+    words, meaning and passages once this returns, or, where the embedder fails, by words alone until somebody has embedded
+    them.
     """
     return _set_archived(backends, ids, archived=False, origin=origin, reason=reason, namespace=namespace)
 
@@ -128,6 +130,7 @@ def _set_archived(
                     put_back(transaction, backends, thawed, [key])
                     if status is Status.ACTIVE and record.superseded_by is None:
                         mark_return(transaction, backends.guard.policy, key, record)
+                        link_twins(transaction, key, record)
                 changed.append(record.id)
     return tuple(changed)
 

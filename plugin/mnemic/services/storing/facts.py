@@ -14,7 +14,7 @@ from datetime import datetime
 from mnemic.domain.drafting import check_origin
 from mnemic.domain.facts import Fact, read_fact
 from mnemic.domain.marks import Marks
-from mnemic.domain.memory import Action, Kind, Link, MemoryId, MemoryRecord, Namespace, Relation, RowKey
+from mnemic.domain.memory import Action, Kind, Link, MemoryId, MemoryRecord, Namespace, Relation, RowKey, Status
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint
 from mnemic.domain.validation import check_ids, check_label, check_moment
@@ -23,6 +23,7 @@ from mnemic.guard.guard import class_in
 from mnemic.guard.policy import OriginClass, Policy, class_of
 from mnemic.protocols import HeldFact, LedgerSnapshot, LedgerTransaction
 from mnemic.services.backends import Backends, require
+from mnemic.services.storing.twins import link_twins
 
 # What contradicts each other without end is looked at in part: a newcomer need not read a flood.
 _MOST_CURRENT = 32
@@ -175,7 +176,8 @@ def reinstate(
     """Make superseded memories current again, all or none; those that are current are left as they are.
 
     What had taken their place stays as well, and both are marked as contradicting each other until one of them is archived
-    or superseded. Returns the ids that changed. Raises `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; a retry is safe.
+    or superseded. Returns the ids that changed. Raises `InvalidInput` also for what is superseded and out of recall besides,
+    `UnknownMemory`, `StoreUnavailable`; a retry is safe.
     """
     wanted = check_ids(ids, name="ids", limit=10_000)
     if not wanted:
@@ -187,9 +189,17 @@ def reinstate(
         for key, record in require(transaction, wanted, namespace=namespace).values():
             if record.superseded_by is None:
                 continue
+            if record.status in (Status.ARCHIVED, Status.QUARANTINED):
+                hint = (
+                    "`bring_back` restores and reinstates it."
+                    if record.status is Status.ARCHIVED
+                    else "Release it first."
+                )
+                raise InvalidInput(f"{record.id} is {record.status}; to reinstate it would not show it.", hint=hint)
             detail = {"reason": why} if why else {}
             transaction.reinstate(key, at=backends.clock.now(), origin=origin, detail=detail)
             mark_return(transaction, policy, key, record)
+            link_twins(transaction, key, record)
             successor = transaction.find([record.superseded_by]).get(record.superseded_by)
             # What was superseded by hand has no fact that would tell.
             if successor is not None and not _agree(transaction, key, successor[0]):
