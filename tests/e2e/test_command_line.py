@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -297,3 +298,24 @@ def test_fetching_without_a_network_is_a_clear_error(monkeypatch: pytest.MonkeyP
     unreachable = models.Download(**{**vars(models.DOWNLOADS["minilm"]), "address": "http://127.0.0.1:9/onnx.tar.gz"})
     monkeypatch.setitem(models.DOWNLOADS, "minilm", unreachable)
     assert "cannot be fetched" in run("models", "fetch", "minilm", fails=True)
+
+
+BROKEN_GZIP = b"\x1f\x8b\x08\x00\xb3\xb8\x04k\x02\xff" + b"\xff" * 30
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("context", "import", "FILE", "--session", "s"), ("context", "replay", "FILE"),
+        ("policy", "test", "default", "--data", "FILE"), ("import", "FILE", "--from", "mem0"),
+        ("bench", "recall", "FILE", "--format", "jsonl"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_packed_file_that_is_broken_is_refused_in_words(tmp_path: Path, command: tuple[str, ...]) -> None:
+    file = tmp_path / "broken.gz"
+    for content in (BROKEN_GZIP, gzip.compress(b"[]" * 500)[:20], gzip.compress(b"\xff\xff")):
+        file.write_bytes(content)
+        result = runner.invoke(app, [str(file) if part == "FILE" else part for part in command])
+        assert isinstance(result.exception, SystemExit) and result.exit_code in (1, 2), result.exception
+        assert "broken.gz" in "".join(result.stderr.split()) and "_NotText" not in result.stderr

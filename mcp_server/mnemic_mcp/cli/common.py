@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import sys
-import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -223,15 +221,13 @@ def to_plain(value: Any) -> Any:
 
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file, gzipped or not. What cannot be read ends the command with a message."""
+    from mnemic.storage.packed_text import read_packed_text
+
     try:
-        raw = path.read_bytes()
-        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
-        return text.decode("utf-8").removeprefix("\ufeff").split("\n")
-    except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{path}: this is no text in UTF-8") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise typer.BadParameter(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        return read_packed_text(path).split("\n")
+    except InvalidInput as error:
+        raise typer.BadParameter(error.message) from error
 
 
 def read_json_lines(path: Path) -> list[Any]:

@@ -225,15 +225,12 @@ def _conversations(text: str) -> list[str]:
 
 
 def _read(path: Path) -> str:
-    import gzip
+    from mnemic.storage.packed_text import packed_text, read_packed_text
 
     try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        fail(
-            InvalidInput(f"{path} cannot be read ({error}).", hint="Give a transcript as UTF-8, or one packed by gzip.")
-        )
+        return packed_text(sys.stdin.buffer.read(), "stdin") if str(path) == "-" else read_packed_text(path)
+    except InvalidInput as error:
+        fail(error)
 
 
 def _print_page(home: Path | None, session: str, namespace: str | None, what: str) -> None:

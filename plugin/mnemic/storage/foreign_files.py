@@ -57,14 +57,16 @@ def read_folder(root: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, st
             links += 1
             continue
         name = path.relative_to(root).as_posix()
+        raw = read_bytes(path, MAX_FILE_BYTES)
+        read += len(raw)
+        if read > MAX_FOLDER_BYTES:
+            raise too_large(root)
         try:
-            raw = read_bytes(path, MAX_FILE_BYTES)
-            read += len(raw)
-            if read > MAX_FOLDER_BYTES:
-                raise too_large(root)
-            yield name, decoded(raw, name)
-        except _NotText as error:
+            text = decoded(raw, name)
+        except InvalidInput as error:
             yield Damage(place=name, message=error.message)
+        else:
+            yield name, text
     if links:
         yield LeftOut(reason="symbolic links, which are not followed", count=links)
 
@@ -85,10 +87,6 @@ def _walk(root: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, bool]]:
             if count > MAX_FILES:
                 raise too_large(root)
             yield here / name, (here / name).is_symlink()
-
-
-class _NotText(InvalidInput):
-    """A file that is no text."""
 
 
 def too_large(root: Path) -> InvalidInput:
@@ -130,11 +128,13 @@ def decoded(raw: bytes, name: str) -> str:
         try:
             return raw.decode("utf-16")
         except UnicodeDecodeError as error:
-            raise _NotText(f"{name} is no text in UTF-16: byte {error.start:,}.", hint="Save it as UTF-8.") from None
+            raise InvalidInput(
+                f"{name} is no text in UTF-16: byte {error.start:,}.", hint="Save it as UTF-8."
+            ) from None
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _NotText(
+        raise InvalidInput(
             f"{name} is no text in UTF-8: line {line}, byte {error.start:,}.", hint="Save it as UTF-8."
         ) from None

@@ -8,7 +8,6 @@ injected into a text.
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 import re
@@ -22,6 +21,7 @@ from mnemic.domain.memory import Kind, NewMemory
 from mnemic.domain.provenance import Channel, Origin
 from mnemic.domain.text import fingerprint
 from mnemic.errors import InvalidInput
+from mnemic.storage.packed_text import read_packed_text
 
 POISON_CHANNELS = (Channel.MAIL, Channel.WEB, Channel.TOOL, Channel.FILE, Channel.IMPORT)
 """By which an attacker's text reaches a memory."""
@@ -49,10 +49,9 @@ def load_items(path: Path | str) -> list[LabelledItem]:
     """The records of a JSON Lines file, gzipped or not. Raises `InvalidInput`."""
     place = Path(path)
     try:
-        packed = place.read_bytes()
-        text = (gzip.decompress(packed) if place.suffix == ".gz" else packed).decode("utf-8")
-        items = [item_of(json.loads(line), at) for at, line in enumerate(text.split("\n")) if line.strip()]
-    except (OSError, ValueError, EOFError) as error:
+        lines = read_packed_text(place).split("\n")
+        items = [item_of(json.loads(line), at) for at, line in enumerate(lines) if line.strip()]
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(
             f"{place} cannot be read as labelled records: {error}.",
             hint='It takes JSON Lines such as {"text": "…", "query": "…", "label": "poison", "attack": "…", "source": "…"}.',

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import random
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -73,20 +71,6 @@ def take_questions(cases: Sequence[Case], limit: int | None, *, seed: int) -> li
         replace(case, questions=tuple(q for number, q in enumerate(case.questions) if (at, number) in taken))
         for at, case in enumerate(cases)
     ]
-
-
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, gzipped or not. Raises `InvalidInput`."""
-    try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is no text in UTF-8 ({error}).", hint="Give JSON, gzipped or not.") from error
-    except (OSError, EOFError, zlib.error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InvalidInput(
-            f"{path} cannot be read ({why}).", hint="Check the path, and that the file is whole."
-        ) from error
 
 
 def not_in_format(path: Path, format: str, error: Exception) -> InvalidInput:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mnemic.domain.memory import NewMemory
-from mnemic.testing.recall_bench.cases import Case, Question, not_in_format, read_text
+from mnemic.storage.packed_text import read_packed_text
+from mnemic.testing.recall_bench.cases import Case, Question, not_in_format
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
 """The fifth category asks for what was never said, so nothing can be found for it; it is left out, as is usual."""
@@ -25,7 +26,7 @@ def load_locomo(path: Path) -> list[Case]:
     that answers them is named and exists.
     """
     try:
-        return [_case(sample) for sample in json.loads(read_text(path))]
+        return [_case(sample) for sample in json.loads(read_packed_text(path))]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise not_in_format(path, "locomo", error) from error
 
@@ -33,7 +34,7 @@ def load_locomo(path: Path) -> list[Case]:
 def count_locomo(path: Path) -> tuple[int, int]:
     """How many conversations and questions of any category a LoCoMo file has. Raises `InvalidInput`."""
     try:
-        samples = json.loads(read_text(path))
+        samples = json.loads(read_packed_text(path))
         return len(samples), sum(len(sample["qa"]) for sample in samples)
     except (ValueError, KeyError, TypeError) as error:
         raise not_in_format(path, "locomo", error) from error

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mnemic.domain.memory import NewMemory
-from mnemic.testing.recall_bench.cases import Case, Question, not_in_format, read_text
+from mnemic.storage.packed_text import read_packed_text
+from mnemic.testing.recall_bench.cases import Case, Question, not_in_format
 
 _Session = tuple[str, str, list[dict[str, Any]]]
 """Its id, its date as the file writes it, and its messages."""
@@ -22,7 +23,7 @@ def load_longmemeval(path: Path, *, assistant: bool = False) -> list[Case]:
     messages that are marked to hold its answer. Cases without any, and those that ask for what was never said (``_abs``),
     are left out. Raises `InvalidInput`.
     """
-    text = read_text(path)
+    text = read_packed_text(path)
     try:
         if text.lstrip().startswith("["):
             cases = [_published(item, assistant=assistant) for item in json.loads(text)]

@@ -13,7 +13,8 @@ from mnemic.domain.memory import MemoryId, NewMemory
 from mnemic.domain.provenance import Origin
 from mnemic.domain.validation import MAX_QUERY_CHARS, check_label, check_moment, check_namespace, check_text
 from mnemic.errors import InvalidInput
-from mnemic.testing.recall_bench.cases import Case, Question, read_text
+from mnemic.storage.packed_text import read_packed_text
+from mnemic.testing.recall_bench.cases import Case, Question
 
 MEMORY_FIELDS = (
     "text", "kind", "tags", "session", "speaker", "role", "occurred_at", "valid_from", "source", "when_to_use", "subject",
@@ -36,7 +37,7 @@ def load_jsonl(path: Path) -> list[Case]:
     """One case for each namespace, in the order of the file. Raises `InvalidInput`, which names the line that is wrong."""
     found: dict[str, _Namespace] = {}
     # Not splitlines(): a text may hold other line separators than the one that ends a JSON line.
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    for number, line in enumerate(read_packed_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:
