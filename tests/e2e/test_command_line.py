@@ -81,6 +81,13 @@ def test_what_others_said_can_be_stored_as_theirs() -> None:
     assert run("status").startswith("2 memories in")
 
 
+def test_one_memory_gives_its_place_to_one_line_alone() -> None:
+    old = remember("The office is in Berlin.")
+    lines = "The office is in Rome.\nThe canteen is in Oslo.\n"
+    assert "2 lines cannot all take the place" in run("remember", "-", "--supersedes", old, stdin=lines, fails=True)
+    assert run("remember", "-", "--supersedes", old, stdin="The office is in Rome.\n").startswith("stored")
+
+
 def test_many_lines_from_stdin_are_one_transaction() -> None:
     assert run("remember", "-", stdin="one thing\n\nanother thing\n").count("stored") == 2
     assert run("remember", "-", stdin="third thing\n   \x00\n", fails=True)

@@ -54,3 +54,13 @@ async def test_a_configuration_that_would_be_passed_by_is_refused(
     async with open_here(tmp_path) as memory:
         with pytest.raises(InvalidInput, match=said):
             MnemicStore(memory, **given)
+
+
+async def test_a_limit_beyond_all_that_can_be_counted_is_all_there_is(tmp_path: Path) -> None:
+    async with open_here(tmp_path) as memory:
+        store = MnemicStore(memory)
+        store.put(("notes",), "one", {"text": "Ben likes tea."})
+        for query in (None, "tea"):
+            for limit, offset, found in ((2**70, 0, 1), (10, 2**70, 0), (2**63 - 1, 2**63 - 1, 0)):
+                assert len(store.search(("notes",), query=query, limit=limit, offset=offset)) == found
+        assert store.list_namespaces(limit=2**70) == [("notes",)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import closing
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -23,8 +24,10 @@ def test_a_batch_leaves_what_the_same_memories_leave_one_by_one(postgres: Postgr
     before, batch, delivered, exposed = history
     schemas = [f"batches_{next(_NUMBERS)}" for _ in range(2)]
     one, other = (PostgresLedger(postgres.url, schema=schema, durable=False) for schema in schemas)
-    ledgers = Ledgers(one, other)
-    ledgers.compare(before, batch, delivered=delivered, exposed=exposed)
-    ledgers.close()
+    # A failure is looked for in hundreds of smaller histories: what it leaves open would take every connection there is.
+    with closing(one), closing(other):
+        ledgers = Ledgers(one, other)
+        ledgers.compare(before, batch, delivered=delivered, exposed=exposed)
+        ledgers.close()
     for schema in schemas:
         drop_ledger(postgres.url, schema)

@@ -21,10 +21,13 @@ _IDLE = (
 async def test_an_export_goes_on_after_a_pause_that_would_end_a_write(
     tmp_path: Path, postgres: PostgresServer, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings: dict[str, Any] = {"idle_in_transaction_session_timeout": 200}
-    monkeypatch.setattr("mnemic.storage.postgres.connections._SETTINGS", settings)
-    async with mnemic.open_memory(tmp_path, database=postgres.url, database_schema=schema, chroma="off") as memory:
+    there: dict[str, Any] = {"database": postgres.url, "database_schema": schema, "chroma": "off"}
+    # A busy machine takes longer over a write of many than the pause that is to be too long here.
+    async with mnemic.open_memory(tmp_path, **there) as memory:
         await memory.remember_many([f"Fact {number} about boats." for number in range(600)])
+    settings: dict[str, Any] = {"idle_in_transaction_session_timeout": 500}
+    monkeypatch.setattr("mnemic.storage.postgres.connections._SETTINGS", settings)
+    async with mnemic.open_memory(tmp_path, **there) as memory:
         lines = memory.export()
         await anext(lines)
         with psycopg.connect(postgres.url, autocommit=True) as beside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -326,8 +327,22 @@ async def test_two_that_would_take_one_place_are_refused_before_anything_is_stor
         with pytest.raises(InvalidInput, match=f"take the place of {old}") as refused:
             await memory.remember_many(rivals)
         assert "on their own" in (refused.value.hint or "")
+        assert not re.search(r"\bm[0-9a-z]{15}\b", refused.value.hint or ""), (
+            "no memory of the batch is there that could be named"
+        )
         (kept,) = await memory.list()
         assert kept.id == old
+
+
+async def test_a_repetition_that_names_what_it_repeats_does_not_keep_another_from_taking_its_place(
+    tmp_path: Path,
+) -> None:
+    async with mnemic.open_memory(tmp_path, chroma="off") as memory:
+        old = (await memory.remember("The door code is 4711.")).id
+        texts = ("The door code is 4711.", "The door code is 0815.")
+        same, new = await memory.remember_many([NewMemory(text=text, supersedes=old) for text in texts])
+        assert same.id == old
+        assert (await memory.get(old)).superseded_by == new.id
 
 
 async def test_programs_that_differ_in_their_indentation_are_two_memories(tmp_path: Path) -> None:

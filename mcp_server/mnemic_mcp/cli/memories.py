@@ -55,6 +55,9 @@ def remember(
 ) -> None:
     """Store a memory durably."""
     texts = _lines_from_stdin() if text == "-" else [text]
+    if supersedes and len(texts) > 1:
+        message = f"{len(texts):,} lines cannot all take the place of {supersedes}."
+        fail(InvalidInput(message, hint="Give --supersedes with one line alone."))
     values: dict[str, Any] = {
         "kind": kind, "tags": tuple(tag or ()), "session": session, "speaker": speaker,
         "occurred_at": occurred_at, "valid_from": valid_from,

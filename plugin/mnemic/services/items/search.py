@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -120,9 +121,14 @@ def find_items(
             scores = _scores(search, root, asked, wanted, alive_at=now if omit_expired else None)
         ranked = _in_order(snapshot, root, asked, scores)
         candidates = ((key, item) for key, item in ranked if wanted(item))
-        found = list(islice(_let_out(gate, candidates), asked.offset, asked.offset + asked.limit))
+        found = list(islice(_let_out(gate, candidates), *_page(asked)))
     gate.note([key for key, _ in found], origin=origin)
     return [(key, FoundItem(item=item, score=scores.get(key))) for key, item in found]
+
+
+def _page(asked: FindItems) -> tuple[int, int]:
+    """From where to where. No more items can be counted than ``sys.maxsize``, whatever was asked for."""
+    return min(asked.offset, sys.maxsize), min(asked.offset + asked.limit, sys.maxsize)
 
 
 def _filter_for(namespaces: Sequence[Namespace], now: datetime) -> MemoryFilter:

@@ -37,7 +37,7 @@ def restore(
 ) -> tuple[MemoryId, ...]:  # fmt: skip
     """Bring archived memories back into recall, all or none. The counterpart of `archive`.
 
-One that went with its item while nobody had decided about it is in quarantine again. What was remembered again
+    One that went with its item while nobody had decided about it is in quarantine again. What was remembered again
     meanwhile stays too, and both are linked as near duplicates. Those that were cold are what they were before: found by
     words, meaning and passages once this returns, or, where the embedder fails, by words alone until somebody has embedded
     them.

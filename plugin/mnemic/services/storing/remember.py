@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -98,7 +98,6 @@ def remember(
     given = [
         None if isinstance(new, str) else draft_fact(new, draft) for new, draft in zip(memories, drafts, strict=True)
     ]
-    _check_successors(drafts)
     policy = backends.guard.policy
     try:
         arrivals: list[Arrival] = []
@@ -117,11 +116,12 @@ def remember(
         cuts = cut_records(backends.embedder, [arrival.record for arrival in arrivals])
         batch_backends = knowing_deliveries(backends, policy, [(one.record, one.marks) for one in arrivals])
         with backends.ledger.transaction() as transaction:
+            batch = frozenset(draft.id for draft in drafts)
             check_spellings(transaction, dict.fromkeys(draft.namespace for draft in drafts))
             receipts = tuple(
-                _store(transaction, batch_backends, policy, *entry)
-                for batch in _batches(list(zip(arrivals, vectors, cuts, facts, strict=True)))
-                for entry in _foreseen(transaction, policy, batch)
+                _store(transaction, batch_backends, policy, *entry, batch=batch)
+                for part in _batches(list(zip(arrivals, vectors, cuts, facts, strict=True)))
+                for entry in _foreseen(transaction, policy, part)
             )
             if finish is not None:
                 finish(transaction, receipts)
@@ -129,17 +129,6 @@ def remember(
     except GuardRefused as refused:
         note_refusal(backends, refused)
         raise
-
-
-def _check_successors(drafts: Sequence[MemoryRecord]) -> None:
-    """Raises `InvalidInput` when two different texts are to take the same memory's place."""
-    successors: dict[MemoryId, str] = {}
-    for draft in drafts:
-        if draft.supersedes is not None and successors.setdefault(draft.supersedes, draft.text) != draft.text:
-            raise InvalidInput(
-                f"Two of the memories given would take the place of {draft.supersedes}.",
-                hint="Let one of them supersede it, and store the others on their own.",
-            )
 
 
 def _batches(entries: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
@@ -175,7 +164,7 @@ def _fact_of(backends: Backends, arrival: Arrival, given: Fact | None) -> Fact |
 
 def _store(
     transaction: LedgerTransaction, backends: Backends, policy: Policy, arrival: Arrival, vector: bytes | None,
-    cut: Cut, fact: Fact | None,
+    cut: Cut, fact: Fact | None, *, batch: Collection[MemoryId],
 ) -> Remembered:  # fmt: skip
     draft = arrival.record
     require(transaction, draft.evidence, namespace=draft.namespace)
@@ -221,7 +210,7 @@ def _store(
             transaction.link(Link(source=draft.id, target=id, relation=relation))
     verdict = arrival.verdict if arrival.verdict.judged else None
     if draft.supersedes is not None and status is not Status.QUARANTINED:
-        _supersede(transaction, draft.supersedes, draft)
+        _supersede(transaction, draft.supersedes, draft, batch=batch)
     if settlement is not None:
         apply_settlement(transaction, settlement, key, held, named=draft.supersedes)
     if status is Status.QUARANTINED:
@@ -325,8 +314,16 @@ def _confirm(
     return Remembered(id=twin.id, outcome=outcome, confirmations=confirmations)
 
 
-def _supersede(transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRecord) -> None:
+def _supersede(
+    transaction: LedgerTransaction, old_id: MemoryId, draft: MemoryRecord, *, batch: Collection[MemoryId]
+) -> None:
     key, old = require(transaction, [old_id], namespace=draft.namespace)[old_id]
+    if old.superseded_by in batch:
+        # Nothing of the batch is kept, so the other one has no id that could be named.
+        raise InvalidInput(
+            f"Two memories of this batch take the place of {old.id}.",
+            hint="Let one of them supersede it, and store the others on their own.",
+        )
     if old.status is Status.SUPERSEDED:
         raise InvalidInput(
             f"{old.id} has been superseded by {old.superseded_by}.", hint=f"Supersede {old.superseded_by} instead."
