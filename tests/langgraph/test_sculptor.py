@@ -313,12 +313,13 @@ def test_a_process_that_was_forked_off_invokes_graphs_as_its_parent_did() -> Non
         "from mnemic_langgraph.testing import ScriptedChatModel\n"
         "def ask():\n"
         "    node = create_subgoal_node(model=ScriptedChatModel(script=['Subgoal: a\\nAction: b']))\n"
-        "    print(node.invoke({'messages': [HumanMessage('go')]})['action'], flush=True)\n"
+        # In one write each: both processes write to one pipe, and an unbuffered `print` writes the end of the line apart.
+        "    os.write(1, node.invoke({'messages': [HumanMessage('go')]})['action'].encode() + b'\\n')\n"
         "ask()\n"
         "child = os.fork()\n"
         "ask()\n"
         "if child:\n"
-        "    print(os.waitpid(child, 0)[1])\n"
+        "    os.write(1, b'%d\\n' % os.waitpid(child, 0)[1])\n"
     )
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
