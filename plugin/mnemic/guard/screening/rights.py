@@ -56,11 +56,31 @@ _GIVEN_AWAY = re.compile(
     rf"|approved|acceptable"
     r"|safe|encouraged)\b"
 )
-# The name of an option that turns a protection off.
+# Settings by which protections are off, consent is given or limits are gone. What a stranger writes sets none of them, but
+# a reader may take it for the state of things. "role: admin" and "is_admin: true" stand in every list of users.
+_GATE = (
+    r"(?:safety|security|checks?|confirm(?:ations?)?|approvals?|reviews?|verif(?:y|ication)|auth\w{0,12}|polic(?:y|ies)"
+    r"|filters?|restrictions?|guard(?:s|rails?)?|moderation|sandbox|permissions?|consent)"
+)
+_SOMEBODY = r"(?:user|owner|human|admin|operator|customer)"
+_IS = r"[\"']?\s?[:=]\s?[\"']?"
+_ON = rf"{_IS}(?:true|yes|1|on|granted|always)(?!\w|\.\d)"
+_OFF = rf"{_IS}(?:false|no|0|off|none|never|disabled)(?!\w|\.\d)"
 _OPTION = re.compile(
-    r"\b(?:bypass|skip|disable|override|ignore)_(?:[a-z]+_)?(?:safety|security|checks?|confirmations?|approvals?"
-    r"|verification|auth\w*"
-    r"|polic(?:y|ies)|filters?|restrictions?)(?:_[a-z]+)?[\"']?\s?[:=]\s?[\"']?(?:true|yes|1|on)\b"
+    rf"(?<![a-z])(?:bypass|skip|disable|override|ignore|no)[_-](?:[a-z]+[_-])?{_GATE}(?:[_-][a-z]+)?{_ON}"
+    rf"|(?<![a-z])(?:confirm|approve|review|verify|require|ask|prompt|human)s?[_-](?:(?:before|for|user|human)[_-])?(?:{_GATE}"
+    rf"|send\w*|pay\w*|delet\w+|transfer\w*|execut\w+|tools?|actions?){_OFF}"
+    rf"|\b{_GATE}[_-](?:required|needed|enabled|enforced){_OFF}"
+    rf"|(?<![a-z])(?:(?:pre|auto)[_-]?)?(?:approved?|authori[sz]ed?|confirm(?:ed)?|consented|permitted)[_-]by[_-](?:the[_-])?"
+    rf"{_SOMEBODY}{_ON}|(?<![a-z]){_SOMEBODY}[_-](?:has[_-])?(?:(?:pre|auto)[_-]?)?(?:approved|approval|authori[sz]ed|consent(?:ed)?"
+    rf"|confirmed|permission|is[_-](?:admin|root|owner|trusted|super_?user)){_ON}"
+    rf"|(?<![a-z])auto[_-]?(?:approve|confirm|execute|accept)[a-z_-]{{0,20}}{_IS}(?:true|yes|1|on|all|always|any|\*)(?!\w|\.\d)"
+    rf"|(?<![a-z])(?:agent|assistant|ai)[_-](?:mode|policy|role|permissions?|access){_IS}(?:all|any|full|none|off|root|admin|auto"
+    rf"|autonomous|unrestricted|unsafe|super_?user|developer|allow[_-]all|\*)(?![\w-]|\.\d)"
+    rf"|(?<![a-z])(?:permissions?|allowed[_-](?:recipients?|hosts?|domains?|tools?|actions?|paths?)|access[_-]level){_IS}\[?[\"']?"
+    rf"(?:all|any|full|unrestricted|unlimited|everyone|\*)(?![\w-]|\.\d)"
+    rf"|(?<![a-z])(?:trust[_-]level|polic(?:y|ies)|guardrails?|safety|moderation|sandbox){_IS}(?:none|off|disabled|max(?:imum)?"
+    rf"|full)(?![\w-]|\.\d)"
 )
 _REWRITTEN = re.compile(
     r"\byour (?:system prompt|(?:system |original |actual |core )?(?:instructions|guidelines|directives|objective"
@@ -83,7 +103,7 @@ RIGHTS = (
     Settled(
         _GIVEN_AWAY, ("key", "pass", "credential", "token", "cookie", "code", "phrase", "secret"), unless_forbidden=True
     ),
-    Settled(_OPTION, ("bypass_", "skip_", "disable_", "override_", "ignore_")),
+    Settled(_OPTION, ("=", ":")),
     Settled(_REWRITTEN, ("your ", " you ")),
 )
 """Beside those of `stated`."""
