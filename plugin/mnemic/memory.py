@@ -22,9 +22,7 @@ from mnemic.domain.memory import (
 from mnemic.domain.provenance import Origin
 from mnemic.domain.recall import Hit, MemoryFilter, Mode, RecallResult
 from mnemic.domain.validation import (
-    MAX_BATCH,
     check_given_namespace,
-    check_ids,
     check_local_moment,
     check_several,
 )
@@ -256,11 +254,12 @@ class Memory(RunningMemory):
         self, ids: Iterable[str], *, reason: str | None = None, origin: Origin | None = None,
         namespace: Namespace | str | None = None,
     ) -> tuple[MemoryId, ...]:  # fmt: skip
-        """`restore` what is archived among ``ids``, then `reinstate` what is superseded. The ids that changed."""
-        wanted = check_ids(ids, name="ids", limit=MAX_BATCH)
-        restored = await self.restore(wanted, reason=reason, origin=origin, namespace=namespace)
-        current = await self.reinstate(wanted, reason=reason, origin=origin, namespace=namespace)
-        return tuple(dict.fromkeys((*restored, *current)))
+        """`restore` what is archived among ``ids`` and `reinstate` what is superseded, all or none. The ids that changed."""
+        from mnemic.services.storing.curate import bring_back
+
+        return await self.run(
+            bring_back, ids, origin=origin or self._origin, reason=reason, namespace=check_given_namespace(namespace)
+        )
 
     async def erase(self, ids: Iterable[str], *, namespace: Namespace | str | None = None) -> EraseReceipt:
         """Destroy memories with all their versions for good, in every file. Nothing brings them back."""

@@ -13,7 +13,7 @@ from mnemic.errors import InvalidInput, StoreUnavailable
 from mnemic.protocols import LedgerTransaction
 from mnemic.services.backends import Backends, log, require
 from mnemic.services.storing.cold import Thaw, put_back, thaw
-from mnemic.services.storing.facts import mark_return
+from mnemic.services.storing.facts import mark_return, reinstate_in
 from mnemic.services.storing.twins import link_twins
 
 FROM_QUARANTINE = "from_quarantine"
@@ -43,6 +43,18 @@ def restore(
     them.
     """
     return _set_archived(backends, ids, archived=False, origin=origin, reason=reason, namespace=namespace)
+
+
+def bring_back(
+    backends: Backends, ids: Iterable[object], *, origin: Origin, reason: str | None = None,
+    namespace: Namespace | None = None,
+) -> tuple[MemoryId, ...]:  # fmt: skip
+    """`restore` what is archived and `reinstate` what is superseded, all or none. Both may be true of one.
+
+    What is in quarantine again after that stays superseded: its release decides. Returns the ids that changed. Raises
+    `InvalidInput`, `UnknownMemory`, `StoreUnavailable`; a retry is safe.
+    """
+    return _set_archived(backends, ids, archived=False, origin=origin, reason=reason, namespace=namespace, whole=True)
 
 
 def erase(backends: Backends, ids: Iterable[object], *, namespace: Namespace | None = None) -> EraseReceipt:
@@ -105,14 +117,16 @@ def _versions(
 
 def _set_archived(
     backends: Backends, ids: Iterable[object], *, archived: bool, origin: Origin, reason: str | None,
-    namespace: Namespace | None,
+    namespace: Namespace | None, whole: bool = False,
 ) -> tuple[MemoryId, ...]:  # fmt: skip
+    """``whole``: what is superseded, and not in quarantine after that, is made current besides."""
     wanted = _ids(ids)
     why = check_label(reason, name="reason")
     origin = check_origin(origin)
     changed: list[MemoryId] = []
     thawed = Thaw() if archived else thaw(backends, wanted)
     with backends.ledger.transaction() as transaction:
+        withheld: set[MemoryId] = set()
         for key, record in require(transaction, wanted, namespace=namespace).values():
             if record.status is Status.QUARANTINED:
                 raise InvalidInput(f"{record.id} is quarantined.", hint="Release or reject it by review.")
@@ -131,8 +145,13 @@ def _set_archived(
                     if status is Status.ACTIVE and record.superseded_by is None:
                         mark_return(transaction, backends.guard.policy, key, record)
                         link_twins(transaction, key, record)
+                if status is Status.QUARANTINED:
+                    withheld.add(record.id)
                 changed.append(record.id)
-    return tuple(changed)
+        if whole:
+            current = [id for id in wanted if id not in withheld]
+            changed += reinstate_in(transaction, backends, current, origin=origin, why=why, namespace=namespace)
+    return tuple(dict.fromkeys(changed))
 
 
 def _status_before(transaction: LedgerTransaction, key: RowKey, record: MemoryRecord) -> Status:

@@ -183,28 +183,32 @@ def reinstate(
     if not wanted:
         raise InvalidInput("No ids were given.", hint="Name at least one memory.")
     origin, why = check_origin(origin), check_label(reason, name="reason")
-    policy = backends.guard.policy
-    changed: list[MemoryId] = []
     with backends.ledger.transaction() as transaction:
-        for key, record in require(transaction, wanted, namespace=namespace).values():
-            if record.superseded_by is None:
-                continue
-            if record.status in (Status.ARCHIVED, Status.QUARANTINED):
-                hint = (
-                    "`bring_back` restores and reinstates it."
-                    if record.status is Status.ARCHIVED
-                    else "Release it first."
-                )
-                raise InvalidInput(f"{record.id} is {record.status}; to reinstate it would not show it.", hint=hint)
-            detail = {"reason": why} if why else {}
-            transaction.reinstate(key, at=backends.clock.now(), origin=origin, detail=detail)
-            mark_return(transaction, policy, key, record)
-            link_twins(transaction, key, record)
-            successor = transaction.find([record.superseded_by]).get(record.superseded_by)
-            # What was superseded by hand has no fact that would tell.
-            if successor is not None and not _agree(transaction, key, successor[0]):
-                transaction.link(Link(source=record.id, target=record.superseded_by, relation=Relation.CONTRADICTS))
-            changed.append(record.id)
+        return reinstate_in(transaction, backends, wanted, origin=origin, why=why, namespace=namespace)
+
+
+def reinstate_in(
+    transaction: LedgerTransaction, backends: Backends, wanted: Sequence[MemoryId], *, origin: Origin, why: str | None,
+    namespace: Namespace | None,
+) -> tuple[MemoryId, ...]:  # fmt: skip
+    """`reinstate` within a transaction of its caller, of what has been checked."""
+    changed: list[MemoryId] = []
+    for key, record in require(transaction, wanted, namespace=namespace).values():
+        if record.superseded_by is None:
+            continue
+        if record.status in (Status.ARCHIVED, Status.QUARANTINED):
+            archived = record.status is Status.ARCHIVED
+            hint = "`bring_back` restores and reinstates it." if archived else "Release it first."
+            raise InvalidInput(f"{record.id} is {record.status}; to reinstate it would not show it.", hint=hint)
+        detail = {"reason": why} if why else {}
+        transaction.reinstate(key, at=backends.clock.now(), origin=origin, detail=detail)
+        mark_return(transaction, backends.guard.policy, key, record)
+        link_twins(transaction, key, record)
+        successor = transaction.find([record.superseded_by]).get(record.superseded_by)
+        # What was superseded by hand has no fact that would tell.
+        if successor is not None and not _agree(transaction, key, successor[0]):
+            transaction.link(Link(source=record.id, target=record.superseded_by, relation=Relation.CONTRADICTS))
+        changed.append(record.id)
     return tuple(changed)
 
 
