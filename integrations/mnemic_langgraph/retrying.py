@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -64,16 +64,58 @@ def create_retry_graph(
     `StoreUnavailable`.
     """
     once = attempt if isinstance(attempt, Runnable) else _as_runnable(attempt)
+    steps = _Steps(
+        memory=memory, namespace=namespace, task=task or asked, reward=reward or _reward_of, trajectory=trajectory,
+        used=used or _used_of, k=k, max_reflections=max_reflections, keep_winning_lessons=keep_winning_lessons,
+        reflect=reflect,
+    )  # fmt: skip
 
-    def trial_of(state: Any, about: str) -> Trial:
+    # LangGraph finds a graph in these two by looking at what they enclose.
+    def attempt_now(state: Any) -> dict[str, Any]:
+        return steps.made(state, once.invoke(_given(state)))
+
+    async def attempt_later(state: Any) -> dict[str, Any]:
+        return steps.made(state, await once.ainvoke(_given(state)))
+
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(state_schema)
+    graph.add_node("begin", make_node(steps.begin, name="begin"))
+    graph.add_node("attempt", RunnableLambda(attempt_now, afunc=attempt_later, name="attempt"))
+    graph.add_node("weigh", make_node(steps.weigh, name="weigh"))
+    graph.add_node("reflect", make_node(steps.reflect_on_failures, name="reflect"))
+    graph.add_node("keep", make_node(steps.keep, name="keep"))
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "attempt")
+    graph.add_edge("attempt", "weigh")
+    graph.add_conditional_edges("weigh", _onwards, {"keep": "keep", "reflect": "reflect", "__end__": END})
+    graph.add_edge("reflect", "attempt")
+    graph.add_edge("keep", END)
+    return graph.compile(checkpointer=checkpointer, store=store, name=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """What the nodes of a retry graph do, with the arguments of `create_retry_graph`."""
+
+    memory: Memory | None
+    namespace: NamespaceLike
+    task: Callable[[Any], str]
+    reward: Callable[[Any], Any]
+    trajectory: Callable[[Any], Any] | None
+    used: Callable[[Any], Any]
+    k: int
+    max_reflections: int
+    keep_winning_lessons: bool
+    reflect: Reflect | None
+
+    def trial(self, state: Any, about: str) -> Trial:
         return Trial(
-            memory_of(memory), about, max_reflections=max_reflections, namespace=namespace_of(namespace, state),
-            origin=writer(),
+            memory_of(self.memory), about, max_reflections=self.max_reflections,
+            namespace=namespace_of(self.namespace, state), origin=writer(),
         )  # fmt: skip
 
-    async def begin(state: Any) -> dict[str, Any]:
-        about = task_of(state, task or asked)
-        found = [recalled_memory(hit) for hit in (await trial_of(state, about).begin(k=k)).experiences]
+    async def begin(self, state: Any) -> dict[str, Any]:
+        about = task_of(state, self.task)
+        found = [recalled_memory(hit) for hit in (await self.trial(state, about).begin(k=self.k)).experiences]
         ids = [one["id"] for one in found]
         tell("recalled", query=about, ids=ids)
         record = RetryRecord(
@@ -85,32 +127,22 @@ def create_retry_graph(
             "reward": None, "used": None,
         }  # fmt: skip
 
-    def given(state: Any) -> dict[str, Any]:
-        return {name: value for name, value in _values(state).items() if name != "retry"}
-
-    def made(state: Any, output: Any) -> dict[str, Any]:
+    def made(self, state: Any, output: Any) -> dict[str, Any]:
+        """What an attempt leaves in the state: what came of it, and of the last one all that it gave."""
         record: RetryRecord = value_in(state, "retry")
-        happened = trajectory(output) if trajectory else trajectory_of(messages_in(output), task=record["task"])
-        last = {
-            "trajectory": happened,
-            "reward": (reward or _reward_of)(output),
-            "used": (used or _used_of)(output),
-        }
-        over = bool(_read(record, last, record["attempt"]).outcome()) or record["attempt"] > max_reflections
+        happened = (
+            self.trajectory(output) if self.trajectory else trajectory_of(messages_in(output), task=record["task"])
+        )
+        last = {"trajectory": happened, "reward": self.reward(output), "used": self.used(output)}
+        over = bool(_read(record, last, record["attempt"]).outcome()) or record["attempt"] > self.max_reflections
         result = dict(output) if over and isinstance(output, Mapping) else {}
         return {**result, "retry": {**record, "last": last}}
 
-    def attempt_now(state: Any) -> dict[str, Any]:
-        return made(state, once.invoke(given(state)))
-
-    async def attempt_later(state: Any) -> dict[str, Any]:
-        return made(state, await once.ainvoke(given(state)))
-
-    async def weigh(state: Any) -> dict[str, Any]:
+    async def weigh(self, state: Any) -> dict[str, Any]:
         record: RetryRecord = value_in(state, "retry")
         last = record["last"] or {}
         number = record["attempt"]
-        trial = trial_of(state, record["task"])
+        trial = self.trial(state, record["task"])
         if number == 1:
             shown = value_in(state, "guidance_ids", [])
             await trial.credit(_attempt(last), shown, key=f"retry {record['run']}")
@@ -120,13 +152,13 @@ def create_retry_graph(
         over = not trial.may_reflect(number)
         return {"retry": {**record, "failed": failed, "last": None, "succeeded": False if over else None}}
 
-    async def reflecting(state: Any) -> dict[str, Any]:
+    async def reflect_on_failures(self, state: Any) -> dict[str, Any]:
         record: RetryRecord = value_in(state, "retry")
         failed = [_read(record, one, at) for at, one in enumerate(record["failed"], 1)]
-        if reflect is None:
-            said: Any = await trial_of(state, record["task"]).lessons(failed)
+        if self.reflect is None:
+            said: Any = await self.trial(state, record["task"]).lessons(failed)
         else:
-            said = reflect(failed)
+            said = self.reflect(failed)
             said = await said if inspect.isawaitable(said) else said
         lessons = [str(lesson) for lesson in said]
         tell("reflected", attempt=record["attempt"], lessons=lessons)
@@ -136,33 +168,24 @@ def create_retry_graph(
         text = "\n".join([LESSONS_OF_FAILURES, *map(quote, lessons)]) if lessons else ""
         return {"retry": following, "guidance": text, "guidance_ids": []}
 
-    async def keep(state: Any) -> dict[str, Any]:
+    async def keep(self, state: Any) -> dict[str, Any]:
         record: RetryRecord = value_in(state, "retry")
         last = record["last"] or {}
-        distilled = await trial_of(state, record["task"]).keep(
-            _read(record, last, record["attempt"]), lessons=record["lessons"] if keep_winning_lessons else ()
+        distilled = await self.trial(state, record["task"]).keep(
+            _read(record, last, record["attempt"]), lessons=record["lessons"] if self.keep_winning_lessons else ()
         )
         ids = [str(one.id) for one in distilled.report.stored]
         tell("learnt", ids=ids, reward=last["reward"])
         return {"learnt": ids, "episodes": [str(id) for id in distilled.episodes]}
 
-    def onwards(state: Any) -> Literal["keep", "reflect", "__end__"]:
-        succeeded = value_in(state, "retry")["succeeded"]
-        return "reflect" if succeeded is None else "keep" if succeeded else "__end__"
 
-    graph: StateGraph[Any, Any, Any, Any] = StateGraph(state_schema)
-    graph.add_node("begin", make_node(begin, name="begin"))
-    graph.add_node("attempt", RunnableLambda(attempt_now, afunc=attempt_later, name="attempt"))
-    graph.add_node("weigh", make_node(weigh, name="weigh"))
-    graph.add_node("reflect", make_node(reflecting, name="reflect"))
-    graph.add_node("keep", make_node(keep, name="keep"))
-    graph.add_edge(START, "begin")
-    graph.add_edge("begin", "attempt")
-    graph.add_edge("attempt", "weigh")
-    graph.add_conditional_edges("weigh", onwards, {"keep": "keep", "reflect": "reflect", "__end__": END})
-    graph.add_edge("reflect", "attempt")
-    graph.add_edge("keep", END)
-    return graph.compile(checkpointer=checkpointer, store=store, name=name)
+def _given(state: Any) -> dict[str, Any]:
+    return {name: value for name, value in _values(state).items() if name != "retry"}
+
+
+def _onwards(state: Any) -> Literal["keep", "reflect", "__end__"]:
+    succeeded = value_in(state, "retry")["succeeded"]
+    return "reflect" if succeeded is None else "keep" if succeeded else "__end__"
 
 
 def _values(state: Any) -> dict[str, Any]:
